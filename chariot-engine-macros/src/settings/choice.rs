@@ -1,0 +1,119 @@
+//! `#[derive(Settings)]` on an enum: a choice of words.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{DeriveInput, Fields, Ident, LitStr, ext::IdentExt};
+
+use super::Options;
+use crate::shared::{Errors, parse_attributes};
+
+pub(super) fn choice(input: &DeriveInput, data: &syn::DataEnum, options: &Options, errors: &mut Errors) -> TokenStream {
+    let sdk = &options.sdk;
+    let mut variants: Vec<(&Ident, String)> = vec![];
+    for variant in &data.variants {
+        if !matches!(variant.fields, Fields::Unit) {
+            errors.on(&variant.fields, "a choice has no fields: it is one word");
+        }
+        let mut name = snake_case(&variant.ident.unraw().to_string());
+        parse_attributes(&variant.attrs, "setting", errors, |key, errors| {
+            match key.text().as_str() {
+                "name" => {
+                    let text: LitStr = key.value(|input| input.parse())?;
+                    name = text.value();
+                    if name.trim() != name || name.is_empty() {
+                        errors.on(text, "a choice is a word without blanks around it");
+                    }
+                }
+                _ => return Err(key.unknown(&["name"])),
+            }
+            Ok(())
+        });
+        let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();
+        if variants.iter().any(|(_, other)| plain(other) == plain(&name)) {
+            errors.on(&variant.ident, format!("two choices are named `{name}`: case, `_` and `-` do not count"));
+        }
+        variants.push((&variant.ident, name));
+    }
+    if variants.is_empty() {
+        errors.on(&input.ident, "a choice needs a variant to choose");
+    }
+    let ident = &input.ident;
+    let (idents, names): (Vec<_>, Vec<_>) = variants.into_iter().unzip();
+    let expected = format!("one of {}", names.join(", "));
+    let numbers = 0..idents.len();
+    quote! {
+        const _: () = {
+            #[automatically_derived]
+            impl #sdk::settings::SettingValue for #ident {
+                const KIND: #sdk::settings::SettingKind = #sdk::settings::SettingKind::String;
+
+                fn expected() -> ::std::string::String {
+                    ::core::convert::From::from(#expected)
+                }
+
+                fn parse(text: &::core::primitive::str) -> ::core::result::Result<Self, ::std::string::String> {
+                    match #sdk::settings::__choice(text, &[#(#names),*]) {
+                        #(::core::option::Option::Some(#numbers) => ::core::result::Result::Ok(#ident::#idents),)*
+                        _ => ::core::result::Result::Err(<Self as #sdk::settings::SettingValue>::expected()),
+                    }
+                }
+
+                fn show(&self) -> ::std::string::String {
+                    ::core::convert::From::from(match self { #(#ident::#idents => #names),* })
+                }
+            }
+
+            #[automatically_derived]
+            impl #sdk::settings::SettingText for #ident {}
+        };
+    }
+}
+
+/// `NearestPixel` as `nearest_pixel`, `HTTPServer` as `http_server`.
+fn snake_case(name: &str) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    let mut snake = String::new();
+    for (i, letter) in letters.iter().enumerate() {
+        let before = i.checked_sub(1).map(|i| letters[i]);
+        let starts = letter.is_uppercase()
+            && before.is_some_and(|before| before != '_')
+            && (before.is_some_and(|before| !before.is_uppercase())
+                || letters.get(i + 1).is_some_and(|next| next.is_lowercase()));
+        if starts {
+            snake.push('_');
+        }
+        snake.extend(letter.to_lowercase());
+    }
+    snake
+}
+
+/// Stands beside errors, so that nothing else is reported than they.
+pub(super) fn choice_stub(input: &DeriveInput, sdk: &TokenStream) -> TokenStream {
+    let (ident, (generics, arguments, conditions)) = (&input.ident, input.generics.split_for_impl());
+    quote! {
+        impl #generics #sdk::settings::SettingValue for #ident #arguments #conditions {
+            const KIND: #sdk::settings::SettingKind = #sdk::settings::SettingKind::String;
+
+            fn parse(_: &::core::primitive::str) -> ::core::result::Result<Self, ::std::string::String> {
+                ::core::result::Result::Err(::std::string::String::new())
+            }
+
+            fn show(&self) -> ::std::string::String {
+                ::std::string::String::new()
+            }
+        }
+
+        impl #generics #sdk::settings::SettingText for #ident #arguments #conditions {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::snake_case;
+
+    #[test]
+    fn variants_become_words() {
+        let words = ["Fast", "NearestPixel", "HTTPServer", "Lanczos3", "A_b", "X"].map(snake_case);
+        assert_eq!(words, ["fast", "nearest_pixel", "http_server", "lanczos3", "a_b", "x"]);
+    }
+}

@@ -1,0 +1,180 @@
+//! Which devices there are, and which one to use. The runtime asks once, when it starts.
+//!
+//! What was asked for by name is used or is an error; only `auto` looks for the best device that really opens.
+
+use std::fmt;
+
+use crate::{error::BoxError, settings::DeviceChoice};
+
+/// Where a model's tensors live: candle's device.
+#[cfg(feature = "candle")]
+pub use candle_core::Device;
+
+/// Where a model computes. Without the feature `candle` there is the CPU only.
+#[cfg(not(feature = "candle"))]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// The CPU.
+    Cpu,
+}
+
+/// The name of a device, as logs and settings write it.
+///
+/// ```
+/// use chariot_engine::device::DeviceId;
+///
+/// assert_eq!(DeviceId::Cuda(1).to_string(), "cuda:1");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeviceId {
+    /// The CPU.
+    Cpu,
+    /// An NVIDIA GPU, by its index among those that are visible.
+    Cuda(usize),
+    /// An Apple GPU.
+    Metal(usize),
+}
+
+impl fmt::Display for DeviceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeviceId::Cpu => f.write_str("cpu"),
+            DeviceId::Cuda(index) => write!(f, "cuda:{index}"),
+            DeviceId::Metal(index) => write!(f, "metal:{index}"),
+        }
+    }
+}
+
+/// The devices of a machine: what can be tried. A test fakes it.
+///
+/// ```
+/// use chariot_engine::{device::{DeviceId, Inventory, select}, settings::DeviceChoice};
+///
+/// struct NoGpu;
+///
+/// impl Inventory for NoGpu {
+///     type Device = &'static str;
+///
+///     fn open(&self, id: DeviceId) -> Result<&'static str, chariot_engine::BoxError> {
+///         if id == DeviceId::Cpu { Ok("the CPU") } else { Err("no driver".into()) }
+///     }
+/// }
+///
+/// let chosen = select(DeviceChoice::Auto, &NoGpu).unwrap();
+/// assert_eq!((chosen.id, chosen.device), (DeviceId::Cpu, "the CPU"));
+/// assert!(select(DeviceChoice::Metal, &NoGpu).is_err());
+/// ```
+pub trait Inventory {
+    /// What opening a device gives.
+    type Device;
+
+    /// Opens a device for real: that it was compiled in says nothing.
+    ///
+    /// # Errors
+    /// The device is not there, or not in this build.
+    fn open(&self, id: DeviceId) -> Result<Self::Device, BoxError>;
+}
+
+/// The device that was chosen, and those that were tried before it.
+#[derive(Debug)]
+pub struct Selection<D> {
+    /// Which one it is.
+    pub id: DeviceId,
+    /// The device, open.
+    pub device: D,
+    /// What was tried in vain, and why it could not be opened.
+    pub tried: Vec<(DeviceId, String)>,
+}
+
+/// A device that was asked for and cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("the device {id} was asked for and cannot be opened: {reason}; CHARIOT_ENGINE_DEVICE=auto takes what is there")]
+pub struct DeviceError {
+    id: DeviceId,
+    reason: String,
+}
+
+/// Chooses a device: the one that was asked for, or for `auto` the first of CUDA, Metal and CPU that opens.
+///
+/// # Errors
+/// The device that was asked for cannot be opened. There is no silent fall back.
+pub fn select<I: Inventory>(choice: DeviceChoice, inventory: &I) -> Result<Selection<I::Device>, DeviceError> {
+    let candidates: &[DeviceId] = match choice {
+        DeviceChoice::Auto => &[DeviceId::Cuda(0), DeviceId::Metal(0), DeviceId::Cpu],
+        DeviceChoice::Cpu => &[DeviceId::Cpu],
+        DeviceChoice::Cuda(index) => &[DeviceId::Cuda(index.unwrap_or(0))],
+        DeviceChoice::Metal => &[DeviceId::Metal(0)],
+    };
+    let mut tried = Vec::new();
+    for &id in candidates {
+        match inventory.open(id) {
+            Ok(device) => return Ok(Selection { id, device, tried }),
+            // candle's texts may have a backtrace behind their first line.
+            Err(error) => tried.push((id, error.to_string().lines().next().unwrap_or_default().to_string())),
+        }
+    }
+    let (id, reason) = tried.pop().unwrap_or((DeviceId::Cpu, "there is no device".into()));
+    Err(DeviceError { id, reason })
+}
+
+/// The devices of this machine that this build can use.
+#[derive(Debug)]
+pub(crate) struct Machine;
+
+impl Inventory for Machine {
+    type Device = Device;
+
+    fn open(&self, id: DeviceId) -> Result<Device, BoxError> {
+        match id {
+            DeviceId::Cpu => Ok(Device::Cpu),
+            #[cfg(feature = "cuda")]
+            DeviceId::Cuda(index) => Ok(Device::new_cuda(index)?),
+            #[cfg(not(feature = "cuda"))]
+            DeviceId::Cuda(_) => Err("this build has no CUDA (feature `cuda`)".into()),
+            #[cfg(feature = "metal")]
+            DeviceId::Metal(index) => Ok(Device::new_metal(index)?),
+            #[cfg(not(feature = "metal"))]
+            DeviceId::Metal(_) => Err("this build has no Metal (feature `metal`)".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fake(&'static [DeviceId]);
+
+    impl Inventory for Fake {
+        type Device = DeviceId;
+
+        fn open(&self, id: DeviceId) -> Result<DeviceId, BoxError> {
+            if self.0.contains(&id) { Ok(id) } else { Err(format!("no {id} here\nbacktrace").into()) }
+        }
+    }
+
+    #[test]
+    fn auto_takes_the_best_that_opens_and_says_what_it_tried() {
+        use DeviceId::{Cpu, Cuda, Metal};
+        for (there, expected, tried) in
+            [(&[Cpu, Cuda(0), Metal(0)][..], Cuda(0), 0), (&[Cpu, Metal(0)], Metal(0), 1), (&[Cpu], Cpu, 2)]
+        {
+            let chosen = select(DeviceChoice::Auto, &Fake(there)).unwrap();
+            assert_eq!((chosen.id, chosen.device, chosen.tried.len()), (expected, expected, tried));
+        }
+        let chosen = select(DeviceChoice::Auto, &Fake(&[Cpu])).unwrap();
+        assert_eq!(chosen.tried[0], (Cuda(0), "no cuda:0 here".to_string()));
+    }
+
+    #[test]
+    fn what_was_asked_for_never_falls_back() {
+        let cpu = Fake(&[DeviceId::Cpu]);
+        for choice in [DeviceChoice::Cuda(None), DeviceChoice::Cuda(Some(1)), DeviceChoice::Metal] {
+            let error = select(choice, &cpu).unwrap_err().to_string();
+            assert!(error.contains("cannot be opened"), "{error}");
+        }
+        let two = Fake(&[DeviceId::Cuda(0), DeviceId::Cuda(1)]);
+        assert_eq!(select(DeviceChoice::Cuda(Some(1)), &two).unwrap().id, DeviceId::Cuda(1));
+        assert_eq!(select(DeviceChoice::Cuda(None), &two).unwrap().id, DeviceId::Cuda(0));
+    }
+}

@@ -1,0 +1,184 @@
+//! A process that is nothing but its engine: environment, logs, port, signals, exit code. The generated `main` ends up
+//! here; nothing that an embedder meets does.
+
+use std::{future::Future, net::SocketAddr, process::ExitCode};
+
+use tokio::{net::TcpListener, runtime::Runtime};
+
+use super::{Engine, EngineBuilder, StartError, builder::Plan, threads, variables};
+use crate::{
+    device::DeviceId,
+    runtime::{State, available_cores},
+    settings::{DeviceChoice, EngineSettings, Environment, read},
+    telemetry,
+};
+
+/// The exit code of a process that had to give up requests, or that a second signal ended.
+const CUT_SHORT: u8 = 1;
+
+pub(super) fn run(builder: EngineBuilder) -> ExitCode {
+    let environment = Environment::process();
+    let builder = if builder.has_environment() { builder } else { builder.environment(environment.clone()) };
+    let plan = builder.plan();
+    let settings = match &plan {
+        Ok(plan) => plan.settings.clone(),
+        // The faults themselves are to be logged, as far as it is known how.
+        Err(_) => log_settings(&environment),
+    };
+    // Before any thread exists, the one of the logs included.
+    variables::set_threads(threads::divide(&settings, likely_device(settings.device), available_cores()).threads);
+    telemetry::install(settings.log_level, settings.log_format);
+    let result = plan.and_then(|plan| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(available_cores())
+            .thread_name("chariot-io")
+            .enable_all()
+            .build()
+            .map_err(StartError::Thread)?;
+        let result = runtime.block_on(live(&runtime, plan));
+        // A model that blocks must not keep the process: its threads end with it.
+        runtime.shutdown_background();
+        result
+    });
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("the engine does not start: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// The settings of the logs alone, from an environment whose other settings may be at fault.
+fn log_settings(environment: &Environment) -> EngineSettings {
+    let about_logs = ["CHARIOT_ENGINE_LOG_LEVEL", "CHARIOT_ENGINE_LOG_FORMAT", "LOG_LEVEL"];
+    let only: Environment = environment.iter().filter(|(name, _)| about_logs.contains(name)).collect();
+    read(&only).unwrap_or_default()
+}
+
+/// The kind of device that will be opened, as far as it can be told before anything is opened.
+fn likely_device(choice: DeviceChoice) -> DeviceId {
+    let gpu = cfg!(any(feature = "cuda", feature = "metal"));
+    match choice {
+        DeviceChoice::Cuda(index) => DeviceId::Cuda(index.unwrap_or(0)),
+        DeviceChoice::Metal => DeviceId::Metal(0),
+        DeviceChoice::Auto if gpu => DeviceId::Cuda(0),
+        DeviceChoice::Auto | DeviceChoice::Cpu => DeviceId::Cpu,
+    }
+}
+
+/// From the open port to the end.
+async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
+    let address = SocketAddr::new(plan.settings.host, plan.settings.port);
+    let bind = |source| StartError::Bind { address, source };
+    let mut signals = Signals::new().map_err(StartError::Thread)?;
+    let listener = TcpListener::bind(address).await.map_err(bind)?;
+    let address = listener.local_addr().map_err(bind)?;
+    tracing::info!(%address, "listening");
+    let engine = plan.start(runtime.handle(), true)?;
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let serving = {
+        let engine = engine.clone();
+        tokio::spawn(async move {
+            let stop = async {
+                let _ = stopped.await;
+            };
+            engine.serve(listener, stop).await
+        })
+    };
+
+    let first = tokio::select! {
+        signal = signals.next() => signal,
+        error = failure(&engine) => return Err(error),
+    };
+    tracing::info!(signal = first.name(), "a signal to stop");
+    let served_before = engine.state() == State::Ready;
+    engine.drain();
+    if first == Signal::Terminate && served_before {
+        tokio::select! {
+            () = tokio::time::sleep(engine.settings().drain_delay) => {}
+            signal = signals.next() => return Ok(at_once(signal)),
+        }
+    }
+    let _ = stop.send(());
+    let abandoned = tokio::select! {
+        abandoned = serving => abandoned.unwrap_or_default(),
+        signal = signals.next() => return Ok(at_once(signal)),
+    };
+    if abandoned > 0 {
+        tracing::error!(abandoned, "the grace has passed; requests were given up");
+        return Ok(ExitCode::from(CUT_SHORT));
+    }
+    tracing::info!("the engine has stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn at_once(signal: Signal) -> ExitCode {
+    tracing::warn!(signal = signal.name(), "a second signal: the engine ends at once");
+    ExitCode::from(CUT_SHORT)
+}
+
+/// Ends when the model could not be loaded.
+async fn failure(engine: &Engine) -> StartError {
+    match engine.ready().await {
+        Err(error @ StartError::Load(_)) => error,
+        _ => std::future::pending().await,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signal {
+    /// SIGTERM: the platform wants the process to end, and may still send requests for a while.
+    Terminate,
+    /// SIGINT: a person at a terminal.
+    Interrupt,
+}
+
+impl Signal {
+    fn name(self) -> &'static str {
+        match self {
+            Signal::Terminate => "SIGTERM",
+            Signal::Interrupt => "SIGINT",
+        }
+    }
+}
+
+#[cfg(unix)]
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    fn next(&mut self) -> impl Future<Output = Signal> {
+        async {
+            tokio::select! {
+                _ = self.terminate.recv() => Signal::Terminate,
+                _ = self.interrupt.recv() => Signal::Interrupt,
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Signals)
+    }
+
+    async fn next(&mut self) -> Signal {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => Signal::Interrupt,
+            Err(_) => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! How many workers run a model, with how many threads each. The builder asks.
+
+use crate::{device::DeviceId, settings::EngineSettings};
+
+/// Workers over a model, and the threads that each computes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Threads {
+    pub(super) workers: usize,
+    pub(super) threads: usize,
+}
+
+/// On a CPU one worker a core with one thread each, which serves most requests a second; what one of the two settings
+/// takes, the other leaves. On a GPU one worker: the device computes.
+pub(super) fn divide(settings: &EngineSettings, device: DeviceId, cores: usize) -> Threads {
+    let cores = cores.max(1);
+    let (workers, threads) = match (settings.workers, settings.threads) {
+        (Some(workers), Some(threads)) => (workers, threads),
+        (Some(workers), None) => (workers, cores / workers.max(1)),
+        (None, Some(threads)) if device == DeviceId::Cpu => (cores / threads.max(1), threads),
+        (None, None) if device == DeviceId::Cpu => (cores, 1),
+        (None, threads) => (1, threads.unwrap_or(cores)),
+    };
+    Threads { workers: workers.max(1), threads: threads.max(1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_are_divided_and_never_oversubscribed_unless_asked_for() {
+        let of = |workers, threads, device, cores| {
+            let settings = EngineSettings { workers, threads, ..EngineSettings::default() };
+            let Threads { workers, threads } = divide(&settings, device, cores);
+            (workers, threads)
+        };
+        let (cpu, gpu) = (DeviceId::Cpu, DeviceId::Cuda(0));
+        assert_eq!(of(None, None, cpu, 8), (8, 1));
+        assert_eq!(of(Some(2), None, cpu, 8), (2, 4));
+        assert_eq!(of(None, Some(4), cpu, 8), (2, 4));
+        assert_eq!(of(None, Some(16), cpu, 8), (1, 16));
+        assert_eq!(of(Some(16), None, cpu, 8), (16, 1));
+        assert_eq!(of(Some(3), Some(3), cpu, 2), (3, 3));
+        assert_eq!(of(None, None, cpu, 0), (1, 1));
+        assert_eq!(of(None, None, gpu, 8), (1, 8));
+        assert_eq!(of(Some(2), None, gpu, 8), (2, 4));
+    }
+}

@@ -1,0 +1,22 @@
+//! [`Image`] as a model's input: decoded from the base64 text of an element.
+
+use super::{Image, ImageLimits};
+use crate::{
+    error::Result,
+    input::{DecodeContext, Element, Input, With, media},
+};
+
+impl Input for Image {
+    type Medium = media::Image;
+
+    fn decode(part: Element, cx: &DecodeContext<'_>) -> Result<Self> {
+        let limits = ImageLimits { max_pixels: cx.max_pixels };
+        Ok(Image::decode_base64(&part.text()?, &limits)?)
+    }
+}
+
+impl<P> AsRef<Image> for With<Image, P> {
+    fn as_ref(&self) -> &Image {
+        &self.input
+    }
+}

@@ -1,0 +1,106 @@
+//! What [`Pixels`](super::Pixels) can be told: layout, filter, numbers by channel.
+
+use fast_image_resize::{FilterType, ResizeAlg};
+
+/// Where the channels stand among the dimensions of a batch.
+///
+/// ```
+/// use chariot_engine::{ChannelLayout, Pixels};
+///
+/// assert_eq!(Pixels::rgb(64, 32).shape(5), [5, 3, 32, 64]);
+/// assert_eq!(Pixels::rgb(64, 32).layout(ChannelLayout::Last).shape(5), [5, 32, 64, 3]);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ChannelLayout {
+    /// N x C x H x W, as PyTorch and candle take it. The default.
+    #[default]
+    First,
+    /// N x H x W x C, as TensorFlow takes it.
+    Last,
+}
+
+/// How the values between pixels are found when a picture is resized. All but [`Filter::Nearest`] take every pixel into
+/// account when a picture shrinks (as Pillow does).
+///
+/// ```
+/// use chariot_engine::{Filter, Pixels};
+///
+/// let masks = Pixels::grey(128, 128).filter(Filter::Nearest);
+/// assert_ne!(masks, Pixels::grey(128, 128));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Filter {
+    /// The nearest pixel as it is: fast, and no value is made up.
+    Nearest,
+    /// Linear between neighbours. The default.
+    #[default]
+    Bilinear,
+    /// Cubic between neighbours (Catmull-Rom, a = -0.5).
+    Bicubic,
+    /// Lanczos with three lobes: the sharpest and the slowest.
+    Lanczos,
+}
+
+impl Filter {
+    pub(super) fn algorithm(self) -> ResizeAlg {
+        match self {
+            Filter::Nearest => ResizeAlg::Nearest,
+            Filter::Bilinear => ResizeAlg::Convolution(FilterType::Bilinear),
+            Filter::Bicubic => ResizeAlg::Convolution(FilterType::CatmullRom),
+            Filter::Lanczos => ResizeAlg::Convolution(FilterType::Lanczos3),
+        }
+    }
+}
+
+/// A number for every channel, or one for all of them: what [`Pixels::mean`](super::Pixels::mean) and
+/// [`Pixels::deviation`](super::Pixels::deviation) take. It is made from a number, or from an array of one or three.
+///
+/// ```
+/// use chariot_engine::{PerChannel, Pixels};
+///
+/// assert_eq!(PerChannel::from(0.5), PerChannel::from([0.5]));
+/// assert_eq!(Pixels::rgb(8, 8).mean(0.5), Pixels::rgb(8, 8).mean([0.5]));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PerChannel(Values);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Values {
+    All(f32),
+    Three([f32; 3]),
+}
+
+impl From<f32> for PerChannel {
+    fn from(value: f32) -> Self {
+        PerChannel(Values::All(value))
+    }
+}
+
+impl From<[f32; 1]> for PerChannel {
+    fn from([value]: [f32; 1]) -> Self {
+        PerChannel(Values::All(value))
+    }
+}
+
+impl From<[f32; 3]> for PerChannel {
+    fn from(values: [f32; 3]) -> Self {
+        PerChannel(Values::Three(values))
+    }
+}
+
+impl PerChannel {
+    /// Whether there are as many numbers as channels, or one for all.
+    pub(super) fn fits(&self, channels: usize) -> bool {
+        match self.0 {
+            Values::All(_) => true,
+            Values::Three(_) => channels == 3,
+        }
+    }
+
+    pub(super) fn get(&self, channel: usize) -> f32 {
+        match &self.0 {
+            Values::All(value) => *value,
+            Values::Three(values) => values.get(channel).copied().unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A look through a TIFF file whose pixels are stored as JPEG before it is decoded: the decoder unpacks each such part
+//! in whole, however little of it the picture needs. [`decode`](super::decode) calls it.
+
+const WIDTH: u16 = 256;
+const HEIGHT: u16 = 257;
+const COMPRESSION: u16 = 259;
+const ROWS_PER_STRIP: u16 = 278;
+const TILE_WIDTH: u16 = 322;
+const TILE_HEIGHT: u16 = 323;
+
+/// Whether no JPEG within the file is much larger than the strip or tile that it stands for.
+///
+/// Without this a small picture could be made of thousands of strips that all name one huge JPEG.
+pub(super) fn is_sound(bytes: &[u8]) -> bool {
+    let Some(directory) = Directory::first(bytes) else { return false };
+    let jpeg =
+        directory.numbers(COMPRESSION).any(|number| !matches!(number, Some(number) if number != 6 && number != 7));
+    if !jpeg {
+        return true;
+    }
+    let (Some(width), Some(height)) = (directory.least(WIDTH), directory.least(HEIGHT)) else { return false };
+    let rows = directory.least(ROWS_PER_STRIP).unwrap_or(height).min(height);
+    let part = match (directory.least(TILE_WIDTH), directory.least(TILE_HEIGHT)) {
+        (Some(width), Some(height)) => width.saturating_mul(height),
+        _ => width.saturating_mul(rows),
+    };
+    // JPEG counts in blocks, and other pages may have somewhat larger parts.
+    let most = part.saturating_mul(4).saturating_add(64 * 64);
+    jpeg_sizes(bytes).all(|pixels| pixels <= most)
+}
+
+/// The first directory of a file: entries of 12 bytes.
+struct Directory<'a> {
+    entries: &'a [[u8; 12]],
+    little: bool,
+}
+
+impl<'a> Directory<'a> {
+    fn first(bytes: &'a [u8]) -> Option<Self> {
+        let little = bytes.starts_with(b"II");
+        let at = long(bytes.get(4..8)?.first_chunk()?, little) as usize;
+        let rest = bytes.get(at..)?;
+        let (count, rest) = rest.split_first_chunk::<2>()?;
+        let entries = rest.get(..usize::from(short(count, little)) * 12)?;
+        Some(Directory { entries: entries.as_chunks().0, little })
+    }
+
+    /// The values of a tag, which should be there once. `None` stands for one that is not a plain number.
+    fn numbers(&self, tag: u16) -> impl Iterator<Item = Option<u64>> {
+        let entries = self.entries.iter().filter(move |entry| short(&[entry[0], entry[1]], self.little) == tag);
+        entries.map(|entry| {
+            let [_, _, kind, kind2, count @ .., a, b, c, d] = *entry;
+            if long(&count, self.little) != 1 {
+                return None;
+            }
+            match short(&[kind, kind2], self.little) {
+                1 => Some(u64::from(a)),
+                3 => Some(u64::from(short(&[a, b], self.little))),
+                4 => Some(u64::from(long(&[a, b, c, d], self.little))),
+                _ => None,
+            }
+        })
+    }
+
+    /// The least value of a tag, whichever of several a decoder takes; 0 if one is not a plain number.
+    fn least(&self, tag: u16) -> Option<u64> {
+        self.numbers(tag).map(|number| number.unwrap_or(0)).min()
+    }
+}
+
+/// The pixels of everything in the file that looks like the head of a JPEG frame.
+fn jpeg_sizes(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    bytes.windows(10).filter_map(|head| match *head {
+        [0xff, 0xc0..=0xc2, 0, length, 8 | 12, y, y2, x, x2, channels]
+            if length == channels.saturating_mul(3).saturating_add(8) =>
+        {
+            Some(u64::from(u16::from_be_bytes([y, y2])) * u64::from(u16::from_be_bytes([x, x2])))
+        }
+        _ => None,
+    })
+}
+
+fn short(bytes: &[u8; 2], little: bool) -> u16 {
+    if little { u16::from_le_bytes(*bytes) } else { u16::from_be_bytes(*bytes) }
+}
+
+fn long(bytes: &[u8; 4], little: bool) -> u32 {
+    if little { u32::from_le_bytes(*bytes) } else { u32::from_be_bytes(*bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of one strip, 32 x 16, with the head of a JPEG frame of `side` x `side` as its pixels.
+    fn file(compression: u16, side: u16, little: bool) -> Vec<u8> {
+        let short = |value: u16| if little { value.to_le_bytes() } else { value.to_be_bytes() };
+        let long = |value: u32| if little { value.to_le_bytes() } else { value.to_be_bytes() };
+        let mut file = if little { b"II*\0".to_vec() } else { b"MM\0*".to_vec() };
+        file.extend(long(8));
+        let entries = [(WIDTH, 32), (HEIGHT, 16), (COMPRESSION, compression), (ROWS_PER_STRIP, 16)];
+        file.extend(short(entries.len() as u16));
+        for (tag, value) in entries {
+            file.extend([short(tag), short(3)].concat());
+            file.extend([&long(1)[..], &short(value), &[0, 0]].concat());
+        }
+        file.extend([0xff, 0xd8, 0xff, 0xc0, 0, 17, 8]);
+        file.extend([side.to_be_bytes(), side.to_be_bytes()].concat());
+        file.push(3);
+        file
+    }
+
+    #[test]
+    fn a_jpeg_within_may_not_be_much_larger_than_its_strip() {
+        for little in [true, false] {
+            assert!(is_sound(&file(7, 32, little)));
+            assert!(!is_sound(&file(7, 1000, little)));
+            assert!(!is_sound(&file(6, 1000, little)));
+            assert!(is_sound(&file(1, 1000, little)), "what looks like one elsewhere is chance");
+            assert!(!is_sound(&file(7, 32, little)[..20]));
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! [`Json`]: one element as a JSON value of the author's type. As an output it is encoded in `output`.
+
+use serde::de::DeserializeOwned;
+
+use super::{DecodeContext, Element, Input, media};
+use crate::{error::Result, protocol::JsonText};
+
+/// A JSON value of your own type; one element of an input, or the answer to an item.
+///
+/// As an input it is a native JSON value, or a string that holds JSON text.
+///
+/// ```
+/// use chariot_engine::input::Json;
+///
+/// let Json(answer) = Json(vec![1, 2]);
+/// assert_eq!(answer, [1, 2]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned + Send + Sync + 'static> Input for Json<T> {
+    type Medium = media::Json;
+    const INLINE: bool = true;
+
+    fn decode(part: Element, _: &DecodeContext<'_>) -> Result<Self> {
+        let Some(text) = part.value.as_json_string() else {
+            return Ok(Json(part.value.parse()?));
+        };
+        // A string is the value itself, or it holds one. What looks like an object or a list is one; what can only be
+        // read as its content (a number, say) is that too.
+        let holds_tree = text.trim_start().starts_with(['{', '[']);
+        let content = || JsonText::read(text.into_owned()).and_then(|content| content.parse());
+        if holds_tree {
+            content().or_else(|fault| part.value.parse().map_err(|_| fault))
+        } else {
+            part.value.parse().or_else(|fault| content().map_err(|_| fault))
+        }
+        .map(Json)
+        .map_err(Into::into)
+    }
+}

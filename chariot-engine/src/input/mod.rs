@@ -1,0 +1,157 @@
+//! How one item of a request is decoded: the trait, what decoders are given, and the inputs that the SDK has.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `medium` | what an item is cut from: an element of an input, or the whole request |
+//! | `text`, `json`, `with` | `Text`, `Json<T>`, and `With<I, P>`: an input and its typed parameters |
+//! | `tensors` | `Tensors`, and what derived tensor structs are built on |
+//! | `image` | `Image` and `Pixels` |
+
+#[cfg(feature = "candle")]
+mod candle;
+#[cfg(feature = "image")]
+mod image;
+mod json;
+pub mod media;
+mod medium;
+mod request;
+mod tensors;
+mod text;
+mod with;
+
+use crate::{
+    error::{Rejection, Result},
+    signature::TensorSpec,
+};
+
+#[cfg(feature = "image")]
+pub use image::*;
+pub use json::Json;
+pub use medium::{Element, Medium, Slot};
+pub use tensors::{TensorField, TensorReader, TensorStruct, Tensors, decode_tensors};
+pub use text::Text;
+pub use with::With;
+
+/// What decoders may need to know of the engine.
+///
+/// ```
+/// use chariot_engine::input::DecodeContext;
+///
+/// assert_eq!(DecodeContext::default().max_pixels, 50_000_000);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DecodeContext<'a> {
+    /// The most pixels that a decoded picture may have; `CHARIOT_ENGINE_MAX_PIXELS`.
+    pub max_pixels: u64,
+    /// The declared named tensors of the engine's input; empty where it takes anything.
+    pub signature: &'a [TensorSpec],
+}
+
+impl Default for DecodeContext<'_> {
+    fn default() -> Self {
+        Self { max_pixels: crate::settings::EngineSettings::default().max_pixels, signature: &[] }
+    }
+}
+
+/// How much of a batch an item takes, and with which items it may share one.
+///
+/// The unit is the engine's own (items, rows, tokens, pixels) and the same as in
+/// [`Spec::max_batch`](crate::model::Spec::max_batch).
+///
+/// ```
+/// use chariot_engine::model::Load;
+///
+/// let load = Load::of(128).group(1);
+/// assert_eq!((load.cost, load.group), (128, 1));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// What the item costs, in the engine's own unit.
+    pub cost: usize,
+    /// Only items of the same group are put into one batch.
+    pub group: u64,
+}
+
+impl Load {
+    /// An item like any other: it costs 1.
+    pub fn one() -> Self {
+        Load::of(1)
+    }
+
+    /// An item that costs this much.
+    pub fn of(cost: usize) -> Self {
+        Load { cost, group: 0 }
+    }
+
+    /// Puts it into a group: only items of one group share a batch (texts of about the same length, say).
+    #[must_use]
+    pub fn group(mut self, group: u64) -> Self {
+        self.group = group;
+        self
+    }
+}
+
+/// How one item of a request is decoded.
+///
+/// The SDK has [`Text`], [`Json`], [`Tensors`], `Image`, [`With`] for parameters of your own, and
+/// [`InferRequest`](crate::protocol::InferRequest) for the request as it came. Named tensors of your own:
+/// `#[derive(TensorInput)]` on a struct. Implement it by hand for anything else:
+///
+/// ```
+/// use chariot_engine::{Result, input::{DecodeContext, Element, Input, media}, reject};
+///
+/// /// A text of two words.
+/// struct Pair(String, String);
+///
+/// impl Input for Pair {
+///     type Medium = media::Text;
+///
+///     fn decode(part: Element, _: &DecodeContext<'_>) -> Result<Self> {
+///         let text = part.text()?;
+///         let Some((a, b)) = text.split_once(' ') else { reject!("two words are expected") };
+///         Ok(Pair(a.into(), b.into()))
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a model's `Input`",
+    label = "not an input type",
+    note = "inputs of the SDK: `Image`, `Text`, `Json<T>`, `Tensors`, `InferRequest`; with parameters of your own: `With<Image, P>`",
+    note = "named tensors of your own: `#[derive(TensorInput)]` on a struct"
+)]
+pub trait Input: Sized + Send + Sync + 'static {
+    /// What it is cut from; it decides which outputs go with it.
+    type Medium: Medium;
+
+    /// Whether decoding a small request is so cheap (microseconds) that no thread of its own is worth it.
+    const INLINE: bool = false;
+
+    /// Decodes one item.
+    ///
+    /// # Errors
+    /// A rejection for a fault of the caller, which the SDK answers with 400 and the input's name.
+    fn decode(part: <Self::Medium as Medium>::Part, cx: &DecodeContext<'_>) -> Result<Self>;
+
+    /// The named tensors that it takes, for the metadata and for validation; empty where it takes anything.
+    fn tensors() -> Vec<TensorSpec> {
+        Vec::new()
+    }
+
+    /// What it costs in a batch; [`Model::admit`](crate::model::Model::admit) may say otherwise.
+    fn load(&self) -> Load {
+        Load::one()
+    }
+}
+
+/// How many faults of one request its answer names.
+const NAMED_FAULTS: usize = 10;
+
+/// One rejection of many faults: the first ten, and a count of the others.
+pub(crate) fn join_faults(faults: Vec<String>) -> Result<(), Rejection> {
+    match faults.len() {
+        0 => Ok(()),
+        n if n <= NAMED_FAULTS => Err(Rejection::new(faults.join("; "))),
+        n => Err(Rejection::new(format!("{}; and {} more", faults[..NAMED_FAULTS].join("; "), n - NAMED_FAULTS))),
+    }
+}

@@ -1,0 +1,41 @@
+#![doc = include_str!("docs/crate.md")]
+#![deny(unsafe_code)]
+
+extern crate self as chariot_engine;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+pub mod device;
+mod engine;
+mod error;
+pub mod input;
+pub mod model;
+pub mod output;
+pub mod prelude;
+pub mod protocol;
+mod runtime;
+pub mod server;
+pub mod settings;
+mod signature;
+pub mod tasks;
+mod telemetry;
+pub mod testing;
+
+#[cfg(feature = "image")]
+#[doc(no_inline)]
+pub use ::image;
+#[cfg(feature = "candle")]
+#[doc(no_inline)]
+pub use candle_core as candle;
+#[cfg(feature = "candle")]
+#[doc(no_inline)]
+pub use candle_nn;
+pub use chariot_engine_macros::{TensorInput, TensorOutput, chariot_engine};
+pub use engine::{Engine, EngineBuilder, StartError};
+pub use error::{BoxError, Context, Error, Kind, Rejection, Result};
+#[cfg(feature = "image")]
+pub use input::{ChannelLayout, Filter, Image, ImageFormat, ImageLimits, PerChannel, Pixels, Placement, Resize};
+pub use model::Model;
+pub use runtime::State;
+pub use settings::Settings;

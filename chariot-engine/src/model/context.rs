@@ -1,0 +1,224 @@
+//! [`LoadContext`]: what `load` is given: settings, device, and the model's files.
+
+use std::{
+    ops::Deref,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    device::Device,
+    error::{Context, Result},
+    tasks::ClassLabels,
+};
+
+/// What `load` is given: the engine's settings, and by `Deref` everything that does not depend on their type.
+///
+/// ```no_run
+/// use chariot_engine::{Result, model::LoadContext};
+///
+/// # #[cfg(feature = "candle")]
+/// fn load(ctx: &LoadContext) -> Result<()> {
+///     let weights = ctx.safetensors("model.safetensors")?;
+///     let bias = weights.get(10, "bias")?;
+///     let labels = ctx.class_labels()?;
+///     # let _ = (bias, labels);
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug)]
+pub struct LoadContext<S = ()> {
+    settings: S,
+    common: LoadCommon,
+}
+
+impl<S> LoadContext<S> {
+    pub(crate) fn new(settings: S, common: LoadCommon) -> Self {
+        LoadContext { settings, common }
+    }
+
+    /// What the operator has set, or the defaults.
+    pub fn settings(&self) -> &S {
+        &self.settings
+    }
+}
+
+impl<S> Deref for LoadContext<S> {
+    type Target = LoadCommon;
+
+    fn deref(&self) -> &LoadCommon {
+        &self.common
+    }
+}
+
+/// The part of a [`LoadContext`] that does not depend on the type of the settings.
+#[derive(Clone, Debug)]
+pub struct LoadCommon {
+    pub(crate) device: Device,
+    pub(crate) model_dir: PathBuf,
+    pub(crate) model_name: String,
+    pub(crate) model_id: Option<String>,
+    pub(crate) task_type: Option<String>,
+    pub(crate) class_labels: Option<ClassLabels>,
+}
+
+impl LoadCommon {
+    /// The device that this model computes on.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The directory that holds the model's files; it is read-only. If the unpacked archive has a single folder and
+    /// nothing else at its top, [`file`](Self::file) looks there too.
+    pub fn model_dir(&self) -> &Path {
+        &self.model_dir
+    }
+
+    /// The model's name, as its routes have it.
+    pub fn model_name(&self) -> &str {
+        &self.model_name
+    }
+
+    /// The platform's id of the model (`CHARIOT_MODEL_ID`).
+    pub fn model_id(&self) -> Option<&str> {
+        self.model_id.as_deref()
+    }
+
+    /// The platform's name of the task (`CHARIOT_TASK_TYPE`).
+    pub fn task_type(&self) -> Option<&str> {
+        self.task_type.as_deref()
+    }
+
+    /// The path of one of the model's files, by its path inside the model directory.
+    ///
+    /// # Errors
+    /// It is not there; the message names the directory and what it holds.
+    pub fn file(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
+        let name = name.as_ref();
+        let path = self.model_dir.join(name);
+        if path.is_file() {
+            return Ok(path);
+        }
+        let entries = match list(&self.model_dir) {
+            Ok(entries) => entries,
+            Err(error) => {
+                return Err(format!(
+                    "the file '{}' is expected in the model directory '{}', which cannot be read: {error}; set \
+                     CHARIOT_ENGINE_MODEL_DIR to the folder with the model's files",
+                    name.display(),
+                    self.model_dir.display()
+                )
+                .into());
+            }
+        };
+        if let [only] = &entries[..] {
+            let path = only.join(name);
+            if path.is_file() {
+                return Ok(path);
+            }
+        }
+        let mut names: Vec<_> = entries
+            .iter()
+            .filter_map(|path| path.file_name())
+            .map(|name| format!("'{}'", name.to_string_lossy()))
+            .collect();
+        names.sort();
+        let found = if names.is_empty() { "nothing".to_string() } else { names.join(", ") };
+        Err(format!(
+            "the file '{}' is expected in the model directory '{}', which holds {found}",
+            name.display(),
+            self.model_dir.display()
+        )
+        .into())
+    }
+
+    /// The contents of one of the model's text files.
+    ///
+    /// # Errors
+    /// It is not there, or it is not UTF-8.
+    pub fn read_to_string(&self, name: impl AsRef<Path>) -> Result<String> {
+        let path = self.file(&name)?;
+        std::fs::read_to_string(&path).context(format_args!("reading '{}'", path.display()))
+    }
+
+    /// The labels of the model's classes, from `class_labels.json`.
+    ///
+    /// # Errors
+    /// The file is not there, or it is not an object of label to id or a list of labels; see
+    /// [`ClassLabels::from_json`].
+    pub fn class_labels(&self) -> Result<ClassLabels> {
+        if let Some(labels) = &self.class_labels {
+            return Ok(labels.clone());
+        }
+        let name = "class_labels.json";
+        ClassLabels::from_json(&self.read_to_string(name)?).context(format_args!("reading '{name}'"))
+    }
+
+    /// The weights in a safetensors file as candle's `VarBuilder` of `F32`, memory-mapped, on [`device`](Self::device).
+    ///
+    /// The file must not change while the engine runs; the platform mounts it read-only. Where that cannot be promised,
+    /// [`safetensors_buffered`](Self::safetensors_buffered) reads it into memory first.
+    ///
+    /// # Errors
+    /// The file is missing, cut short or no safetensors file. Asking the builder for a tensor that is not there, or of
+    /// another shape, is an error that names file, tensor, expected and found.
+    #[cfg(feature = "candle")]
+    pub fn safetensors(&self, name: impl AsRef<Path>) -> Result<candle_nn::VarBuilder<'static>> {
+        super::weights::mapped(&self.file(name)?, &self.device)
+    }
+
+    /// As [`safetensors`](Self::safetensors), read into memory instead of mapped.
+    ///
+    /// # Errors
+    /// As [`safetensors`](Self::safetensors).
+    #[cfg(feature = "candle")]
+    pub fn safetensors_buffered(&self, name: impl AsRef<Path>) -> Result<candle_nn::VarBuilder<'static>> {
+        super::weights::buffered(&self.file(name)?, &self.device)
+    }
+}
+
+fn list(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    std::fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(dir: &Path) -> LoadCommon {
+        LoadCommon {
+            device: Device::Cpu,
+            model_dir: dir.to_path_buf(),
+            model_name: "m".into(),
+            model_id: None,
+            task_type: None,
+            class_labels: None,
+        }
+    }
+
+    #[test]
+    fn a_single_top_folder_is_looked_into() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("top")).unwrap();
+        std::fs::write(dir.path().join("top/class_labels.json"), r#"["a"]"#).unwrap();
+        assert_eq!(context(dir.path()).class_labels().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_missing_file_names_the_directory_and_what_it_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("weights.bin"), "").unwrap();
+        let error = context(dir.path()).file("model.safetensors").unwrap_err().to_string();
+        assert!(error.contains("'model.safetensors' is expected"), "{error}");
+        assert!(error.contains("which holds 'weights.bin'"), "{error}");
+        let error = context(&dir.path().join("none")).file("x").unwrap_err().to_string();
+        assert!(error.contains("CHARIOT_ENGINE_MODEL_DIR"), "{error}");
+    }
+
+    #[test]
+    fn faulty_labels_name_their_file() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("class_labels.json"), "3").unwrap();
+        let error = context(dir.path()).class_labels().unwrap_err().to_string();
+        assert!(error.contains("class_labels.json"), "{error}");
+    }
+}

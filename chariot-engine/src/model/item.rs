@@ -1,0 +1,153 @@
+//! [`Item`]: one item of a request, as `admit` and `infer` see it.
+
+use std::{any::Any, ops::Deref, sync::Arc, time::Instant};
+
+use super::Ticket;
+use crate::{device::Device, input::Slot, protocol::Parameters};
+
+/// One item of a request: the decoded value (it dereferences to it), and what came with it.
+///
+/// A handle: cloning is cheap and asks nothing of `I`.
+///
+/// ```
+/// use chariot_engine::{input::Text, model::Batch};
+///
+/// let batch = Batch::of([Text("two words".into())]);
+/// let item = batch.iter().next().unwrap();
+/// assert_eq!(item.split(' ').count(), 2);
+/// assert_eq!(item.name(), "input-0");
+/// assert!(!item.is_cancelled());
+/// ```
+pub struct Item<I> {
+    value: Arc<I>,
+    info: ItemInfo,
+    attached: Option<Arc<dyn Any + Send + Sync>>,
+    device: Device,
+    default_admit: bool,
+}
+
+/// What came with an item, apart from its value.
+#[derive(Clone, Debug)]
+pub(crate) struct ItemInfo {
+    pub(crate) slot: Slot,
+    pub(crate) action: Arc<str>,
+    pub(crate) parameters: Parameters,
+    pub(crate) score_threshold: f32,
+    pub(crate) ticket: Arc<Ticket>,
+}
+
+impl<I> Item<I> {
+    pub(crate) fn new(value: I, info: ItemInfo) -> Self {
+        Item { value: Arc::new(value), info, attached: None, device: Device::Cpu, default_admit: false }
+    }
+
+    pub(crate) fn on_device(mut self, device: &Device) -> Self {
+        self.device = device.clone();
+        self
+    }
+
+    /// The decoded value.
+    pub fn value(&self) -> &I {
+        &self.value
+    }
+
+    /// The value itself; a clone of it if another handle of this item is alive.
+    pub fn into_value(self) -> I
+    where
+        I: Clone,
+    {
+        Arc::unwrap_or_clone(self.value)
+    }
+
+    pub(crate) fn into_shared(self) -> Arc<I> {
+        self.value
+    }
+
+    /// The name of the input that it came in; empty if it has none.
+    pub fn name(&self) -> &str {
+        &self.info.slot.name
+    }
+
+    /// What the caller asks for; the engine's default if the caller named nothing, empty if there is no default.
+    pub fn action(&self) -> &str {
+        &self.info.action
+    }
+
+    /// The parameters of its input, as they came. [`With`](crate::input::With) types them.
+    pub fn parameters(&self) -> &Parameters {
+        &self.info.parameters
+    }
+
+    /// The lowest score that the caller wants: from its parameters, else `CHARIOT_ENGINE_SCORE_THRESHOLD`.
+    pub fn score_threshold(&self) -> f32 {
+        self.info.score_threshold
+    }
+
+    /// Whether the caller has gone: nobody reads an answer, and a long computation had better stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.info.ticket.is_gone()
+    }
+
+    /// When the caller is told that it took too long; `None` if there is no limit.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.info.ticket.deadline()
+    }
+
+    /// The device of the worker that serves it. In `admit`, where no worker is known yet, it is the CPU.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Keeps what `admit` has worked out for `infer`.
+    pub fn attach<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.attached = Some(Arc::new(value));
+    }
+
+    /// What `admit` has attached, if it is a `T`.
+    pub fn attached<T: 'static>(&self) -> Option<&T> {
+        self.attached.as_deref()?.downcast_ref()
+    }
+
+    pub(crate) fn info(&self) -> &ItemInfo {
+        &self.info
+    }
+
+    pub(crate) fn info_mut(&mut self) -> &mut ItemInfo {
+        &mut self.info
+    }
+
+    /// The default `admit` says so: then nothing of the author's own runs before the queue.
+    pub(crate) fn keep_default_admit(&mut self) {
+        self.default_admit = true;
+    }
+
+    pub(crate) fn has_default_admit(&self) -> bool {
+        self.default_admit
+    }
+}
+
+impl<I> Clone for Item<I> {
+    fn clone(&self) -> Self {
+        Item {
+            value: self.value.clone(),
+            info: self.info.clone(),
+            attached: self.attached.clone(),
+            device: self.device.clone(),
+            default_admit: self.default_admit,
+        }
+    }
+}
+
+impl<I> Deref for Item<I> {
+    type Target = I;
+
+    fn deref(&self) -> &I {
+        &self.value
+    }
+}
+
+impl<I> std::fmt::Debug for Item<I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Item").field("slot", &self.info.slot).field("action", &self.info.action).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,102 @@
+//! [`Scratch`]: state of a worker (a KV cache, buffers) beside the shared model, so that no call needs a lock.
+
+use std::{
+    any::{Any, TypeId},
+    cell::RefCell,
+    collections::HashMap,
+    ops::{Deref, DerefMut},
+    rc::Rc,
+};
+
+use crate::error::Result;
+
+/// The scratch values that a worker keeps between calls, by type. It never leaves its worker's thread.
+#[derive(Default)]
+pub(crate) struct ScratchPool(RefCell<HashMap<TypeId, Vec<Box<dyn Any>>>>);
+
+impl ScratchPool {
+    pub(crate) fn take<T: 'static>(self: &Rc<Self>, make: impl FnOnce() -> Result<T>) -> Result<Scratch<T>> {
+        let kept = self.0.borrow_mut().get_mut(&TypeId::of::<T>()).and_then(Vec::pop);
+        let value = match kept.and_then(|value| value.downcast().ok()) {
+            Some(value) => value,
+            None => Box::new(make()?),
+        };
+        Ok(Scratch { value: Some(value), pool: self.clone() })
+    }
+}
+
+/// A value of the worker that runs this call, for as long as the call holds it; then the worker keeps it for the next.
+///
+/// Nobody else has it meanwhile: where a worker runs several calls at once, each gets one of its own. A value that a
+/// panic may have left half changed is thrown away. See [`Batch::scratch`](super::Batch::scratch).
+pub struct Scratch<T: 'static> {
+    /// `None` only while it is dropped.
+    value: Option<Box<T>>,
+    pool: Rc<ScratchPool>,
+}
+
+impl<T> Deref for Scratch<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.value.as_ref().expect("a scratch value is there until it is dropped")
+    }
+}
+
+impl<T> DerefMut for Scratch<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.value.as_mut().expect("a scratch value is there until it is dropped")
+    }
+}
+
+impl<T> Drop for Scratch<T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        if let Some(value) = self.value.take() {
+            self.pool.0.borrow_mut().entry(TypeId::of::<T>()).or_default().push(value);
+        }
+    }
+}
+
+impl<T: std::fmt::Debug> std::fmt::Debug for Scratch<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Scratch").field(&self.value).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_kept_for_the_next_call_and_is_never_shared() {
+        let pool = Rc::new(ScratchPool::default());
+        let made = std::cell::Cell::new(0);
+        let take = || {
+            pool.take(|| {
+                made.set(made.get() + 1);
+                Ok(vec![0u8; 0])
+            })
+            .unwrap()
+        };
+        take().push(1);
+        assert_eq!((take().len(), made.get()), (1, 1));
+        let (first, second) = (take(), take());
+        assert_eq!((first.len() + second.len(), made.get()), (1, 2));
+    }
+
+    #[test]
+    fn a_value_that_a_panic_may_have_torn_is_thrown_away() {
+        let pool = Rc::new(ScratchPool::default());
+        let in_panic = pool.clone();
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let mut torn = in_panic.take(|| Ok(1u32)).unwrap();
+            *torn = 2;
+            panic!("in mid-change");
+        }));
+        assert!(result.is_err());
+        assert_eq!(*pool.take(|| Ok(1u32)).unwrap(), 1);
+    }
+}

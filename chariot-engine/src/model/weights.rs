@@ -1,0 +1,149 @@
+//! Weights from safetensors files as candle's `VarBuilder`, with errors that name file, tensor, expected and found.
+//! `LoadContext` calls it.
+
+use std::path::Path;
+
+use candle_core::{
+    DType, Device, Error, Shape, Tensor,
+    safetensors::{BufferedSafetensors, MmapedSafetensors},
+};
+use candle_nn::{Init, VarBuilder, var_builder::SimpleBackend};
+
+use crate::error::{Context, Result};
+
+/// The weights of a file, memory-mapped.
+pub(super) fn mapped(path: &Path, device: &Device) -> Result<VarBuilder<'static>> {
+    let tensors = super::mapped::map(path).context(unreadable(path))?;
+    Ok(builder(path, tensors, device))
+}
+
+/// The weights of a file, read into memory.
+pub(super) fn buffered(path: &Path, device: &Device) -> Result<VarBuilder<'static>> {
+    let bytes = std::fs::read(path).context(unreadable(path))?;
+    let tensors = BufferedSafetensors::new(bytes).context(unreadable(path))?;
+    Ok(builder(path, tensors, device))
+}
+
+fn unreadable(path: &Path) -> String {
+    format!("the file '{}' is not a whole safetensors file", file_name(path))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn builder(path: &Path, tensors: impl Source + 'static, device: &Device) -> VarBuilder<'static> {
+    let named = Named { file: file_name(path), tensors };
+    VarBuilder::from_backend(Box::new(named), DType::F32, device.clone())
+}
+
+/// What both forms of a safetensors file can do.
+trait Source: Send + Sync {
+    fn load(&self, name: &str, device: &Device) -> candle_core::Result<Tensor>;
+    fn shape(&self, name: &str) -> Option<Vec<usize>>;
+    fn names(&self) -> Vec<String>;
+}
+
+macro_rules! source {
+    ($($kind:ty),*) => { $(
+        impl Source for $kind {
+            fn load(&self, name: &str, device: &Device) -> candle_core::Result<Tensor> {
+                <$kind>::load(self, name, device)
+            }
+
+            fn shape(&self, name: &str) -> Option<Vec<usize>> {
+                self.get(name).ok().map(|view| view.shape().to_vec())
+            }
+
+            fn names(&self) -> Vec<String> {
+                self.tensors().into_iter().map(|(name, _)| name).collect()
+            }
+        }
+    )* };
+}
+source!(MmapedSafetensors, BufferedSafetensors);
+
+/// Tensors that know the name of their file.
+struct Named<T> {
+    file: String,
+    tensors: T,
+}
+
+impl<T: Source> Named<T> {
+    fn missing(&self, name: &str) -> Error {
+        let mut names = self.tensors.names();
+        names.sort();
+        let near = names.iter().min_by_key(|other| strsim::levenshtein(other, name));
+        let hint = near.map(|near| format!("; the nearest name there is '{near}'")).unwrap_or_default();
+        Error::Msg(format!("the file '{}' has no tensor '{name}' among its {}{hint}", self.file, names.len()))
+    }
+}
+
+impl<T: Source> SimpleBackend for Named<T> {
+    fn get(&self, shape: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
+        match self.tensors.shape(name) {
+            None => Err(self.missing(name)),
+            Some(found) if found != shape.dims() => Err(Error::Msg(format!(
+                "the file '{}' has the tensor '{name}' with shape {found:?}; {:?} is expected",
+                self.file,
+                shape.dims()
+            ))),
+            Some(_) => self.get_unchecked(name, dtype, device),
+        }
+    }
+
+    fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
+        if self.tensors.shape(name).is_none() {
+            return Err(self.missing(name));
+        }
+        self.tensors.load(name, device)?.to_dtype(dtype)
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.tensors.shape(name).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, path::PathBuf};
+
+    use super::*;
+
+    fn file(dir: &tempfile::TempDir) -> PathBuf {
+        let path = dir.path().join("model.safetensors");
+        let tensor = Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap();
+        candle_core::safetensors::save(&HashMap::from([("fc.weight", tensor)]), &path).unwrap();
+        path
+    }
+
+    #[test]
+    fn errors_name_file_tensor_expected_and_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = file(&dir);
+        for weights in [mapped(&path, &Device::Cpu).unwrap(), buffered(&path, &Device::Cpu).unwrap()] {
+            assert_eq!(weights.pp("fc").get((2, 3), "weight").unwrap().dims(), [2, 3]);
+            let error = weights.pp("fc").get((3, 2), "weight").unwrap_err().to_string();
+            assert!(
+                error.contains("'model.safetensors' has the tensor 'fc.weight' with shape [2, 3]; [3, 2] is expected"),
+                "{error}"
+            );
+            let error = weights.get((3, 2), "fc.weigth").unwrap_err().to_string();
+            assert!(error.contains("no tensor 'fc.weigth'") && error.contains("'fc.weight'"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = file(&dir);
+        let bytes = std::fs::read(&path).unwrap();
+        for length in [0, 4, bytes.len() / 2, bytes.len() - 1] {
+            std::fs::write(&path, &bytes[..length]).unwrap();
+            for result in [mapped(&path, &Device::Cpu), buffered(&path, &Device::Cpu)] {
+                let Err(error) = result else { panic!("{length} bytes were taken for a file") };
+                assert!(error.chain().contains("'model.safetensors' is not a whole safetensors file"), "{error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! How one answer is encoded: the trait, what encoders are told, and the outputs that belong to no task. Those of
+//! Chariot's tasks are in `tasks`.
+
+use serde::Serialize;
+
+use crate::{
+    error::{Error, Result},
+    input::{Json, Medium, Tensors, media},
+    protocol::{InferOutput, InferResponse, JsonText},
+    settings::OutputLayout,
+    signature::TensorSpec,
+};
+
+/// What encoders are told of the item that they answer and of the engine.
+///
+/// ```
+/// use chariot_engine::output::EncodeContext;
+///
+/// assert_eq!(EncodeContext::new("predict").action, "predict");
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EncodeContext<'a> {
+    /// The item's action; empty where the engine declares none and the caller named none.
+    pub action: &'a str,
+    /// The layout that the operator chose, by `CHARIOT_ENGINE_OUTPUT_LAYOUT`; `None` is the task's first.
+    pub layout: Option<OutputLayout>,
+}
+
+impl<'a> EncodeContext<'a> {
+    /// For this action, in the task's first layout.
+    pub fn new(action: &'a str) -> Self {
+        EncodeContext { action, layout: None }
+    }
+
+    /// In this layout.
+    #[must_use]
+    pub fn layout(mut self, layout: Option<OutputLayout>) -> Self {
+        self.layout = layout;
+        self
+    }
+}
+
+/// What an encoder made of one answer.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// A JSON value, for an element.
+    Value(JsonText),
+    /// Named tensors, for a request.
+    Tensors(Vec<InferOutput>),
+}
+
+impl From<JsonText> for Answer {
+    fn from(value: JsonText) -> Self {
+        Answer::Value(value)
+    }
+}
+
+impl From<Vec<InferOutput>> for Answer {
+    fn from(tensors: Vec<InferOutput>) -> Self {
+        Answer::Tensors(tensors)
+    }
+}
+
+/// How one answer is encoded, for inputs of the medium `M`.
+///
+/// `Result<T, Error>` of an output is an output too: one bad item among good ones. Implement it by hand for an answer
+/// of your own; what [`JsonText::of`] writes is what the caller reads.
+///
+/// ```
+/// use chariot_engine::{Result, input::media, output::{EncodeContext, Output}, protocol::JsonText};
+///
+/// struct Count(usize);
+///
+/// impl Output<media::Text> for Count {
+///     const ACTIONS: &'static [&'static str] = &["count"];
+///
+///     fn encode(self, _: &EncodeContext<'_>) -> Result<JsonText> {
+///         Ok(JsonText::of(&self.0)?)
+///     }
+/// }
+///
+/// assert_eq!(Count(3).encode(&EncodeContext::new("count")).unwrap().as_str(), "3");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no answer to an input of kind `{M}`",
+    label = "does not go with this model's `Input`",
+    note = "an `Image` or a `Text` is answered by `Classification`, any element by `Json<T>` or an output of your own",
+    note = "named tensors are answered by named tensors: `Tensors` or `#[derive(TensorOutput)]` go with `Tensors`, `#[derive(TensorInput)]` and `InferRequest`"
+)]
+pub trait Output<M: Medium>: Sized + Send + 'static {
+    /// Chariot's task that this answers, as `CHARIOT_TASK_TYPE` names it.
+    const TASK: Option<&'static str> = None;
+
+    /// The actions it knows, the default first; none: any action is taken.
+    const ACTIONS: &'static [&'static str] = &[];
+
+    /// The layouts that the task has, the default first; none: the setting does not apply.
+    const LAYOUTS: &'static [OutputLayout] = &[];
+
+    /// The named tensors that it answers with; empty where they are not declared.
+    fn tensors() -> Vec<TensorSpec> {
+        Vec::new()
+    }
+
+    /// Encodes it.
+    ///
+    /// # Errors
+    /// What cannot be encoded; a rejection if that is the caller's fault.
+    fn encode(self, cx: &EncodeContext<'_>) -> Result<M::Answer>;
+}
+
+impl<M: Medium, T: Output<M>> Output<M> for Result<T, Error> {
+    const TASK: Option<&'static str> = T::TASK;
+    const ACTIONS: &'static [&'static str] = T::ACTIONS;
+    const LAYOUTS: &'static [OutputLayout] = T::LAYOUTS;
+
+    fn tensors() -> Vec<TensorSpec> {
+        T::tensors()
+    }
+
+    fn encode(self, cx: &EncodeContext<'_>) -> Result<M::Answer> {
+        self?.encode(cx)
+    }
+}
+
+impl<M: Medium<Answer = JsonText>, T: Serialize + Send + 'static> Output<M> for Json<T> {
+    fn encode(self, _: &EncodeContext<'_>) -> Result<JsonText> {
+        Ok(JsonText::of(&self.0)?)
+    }
+}
+
+impl Output<media::Request> for Tensors {
+    fn encode(self, _: &EncodeContext<'_>) -> Result<Vec<InferOutput>> {
+        Ok(self.into_outputs())
+    }
+}
+
+impl Output<media::Request> for InferResponse {
+    fn encode(self, _: &EncodeContext<'_>) -> Result<Vec<InferOutput>> {
+        Ok(self.outputs)
+    }
+}

@@ -1,0 +1,20 @@
+//! What an author's file needs: `use chariot_engine::prelude::*;`.
+
+#[doc(no_inline)]
+pub use crate::{
+    Context, Engine, Error, Result, Settings, TensorInput, TensorOutput, chariot_engine,
+    input::{Input, Json, Tensors, Text, With},
+    model::{Batch, Item, Load, LoadContext, Model, Spec},
+    output::Output,
+    protocol::{InferRequest, InferResponse},
+    reject,
+    tasks::{ClassLabels, Classification},
+};
+
+#[cfg(feature = "image")]
+#[doc(no_inline)]
+pub use crate::input::{Image, Pixels};
+
+#[cfg(feature = "candle")]
+#[doc(no_inline)]
+pub use candle_core::Tensor;

@@ -1,0 +1,30 @@
+//! What the generated `main` calls. Nothing in here is for authors, and all of it may change.
+
+use std::process::ExitCode;
+
+use crate::{engine::Engine, model::Model};
+
+/// What `#[chariot_engine]` knows of the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Attribute {
+    /// The option `name`, or the package's name.
+    pub name: &'static str,
+    /// The option `version`, or the package's version.
+    pub version: &'static str,
+    /// Defaults of the runtime's settings.
+    pub defaults: &'static [(&'static str, &'static str)],
+}
+
+/// The engine's process: the builder with what the attribute says, and no power that an embedder has not.
+pub fn main<M: Model>(attribute: Attribute) -> ExitCode {
+    attribute
+        .defaults
+        .iter()
+        .fold(Engine::builder().model::<M>(attribute.name).version(attribute.version), |builder, (name, value)| {
+            builder.default_setting(*name, *value)
+        })
+        .run()
+}
+
+/// Asks of a type that it is a model: what `main = false` leaves of the check.
+pub const fn assert_model<M: Model>() {}

@@ -1,0 +1,148 @@
+//! Numbers of one data type to another, where nothing is lost that the caller meant. Tensor inputs use it to accept what
+//! clients send.
+
+use half::{bf16, f16};
+
+use super::{DataType, Element, TensorData, tensor::Elements};
+use crate::error::Rejection;
+
+/// A number on its way from one type to another.
+enum Number {
+    Integer(i128),
+    Float(f64),
+}
+
+/// A type that numbers convert from and to.
+trait Numeric: Element {
+    fn number(self) -> Number;
+    /// `None` if the type does not hold the number.
+    fn from_number(number: Number) -> Option<Self>;
+}
+
+macro_rules! integers {
+    ($($type:ty)*) => {$(
+        impl Numeric for $type {
+            fn number(self) -> Number {
+                Number::Integer(self.into())
+            }
+
+            fn from_number(number: Number) -> Option<Self> {
+                match number {
+                    Number::Integer(value) => value.try_into().ok(),
+                    // The cast saturates and makes 0 of NaN: comparing it with what was there finds both.
+                    Number::Float(value) if (value as i128) as f64 == value => (value as i128).try_into().ok(),
+                    Number::Float(_) => None,
+                }
+            }
+        }
+    )*};
+}
+integers!(u8 u16 u32 u64 i8 i16 i32 i64);
+
+macro_rules! floats {
+    ($($type:ty: $wide:expr, $narrow:expr;)*) => {$(
+        impl Numeric for $type {
+            fn number(self) -> Number {
+                Number::Float($wide(self))
+            }
+
+            fn from_number(number: Number) -> Option<Self> {
+                match number {
+                    Number::Integer(value) => {
+                        let float: $type = $narrow(value as f64);
+                        ($wide(float) as i128 == value).then_some(float)
+                    }
+                    Number::Float(value) => {
+                        let float: $type = $narrow(value);
+                        (float.is_finite() || !value.is_finite()).then_some(float)
+                    }
+                }
+            }
+        }
+    )*};
+}
+floats! {
+    f16: f16::to_f64, f16::from_f64;
+    bf16: bf16::to_f64, bf16::from_f64;
+    f32: f64::from, |value: f64| value as f32;
+    f64: |value: f64| value, |value: f64| value;
+}
+
+impl TensorData {
+    /// The same numbers as another data type.
+    ///
+    /// Between integers, from integers to floats and from floats to integers each value must be held exactly: INT64 5
+    /// becomes FP32 5.0, and 16777217 is refused. From float to float a value is rounded, since a decimal such as 0.1
+    /// is exact in none of them, and only one that overflows is refused. BOOL and BYTES convert to nothing but
+    /// themselves.
+    ///
+    /// # Errors
+    /// The index of the first value that the other type does not hold.
+    ///
+    /// # Examples
+    /// ```
+    /// use chariot_engine::protocol::{DataType, TensorData};
+    ///
+    /// let data = TensorData::from(vec![5_i64, -1]).convert(DataType::Fp32).unwrap();
+    /// assert_eq!(data.into_vec::<f32>().unwrap(), [5.0, -1.0]);
+    ///
+    /// let refused = TensorData::from(vec![0_i64, 300]).convert(DataType::Uint8).unwrap_err();
+    /// assert_eq!(refused.text(), "data[1]: a value that UINT8 can hold was expected, one of INT64 beyond that came");
+    /// ```
+    pub fn convert(self, to: DataType) -> Result<TensorData, Rejection> {
+        match to {
+            _ if to == self.datatype() => Ok(self),
+            DataType::Uint8 => self.numbers::<u8>(),
+            DataType::Uint16 => self.numbers::<u16>(),
+            DataType::Uint32 => self.numbers::<u32>(),
+            DataType::Uint64 => self.numbers::<u64>(),
+            DataType::Int8 => self.numbers::<i8>(),
+            DataType::Int16 => self.numbers::<i16>(),
+            DataType::Int32 => self.numbers::<i32>(),
+            DataType::Int64 => self.numbers::<i64>(),
+            DataType::Fp16 => self.numbers::<f16>(),
+            DataType::Bf16 => self.numbers::<bf16>(),
+            DataType::Fp32 => self.numbers::<f32>(),
+            DataType::Fp64 => self.numbers::<f64>(),
+            DataType::Bool | DataType::Bytes => Err(unrelated(self.datatype(), to)),
+        }
+    }
+
+    fn numbers<T: Numeric>(self) -> Result<TensorData, Rejection>
+    where
+        TensorData: From<Vec<T>>,
+    {
+        let values = match self.0 {
+            Elements::Bool(_) => return Err(unrelated(DataType::Bool, T::DATATYPE)),
+            Elements::Bytes(_) => return Err(unrelated(DataType::Bytes, T::DATATYPE)),
+            Elements::Uint8(values) => each::<_, T>(values),
+            Elements::Uint16(values) => each::<_, T>(values),
+            Elements::Uint32(values) => each::<_, T>(values),
+            Elements::Uint64(values) => each::<_, T>(values),
+            Elements::Int8(values) => each::<_, T>(values),
+            Elements::Int16(values) => each::<_, T>(values),
+            Elements::Int32(values) => each::<_, T>(values),
+            Elements::Int64(values) => each::<_, T>(values),
+            Elements::Fp16(values) => each::<_, T>(values),
+            Elements::Bf16(values) => each::<_, T>(values),
+            Elements::Fp32(values) => each::<_, T>(values),
+            Elements::Fp64(values) => each::<_, T>(values),
+        };
+        values.map(TensorData::from)
+    }
+}
+
+fn each<S: Numeric, T: Numeric>(values: Vec<S>) -> Result<Vec<T>, Rejection> {
+    let convert = |(index, value): (usize, S)| {
+        T::from_number(value.number()).ok_or_else(|| {
+            let (from, to) = (S::DATATYPE, T::DATATYPE);
+            let text = format!("a value that {to} can hold was expected, one of {from} beyond that came");
+            Rejection::new(text).at(format_args!("data[{index}]"))
+        })
+    };
+    values.into_iter().enumerate().map(convert).collect()
+}
+
+fn unrelated(from: DataType, to: DataType) -> Rejection {
+    Rejection::new(format!("{to} was expected, {from} came"))
+}

@@ -1,0 +1,101 @@
+//! The data types of a tensor, by their names on the wire. Every file that touches a tensor uses them.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Serialize, Serializer};
+
+use super::fault::quoted;
+use crate::error::Rejection;
+
+macro_rules! datatypes {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $size:expr,)*) => {
+        /// What the elements of a tensor are.
+        ///
+        /// ```
+        /// use chariot_engine::protocol::DataType;
+        ///
+        /// let datatype: DataType = "FP32".parse()?;
+        /// assert_eq!(datatype, DataType::Fp32);
+        /// assert_eq!((datatype.as_str(), datatype.size()), ("FP32", Some(4)));
+        /// assert_eq!(DataType::Bytes.size(), None);
+        /// # Ok::<(), chariot_engine::Rejection>(())
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum DataType {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl DataType {
+            /// Every data type, in the order of the protocol.
+            pub const ALL: &[DataType] = &[$(DataType::$variant),*];
+
+            /// The name on the wire: `FP32`.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(DataType::$variant => $name,)*
+                }
+            }
+
+            /// The bytes that one element takes in binary form; `None` for BYTES, whose elements differ.
+            pub fn size(self) -> Option<usize> {
+                match self {
+                    $(DataType::$variant => $size,)*
+                }
+            }
+        }
+    };
+}
+
+datatypes! {
+    /// `true` or `false`.
+    Bool "BOOL" Some(1),
+    /// An integer from 0 to 255.
+    Uint8 "UINT8" Some(1),
+    /// An unsigned integer of 16 bits.
+    Uint16 "UINT16" Some(2),
+    /// An unsigned integer of 32 bits.
+    Uint32 "UINT32" Some(4),
+    /// An unsigned integer of 64 bits.
+    Uint64 "UINT64" Some(8),
+    /// An integer from -128 to 127.
+    Int8 "INT8" Some(1),
+    /// A signed integer of 16 bits.
+    Int16 "INT16" Some(2),
+    /// A signed integer of 32 bits.
+    Int32 "INT32" Some(4),
+    /// A signed integer of 64 bits.
+    Int64 "INT64" Some(8),
+    /// A float of 16 bits, as IEEE 754 has it.
+    Fp16 "FP16" Some(2),
+    /// A float of 16 bits with the exponent of FP32.
+    Bf16 "BF16" Some(2),
+    /// A float of 32 bits.
+    Fp32 "FP32" Some(4),
+    /// A float of 64 bits.
+    Fp64 "FP64" Some(8),
+    /// A string, bytes, or in Chariot's use any JSON value.
+    Bytes "BYTES" None,
+}
+
+impl fmt::Display for DataType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for DataType {
+    type Err = Rejection;
+
+    fn from_str(name: &str) -> Result<Self, Rejection> {
+        DataType::ALL.iter().copied().find(|datatype| datatype.as_str() == name).ok_or_else(|| {
+            let names: Vec<_> = DataType::ALL.iter().map(|datatype| datatype.as_str()).collect();
+            Rejection::new(format!("one of {} was expected, {} came", names.join(", "), quoted(name)))
+        })
+    }
+}
+
+impl Serialize for DataType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}

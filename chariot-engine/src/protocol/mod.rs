@@ -1,0 +1,43 @@
+//! The wire as plain types: bytes in, values out, values in, bytes out. The server, the runtime and the tasks use it.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `datatype` | [`DataType`], the data types of a tensor |
+//! | `tensor`, `texts`, `convert` | [`TensorData`], the elements of a tensor, those of BYTES, and lossless conversion |
+//! | `json`, `finite` | [`JsonText`], a JSON value that is text already, and the check for `NaN` when one is made |
+//! | `parameters` | [`Parameters`] of a request or an input |
+//! | `request`, `data` | [`InferRequest`] and how it is decoded |
+//! | `response` | [`InferResponse`] and how it is encoded |
+//! | `metadata` | [`ModelMetadata`], what a model says of itself |
+//! | `reader`, `string`, `number` | a strict JSON reader over a body that is wholly in memory |
+//! | `fault` | where in a body a fault is, and what the caller reads of it |
+//! | `said` | errors of serde, without the caller's payload and without Rust's names |
+
+mod convert;
+mod data;
+mod datatype;
+mod fault;
+mod finite;
+mod json;
+mod metadata;
+mod number;
+mod parameters;
+mod reader;
+mod request;
+mod response;
+mod said;
+mod string;
+mod tensor;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+pub use datatype::DataType;
+pub(crate) use fault::quoted as quote;
+pub use json::JsonText;
+pub use metadata::{ModelMetadata, TensorMetadata};
+pub use parameters::Parameters;
+pub(crate) use request::place;
+pub use request::{InferInput, InferRequest};
+pub use response::{EncodeError, InferOutput, InferResponse, ResponseHead};
+pub use tensor::{Element, TensorData};

@@ -1,0 +1,286 @@
+//! An inference request: decoded from a body in one pass. The server hands bodies to it, models get what it yields.
+
+use bytes::Bytes;
+
+use super::{
+    DataType, Parameters, TensorData,
+    data::{self, Leaf},
+    fault::{Fault, Read, quoted},
+    json::utf8,
+    reader::Reader,
+};
+use crate::error::Rejection;
+
+/// The most inputs, and the most outputs, that a request may name.
+const MOST_TENSORS: usize = 1024;
+/// The longest name of an input or output, in bytes.
+const LONGEST_NAME: usize = 1024;
+/// The most dimensions of a shape.
+const MOST_DIMENSIONS: usize = 32;
+
+/// What a caller asks of a model.
+///
+/// ```
+/// use chariot_engine::protocol::{DataType, InferRequest};
+///
+/// let body = r#"{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [[1, 2.5]]}]}"#;
+/// let request = InferRequest::decode(&body.into())?;
+/// let input = request.input("x").unwrap();
+/// assert_eq!(input.datatype, Some(DataType::Fp32));
+/// assert_eq!(input.data.as_slice::<f32>(), Some(&[1.0, 2.5][..]));
+///
+/// let refused = InferRequest::decode(&r#"{"inputs": []}"#.into()).unwrap_err();
+/// assert_eq!(refused.text(), "inputs: at least one input was expected, none came");
+/// # Ok::<(), chariot_engine::Rejection>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct InferRequest {
+    /// The caller's name for the request. It may be the empty string.
+    pub id: Option<String>,
+    /// Parameters of the whole request.
+    pub parameters: Parameters,
+    /// The inputs, in the caller's order; at least one when decoded.
+    pub inputs: Vec<InferInput>,
+    /// The names of the outputs that the caller wants, in this order; empty for all.
+    pub outputs: Vec<String>,
+}
+
+/// One input of a request: a tensor, or in Chariot's use an item.
+///
+/// ```
+/// use chariot_engine::protocol::{InferInput, TensorData};
+///
+/// let input = InferInput::new("x", vec![2], TensorData::from(vec![1_i64, 2]));
+/// assert_eq!(input.place(0), "input 'x'");
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct InferInput {
+    /// The input's name; empty if the caller gave none.
+    pub name: String,
+    /// The data type as the caller declared it. If it is absent, `data` is BYTES.
+    pub datatype: Option<DataType>,
+    /// The shape as the caller declared it. It agrees with `data` if that is of numbers or booleans; for BYTES it need
+    /// not (a picture may come with its height, width and channels).
+    pub shape: Option<Vec<usize>>,
+    /// The elements.
+    pub data: TensorData,
+    /// Parameters of this input.
+    pub parameters: Parameters,
+}
+
+impl InferRequest {
+    /// A request with these inputs and nothing else.
+    pub fn new(inputs: Vec<InferInput>) -> Self {
+        InferRequest { inputs, ..Self::default() }
+    }
+
+    /// Decodes a JSON body.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the body: where, what was expected, what came.
+    pub fn decode(body: &Bytes) -> Result<InferRequest, Rejection> {
+        let text = utf8(body)?;
+        if text.trim_ascii().is_empty() {
+            return Err(Rejection::new("a JSON object was expected, an empty body came"));
+        }
+        request(&mut Reader::new(text), body).map_err(|fault| fault.rejection(text))
+    }
+
+    /// The first input of this name.
+    pub fn input(&self, name: &str) -> Option<&InferInput> {
+        self.inputs.iter().find(|input| input.name == name)
+    }
+}
+
+impl InferInput {
+    /// An input of this name, shape and data, without parameters.
+    pub fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>, data: TensorData) -> Self {
+        InferInput {
+            name: name.into(),
+            datatype: Some(data.datatype()),
+            shape: Some(shape.into()),
+            data,
+            parameters: Parameters::default(),
+        }
+    }
+
+    /// How an error text calls this input, which stands at `index` among the request's: `input 'x'`, or `inputs[3]` if it
+    /// has no name.
+    pub fn place(&self, index: usize) -> String {
+        place(&self.name, index)
+    }
+}
+
+/// How an error text calls the input of this name and index.
+pub(crate) fn place(name: &str, index: usize) -> String {
+    owner(name).unwrap_or_else(|| format!("inputs[{index}]"))
+}
+
+/// How an error text calls an input of this name.
+fn owner(name: &str) -> Option<String> {
+    (!name.is_empty()).then(|| format!("input {}", quoted(name)))
+}
+
+fn request(reader: &mut Reader<'_>, body: &Bytes) -> Read<InferRequest> {
+    let mut request = InferRequest::default();
+    let mut inputs_came = false;
+    reader.members(&["id", "parameters", "inputs", "outputs"], |reader, member| {
+        match member {
+            0 if !reader.null()? => request.id = Some(reader.string("a string")?.into_owned()),
+            1 => request.parameters = Parameters::decode_from(reader, body)?,
+            2 => {
+                inputs_came = true;
+                request.inputs = tensors(reader, "a list of inputs", |reader| input(reader, body))?;
+            }
+            3 if !reader.null()? => request.outputs = tensors(reader, "a list of outputs", output)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    reader.end()?;
+    if !inputs_came {
+        return Err(Fault::of("a list of inputs was expected, the member is missing").in_member("inputs"));
+    }
+    if request.inputs.is_empty() {
+        return Err(Fault::of("at least one input was expected, none came").in_member("inputs"));
+    }
+    Ok(request)
+}
+
+/// Reads the list of inputs or of outputs.
+fn tensors<T>(
+    reader: &mut Reader<'_>,
+    expected: &str,
+    mut one: impl FnMut(&mut Reader<'_>) -> Read<T>,
+) -> Read<Vec<T>> {
+    let mut tensors = Vec::new();
+    reader.list(expected, |reader, index| {
+        if index == MOST_TENSORS {
+            return Err(Fault::at(reader.position(), format!("at most {MOST_TENSORS} were expected, more came")));
+        }
+        tensors.push(one(reader)?);
+        Ok(())
+    })?;
+    Ok(tensors)
+}
+
+fn output(reader: &mut Reader<'_>) -> Read<String> {
+    let mut name_came = None;
+    reader.members(&["name", "parameters"], |reader, member| {
+        match member {
+            0 => name_came = Some(name(reader)?),
+            _ if reader.null()? => {}
+            _ => reader.object("an object", |reader, _| reader.skip())?,
+        }
+        Ok(())
+    })?;
+    name_came.ok_or_else(|| Fault::of("a string was expected, the member is missing").in_member("name"))
+}
+
+/// Reads an input. A fault in it is told with the input's name, wherever among the members that stands.
+fn input(reader: &mut Reader<'_>, body: &Bytes) -> Read<InferInput> {
+    let mut again = reader.clone();
+    members_of_input(reader, body).map_err(|fault| {
+        let mut found = None;
+        // What is at fault here has been found already: only the name is looked for.
+        let _ = again.members(&["name"], |reader, _| {
+            found = owner(&name(reader)?);
+            Ok(())
+        });
+        match found {
+            Some(owner) => fault.in_owner(owner),
+            None => fault,
+        }
+    })
+}
+
+fn members_of_input(reader: &mut Reader<'_>, body: &Bytes) -> Read<InferInput> {
+    let mut input = InferInput {
+        name: String::new(),
+        datatype: None,
+        shape: None,
+        data: TensorData::from(Vec::<bool>::new()),
+        parameters: Parameters::default(),
+    };
+    // Where `data` stands, until it has been read: what it is read as may come after it.
+    let mut unread = None;
+    let mut data_came = false;
+    reader.members(&["name", "datatype", "shape", "data", "parameters"], |reader, member| {
+        match member {
+            0 if !reader.null()? => input.name = name(reader)?,
+            1 if !reader.null()? => input.datatype = Some(datatype(reader)?),
+            2 if !reader.null()? => input.shape = Some(shape(reader)?),
+            3 => {
+                data_came = true;
+                match (input.datatype, &input.shape) {
+                    (Some(DataType::Bytes), _) => input.data = data::texts(reader, body)?,
+                    (Some(datatype), Some(shape)) => input.data = data::numbers(reader, datatype, shape)?,
+                    _ => {
+                        let start = reader.clone();
+                        // What is no JSON is told with its index, as if the list had been read.
+                        reader.skip().map_err(|fault| data::texts(&mut start.clone(), body).err().unwrap_or(fault))?;
+                        unread = Some(start);
+                    }
+                }
+            }
+            4 => input.parameters = Parameters::decode_from(reader, body)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if !data_came {
+        return Err(Fault::of("a list was expected, the member is missing").in_member("data"));
+    }
+    let numeric = input.datatype.filter(|datatype| *datatype != DataType::Bytes);
+    if let Some(datatype) = numeric {
+        let Some(shape) = &input.shape else {
+            let text = format!("a list of integers was expected for {datatype}, the member is missing");
+            return Err(Fault::of(text).in_member("shape"));
+        };
+        let needed = data::product(shape)?;
+        if let Some(mut reader) = unread {
+            let read = data::numbers(&mut reader, datatype, shape);
+            input.data = read.map_err(|fault| fault.in_member("data"))?;
+        }
+        data::same_count(shape, needed, input.data.len())?;
+    } else if let Some(mut reader) = unread {
+        input.data = data::texts(&mut reader, body).map_err(|fault| fault.in_member("data"))?;
+    }
+    Ok(input)
+}
+
+fn name(reader: &mut Reader<'_>) -> Read<String> {
+    reader.peek();
+    let start = reader.position();
+    let name = reader.string("a string")?;
+    if name.len() > LONGEST_NAME {
+        let text = format!("a name of at most {LONGEST_NAME} bytes was expected, one of {} came", name.len());
+        return Err(Fault::at(start, text));
+    }
+    Ok(name.into_owned())
+}
+
+fn datatype(reader: &mut Reader<'_>) -> Read<DataType> {
+    reader.peek();
+    let start = reader.position();
+    let name = reader.string("the name of a data type")?;
+    name.parse().map_err(|fault: Rejection| Fault::at(start, fault.text()))
+}
+
+fn shape(reader: &mut Reader<'_>) -> Read<Vec<usize>> {
+    let mut shape = Vec::new();
+    reader.list("a list of integers", |reader, index| {
+        reader.peek();
+        let start = reader.position();
+        if index == MOST_DIMENSIONS {
+            let text = format!("at most {MOST_DIMENSIONS} dimensions were expected, more came");
+            return Err(Fault::at(start, text));
+        }
+        let length = u64::read(reader).and_then(|length| usize::try_from(length).ok());
+        shape.push(length.ok_or_else(|| u64::unfit(reader))?);
+        Ok(())
+    })?;
+    Ok(shape)
+}

@@ -1,0 +1,165 @@
+//! Properties over generated bodies: round trips, any order of members, no panic, agreement with serde_json.
+
+use bytes::Bytes;
+use half::{bf16, f16};
+use proptest::prelude::*;
+
+use crate::protocol::{
+    Element, InferOutput, InferRequest, InferResponse, JsonText, ResponseHead, TensorData, number, reader::Reader,
+};
+
+const HEAD: ResponseHead<'_> = ResponseHead { model_name: "m", model_version: Some("1"), id: "7" };
+
+/// Writes a response and reads its output back as an input.
+fn round_trip(data: TensorData) -> TensorData {
+    let output = InferOutput::new("x", vec![data.len()], data);
+    let text = InferResponse::new(vec![output]).encode(&HEAD).unwrap();
+    let body = String::from_utf8(text).unwrap().replace("\"outputs\"", "\"inputs\"");
+    InferRequest::decode(&body.into()).unwrap().inputs.remove(0).data
+}
+
+fn same<T: Element>(values: Vec<T>) -> Result<(), TestCaseError>
+where
+    TensorData: From<Vec<T>>,
+{
+    prop_assert_eq!(round_trip(TensorData::from(values.clone())).into_vec::<T>().unwrap(), values);
+    Ok(())
+}
+
+fn element() -> impl Strategy<Value = serde_json::Value> {
+    use serde_json::Value;
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(any::<String>(), inner, 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_encoded_decodes_to_the_same(
+        bools: Vec<bool>, u8s: Vec<u8>, u16s: Vec<u16>, u32s: Vec<u32>, u64s: Vec<u64>, i8s: Vec<i8>, i16s: Vec<i16>,
+    ) {
+        same(bools)?;
+        same(u8s)?;
+        same(u16s)?;
+        same(u32s)?;
+        same(u64s)?;
+        same(i8s)?;
+        same(i16s)?;
+    }
+
+    #[test]
+    fn floats_and_strings_too(
+        i32s: Vec<i32>, i64s: Vec<i64>, strings: Vec<String>, halves: Vec<u16>, singles: Vec<u32>, doubles: Vec<u64>,
+    ) {
+        same(i32s)?;
+        same(i64s)?;
+        let f16s: Vec<_> = halves.iter().map(|bits| f16::from_bits(*bits)).filter(|value| value.is_finite()).collect();
+        same(f16s)?;
+        let bf16s: Vec<_> = halves.iter().map(|bits| bf16::from_bits(*bits)).filter(|value| value.is_finite()).collect();
+        same(bf16s)?;
+        let f32s: Vec<_> = singles.iter().map(|bits| f32::from_bits(*bits)).filter(|value| value.is_finite()).collect();
+        let read = round_trip(f32s.clone().into()).into_vec::<f32>().unwrap();
+        prop_assert!(read.iter().map(|value| value.to_bits()).eq(f32s.iter().map(|value| value.to_bits())));
+        let f64s: Vec<_> = doubles.iter().map(|bits| f64::from_bits(*bits)).filter(|value| value.is_finite()).collect();
+        let read = round_trip(f64s.clone().into()).into_vec::<f64>().unwrap();
+        prop_assert!(read.iter().map(|value| value.to_bits()).eq(f64s.iter().map(|value| value.to_bits())));
+        let shape = [strings.len()];
+        prop_assert_eq!(round_trip(strings.clone().into()).strings(&shape).unwrap(), strings);
+    }
+
+    #[test]
+    fn json_elements_keep_their_text(values in prop::collection::vec(element(), 0..4)) {
+        let texts: Vec<_> = values.iter().map(|value| JsonText::of(value).unwrap()).collect();
+        let read: Vec<_> = round_trip(texts.clone().into()).json_elements().unwrap().collect();
+        prop_assert_eq!(read, texts);
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(body: Vec<u8>) {
+        let _ = InferRequest::decode(&Bytes::from(body));
+    }
+
+    #[test]
+    fn json_that_is_damaged_never_panics(
+        values in prop::collection::vec(element(), 0..3),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut: prop::sample::Index,
+    ) {
+        let data = serde_json::to_string(&values).unwrap();
+        let body = format!(
+            "{{\"id\":\"\\u00e9\",\"inputs\":[{{\"data\":{data},\"datatype\":\"FP32\",\"shape\":[2,2],\"name\":\"x\"}},\
+             {{\"datatype\":\"BYTES\",\"data\":{data},\"parameters\":{{\"metadata\":{data},\"score_threshold\":0.5}}}}]}}"
+        );
+        let mut body = body.into_bytes();
+        for (index, byte) in damage {
+            let index = index.index(body.len());
+            body[index] = byte;
+        }
+        body.truncate(cut.index(body.len() + 1));
+        if let Ok(request) = InferRequest::decode(&body.into()) {
+            for input in &request.inputs {
+                let _ = input.data.strings(&[1, 2]);
+                let _ = input.parameters.decode::<std::collections::BTreeMap<String, u8>>();
+            }
+        }
+    }
+
+    #[test]
+    fn every_order_of_members_decodes_the_same(order in Just(vec![0, 1, 2, 3, 4]).prop_shuffle(), bad: bool) {
+        let data = if bad { "\"data\":[[1,2],[true,4]]" } else { "\"data\":[[1,2],[3,4]]" };
+        let members = ["\"name\":\"x\"", "\"datatype\":\"INT16\"", "\"shape\":[2,2]", data, "\"parameters\":{\"a\":1}"];
+        let members: Vec<_> = order.iter().map(|index| members[*index]).collect();
+        let body = format!("{{\"inputs\":[{{{}}}]}}", members.join(","));
+        match InferRequest::decode(&body.into()) {
+            Ok(request) => {
+                prop_assert!(!bad);
+                let input = request.input("x").unwrap();
+                prop_assert_eq!(input.data.as_slice::<i16>(), Some(&[1_i16, 2, 3, 4][..]));
+                prop_assert!(input.parameters.get("a").is_some());
+            }
+            Err(rejection) => {
+                prop_assert!(bad);
+                prop_assert!(rejection.text().starts_with("input 'x': data[1][0]: an integer from"), "{}", rejection);
+            }
+        }
+    }
+
+    #[test]
+    fn the_reader_takes_what_serde_json_takes(text in "[\\[\\]{},:\"\\\\u0-9a-f.eE+\\- \n tru]{0,24}") {
+        let ours = Reader::new(&text).whole().is_ok();
+        let theirs = serde_json::from_str::<serde_json::Value>(&text);
+        // A number too large for FP64 is well-formed all the same.
+        let ranged = theirs.as_ref().is_err_and(|error| error.to_string().starts_with("number out of range"));
+        prop_assert_eq!(ours, theirs.is_ok() || ranged, "{}", text);
+    }
+
+    #[test]
+    fn numbers_are_read_as_the_standard_library_reads_them(text in "-?(0|[1-9][0-9]{0,24})(\\.[0-9]{1,24})?([eE][+-]?[0-9]{1,3})?") {
+        let single: f32 = text.parse().unwrap();
+        let double: f64 = text.parse().unwrap();
+        let read = number::float::<f32>(&text, 0).map(|(value, end)| (value.to_bits(), end));
+        prop_assert_eq!(read, single.is_finite().then_some((single.to_bits(), text.len())));
+        let read = number::float::<f64>(&text, 0).map(|(value, end)| (value.to_bits(), end));
+        prop_assert_eq!(read, double.is_finite().then_some((double.to_bits(), text.len())));
+    }
+
+    #[test]
+    fn singles_near_the_middle_of_two_round_correctly(bits in 0x1f00_0000_u32..0x5800_0000, nudge in -2_i64..3) {
+        let value = f32::from_bits(bits);
+        let middle = (f64::from(value).to_bits() + (1 << 28)) as i64 + nudge;
+        let text = format!("{}", f64::from_bits(middle as u64));
+        let expected: f32 = text.parse().unwrap();
+        prop_assert_eq!(number::float::<f32>(&text, 0).map(|(value, _)| value.to_bits()), Some(expected.to_bits()));
+    }
+}

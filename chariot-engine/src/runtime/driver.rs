@@ -1,0 +1,63 @@
+//! How a worker's thread drives the futures of a model, which may block as they like. Workers and tests call it.
+
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    thread::Thread,
+};
+
+use tokio::runtime::Handle;
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Drives a future to its end on this thread.
+///
+/// Not `Handle::block_on`: within that, whatever blocks by means of tokio panics (`blocking_send`, a blocking HTTP
+/// client, a runtime of the author's own), and an author's code may block. Under `Handle::enter` all of them work, and so
+/// do timers and `tokio::spawn`.
+pub(crate) fn drive<F: Future>(handle: &Handle, future: F) -> F::Output {
+    let _entered = handle.enter();
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut cx) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_spawning_and_what_blocks_by_means_of_tokio_all_work() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let handle = runtime.handle().clone();
+        let sum = std::thread::spawn(move || {
+            drive(&handle, async {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                let spawned = tokio::spawn(async { 1 }).await.unwrap();
+                let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
+                sender.blocking_send(2).unwrap();
+                let received = receiver.blocking_recv().unwrap();
+                let own = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async { 4 });
+                spawned + received + own
+            })
+        });
+        assert_eq!(sum.join().unwrap(), 7);
+    }
+}

@@ -1,0 +1,346 @@
+//! A model in service: admits requests, decodes them, hands them to workers, and waits for their answers. The server and
+//! the engine call it.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+
+use super::{
+    hosted::{DecodeOptions, DynModel, Loader, check_selection, panicked},
+    queue::{Job, Queue},
+    reply::Head,
+    state::{Lifecycle, State, Status},
+    worker::{self, Placement},
+};
+use crate::{
+    error::{Error, Kind, Result},
+    model::{LoadCommon, Spec, Ticket},
+    protocol::InferRequest,
+    settings::OutputLayout,
+};
+
+/// Bodies up to this size may be decoded where they were read, if nothing of the author's own takes part: it is a matter
+/// of microseconds.
+const INLINE_DECODE: usize = 16 * 1024;
+
+/// How a model is served.
+#[derive(Clone, Debug)]
+pub(crate) struct HostOptions {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) placement: Placement,
+    /// Calls of `infer` at once.
+    pub(crate) max_concurrency: usize,
+    /// Requests admitted beyond those that run.
+    pub(crate) queue_size: usize,
+    pub(crate) score_threshold: f32,
+    pub(crate) max_pixels: u64,
+    pub(crate) layout: Option<OutputLayout>,
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// A model in service. Cheap to clone; when the last clone is dropped, the workers end.
+#[derive(Clone)]
+pub(crate) struct Host(Arc<Owner>);
+
+struct Owner(Arc<Shared>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.queue.close();
+    }
+}
+
+/// What the host and its workers share.
+pub(super) struct Shared {
+    pub(super) options: HostOptions,
+    pub(super) spec: Spec,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) queue: Queue,
+    /// One permit a call of `infer` that may run.
+    pub(super) runs: Arc<Semaphore>,
+    pub(super) model: OnceLock<Arc<dyn DynModel>>,
+    /// One permit a request that may be admitted.
+    places: Arc<Semaphore>,
+    /// One permit a request that may be decoded on the pool at once.
+    decoders: Arc<Semaphore>,
+    /// Set once `admit` has been seen to be the default: then small requests are decoded where they were read.
+    default_admit: AtomicBool,
+    closing: AtomicBool,
+    /// The mean time that a call of `infer` takes, in nanoseconds; 0 before the first.
+    service_nanos: AtomicU64,
+}
+
+/// A request's place among those admitted; it is free again when the request is done.
+pub(crate) struct Place(OwnedSemaphorePermit);
+
+/// Why a request is not admitted.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The engine does not serve (now).
+    NotServing(&'static str),
+    /// The queue is full.
+    Full,
+}
+
+/// A request that failed, with the id by which the log and the caller know it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) id: String,
+    pub(crate) error: Error,
+}
+
+impl Host {
+    /// Starts the workers, the first of which loads the model. Returns at once.
+    ///
+    /// # Errors
+    /// A thread cannot be started.
+    ///
+    /// # Panics
+    /// It must be called within a tokio runtime.
+    pub(crate) fn start(options: HostOptions, spec: Spec, loader: Loader, common: LoadCommon) -> std::io::Result<Host> {
+        let capacity = options.max_concurrency.saturating_add(options.queue_size).min(Semaphore::MAX_PERMITS >> 1);
+        let capacity = capacity.min(u32::MAX as usize);
+        let shared = Arc::new(Shared {
+            runs: Arc::new(Semaphore::new(options.max_concurrency)),
+            places: Arc::new(Semaphore::new(capacity)),
+            decoders: Arc::new(Semaphore::new(available_cores())),
+            lifecycle: Lifecycle::new(),
+            queue: Queue::default(),
+            model: OnceLock::new(),
+            default_admit: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            service_nanos: AtomicU64::new(0),
+            spec,
+            options,
+        });
+        worker::start(shared.clone(), loader, common)?;
+        Ok(Host(Arc::new(Owner(shared))))
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.shared().options.name
+    }
+
+    pub(crate) fn version(&self) -> &str {
+        &self.shared().options.version
+    }
+
+    pub(crate) fn spec(&self) -> &Spec {
+        &self.shared().spec
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.shared().lifecycle.status()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Status> {
+        self.shared().lifecycle.watch()
+    }
+
+    /// Gives a request a place, or says at once why there is none.
+    pub(crate) fn admit(&self) -> std::result::Result<Place, Refusal> {
+        let status = self.status();
+        match status.state {
+            State::Ready | State::Draining if self.shared().model.get().is_some() => {}
+            _ => return Err(Refusal::NotServing(status.why_not_ready().unwrap_or("the engine does not serve"))),
+        }
+        if self.shared().closing.load(Ordering::Acquire) {
+            return Err(Refusal::NotServing("the engine is shutting down"));
+        }
+        match self.shared().places.clone().try_acquire_owned() {
+            Ok(place) => Ok(Place(place)),
+            Err(_) => Err(Refusal::Full),
+        }
+    }
+
+    /// After how many seconds it makes sense to come again: what is admitted, at the measured time a call.
+    pub(crate) fn retry_after(&self) -> u64 {
+        let admitted = self.admitted() as u64;
+        let nanos = self.shared().service_nanos.load(Ordering::Relaxed).saturating_mul(admitted);
+        let seconds = nanos / self.shared().options.max_concurrency.max(1) as u64 / 1_000_000_000;
+        seconds.saturating_add(1).min(60)
+    }
+
+    /// How many requests are admitted and not done.
+    fn admitted(&self) -> usize {
+        self.capacity() - self.shared().places.available_permits().min(self.capacity())
+    }
+
+    fn capacity(&self) -> usize {
+        let options = &self.shared().options;
+        options.max_concurrency.saturating_add(options.queue_size).min(u32::MAX as usize)
+    }
+
+    /// Answers a request: the response's id and text. The deadline runs from `arrived`.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the request leaves the queue and its place is free; a call of `infer` that awaits is
+    /// dropped, one that blocks runs on and sees `is_cancelled`.
+    pub(crate) async fn infer(
+        &self,
+        place: Place,
+        body: Bytes,
+        fallback_id: String,
+        arrived: Instant,
+    ) -> std::result::Result<(String, Vec<u8>), Failure> {
+        let deadline = self.shared().options.timeout.map(|timeout| arrived + timeout);
+        let ticket = Arc::new(Ticket::new(deadline));
+        let caller = Caller { shared: self.shared(), ticket: &ticket };
+        let mut id = fallback_id;
+        let answer = self.answer(&ticket, place, body, &mut id);
+        let result = match deadline {
+            None => answer.await,
+            Some(deadline) => match tokio::time::timeout_at(deadline.into(), answer).await {
+                Ok(result) => result,
+                Err(_) => Err(Error::timed_out()),
+            },
+        };
+        drop(caller);
+        match result {
+            Ok(text) => Ok((id, text)),
+            Err(error) => {
+                self.log(&id, &error);
+                Err(Failure { id, error })
+            }
+        }
+    }
+
+    async fn answer(&self, ticket: &Arc<Ticket>, place: Place, body: Bytes, id: &mut String) -> Result<Vec<u8>> {
+        let request = Request { shared: self.shared().clone(), ticket: ticket.clone(), body };
+        let inline = request.body.len() <= INLINE_DECODE
+            && self.shared().default_admit.load(Ordering::Relaxed)
+            && self.shared().model.get().is_some_and(|model| model.decodes_inline());
+        let (own_id, prepared) = if inline {
+            request.prepare(id.clone())
+        } else {
+            // The pool is tokio's, bounded here: decoding always ends, unlike a model.
+            let permit = self.shared().decoders.clone().acquire_owned().await?;
+            let fallback = id.clone();
+            let decode = move || {
+                let _permit = permit;
+                request.prepare(fallback)
+            };
+            tokio::task::spawn_blocking(decode).await?
+        };
+        *id = own_id;
+        let (items, head) = prepared?;
+        let (reply, answered) = oneshot::channel();
+        let job = Job { items, head, ticket: ticket.clone(), reply, place: place.0 };
+        if self.shared().queue.push(job).is_err() {
+            return Err(Error::unavailable("the engine is shutting down"));
+        }
+        answered.await.unwrap_or_else(|_| Err("the worker gave no answer".into()))
+    }
+
+    fn log(&self, id: &str, error: &Error) {
+        let model = self.name();
+        match error.kind() {
+            Kind::Failed => tracing::error!(model, request = id, "the engine's model failed: {}", error.chain()),
+            Kind::Unavailable => tracing::warn!(model, request = id, "{}", error.chain()),
+            Kind::TimedOut => tracing::warn!(model, request = id, "the deadline of a request has passed"),
+            Kind::Rejected | Kind::Cancelled => tracing::debug!(model, request = id, "{}", error.chain()),
+        }
+    }
+
+    /// Not ready from now on; requests are served on.
+    pub(crate) fn drain(&self) {
+        self.shared().lifecycle.drain();
+    }
+
+    /// Admits nothing more, waits at most `grace` for what is in flight, and stops. Returns how many requests it had to
+    /// give up.
+    pub(crate) async fn stop(&self, grace: Duration) -> usize {
+        self.shared().lifecycle.drain();
+        self.shared().closing.store(true, Ordering::Release);
+        let all = u32::try_from(self.capacity()).unwrap_or(u32::MAX);
+        let left = match tokio::time::timeout(grace, self.shared().places.acquire_many(all)).await {
+            Ok(_) => 0,
+            Err(_) => self.admitted(),
+        };
+        self.shared().queue.close();
+        self.shared().lifecycle.stop();
+        left
+    }
+}
+
+impl Shared {
+    /// Takes the time that a call of `infer` took into the mean.
+    pub(super) fn record(&self, took: Duration) {
+        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let _ = self.service_nanos.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |mean| {
+            Some(if mean == 0 { took } else { mean - mean / 8 + took / 8 })
+        });
+    }
+}
+
+/// The side of a request that waits; when it goes, the request's work goes with it.
+struct Caller<'a> {
+    shared: &'a Shared,
+    ticket: &'a Arc<Ticket>,
+}
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        self.ticket.leave();
+        self.shared.queue.remove(self.ticket);
+    }
+}
+
+/// A request that is to be decoded, here or on the pool.
+struct Request {
+    shared: Arc<Shared>,
+    ticket: Arc<Ticket>,
+    body: Bytes,
+}
+
+/// The decoded items, and what the response needs of the request.
+type Prepared = (Vec<super::hosted::DynItem>, Head);
+
+impl Request {
+    /// Decodes the request; with it comes its id, which is the request's own if it has one.
+    fn prepare(self, fallback_id: String) -> (String, Result<Prepared>) {
+        let mut id = fallback_id;
+        let decode = AssertUnwindSafe(|| self.decode(&mut id));
+        let decoded =
+            std::panic::catch_unwind(decode).unwrap_or_else(|panic| Err(panicked("decoding a request", &*panic)));
+        (id, decoded)
+    }
+
+    fn decode(&self, id: &mut String) -> Result<Prepared> {
+        if self.ticket.is_gone() {
+            return Err(Error::cancelled());
+        }
+        let model = self.shared.model.get().ok_or("a request was admitted before the model was loaded")?;
+        let mut request = InferRequest::decode(&self.body)?;
+        if let Some(own) = request.id.take().filter(|own| !own.is_empty()) {
+            *id = own;
+        }
+        let wanted = std::mem::take(&mut request.outputs);
+        check_selection(model.spec(), &wanted)?;
+        let options = DecodeOptions {
+            max_pixels: self.shared.options.max_pixels,
+            score_threshold: self.shared.options.score_threshold,
+        };
+        let decoded = model.decode(request, &self.ticket, options)?;
+        self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
+        Ok((decoded.items, Head { id: id.clone(), wanted }))
+    }
+}
+
+/// The cores that this process may use; a container's CPU quota counts.
+pub(crate) fn available_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,249 @@
+//! The object-safe twin of [`Model`] that the runtime holds: no type of the model is in it.
+
+use std::{any::Any, panic::AssertUnwindSafe, rc::Rc, sync::Arc};
+
+use async_trait::async_trait;
+use futures_util::{FutureExt, future::LocalBoxFuture};
+
+use crate::{
+    device::Device,
+    error::{Error, Kind, Rejection, Result},
+    input::{DecodeContext, Input, Medium},
+    model::{Batch, Item, ItemInfo, Load, LoadCommon, LoadContext, MediumOf, Model, PartOf, ScratchPool, Spec, Ticket},
+    output::{Answer, EncodeContext, Output},
+    protocol::InferRequest,
+    settings::OutputLayout,
+    signature,
+};
+
+/// An item whose type only its model knows.
+pub(crate) struct DynItem {
+    value: Box<dyn Any + Send>,
+    pub(super) info: ItemInfo,
+    pub(super) load: Load,
+}
+
+/// What decoding needs to know of the engine's settings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DecodeOptions {
+    pub(crate) max_pixels: u64,
+    pub(crate) score_threshold: f32,
+}
+
+/// What a worker lends to a call of `infer`.
+pub(crate) struct WorkerContext {
+    pub(crate) device: Device,
+    pub(crate) scratch: Rc<ScratchPool>,
+    pub(crate) layout: Option<OutputLayout>,
+}
+
+/// Decoded items, and whether nothing of the author's own ran while they were decoded.
+pub(crate) struct Decoded {
+    pub(super) items: Vec<DynItem>,
+    pub(super) default_admit: bool,
+}
+
+/// A model in service.
+#[async_trait(?Send)]
+pub(crate) trait DynModel: Send + Sync {
+    fn spec(&self) -> &Spec;
+
+    /// Whether a small request may be decoded on an I/O thread, as far as the input's type is concerned.
+    fn decodes_inline(&self) -> bool;
+
+    fn decode(&self, request: InferRequest, ticket: &Arc<Ticket>, options: DecodeOptions) -> Result<Decoded>;
+
+    /// One result an item. An error of the whole is one of the batch: it failed, panicked or gave a wrong count.
+    async fn infer(&self, items: Vec<DynItem>, cx: &WorkerContext) -> Result<Vec<Result<Answer>>>;
+
+    async fn warm_up(&self) -> Result<()>;
+
+    async fn health(&self) -> Result<()>;
+}
+
+/// Loads a model, on the worker's thread.
+pub(crate) type Loader = Box<dyn FnOnce(LoadCommon) -> LocalBoxFuture<'static, Result<Arc<dyn DynModel>>> + Send>;
+
+/// A loader that calls [`Model::load`].
+pub(crate) fn loader<M: Model>(settings: M::Settings, spec: Spec) -> Loader {
+    Box::new(move |common| {
+        async move {
+            let context = LoadContext::new(settings, common);
+            let model = M::load(&context).await?;
+            Ok(Arc::new(Hosted { model, spec }) as Arc<dyn DynModel>)
+        }
+        .boxed_local()
+    })
+}
+
+/// A loader for a model that is there already.
+pub(crate) fn instance<M: Model>(model: M, spec: Spec) -> Loader {
+    Box::new(move |_| async move { Ok(Arc::new(Hosted { model, spec }) as Arc<dyn DynModel>) }.boxed_local())
+}
+
+/// Runs author's code, and makes an error of its panic.
+pub(super) async fn unpanicked<T>(what: &str, future: impl Future<Output = Result<T>>) -> Result<T> {
+    match AssertUnwindSafe(future).catch_unwind().await {
+        Ok(result) => result,
+        Err(panic) => Err(panicked(what, &*panic)),
+    }
+}
+
+/// An error that tells of a panic.
+pub(super) fn panicked(what: &str, panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("{what} panicked: {}", text.unwrap_or("without a text")).into()
+}
+
+struct Hosted<M: Model> {
+    model: M,
+    spec: Spec,
+}
+
+impl<M: Model> Hosted<M> {
+    fn decode_item(
+        &self,
+        item: (crate::input::Slot, crate::protocol::Parameters, PartOf<M>),
+        ticket: &Arc<Ticket>,
+        options: DecodeOptions,
+    ) -> Result<(DynItem, bool)> {
+        let (slot, parameters, part) = item;
+        let action: Arc<str> = match parameters.action() {
+            Some(action) => {
+                if !self.spec.actions.is_empty() && !self.spec.actions.iter().any(|known| known == action) {
+                    let known = self.spec.actions.join("', '");
+                    let came = crate::protocol::quote(action);
+                    return Err(Error::rejected(format_args!(
+                        "parameters.action: one of '{known}' is expected, {came} came"
+                    )));
+                }
+                action.into()
+            }
+            None => self.spec.actions.first().map_or("", |action| action).into(),
+        };
+        let score_threshold = parameters.score_threshold().unwrap_or(options.score_threshold);
+        let cx = DecodeContext { max_pixels: options.max_pixels, signature: &self.spec.inputs };
+        let value = M::Input::decode(part, &cx)?;
+        let info = ItemInfo { slot, action, parameters, score_threshold, ticket: ticket.clone() };
+        let mut item = Item::new(value, info);
+        let load = self.model.admit(&mut item)?;
+        let default_admit = item.has_default_admit();
+        Ok((DynItem { info: item.info().clone(), value: Box::new(item), load }, default_admit))
+    }
+}
+
+#[async_trait(?Send)]
+impl<M: Model> DynModel for Hosted<M> {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn decodes_inline(&self) -> bool {
+        M::Input::INLINE
+    }
+
+    fn decode(&self, request: InferRequest, ticket: &Arc<Ticket>, options: DecodeOptions) -> Result<Decoded> {
+        if !self.spec.inputs.is_empty() {
+            signature::check_request(&self.spec.inputs, &request)?;
+        }
+        let parts = <MediumOf<M> as Medium>::split(request)?;
+        let mut several = vec![false; parts.last().map_or(0, |(slot, ..)| slot.input + 1)];
+        for (slot, ..) in &parts {
+            several[slot.input] |= slot.element > 0;
+        }
+        let mut decoded = Decoded { items: Vec::with_capacity(parts.len()), default_admit: true };
+        let mut faults = Vec::new();
+        for part in parts {
+            if ticket.is_gone() {
+                return Err(Error::cancelled());
+            }
+            let slot = part.0.clone();
+            match self.decode_item(part, ticket, options) {
+                Ok((item, default_admit)) => {
+                    decoded.default_admit &= default_admit;
+                    decoded.items.push(item);
+                }
+                Err(error) => {
+                    let error = if several[slot.input] {
+                        error.at(format_args!("data[{}]", slot.element)).at(slot.place())
+                    } else if <MediumOf<M> as Medium>::ELEMENT.is_none() {
+                        error
+                    } else {
+                        error.at(slot.place())
+                    };
+                    match (error.kind(), error.public()) {
+                        (Kind::Rejected, Some(text)) => faults.push(text),
+                        _ => return Err(error),
+                    }
+                }
+            }
+        }
+        crate::input::join_faults(faults)?;
+        Ok(decoded)
+    }
+
+    async fn infer(&self, items: Vec<DynItem>, cx: &WorkerContext) -> Result<Vec<Result<Answer>>> {
+        let count = items.len();
+        let mut infos = Vec::with_capacity(count);
+        let mut typed = Vec::with_capacity(count);
+        for item in items {
+            let Ok(value) = item.value.downcast::<Item<M::Input>>() else {
+                return Err("an item of another model came into this model's queue".into());
+            };
+            infos.push(item.info);
+            typed.push(value.on_device(&cx.device));
+        }
+        let batch = Batch::new(typed, cx.device.clone(), cx.scratch.clone());
+        let outputs = unpanicked("`infer`", self.model.infer(batch)).await?;
+        if outputs.len() != count {
+            return Err(format!(
+                "`infer` returned {} outputs for a batch of {count} items; it must return one for every item, in order",
+                outputs.len()
+            )
+            .into());
+        }
+        Ok(outputs.into_iter().zip(&infos).map(|(output, info)| self.encode(output, info, cx)).collect())
+    }
+
+    async fn warm_up(&self) -> Result<()> {
+        self.model.warm_up().await
+    }
+
+    async fn health(&self) -> Result<()> {
+        self.model.health().await
+    }
+}
+
+impl<M: Model> Hosted<M> {
+    fn encode(&self, output: M::Output, info: &ItemInfo, cx: &WorkerContext) -> Result<Answer> {
+        let context = EncodeContext::new(&info.action).layout(cx.layout);
+        let encode = AssertUnwindSafe(|| output.encode(&context));
+        let answer: Answer = match std::panic::catch_unwind(encode) {
+            Ok(Ok(answer)) => answer.into(),
+            Ok(Err(error)) if <MediumOf<M> as Medium>::ELEMENT.is_none() => return Err(error),
+            Ok(Err(error)) => return Err(error.at(info.slot.place())),
+            Err(panic) => return Err(panicked("encoding an output", &*panic)),
+        };
+        if let Answer::Tensors(tensors) = &answer
+            && !self.spec.outputs.is_empty()
+        {
+            signature::check_outputs(&self.spec.outputs, tensors)?;
+        }
+        Ok(answer)
+    }
+}
+
+/// Checks the names of the outputs that a request asks for, where the engine declares its outputs.
+pub(super) fn check_selection(spec: &Spec, wanted: &[String]) -> Result<(), Rejection> {
+    if spec.outputs.is_empty() {
+        return Ok(());
+    }
+    match wanted.iter().enumerate().find(|(_, name)| !spec.outputs.iter().any(|output| output.name() == *name)) {
+        None => Ok(()),
+        Some((index, name)) => {
+            let known: Vec<_> = spec.outputs.iter().map(signature::TensorSpec::name).collect();
+            let text = format!("one of '{}' is expected, {} came", known.join("', '"), crate::protocol::quote(name));
+            Err(Rejection::new(text).at(format_args!("outputs[{index}].name")))
+        }
+    }
+}

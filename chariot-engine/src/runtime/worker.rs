@@ -1,0 +1,178 @@
+//! The threads that load a model and run it. The host starts them; they end when its queue is closed and empty.
+
+use std::{
+    io,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::{runtime::Handle, sync::OwnedSemaphorePermit};
+
+use super::{
+    driver::drive,
+    host::Shared,
+    hosted::{DynModel, Loader, WorkerContext, unpanicked},
+    plan,
+    queue::Job,
+    reply,
+};
+use crate::{
+    device::Device,
+    error::{Error, Result},
+    model::{LoadCommon, ScratchPool},
+    output::Answer,
+};
+
+/// How often a model's own health check is asked.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Where a model runs: how many workers over it, and with how many threads each.
+#[derive(Clone, Debug)]
+pub(crate) struct Placement {
+    pub(crate) device: Device,
+    pub(crate) workers: usize,
+    pub(crate) threads: usize,
+}
+
+/// Starts the first worker, which loads the model and then starts the others.
+pub(super) fn start(shared: Arc<Shared>, loader: Loader, common: LoadCommon) -> io::Result<()> {
+    let handle = Handle::current();
+    spawn(&shared.clone(), 0, move || {
+        let loaded = drive(&handle, load(&shared, loader, common));
+        match loaded {
+            Ok(model) => {
+                for index in 1..shared.options.placement.workers {
+                    let (of_worker, model, handle) = (shared.clone(), model.clone(), handle.clone());
+                    let started = spawn(&shared, index, move || drive(&handle, serve(&of_worker, &*model, false)));
+                    if let Err(error) = started {
+                        shared.lifecycle.fail(&format!("worker {index} cannot be started: {error}"));
+                        return;
+                    }
+                }
+                if shared.model.set(model.clone()).is_ok() {
+                    shared.lifecycle.ready();
+                }
+                drive(&handle, serve(&shared, &*model, true));
+            }
+            Err(error) => {
+                let why = error.chain();
+                tracing::error!(model = shared.options.name, "the model could not be loaded: {why}");
+                shared.lifecycle.fail(&why);
+            }
+        }
+    })
+}
+
+fn spawn(shared: &Arc<Shared>, index: usize, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let threads = shared.options.placement.threads;
+    std::thread::Builder::new().name(format!("chariot-worker-{index}")).spawn(move || in_pool(threads, run))?;
+    Ok(())
+}
+
+/// Runs a worker inside a rayon pool of its own: candle's parallel sections then use this worker's threads and never
+/// wait for those of another.
+#[cfg(feature = "candle")]
+fn in_pool(threads: usize, run: impl FnOnce()) {
+    if let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build() {
+        tracing::warn!("a worker shares its threads with others: {error}");
+    }
+    run();
+}
+
+#[cfg(not(feature = "candle"))]
+fn in_pool(_: usize, run: impl FnOnce()) {
+    run();
+}
+
+async fn load(shared: &Shared, loader: Loader, common: LoadCommon) -> Result<Arc<dyn DynModel>> {
+    let begin = Instant::now();
+    let model = unpanicked("`load`", async { loader(common).await }).await?;
+    unpanicked("`warm_up`", model.warm_up()).await.map_err(|error| error.context("warming up"))?;
+    let seconds = begin.elapsed().as_secs_f64();
+    tracing::info!(model = shared.options.name, seconds, "the model is loaded");
+    Ok(model)
+}
+
+/// Serves requests until the queue is closed and empty. One of the workers asks for the model's health too.
+async fn serve(shared: &Shared, model: &dyn DynModel, asks_health: bool) {
+    let cx = WorkerContext {
+        device: shared.options.placement.device.clone(),
+        scratch: Rc::new(ScratchPool::default()),
+        layout: shared.options.layout,
+    };
+    let mut running = FuturesUnordered::new();
+    let mut health = tokio::time::interval_at((Instant::now() + HEALTH_INTERVAL).into(), HEALTH_INTERVAL);
+    health.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            Some(()) = running.next(), if !running.is_empty() => {}
+            _ = health.tick(), if asks_health => check_health(shared, model).await,
+            next = next_job(shared), if running.len() < model.spec().concurrency => match next {
+                Some((job, run)) => running.push(answer(shared, model, &cx, job, run)),
+                None => break,
+            },
+        }
+    }
+    while running.next().await.is_some() {}
+}
+
+/// The next request, when a call of `infer` may run for it.
+async fn next_job(shared: &Shared) -> Option<(Job, OwnedSemaphorePermit)> {
+    let run = shared.runs.clone().acquire_owned().await.ok()?;
+    Some((shared.queue.pop().await?, run))
+}
+
+async fn check_health(shared: &Shared, model: &dyn DynModel) {
+    let result = unpanicked("`health`", model.health()).await;
+    if let Err(error) = &result {
+        tracing::error!(model = shared.options.name, "the model's health check fails: {}", error.chain());
+    }
+    shared.lifecycle.set_unhealthy(result.is_err());
+}
+
+/// Answers one request. Its place and its run are free when it returns.
+async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, job: Job, run: OwnedSemaphorePermit) {
+    let Job { items, head, ticket, reply, place } = job;
+    if ticket.is_gone() || ticket.is_expired() {
+        return;
+    }
+    let infos = reply::infos(&items);
+    let begin = Instant::now();
+    let result = tokio::select! {
+        biased;
+        result = infer(model, cx, items) => result.and_then(|answers| {
+            reply::encode((&shared.options.name, &shared.options.version), &head, &infos, answers)
+        }),
+        // Nobody reads an answer, and a model that awaits can be stopped.
+        () = ticket.left() => Err(Error::cancelled()),
+    };
+    shared.record(begin.elapsed());
+    // The place is free before the caller knows, so that its next request finds one.
+    drop((place, run));
+    // A caller that has gone takes no answer.
+    let _ = reply.send(result);
+}
+
+/// Runs the items of a request, in as many calls as their cost and groups need, and puts the answers in order.
+async fn infer(
+    model: &dyn DynModel,
+    cx: &WorkerContext,
+    items: Vec<super::hosted::DynItem>,
+) -> Result<Vec<Result<Answer>>> {
+    let mut batches = plan::batches(items.iter().map(|item| item.load), model.spec().max_batch);
+    if batches.len() == 1 {
+        return model.infer(items, cx).await;
+    }
+    let mut items: Vec<Option<_>> = items.into_iter().map(Some).collect();
+    let mut answers: Vec<Option<_>> = items.iter().map(|_| None).collect();
+    for batch in batches.drain(..) {
+        let part = batch.iter().filter_map(|&index| items[index].take()).collect();
+        for (index, answer) in batch.into_iter().zip(model.infer(part, cx).await?) {
+            answers[index] = Some(answer);
+        }
+    }
+    Ok(answers.into_iter().flatten().collect())
+}

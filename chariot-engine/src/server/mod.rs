@@ -1,0 +1,23 @@
+//! HTTP on hyper. What the engine serves is one service; the listener is for engines that have a process of their own.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `service` | [`EngineService`]: tower's and hyper's service over a model in service |
+//! | `route` | which route a path and a method mean, under the base URL and beside it |
+//! | `handle` | what is answered on each route |
+//! | `respond` | responses: statuses, headers, the envelope of errors |
+//! | `body` | reading a request's body within limits of size and time |
+//! | `listener` | accepting connections, and closing them without losing a request |
+
+mod body;
+mod handle;
+mod listener;
+mod respond;
+mod route;
+mod service;
+
+pub(crate) use handle::Served;
+pub(crate) use listener::{Connections, ListenerOptions, accept};
+pub use respond::ResponseBody;
+pub(crate) use route::{RouteError, Routes};
+pub use service::{EngineService, ResponseFuture};

@@ -1,0 +1,99 @@
+//! Responses: statuses, headers, the envelope of errors. The handlers build all of theirs here.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use serde::Serialize;
+
+use crate::protocol::JsonText;
+
+/// The body of a response.
+///
+/// ```
+/// use chariot_engine::server::ResponseBody;
+/// use http_body::Body;
+///
+/// assert_eq!(ResponseBody::from("{}").size_hint().exact(), Some(2));
+/// ```
+#[derive(Debug, Default)]
+pub struct ResponseBody(Full<Bytes>);
+
+impl<T: Into<Bytes>> From<T> for ResponseBody {
+    fn from(bytes: T) -> Self {
+        ResponseBody(Full::new(bytes.into()))
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+/// A JSON response. The content type has no `charset`: a client in use loses the text of an error that has one.
+pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::from(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A JSON response of a value that JSON can hold.
+pub(super) fn value(status: StatusCode, value: &impl Serialize) -> Response<ResponseBody> {
+    match JsonText::of(value) {
+        Ok(text) => json(status, text.into_bytes()),
+        Err(error) => {
+            tracing::error!("an answer of the engine itself cannot be written: {error}");
+            json(StatusCode::INTERNAL_SERVER_ERROR, r#"{"error":"the engine failed"}"#)
+        }
+    }
+}
+
+/// The envelope of errors, on every path.
+pub(super) fn error(status: StatusCode, text: &str) -> Response<ResponseBody> {
+    #[derive(Serialize)]
+    struct Envelope<'a> {
+        error: &'a str,
+    }
+    value(status, &Envelope { error: text })
+}
+
+/// 503, and when to come again.
+pub(super) fn unavailable(text: &str, retry_after: u64) -> Response<ResponseBody> {
+    let mut response = error(StatusCode::SERVICE_UNAVAILABLE, text);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+    response
+}
+
+/// 405, and what is allowed.
+pub(super) fn method_not_allowed(allowed: &'static str) -> Response<ResponseBody> {
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, &format!("the method {allowed} is expected here"));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// What a HEAD is answered: the head of the answer to GET.
+pub(super) fn without_body(response: Response<ResponseBody>) -> Response<ResponseBody> {
+    let (mut head, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact() {
+        head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Response::from_parts(head, ResponseBody::default())
+}

@@ -1,0 +1,255 @@
+//! Which route a path means, under the base URL and beside it. The service asks for every request.
+
+/// What a path means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// Whether the model can serve.
+    Ready,
+    /// Inference.
+    Infer,
+    /// Whether the process can answer.
+    Live,
+    /// Whether the server can serve.
+    ServerReady,
+    /// What the server is.
+    Server,
+    /// Which models there are.
+    Models,
+    /// What the model is.
+    Model,
+}
+
+impl Route {
+    pub(super) fn allowed(self) -> &'static str {
+        if self == Route::Infer { "POST" } else { "GET, HEAD" }
+    }
+}
+
+/// Why a path means nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NoRoute {
+    Path,
+    Model(String),
+    Version(String),
+}
+
+/// A base URL that cannot be served.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RouteError(String);
+
+/// The routes of one engine.
+#[derive(Clone, Debug)]
+pub(crate) struct Routes {
+    /// The segments of the base URL; empty if there is none, or if the paths that come are relative to it already.
+    base: Vec<String>,
+    /// Whether the `/v2` tree is served under the base URL too.
+    tree_under_base: bool,
+    model: String,
+    version: String,
+    model_id: Option<String>,
+}
+
+/// `m-` and a KSUID: how the platform names a model's deployment.
+const KSUID: usize = 27;
+
+impl Routes {
+    /// The routes under a base URL, in which `{model_id}` stands for the lower-cased id of the model.
+    ///
+    /// # Errors
+    /// `{model_id}` stands in the base URL and there is no id, or the base URL is no path.
+    pub(crate) fn new(base_url: &str, model: &str, version: &str, model_id: Option<&str>) -> Result<Self, RouteError> {
+        let model_id = model_id.map(str::to_ascii_lowercase);
+        let base_url = match &model_id {
+            Some(id) => base_url.replace("{model_id}", id),
+            None if base_url.contains("{model_id}") => {
+                return Err(RouteError(format!(
+                    "CHARIOT_ENGINE_BASE_URL: '{base_url}' needs the model's id, and CHARIOT_MODEL_ID is not set"
+                )));
+            }
+            None => base_url.to_string(),
+        };
+        if base_url.contains(['?', '#', '{', '}', ' ']) || base_url.contains("://") {
+            return Err(RouteError(format!(
+                "CHARIOT_ENGINE_BASE_URL: a path such as /v2/models/m-{{model_id}} is expected, '{base_url}' came"
+            )));
+        }
+        let base: Vec<String> = segments(&base_url).map(str::to_string).collect();
+        let ends_in_tree = match &base[..] {
+            [.., last] if last == "v2" => true,
+            [.., tree, models, _] if tree == "v2" && models == "models" => true,
+            _ => false,
+        };
+        Ok(Routes {
+            tree_under_base: !base.is_empty() && !ends_in_tree,
+            base,
+            model: model.to_string(),
+            version: version.to_string(),
+            model_id,
+        })
+    }
+
+    /// The same engine behind a router that has taken the base URL off the path.
+    pub(crate) fn without_base(mut self) -> Self {
+        self.base.clear();
+        self.tree_under_base = false;
+        self
+    }
+
+    /// The base URL as it is served.
+    pub(crate) fn base_url(&self) -> String {
+        self.base.iter().flat_map(|segment| ["/", segment]).collect()
+    }
+
+    pub(super) fn find(&self, path: &str) -> Result<Route, NoRoute> {
+        let path: Vec<&str> = segments(path).collect();
+        if let Some(rest) = self.under_base(&path) {
+            match rest {
+                ["ready"] => return Ok(Route::Ready),
+                ["infer"] => return Ok(Route::Infer),
+                ["v2", rest @ ..] if self.tree_under_base => return self.tree(rest),
+                _ => {}
+            }
+        }
+        match &path[..] {
+            ["ready"] => Ok(Route::Ready),
+            ["infer"] => Ok(Route::Infer),
+            ["v2", rest @ ..] => self.tree(rest),
+            _ => Err(NoRoute::Path),
+        }
+    }
+
+    fn under_base<'a, 'b>(&self, path: &'b [&'a str]) -> Option<&'b [&'a str]> {
+        let (head, rest) = path.split_at_checked(self.base.len())?;
+        let same =
+            self.base.iter().zip(head).all(|(base, segment)| {
+                base == segment || (base.starts_with("m-") && base.eq_ignore_ascii_case(segment))
+            });
+        same.then_some(rest)
+    }
+
+    fn tree(&self, rest: &[&str]) -> Result<Route, NoRoute> {
+        match rest {
+            [] => Ok(Route::Server),
+            ["health", "live"] => Ok(Route::Live),
+            ["health", "ready"] => Ok(Route::ServerReady),
+            ["models"] => Ok(Route::Models),
+            ["models", model, rest @ ..] => {
+                let (version, rest) = match rest {
+                    ["versions", version, rest @ ..] => (Some(*version), rest),
+                    _ => (None, rest),
+                };
+                let route = match rest {
+                    [] => Route::Model,
+                    ["ready"] => Route::Ready,
+                    ["infer"] => Route::Infer,
+                    _ => return Err(NoRoute::Path),
+                };
+                if !self.is_model(model) {
+                    return Err(NoRoute::Model((*model).to_string()));
+                }
+                match version {
+                    Some(version) if version != self.version => Err(NoRoute::Version(version.to_string())),
+                    _ => Ok(route),
+                }
+            }
+            _ => Err(NoRoute::Path),
+        }
+    }
+
+    fn is_model(&self, name: &str) -> bool {
+        if name == self.model {
+            return true;
+        }
+        let Some(("m-" | "M-", id)) = name.split_at_checked(2) else {
+            return false;
+        };
+        match &self.model_id {
+            Some(own) => id.eq_ignore_ascii_case(own),
+            None => id.len() == KSUID && id.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+        }
+    }
+}
+
+/// The segments of a path: repeated slashes fold, a trailing one is ignored.
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|segment| !segment.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "2ABCdefGHIjklMNOpqrSTUvwxYZ";
+
+    fn routes(base: &str, id: Option<&str>) -> Routes {
+        Routes::new(base, "digits", "1.0", id).unwrap()
+    }
+
+    #[test]
+    fn every_route_is_found_beside_the_base_and_under_it() {
+        for (base, prefixes) in [("", &[""][..]), ("/", &[""]), ("a//b/", &["", "/a/b"])] {
+            let routes = routes(base, None);
+            for prefix in prefixes {
+                for (path, route) in [
+                    ("/ready", Route::Ready),
+                    ("/infer", Route::Infer),
+                    ("/v2", Route::Server),
+                    ("/v2/", Route::Server),
+                    ("/v2/health/live", Route::Live),
+                    ("//v2///health/ready/", Route::ServerReady),
+                    ("/v2/models", Route::Models),
+                    ("/v2/models/digits", Route::Model),
+                    ("/v2/models/digits/ready", Route::Ready),
+                    ("/v2/models/digits/infer", Route::Infer),
+                    ("/v2/models/digits/versions/1.0", Route::Model),
+                    ("/v2/models/digits/versions/1.0/ready", Route::Ready),
+                    ("/v2/models/digits/versions/1.0/infer", Route::Infer),
+                    ("/v2/models/m-2ABCdefGHIjklMNOpqrSTUvwxYZ/infer", Route::Infer),
+                ] {
+                    assert_eq!(routes.find(&format!("{prefix}{path}")), Ok(route), "{base} {prefix}{path}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn near_misses_are_not_found() {
+        let routes = routes("/base", None);
+        for path in ["/", "/readyz", "/base", "/base/readyz", "/v2/modelsX", "/v2/health", "/v3", "/Ready", "/infer/x"]
+        {
+            assert_eq!(routes.find(path), Err(NoRoute::Path), "{path}");
+        }
+        assert_eq!(routes.find("/v2/models/other"), Err(NoRoute::Model("other".into())));
+        assert_eq!(routes.find("/v2/models/m-short/infer"), Err(NoRoute::Model("m-short".into())));
+        assert_eq!(routes.find("/v2/models/digits/versions/2/infer"), Err(NoRoute::Version("2".into())));
+    }
+
+    #[test]
+    fn the_platforms_name_of_the_model_compares_without_case() {
+        let routes = routes("/v2/models/m-{model_id}", Some(ID));
+        let lower = ID.to_ascii_lowercase();
+        assert_eq!(routes.base_url(), format!("/v2/models/m-{lower}"));
+        for id in [ID, &lower, &ID.to_ascii_uppercase()] {
+            assert_eq!(routes.find(&format!("/v2/models/m-{id}/infer")), Ok(Route::Infer));
+            assert_eq!(routes.find(&format!("/v2/models/m-{id}")), Ok(Route::Model));
+        }
+        assert!(matches!(routes.find("/v2/models/m-1234567890123456789012345ab"), Err(NoRoute::Model(_))));
+        assert_eq!(routes.find("/ready"), Ok(Route::Ready));
+    }
+
+    #[test]
+    fn the_tree_is_not_served_under_a_base_that_ends_in_it() {
+        assert_eq!(routes("/x/v2", None).find("/x/v2/v2/health/live"), Err(NoRoute::Path));
+        assert_eq!(routes("/x/v2", None).find("/x/v2/ready"), Ok(Route::Ready));
+        assert_eq!(routes("/x", None).find("/x/v2/health/live"), Ok(Route::Live));
+        assert_eq!(routes("/x", None).without_base().find("/x/ready"), Err(NoRoute::Path));
+    }
+
+    #[test]
+    fn a_base_url_that_cannot_be_served_is_an_error() {
+        for base in ["/m-{model_id}", "http://x/y", "/a b", "/a?b"] {
+            assert!(Routes::new(base, "digits", "1", None).is_err(), "{base}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The variables that settings are read from. `run` takes the process's; whoever embeds an engine makes a map of its
+//! own.
+
+use std::{collections::BTreeMap, fmt};
+
+/// A map of variables, from which settings are read.
+///
+/// Nothing in the SDK reads the variables of the process by itself: `run` takes a snapshot with
+/// [`Environment::process`], an embedding service starts with an empty map and sets what it wants.
+///
+/// ```
+/// use chariot_engine::settings::Environment;
+///
+/// let mut environment = Environment::from_iter([("TOP_K", "5")]);
+/// environment.set("DEVICE", "cpu");
+/// assert_eq!(environment.get("TOP_K"), Some("5"));
+/// assert_eq!(environment.get("HOME"), None);
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// `None` is a value that was not UTF-8: kept, so that the setting that reads it can say so.
+    variables: BTreeMap<String, Option<String>>,
+}
+
+impl Environment {
+    /// A snapshot of the variables of this process.
+    ///
+    /// A value that is not UTF-8 is left out; a setting that would have read it reports that as a fault.
+    pub fn process() -> Self {
+        let named = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()))
+        };
+        Environment { variables: std::env::vars_os().filter_map(named).collect() }
+    }
+
+    /// Sets a variable, in the place of a value that it had.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) -> &mut Self {
+        self.variables.insert(name.into(), Some(value.into()));
+        self
+    }
+
+    /// The value of a variable as it was set, blanks and all.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name)?.as_deref()
+    }
+
+    /// Names and values, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)))
+    }
+
+    /// Whether the variable is there with a value that is not UTF-8.
+    pub(crate) fn is_garbled(&self, name: &str) -> bool {
+        matches!(self.variables.get(name), Some(None))
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        let set = |(name, value): (N, V)| (name.into(), Some(value.into()));
+        Environment { variables: variables.into_iter().map(set).collect() }
+    }
+}
+
+/// The names alone: a value may be a secret.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Environment ")?;
+        f.debug_set().entries(self.variables.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+impl Environment {
+    /// A variable whose value is not UTF-8.
+    pub(crate) fn garble(&mut self, name: &str) {
+        self.variables.insert(name.into(), None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_has_variables_and_a_new_environment_has_none() {
+        assert!(Environment::process().get("PATH").is_some());
+        assert_eq!(Environment::default().iter().count(), 0);
+    }
+
+    #[test]
+    fn printing_one_does_not_print_its_values() {
+        let mut environment = Environment::from_iter([("TOKEN", "secret")]);
+        environment.garble("BROKEN");
+        assert_eq!(format!("{environment:?}"), r#"Environment {"BROKEN", "TOKEN"}"#);
+        assert_eq!(environment.iter().collect::<Vec<_>>(), [("TOKEN", "secret")]);
+    }
+}

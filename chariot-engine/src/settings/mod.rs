@@ -1,0 +1,146 @@
+//! Typed settings from an environment: what an author declares once becomes the reading, with all faults reported at
+//! once, and the schema that the registration document and the README's table are made from.
+//!
+//! - [`Environment`]: the variables
+//! - [`Settings`], by `#[derive(Settings)]`: a struct that is read from them; [`read`] and [`Reader`] read it
+//! - [`SettingValue`]: what a field can be; [`Field`] and [`SettingSpec`]: one field's declaration
+//! - [`SettingsError`]: everything that was wrong
+//! - [`EngineSettings`]: the runtime's own settings, a `Settings` struct like any author's
+//! - [`markdown_table`]: a schema for people
+
+mod choices;
+mod engine;
+mod environment;
+mod error;
+mod field;
+mod reader;
+mod table;
+mod types;
+mod value;
+
+pub use bytesize::ByteSize;
+pub use chariot_engine_macros::Settings;
+
+pub use self::{
+    choices::{DeviceChoice, LogFormat, LogLevel, OutputLayout},
+    engine::EngineSettings,
+    environment::Environment,
+    error::{SettingFault, SettingsError},
+    field::{Field, SettingSpec},
+    reader::Reader,
+    table::markdown_table,
+    value::{Ranged, SettingKind, SettingText, SettingValue},
+};
+
+#[doc(hidden)]
+pub use self::value::__choice;
+
+/// What an operator can set, read from the environment.
+///
+/// Derived: a field `top_k` is read from `TOP_K`, its doc comment is the text that an operator reads, and a field
+/// without a default is required unless it is an [`Option`]. Blanks around a value are cut, and an empty value is no
+/// value.
+///
+/// | `#[setting(...)]` on a field | |
+/// |---|---|
+/// | `default = 3`, `default = "5s"`, `default = Mode::Fast` | the value where none is set |
+/// | `range = 1..=10`, `range = 1..`, `range = ..=0.5` | the smallest and the largest value, both included |
+/// | `name = "VARIABLE"` | the variable, instead of the field's name in capitals |
+/// | `with = function` | a function that reads the field, [`Reader::field`] by default |
+///
+/// `#[settings(prefix = "APP_")]` on the struct puts a prefix before every variable. On an enum without fields the
+/// derive makes a [`SettingValue`]: a choice of the variants' names in snake case, or of `#[setting(name = "...")]`.
+///
+/// ```
+/// use chariot_engine::settings::{Environment, Settings, read};
+/// use std::time::Duration;
+///
+/// #[derive(Settings)]
+/// struct DigitsSettings {
+///     /// How many labels to report
+///     #[setting(default = 3, range = 1..=10)]
+///     top_k: usize,
+///     /// How to scale a picture
+///     #[setting(default = "smooth")]
+///     scaling: Scaling,
+///     /// How long to wait for the label service
+///     #[setting(default = "1m 30s")]
+///     patience: Duration,
+///     /// The label service, if there is one
+///     label_service: Option<String>,
+/// }
+///
+/// #[derive(Settings, Debug, PartialEq)]
+/// enum Scaling {
+///     Smooth,
+///     NearestPixel,
+/// }
+///
+/// let environment = Environment::from_iter([("TOP_K", " 5 "), ("SCALING", "nearest-pixel")]);
+/// let settings: DigitsSettings = read(&environment).unwrap();
+/// assert_eq!(settings.top_k, 5);
+/// assert_eq!(settings.scaling, Scaling::NearestPixel);
+/// assert_eq!(settings.patience, Duration::from_secs(90));
+/// assert_eq!(settings.label_service, None);
+///
+/// let environment = Environment::from_iter([("TOP_K", "11"), ("SCALING", "rough")]);
+/// let error = read::<DigitsSettings>(&environment).err().unwrap();
+/// assert_eq!(
+///     error.to_string(),
+///     "2 settings cannot be read: TOP_K: an integer from 1 to 10 is expected, '11' came; \
+///      SCALING: one of smooth, nearest_pixel is expected, 'rough' came"
+/// );
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a settings type",
+    label = "not a settings type",
+    note = "write `#[derive(Settings)]` on it, or `type Settings = ();` for none"
+)]
+pub trait Settings: Sized + Send + Sync + 'static {
+    /// What can be set, in the order of declaration.
+    fn schema() -> Vec<SettingSpec>;
+
+    /// Reads every setting. Faults go to the reader, and reading goes on after one, so that all are found; `None` says
+    /// that there was one. Most callers want [`read`] or [`Reader::read`].
+    fn read(reader: &mut Reader<'_>) -> Option<Self>;
+}
+
+/// No settings.
+impl Settings for () {
+    fn schema() -> Vec<SettingSpec> {
+        vec![]
+    }
+
+    fn read(_: &mut Reader<'_>) -> Option<Self> {
+        Some(())
+    }
+}
+
+/// Two settings types, read together: the faults of both are reported at once.
+impl<A: Settings, B: Settings> Settings for (A, B) {
+    fn schema() -> Vec<SettingSpec> {
+        let mut schema = A::schema();
+        schema.extend(B::schema());
+        schema
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let (first, second) = (A::read(reader), B::read(reader));
+        Some((first?, second?))
+    }
+}
+
+/// Reads settings from an environment. To have warnings too, or a layer of defaults, use a [`Reader`].
+///
+/// # Errors
+/// All settings that are missing or cannot be read, each with what was expected and what came.
+///
+/// ```
+/// use chariot_engine::settings::{EngineSettings, Environment, read};
+///
+/// let settings: EngineSettings = read(&Environment::from_iter([("CHARIOT_ENGINE_PORT", "9000")])).unwrap();
+/// assert_eq!(settings.port, 9000);
+/// ```
+pub fn read<S: Settings>(environment: &Environment) -> Result<S, SettingsError> {
+    Reader::new(environment).read()
+}

@@ -1,0 +1,241 @@
+//! Driving an engine in a test: its model alone, or the whole of it without a socket.
+//!
+//! [`infer`] and [`Batch::of`] ask a model directly. [`TestEngine`] starts an engine and gives it requests as the server
+//! would: routes, decoding, admission, workers and encoding are the real ones.
+//!
+//! ```
+//! use chariot_engine::{prelude::*, testing::TestEngine};
+//!
+//! # struct Shout;
+//! # impl Model for Shout {
+//! #     type Settings = ();
+//! #     type Input = Text;
+//! #     type Output = Json<String>;
+//! #     async fn load(_: &LoadContext) -> Result<Self> { Ok(Shout) }
+//! #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.map(|t| Ok(Json(t.to_uppercase()))) }
+//! # }
+//! let engine = TestEngine::start(Engine::builder().model::<Shout>("shout")).unwrap();
+//! let answer = engine.infer(r#"{"inputs": [{"name": "a", "data": ["hello"]}]}"#);
+//! assert_eq!(answer.status, 200);
+//! assert_eq!(answer.json()["outputs"][0]["data"][0], "HELLO");
+//!
+//! let answer = engine.infer(r#"{"inputs": [{"name": "a", "data": [7]}]}"#);
+//! assert_eq!((answer.status, answer.error()), (400, "input 'a': a string is expected, a number came".into()));
+//! ```
+
+use std::{rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request};
+use http_body_util::{BodyExt, Full};
+use tokio::runtime::Runtime;
+use tower_service::Service;
+
+use crate::{
+    device::Device,
+    engine::{Engine, EngineBuilder, StartError},
+    error::Result,
+    input::Slot,
+    model::{Batch, Item, ItemInfo, Model, ScratchPool, Ticket},
+    protocol::Parameters,
+    runtime::drive,
+    settings::EngineSettings,
+};
+
+impl<I> Batch<I> {
+    /// A batch of plain values, on the CPU, for a test of a model alone. The items are called `input-0`, `input-1`, ...
+    /// and have no parameters.
+    pub fn of(values: impl IntoIterator<Item = I>) -> Self {
+        Batch::from_items(values.into_iter().enumerate().map(|(index, value)| item(index, value)))
+    }
+
+    /// A batch of items, on the CPU, for a test of a model alone.
+    pub fn from_items(items: impl IntoIterator<Item = Item<I>>) -> Self {
+        Batch::new(items.into_iter().collect(), Device::Cpu, Rc::new(ScratchPool::default()))
+    }
+}
+
+/// An item of a plain value, as if it were the input of this index, for a test of a model alone.
+///
+/// ```
+/// use chariot_engine::{input::Text, testing};
+///
+/// let item = testing::item(0, Text("hello".into())).with_action("predict_proba").with_score_threshold(0.25);
+/// assert_eq!((item.name(), item.action(), item.score_threshold()), ("input-0", "predict_proba", 0.25));
+/// ```
+pub fn item<I>(index: usize, value: I) -> Item<I> {
+    let slot = Slot { input: index, element: 0, name: format!("input-{index}").into() };
+    let info = ItemInfo {
+        slot,
+        action: "".into(),
+        parameters: Parameters::default(),
+        score_threshold: EngineSettings::default().score_threshold,
+        ticket: Arc::new(Ticket::default()),
+    };
+    Item::new(value, info)
+}
+
+impl<I> Item<I> {
+    /// With this action, for a test.
+    #[must_use]
+    pub fn with_action(mut self, action: &str) -> Self {
+        self.info_mut().action = action.into();
+        self
+    }
+
+    /// With this score threshold, for a test.
+    #[must_use]
+    pub fn with_score_threshold(mut self, score_threshold: f32) -> Self {
+        self.info_mut().score_threshold = score_threshold;
+        self
+    }
+}
+
+/// Runs `admit` on every value and `infer` on all of them, as a worker would.
+///
+/// # Errors
+/// Those of `admit` and of `infer`.
+///
+/// # Panics
+/// No tokio runtime can be started.
+pub fn infer<M: Model>(model: &M, values: impl IntoIterator<Item = M::Input>) -> Result<Vec<M::Output>> {
+    let admitted = values.into_iter().enumerate().map(|(index, value)| {
+        let mut item = item(index, value);
+        model.admit(&mut item)?;
+        Ok(item)
+    });
+    let batch = Batch::from_items(admitted.collect::<Result<Vec<_>>>()?);
+    drive(runtime().handle(), model.infer(batch))
+}
+
+/// What tests run on; one that stands for as long as the engine does.
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime for a test")
+}
+
+/// An engine in a test, without a socket. Call it from a test that is not `async`.
+#[derive(Debug)]
+pub struct TestEngine {
+    engine: Engine,
+    runtime: Option<Runtime>,
+}
+
+/// What an engine answered.
+///
+/// ```
+/// # use chariot_engine::testing::Answer;
+/// fn is_refused(answer: &Answer) -> bool {
+///     answer.status == 400 && answer.error().contains("input 'a'")
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The body as JSON.
+    ///
+    /// # Panics
+    /// It is none.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).expect("the answer's body is JSON")
+    }
+
+    /// The text of an error; empty if the answer is none.
+    pub fn error(&self) -> String {
+        self.json()["error"].as_str().unwrap_or_default().to_string()
+    }
+}
+
+impl TestEngine {
+    /// Starts an engine and waits until its model is loaded.
+    ///
+    /// # Errors
+    /// It does not start, or the model cannot be loaded.
+    ///
+    /// # Panics
+    /// No tokio runtime can be started.
+    pub fn start(builder: EngineBuilder) -> Result<Self, StartError> {
+        let test = Self::begin(builder)?;
+        let engine = test.engine.clone();
+        test.wait(async move { engine.ready().await })?;
+        Ok(test)
+    }
+
+    /// Starts an engine and does not wait for its model.
+    ///
+    /// # Errors
+    /// It does not start.
+    ///
+    /// # Panics
+    /// No tokio runtime can be started.
+    pub fn begin(builder: EngineBuilder) -> Result<Self, StartError> {
+        let runtime = runtime();
+        let engine = {
+            let _entered = runtime.enter();
+            builder.start()?
+        };
+        Ok(TestEngine { engine, runtime: Some(runtime) })
+    }
+
+    /// The engine itself.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Asks for an inference, at `/infer`.
+    ///
+    /// # Panics
+    /// As [`send`](Self::send).
+    pub fn infer(&self, body: impl Into<Bytes>) -> Answer {
+        let request = Request::builder().method(Method::POST).uri("/infer").body(body.into());
+        self.send(request.expect("a request"))
+    }
+
+    /// Asks a path by GET.
+    ///
+    /// # Panics
+    /// It is no path, and as [`send`](Self::send).
+    pub fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Bytes::new()).expect("a path"))
+    }
+
+    /// Gives the engine a request, and waits for the answer.
+    ///
+    /// # Panics
+    /// The engine panics.
+    pub fn send(&self, request: Request<Bytes>) -> Answer {
+        let mut service = self.engine.service();
+        self.wait(async move {
+            let response = service.call(request.map(Full::new)).await.unwrap_or_else(|never| match never {});
+            let (head, body) = response.into_parts();
+            let body = body.collect().await.unwrap_or_else(|never| match never {}).to_bytes();
+            Answer { status: head.status.as_u16(), headers: head.headers, body }
+        })
+    }
+
+    /// Runs a future on the engine's runtime and waits for it.
+    fn wait<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> T {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let runtime = self.runtime.as_ref().expect("the runtime stands until the engine is dropped");
+        runtime.spawn(async move {
+            let _ = sender.send(future.await);
+        });
+        receiver.recv().expect("the engine answers")
+    }
+}
+
+impl Drop for TestEngine {
+    fn drop(&mut self) {
+        // A model that a test left blocking must not block the test's end.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

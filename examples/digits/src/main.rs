@@ -1,0 +1,36 @@
+//! An engine that reads hand-written digits.
+
+use chariot_engine::prelude::*;
+use digits::Cnn;
+
+/// What an operator can set for this engine.
+#[derive(Settings)]
+struct DigitsSettings {
+    /// How many labels to report, in the layout `objects`
+    #[setting(default = 3, range = 1..=10)]
+    top_k: usize,
+}
+
+/// Hand-written digits, by a small convolutional network.
+#[chariot_engine]
+struct Digits {
+    net: Cnn,
+    labels: ClassLabels,
+    top_k: usize,
+}
+
+impl Model for Digits {
+    type Settings = DigitsSettings;
+    type Input = Image;
+    type Output = Classification;
+
+    async fn load(ctx: &LoadContext<DigitsSettings>) -> Result<Self> {
+        let weights = ctx.safetensors("model.safetensors")?;
+        Ok(Self { net: Cnn::new(weights)?, labels: ctx.class_labels()?, top_k: ctx.settings().top_k })
+    }
+
+    async fn infer(&self, batch: Batch<Image>) -> Result<Vec<Classification>> {
+        let pixels = batch.to_tensor(Pixels::grey(8, 8))?;
+        Classification::from_logits(&self.net.forward(&pixels)?, &self.labels, self.top_k)
+    }
+}

@@ -1,0 +1,21 @@
+//! An engine that answers with the tensors that it got, whatever they are: what it takes is what the server costs.
+
+use chariot_engine::prelude::*;
+
+/// The identity of tensors.
+#[chariot_engine]
+struct Identity;
+
+impl Model for Identity {
+    type Settings = ();
+    type Input = Tensors;
+    type Output = Tensors;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Identity)
+    }
+
+    async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
+        batch.map(|tensors| Ok(tensors.into_value()))
+    }
+}

@@ -1,0 +1,53 @@
+//! An engine that tells iris flowers apart: named tensors in, named tensors out.
+
+use chariot_engine::{candle, candle_nn::ops::softmax_last_dim, prelude::*};
+use iris::Net;
+
+/// What comes in.
+#[derive(TensorInput)]
+struct Flowers {
+    /// Sepal length and width, petal length and width, in cm
+    #[tensor(shape = [n, 4], convert)]
+    features: Tensor,
+}
+
+/// What goes out.
+#[derive(TensorOutput)]
+struct Species {
+    /// The most probable species
+    #[tensor(shape = [n])]
+    label: Vec<String>,
+    /// The probability of every species, by class id
+    #[tensor(shape = [n, 3])]
+    probabilities: Tensor,
+}
+
+/// Iris flowers, by a linear classifier.
+#[chariot_engine]
+struct Iris {
+    net: Net,
+    labels: ClassLabels,
+}
+
+impl Model for Iris {
+    type Settings = ();
+    type Input = Flowers;
+    type Output = Species;
+
+    async fn load(ctx: &LoadContext) -> Result<Self> {
+        Ok(Self { net: Net::new(ctx.safetensors("model.safetensors")?)?, labels: ctx.class_labels()? })
+    }
+
+    fn spec() -> Spec {
+        Spec::of::<Self>().task("Structured Data Classification").max_batch(4096)
+    }
+
+    async fn infer(&self, batch: Batch<Flowers>) -> Result<Vec<Species>> {
+        let (flowers, rows) = batch.join()?;
+        let logits = self.net.forward(&flowers.features)?;
+        let best = logits.argmax(candle::D::Minus1)?.to_vec1::<u32>()?;
+        let name = |id: &u32| self.labels.get(*id as usize).map(str::to_string).context("a class without a label");
+        let label = best.iter().map(name).collect::<Result<_>>()?;
+        rows.split(Species { label, probabilities: softmax_last_dim(&logits)? })
+    }
+}

@@ -1,0 +1,92 @@
+//! An engine that fails on command: an input's parameters say what is to go wrong. The process tests drive it.
+
+use std::{thread, time::Duration};
+
+use chariot_engine::prelude::*;
+use serde::Deserialize;
+
+/// What an operator can break.
+#[derive(Settings)]
+struct FaultySettings {
+    /// How the load goes wrong: `slow:MS`, `fail:TEXT` or `panic:TEXT`
+    #[setting(name = "FAULTY_LOAD")]
+    load: Option<String>,
+}
+
+/// What a caller commands.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Command {
+    /// Blocks the thread for so long.
+    sleep_ms: u64,
+    /// Awaits for so long.
+    await_ms: u64,
+    /// Panics with this text.
+    panic: Option<String>,
+    /// Fails with this text.
+    error: Option<String>,
+    /// Refuses the input with this text.
+    reject: Option<String>,
+    /// Returns so many outputs, whatever came.
+    outputs: Option<usize>,
+    /// Takes so much memory while it runs, in units of 2^20 bytes.
+    allocate_mb: usize,
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Command { sleep_ms: 0, await_ms: 0, panic: None, error: None, reject: None, outputs: None, allocate_mb: 0 }
+    }
+}
+
+/// An engine that fails on command.
+#[chariot_engine]
+struct Faulty;
+
+impl Model for Faulty {
+    type Settings = FaultySettings;
+    type Input = With<Text, Command>;
+    type Output = Json<&'static str>;
+
+    async fn load(ctx: &LoadContext<FaultySettings>) -> Result<Self> {
+        let Some(load) = &ctx.settings().load else {
+            return Ok(Faulty);
+        };
+        match load.split_once(':') {
+            Some(("slow", ms)) => thread::sleep(Duration::from_millis(ms.parse().context("FAULTY_LOAD")?)),
+            Some(("fail", text)) => return Err(Error::from(text.to_string()).context("loading on command")),
+            Some(("panic", text)) => panic!("{text}"),
+            _ => return Err(format!("FAULTY_LOAD: slow:MS, fail:TEXT or panic:TEXT is expected, '{load}' came").into()),
+        }
+        Ok(Faulty)
+    }
+
+    async fn infer(&self, batch: Batch<Self::Input>) -> Result<Vec<Self::Output>> {
+        let mut answers = Vec::new();
+        let mut count = batch.len();
+        for item in &batch {
+            let command = &item.parameters;
+            let memory = vec![1u8; command.allocate_mb << 20];
+            if command.sleep_ms > 0 {
+                thread::sleep(Duration::from_millis(command.sleep_ms));
+            }
+            if command.await_ms > 0 {
+                tokio::time::sleep(Duration::from_millis(command.await_ms)).await;
+            }
+            if let Some(text) = &command.panic {
+                panic!("{text}");
+            }
+            if let Some(text) = &command.error {
+                return Err(text.clone().into());
+            }
+            if let Some(text) = &command.reject {
+                reject!("{text}");
+            }
+            count = command.outputs.unwrap_or(count);
+            answers.push(Json("ok"));
+            drop(memory);
+        }
+        answers.resize(count, Json("ok"));
+        Ok(answers)
+    }
+}
