@@ -139,9 +139,10 @@ proptest! {
     fn the_reader_takes_what_serde_json_takes(text in "[\\[\\]{},:\"\\\\u0-9a-f.eE+\\- \n tru]{0,24}") {
         let ours = Reader::new(&text).whole().is_ok();
         let theirs = serde_json::from_str::<serde_json::Value>(&text);
-        // A number too large for FP64 is well-formed all the same.
-        let ranged = theirs.as_ref().is_err_and(|error| error.to_string().starts_with("number out of range"));
-        prop_assert_eq!(ours, theirs.is_ok() || ranged, "{}", text);
+        // At a number too large for FP64 serde_json stops, and nothing is known of the rest.
+        if !theirs.as_ref().is_err_and(|error| error.to_string().starts_with("number out of range")) {
+            prop_assert_eq!(ours, theirs.is_ok(), "{}", text);
+        }
     }
 
     #[test]
