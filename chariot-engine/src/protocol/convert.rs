@@ -1,4 +1,4 @@
-//! Numbers of one data type to another, where nothing is lost that the caller meant. Tensor inputs use it to accept what
+//! Numbers of one data type to another, where nothing is lost. Tensor inputs use it to accept what
 //! clients send.
 
 use half::{bf16, f16};
@@ -54,7 +54,7 @@ macro_rules! floats {
                     }
                     Number::Float(value) => {
                         let float: $type = $narrow(value);
-                        (float.is_finite() || !value.is_finite()).then_some(float)
+                        ($wide(float) == value || value.is_nan()).then_some(float)
                     }
                 }
             }
@@ -71,10 +71,8 @@ floats! {
 impl TensorData {
     /// The same numbers as another data type.
     ///
-    /// Between integers, from integers to floats and from floats to integers each value must be held exactly: INT64 5
-    /// becomes FP32 5.0, and 16777217 is refused. From float to float a value is rounded, since a decimal such as 0.1
-    /// is exact in none of them, and only one that overflows is refused. BOOL and BYTES convert to nothing but
-    /// themselves.
+    /// Each value must be held exactly: INT64 5 becomes FP32 5.0; 16777217 is refused, and so is the FP64 0.1, which no
+    /// FP32 is. BOOL and BYTES convert to nothing but themselves.
     ///
     /// # Errors
     /// The index of the first value that the other type does not hold.
@@ -87,7 +85,7 @@ impl TensorData {
     /// assert_eq!(data.into_vec::<f32>().unwrap(), [5.0, -1.0]);
     ///
     /// let refused = TensorData::from(vec![0_i64, 300]).convert(DataType::Uint8).unwrap_err();
-    /// assert_eq!(refused.text(), "data[1]: a value that UINT8 can hold was expected, one of INT64 beyond that came");
+    /// assert_eq!(refused.text(), "data[1]: a value that UINT8 holds exactly was expected, one of INT64 that it does not hold came");
     /// ```
     pub fn convert(self, to: DataType) -> Result<TensorData, Rejection> {
         match to {
@@ -136,7 +134,8 @@ fn each<S: Numeric, T: Numeric>(values: Vec<S>) -> Result<Vec<T>, Rejection> {
     let convert = |(index, value): (usize, S)| {
         T::from_number(value.number()).ok_or_else(|| {
             let (from, to) = (S::DATATYPE, T::DATATYPE);
-            let text = format!("a value that {to} can hold was expected, one of {from} beyond that came");
+            let text =
+                format!("a value that {to} holds exactly was expected, one of {from} that it does not hold came");
             Rejection::new(text).at(format_args!("data[{index}]"))
         })
     };

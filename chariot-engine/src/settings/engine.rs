@@ -186,7 +186,7 @@ mod tests {
         assert_eq!((settings.max_body, settings.max_pixels), (ByteSize::mib(64), 50_000_000));
         assert_eq!(
             (settings.header_timeout, settings.body_timeout),
-            (Duration::from_secs(10), Duration::from_secs(30))
+            (Duration::from_secs(30), Duration::from_secs(30))
         );
         assert_eq!((settings.drain_delay, settings.grace), (Duration::from_secs(5), Duration::from_secs(20)));
         assert_eq!((settings.workers, settings.threads, settings.max_concurrency), (None, None, None));

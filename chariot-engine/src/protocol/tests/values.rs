@@ -197,45 +197,50 @@ fn parameters_are_found_by_name() {
 #[test]
 fn numbers_convert_where_nothing_is_lost() {
     let converted = |data: TensorData, to| data.convert(to).map_err(|rejection| rejection.text().to_owned());
-    let singles = converted(vec![5.1_f64, -0.0].into(), DataType::Fp32).unwrap().into_vec::<f32>().unwrap();
+    let singles = converted(vec![5.5_f64, -0.0].into(), DataType::Fp32).unwrap().into_vec::<f32>().unwrap();
     assert_eq!(
         singles.iter().map(|value| value.to_bits()).collect::<Vec<_>>(),
-        [5.1_f32.to_bits(), (-0.0_f32).to_bits()]
+        [5.5_f32.to_bits(), (-0.0_f32).to_bits()]
     );
     let whole = converted(vec![3.0_f32, -4.0].into(), DataType::Int64).unwrap();
     assert_eq!(whole.into_vec::<i64>().unwrap(), [3, -4]);
     let halves = converted(vec![2048_u64].into(), DataType::Fp16).unwrap();
     assert_eq!(halves.into_vec::<f16>().unwrap(), [f16::from_f32(2048.0)]);
-    let refused: [(TensorData, DataType, &str); 8] = [
+    let refused: [(TensorData, DataType, &str); 9] = [
+        (
+            vec![5.1_f64].into(),
+            DataType::Fp32,
+            "data[0]: a value that FP32 holds exactly was expected, one of FP64 that it does not hold came",
+        ),
         (
             vec![0, 16_777_217_i64].into(),
             DataType::Fp32,
-            "data[1]: a value that FP32 can hold was expected, one of INT64 beyond that came",
+            "data[1]: a value that FP32 holds exactly was expected, one of INT64 that it does not hold came",
         ),
         (
             vec![u64::MAX].into(),
             DataType::Fp64,
-            "data[0]: a value that FP64 can hold was expected, one of UINT64 beyond that came",
+            "data[0]: a value that FP64 holds exactly was expected, one of UINT64 that it does not hold came",
         ),
         (
             vec![-1_i8].into(),
             DataType::Uint64,
-            "data[0]: a value that UINT64 can hold was expected, one of INT8 beyond that came",
+            "data[0]: a value that UINT64 holds exactly was expected, one of INT8 that it does not hold came",
         ),
         (
             vec![0.5_f32].into(),
             DataType::Int8,
-            "data[0]: a value that INT8 can hold was expected, one of FP32 beyond that came",
+            "data[0]: a value that INT8 holds exactly was expected, one of FP32 that it does not hold came",
         ),
         (
             vec![1e39_f64].into(),
             DataType::Fp32,
-            "data[0]: a value that FP32 can hold was expected, one of FP64 beyond that came",
+            "data[0]: a value that FP32 holds exactly was expected, one of FP64 that it does not hold came",
         ),
         (
             vec![70_000_i32].into(),
             DataType::Fp16,
-            "data[0]: a value that FP16 can hold was expected, one of INT32 beyond that came",
+            "data[0]: a value that FP16 holds exactly was expected, one of INT32 that it does not hold came",
         ),
         (vec![true].into(), DataType::Fp32, "FP32 was expected, BOOL came"),
         (vec!["1".to_owned()].into(), DataType::Int64, "INT64 was expected, BYTES came"),
