@@ -105,7 +105,11 @@ pub fn infer<M: Model>(model: &M, values: impl IntoIterator<Item = M::Input>) ->
         Ok(item)
     });
     let batch = Batch::from_items(admitted.collect::<Result<Vec<_>>>()?);
-    drive(runtime().handle(), model.infer(batch))
+    let runtime = runtime();
+    let outputs = drive(runtime.handle(), model.infer(batch));
+    // Dropping it would panic within another runtime, where the caller may be.
+    runtime.shutdown_background();
+    outputs
 }
 
 /// What tests run on; one that stands for as long as the engine does.

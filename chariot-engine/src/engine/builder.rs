@@ -25,6 +25,8 @@ const PROTOCOL: &str = "chariot-v2-kserve";
 
 type ReadSettings = Box<dyn FnOnce(&mut Reader<'_>) -> Result<(EngineSettings, Loader), SettingsError> + Send>;
 
+type Change = Box<dyn FnOnce(&mut EngineSettings) + Send>;
+
 /// The model that an engine serves, without its type.
 struct Source {
     name: String,
@@ -69,7 +71,7 @@ pub struct EngineBuilder {
     environment: Option<Environment>,
     settings: Vec<(String, String)>,
     defaults: Vec<(String, String)>,
-    configure: Vec<Box<dyn FnOnce(&mut EngineSettings) + Send>>,
+    configure: Vec<Change>,
     class_labels: Option<ClassLabels>,
     base_url_routing: bool,
 }

@@ -1,6 +1,6 @@
 //! [`Engine`]: an engine that runs. Embedders hold it; `run` does too.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use tokio::net::TcpListener;
 
@@ -10,9 +10,6 @@ use crate::{
     server::{Connections, EngineService, ListenerOptions, Routes, Served, accept},
     settings::EngineSettings,
 };
-
-/// How long connections may take to end after the last request is answered.
-const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// An engine that runs: its model is being loaded or is served. Cheap to clone; when the last clone and the last
 /// [`EngineService`] are dropped, its workers end.
@@ -101,14 +98,10 @@ impl Engine {
     /// Ends what is in flight and the connections, within the grace.
     async fn finish(&self, connections: Connections) -> usize {
         self.host.drain();
-        let grace = self.settings.grace;
         let begin = tokio::time::Instant::now();
         // Connections first: what has arrived on one that is open is still served.
-        let closed = connections.close(grace);
-        if closed.await {
-            return self.host.stop(grace.saturating_sub(begin.elapsed())).await;
-        }
-        self.host.stop(Duration::ZERO.max(CLOSE_LIMIT.min(grace.saturating_sub(begin.elapsed())))).await
+        connections.close(self.settings.grace).await;
+        self.host.stop(self.settings.grace.saturating_sub(begin.elapsed())).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! A process that is nothing but its engine: environment, logs, port, signals, exit code. The generated `main` ends up
 //! here; nothing that an embedder meets does.
 
-use std::{future::Future, net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, process::ExitCode};
 
 use tokio::{net::TcpListener, runtime::Runtime};
 
@@ -43,7 +43,10 @@ pub(super) fn run(builder: EngineBuilder) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            tracing::error!("the engine does not start: {error}");
+            // A failed load has been logged by the worker, whose causes they are.
+            if !matches!(error, StartError::Load(_)) {
+                tracing::error!("the engine does not start: {error}");
+            }
             ExitCode::from(error.exit_code())
         }
     }
@@ -156,12 +159,10 @@ impl Signals {
         Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    fn next(&mut self) -> impl Future<Output = Signal> {
-        async {
-            tokio::select! {
-                _ = self.terminate.recv() => Signal::Terminate,
-                _ = self.interrupt.recv() => Signal::Interrupt,
-            }
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.interrupt.recv() => Signal::Interrupt,
         }
     }
 }

@@ -255,7 +255,7 @@ where
             return Err(text.into());
         }
         let fixed: usize = shape.iter().filter(|n| **n > 0).product();
-        let fits = if varying == 0 { self.len() == fixed } else { self.len() % fixed.max(1) == 0 };
+        let fits = if varying == 0 { self.len() == fixed } else { self.len().is_multiple_of(fixed.max(1)) };
         if !fits {
             return Err(format!("output '{name}': {} elements do not fill the shape {shape:?}", self.len()).into());
         }

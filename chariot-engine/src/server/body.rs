@@ -3,6 +3,7 @@
 use std::{pin::Pin, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
+use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 
@@ -77,18 +78,18 @@ async fn next<B: Body>(body: &mut Pin<&mut B>) -> Result<Option<Bytes>, BodyFaul
 }
 
 /// Reads on for a while and throws away what comes: a client that is told no while it is still sending would otherwise
-/// see its connection break before it reads the answer.
-pub(super) fn linger<B>(body: B)
+/// see its connection break before it reads the answer. One that waits for `100 Continue` is not sending.
+pub(super) fn linger<B>(headers: &HeaderMap, body: B)
 where
     B: Body + Send + 'static,
     B::Data: Send,
 {
-    if body.is_end_stream() {
+    if body.is_end_stream() || headers.contains_key(header::EXPECT) {
         return;
     }
     tokio::spawn(async move {
         let drain = async {
-            let mut body = std::pin::pin!(body);
+            let mut body = Box::pin(body);
             let mut left = LINGER_BYTES;
             while let Some(Ok(frame)) = body.frame().await {
                 let came = frame.data_ref().map_or(0, Buf::remaining);

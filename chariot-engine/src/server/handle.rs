@@ -1,6 +1,6 @@
 //! What is answered on each route. The service calls it.
 
-use std::{pin::pin, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -80,7 +80,7 @@ where
                     served.host.version()
                 ),
             };
-            body::linger(request.into_body());
+            linger(request);
             return respond::error(StatusCode::NOT_FOUND, &text);
         }
     };
@@ -89,7 +89,7 @@ where
         _ => matches!(*request.method(), Method::GET | Method::HEAD),
     };
     if !method_fits {
-        body::linger(request.into_body());
+        linger(request);
         return respond::method_not_allowed(route.allowed());
     }
     match route {
@@ -101,6 +101,15 @@ where
         Route::Models => respond::value(StatusCode::OK, &Models { models: [served.host.name()] }),
         Route::Model => respond::value(StatusCode::OK, &metadata(served)),
     }
+}
+
+fn linger<B>(request: Request<B>)
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+{
+    let (head, body) = request.into_parts();
+    body::linger(&head.headers, body);
 }
 
 #[derive(Serialize)]
@@ -179,13 +188,13 @@ where
     let arrived = Instant::now();
     let (head, body) = request.into_parts();
     if let Some(refused) = refuse_by_head(served, &head.headers, &body) {
-        body::linger(body);
+        body::linger(&head.headers, body);
         return refused;
     }
     let place = match served.host.admit() {
         Ok(place) => place,
         Err(refusal) => {
-            body::linger(body);
+            body::linger(&head.headers, body);
             let text = match refusal {
                 Refusal::NotServing(why) => why,
                 Refusal::Full => "the queue is full",
@@ -194,13 +203,13 @@ where
         }
     };
     let limit = served.settings.max_body.as_u64();
-    let read = {
-        let mut body = pin!(body);
-        body::read(body.as_mut(), limit, served.settings.body_timeout).await
-    };
-    let bytes = match read {
+    let mut body = Box::pin(body);
+    let bytes = match body::read(body.as_mut(), limit, served.settings.body_timeout).await {
         Ok(bytes) => bytes,
-        Err(fault) => return body_fault(served, &fault),
+        Err(fault) => {
+            body::linger(&HeaderMap::new(), body);
+            return body_fault(served, &fault);
+        }
     };
     let fallback_id = match request_id.and_then(|id| id.to_str().ok()) {
         Some(id) => id.to_string(),

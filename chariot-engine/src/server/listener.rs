@@ -29,9 +29,11 @@ pub(crate) struct Connections(GracefulShutdown);
 
 impl Connections {
     /// Tells every connection to end after the request that it serves, and waits at most this long for all of them.
-    /// Returns whether all ended.
-    pub(crate) async fn close(self, limit: Duration) -> bool {
-        tokio::time::timeout(limit, self.0.shutdown()).await.is_ok()
+    /// What is open then is cut with the process, or when its client ends it.
+    pub(crate) async fn close(self, limit: Duration) {
+        if tokio::time::timeout(limit, self.0.shutdown()).await.is_err() {
+            tracing::warn!("connections are still open after the grace");
+        }
     }
 }
 

@@ -14,7 +14,7 @@ struct FaultySettings {
 }
 
 /// What a caller commands.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Command {
     /// Blocks the thread for so long.
@@ -31,12 +31,6 @@ struct Command {
     outputs: Option<usize>,
     /// Takes so much memory while it runs, in units of 2^20 bytes.
     allocate_mb: usize,
-}
-
-impl Default for Command {
-    fn default() -> Self {
-        Command { sleep_ms: 0, await_ms: 0, panic: None, error: None, reject: None, outputs: None, allocate_mb: 0 }
-    }
 }
 
 /// An engine that fails on command.
