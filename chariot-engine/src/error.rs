@@ -75,6 +75,16 @@ impl Rejection {
         Rejection(format!("{place}: {}", self.0))
     }
 
+    /// One rejection of many faults, which names the first ten and counts the others.
+    pub(crate) fn all(faults: &[String]) -> Result<(), Rejection> {
+        const NAMED: usize = 10;
+        match faults.len() {
+            0 => Ok(()),
+            n if n <= NAMED => Err(Rejection(faults.join("; "))),
+            n => Err(Rejection(format!("{}; and {} more", faults[..NAMED].join("; "), n - NAMED))),
+        }
+    }
+
     /// What the caller reads.
     pub fn text(&self) -> &str {
         &self.0
@@ -94,6 +104,8 @@ impl StdError for Rejection {}
 enum Reason {
     #[error("{0}")]
     Unavailable(String),
+    #[error("{0}")]
+    Unwritable(String),
     #[error("the deadline has passed")]
     TimedOut,
     #[error("the caller has gone")]
@@ -111,6 +123,7 @@ impl<E: Into<BoxError>> From<E> for Error {
             } else if let Some(reason) = error.downcast_ref::<Reason>() {
                 kind = match reason {
                     Reason::Unavailable(_) => Kind::Unavailable,
+                    Reason::Unwritable(_) => Kind::Failed,
                     Reason::TimedOut => Kind::TimedOut,
                     Reason::Cancelled => Kind::Cancelled,
                 };
@@ -130,6 +143,12 @@ impl Error {
     /// Something that this engine needs is not there just now: 503, and the caller reads `text`.
     pub fn unavailable(text: impl fmt::Display) -> Self {
         Reason::Unavailable(text.to_string()).into()
+    }
+
+    /// The model answered what the caller's form of the response cannot hold. It is the model's fault, and the caller
+    /// reads it all the same: another form would hold it.
+    pub(crate) fn unwritable(text: impl fmt::Display) -> Self {
+        Reason::Unwritable(text.to_string()).into()
     }
 
     pub(crate) fn timed_out() -> Self {
@@ -159,12 +178,15 @@ impl Error {
         self
     }
 
-    /// What a caller may read: the place and the reason of a rejection or of an unavailability; nothing of a failure.
+    /// What a caller may read: the place and the reason of a rejection or of an unavailability. Of a failure nothing, but
+    /// that an answer holds a number which JSON cannot hold.
     pub fn public(&self) -> Option<String> {
-        let mut text = match self.kind {
-            Kind::Failed => return None,
-            _ => self.reason().to_string(),
-        };
+        let reason = self.reason();
+        let is_told = self.kind != Kind::Failed || matches!(reason.downcast_ref(), Some(Reason::Unwritable(_)));
+        if !is_told {
+            return None;
+        }
+        let mut text = reason.to_string();
         for place in &self.places {
             text = format!("{place}: {text}");
         }

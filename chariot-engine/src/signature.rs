@@ -177,7 +177,7 @@ pub(crate) fn check_request(specs: &[TensorSpec], request: &InferRequest) -> Res
             ));
         }
     }
-    crate::input::join_faults(faults)
+    Rejection::all(&faults)
 }
 
 /// Checks what a model answered against the declared outputs; the fault, if there is one, is the author's.

@@ -135,6 +135,6 @@ fn elements(request: InferRequest) -> Result<Vec<PartOf<Element>>, Rejection> {
             faults.push(format!("{place}: data holds no element; at least one is expected"));
         }
     }
-    super::join_faults(faults)?;
+    Rejection::all(&faults)?;
     Ok(parts)
 }

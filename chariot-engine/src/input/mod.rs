@@ -19,10 +19,7 @@ mod tensors;
 mod text;
 mod with;
 
-use crate::{
-    error::{Rejection, Result},
-    signature::TensorSpec,
-};
+use crate::{error::Result, signature::TensorSpec};
 
 #[cfg(feature = "image")]
 pub use image::*;
@@ -141,17 +138,5 @@ pub trait Input: Sized + Send + Sync + 'static {
     /// What it costs in a batch; [`Model::admit`](crate::model::Model::admit) may say otherwise.
     fn load(&self) -> Load {
         Load::one()
-    }
-}
-
-/// How many faults of one request its answer names.
-const NAMED_FAULTS: usize = 10;
-
-/// One rejection of many faults: the first ten, and a count of the others.
-pub(crate) fn join_faults(faults: Vec<String>) -> Result<(), Rejection> {
-    match faults.len() {
-        0 => Ok(()),
-        n if n <= NAMED_FAULTS => Err(Rejection::new(faults.join("; "))),
-        n => Err(Rejection::new(format!("{}; and {} more", faults[..NAMED_FAULTS].join("; "), n - NAMED_FAULTS))),
     }
 }

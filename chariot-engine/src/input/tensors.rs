@@ -81,7 +81,7 @@ impl Input for Tensors {
                 Err(fault) => faults.push(fault.at(place).text().to_string()),
             }
         }
-        super::join_faults(faults)?;
+        Rejection::all(&faults)?;
         Ok(Tensors(tensors))
     }
 
@@ -118,18 +118,18 @@ pub struct TensorReader<'a> {
 }
 
 impl TensorReader<'_> {
-    /// The tensor with this name.
+    /// The tensor with this name, as [`TensorField::read`] of the field's type makes it.
     ///
     /// # Errors
     /// It is not there, or its elements are not what the field takes.
-    pub fn read<F: TensorField>(&mut self, name: &str) -> Result<F> {
+    pub fn read<F>(&mut self, name: &str, field: impl FnOnce(TensorData, Vec<usize>) -> Result<F>) -> Result<F> {
         let place = format!("input '{name}'");
         let Some(at) = self.inputs.iter().position(|input| input.name == name) else {
             return Err(Error::rejected("missing").at(place));
         };
         let input = self.inputs.swap_remove(at);
         let spec = self.signature.iter().find(|spec| spec.name() == name);
-        let read = read_tensor(input, spec).map_err(Error::from).and_then(|(shape, data)| F::read(data, shape));
+        let read = read_tensor(input, spec).map_err(Error::from).and_then(|(shape, data)| field(data, shape));
         read.map_err(|error| error.at(place))
     }
 }
@@ -294,6 +294,11 @@ where
 
 /// An element that a vector field may hold: the numbers of the protocol, `bool`, and `String`.
 #[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a tensor of a `Vec<{Self}>` is not possible",
+    label = "`{Self}` is not an element of a tensor",
+    note = "elements are numbers, `bool` and `String`, in row-major order, whatever the shape: `Vec<f32>`, `Vec<i64>`, `Vec<String>`, ..."
+)]
 pub trait VecElement: Sized {
     const DATATYPE: DataType;
     fn take(data: TensorData, shape: &[usize]) -> Result<Vec<Self>>;

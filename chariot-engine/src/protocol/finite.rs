@@ -6,6 +6,9 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
+/// How the error of a number that is not finite is told from those of a type's own serialization.
+pub(super) const NOT_FINITE: &str = "a number is NaN or infinite";
+
 /// A serializer, the state of one within a list or an object, or a value to be written by one.
 pub(super) struct Finite<T>(pub(super) T);
 
@@ -29,7 +32,7 @@ macro_rules! float {
         #[inline]
         fn $method(self, value: $type) -> Result<S::Ok, S::Error> {
             if !value.is_finite() {
-                return Err(S::Error::custom("a number is NaN or infinite, which JSON cannot hold"));
+                return Err(S::Error::custom(NOT_FINITE));
             }
             self.0.$method(value)
         }

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
+    EncodeError,
     fault::Fault,
-    finite::Finite,
+    finite::{Finite, NOT_FINITE},
     reader::{Reader, kind_of},
     said,
 };
@@ -25,7 +26,7 @@ use crate::error::Rejection;
 /// assert_eq!(scores.kind(), "a list");
 /// assert_eq!(scores.parse::<Vec<f64>>().unwrap(), [0.7, 0.3]);
 /// assert!(JsonText::of(&f32::NAN).is_err());
-/// # Ok::<(), serde_json::Error>(())
+/// # Ok::<(), chariot_engine::protocol::EncodeError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct JsonText(Bytes);
@@ -35,9 +36,13 @@ impl JsonText {
     ///
     /// # Errors
     /// What `value` itself reports, and a `NaN` or an infinity anywhere in it, which JSON cannot hold.
-    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<JsonText, serde_json::Error> {
+    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<JsonText, EncodeError> {
         let mut text = Vec::new();
-        value.serialize(Finite(&mut serde_json::Serializer::new(&mut text)))?;
+        let written = value.serialize(Finite(&mut serde_json::Serializer::new(&mut text)));
+        written.map_err(|error| match error.to_string() {
+            text if text == NOT_FINITE => EncodeError::NotFinite("a number".into()),
+            text => EncodeError::Invalid(text),
+        })?;
         Ok(JsonText(text.into()))
     }
 

@@ -7,7 +7,7 @@
 //! | `json`, `finite` | [`JsonText`], a JSON value that is text already, and the check for `NaN` when one is made |
 //! | `parameters` | [`Parameters`] of a request or an input |
 //! | `request`, `data` | [`InferRequest`] and how it is decoded |
-//! | `response` | [`InferResponse`] and how it is encoded |
+//! | `response`, `encode_error` | [`InferResponse`], how it is encoded, and why it cannot be |
 //! | `metadata` | [`ModelMetadata`], what a model says of itself |
 //! | `reader`, `string`, `number` | a strict JSON reader over a body that is wholly in memory |
 //! | `fault` | where in a body a fault is, and what the caller reads of it |
@@ -16,6 +16,7 @@
 mod convert;
 mod data;
 mod datatype;
+mod encode_error;
 mod fault;
 mod finite;
 mod json;
@@ -33,11 +34,12 @@ mod tests;
 mod texts;
 
 pub use datatype::DataType;
+pub use encode_error::EncodeError;
 pub(crate) use fault::quoted as quote;
 pub use json::JsonText;
 pub use metadata::{ModelMetadata, TensorMetadata};
 pub use parameters::Parameters;
 pub(crate) use request::place;
 pub use request::{InferInput, InferRequest};
-pub use response::{EncodeError, InferOutput, InferResponse, ResponseHead};
+pub use response::{InferOutput, InferResponse, ResponseHead};
 pub use tensor::{Element, TensorData};

@@ -1,10 +1,8 @@
 //! An inference response, and how it is written as JSON. Workers encode with it what a model gives.
 
-use std::fmt;
-
 use serde::{Serialize, Serializer as _};
 
-use super::{JsonText, TensorData, data, fault::quoted, tensor::Elements};
+use super::{EncodeError, JsonText, TensorData, data, fault::quoted, tensor::Elements};
 
 /// What a model answers.
 ///
@@ -60,26 +58,6 @@ pub struct ResponseHead<'a> {
     pub id: &'a str,
 }
 
-/// An answer that cannot be written as JSON: the model's fault, not the caller's.
-///
-/// ```
-/// use chariot_engine::protocol::{InferOutput, InferResponse, ResponseHead, TensorData};
-///
-/// let response = InferResponse::new(vec![InferOutput::new("y", vec![1], TensorData::from(vec![f64::NAN]))]);
-/// let error = response.encode(&ResponseHead { model_name: "m", model_version: None, id: "7" }).unwrap_err();
-/// assert_eq!(error.to_string(), "output 'y': data[0] is NaN or infinite, which JSON cannot hold");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EncodeError(String);
-
-impl fmt::Display for EncodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for EncodeError {}
-
 impl InferOutput {
     /// An output of this name, shape and data, without metadata.
     pub fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>, data: TensorData) -> Self {
@@ -114,7 +92,7 @@ impl InferResponse {
                 text.push(b',');
             }
             let written = output.write_to(&mut text);
-            written.map_err(|why| EncodeError(format!("output {}: {why}", quoted(&output.name))))?;
+            written.map_err(|error| error.of_output(&quoted(&output.name)))?;
         }
         text.extend_from_slice(b"]}");
         Ok(text)
@@ -142,7 +120,7 @@ fn write<T: Serialize + ?Sized>(text: &mut Vec<u8>, value: &T) {
 }
 
 impl InferOutput {
-    fn write_to(&self, text: &mut Vec<u8>) -> Result<(), String> {
+    fn write_to(&self, text: &mut Vec<u8>) -> Result<(), EncodeError> {
         self.check()?;
         text.extend_from_slice(b"{\"name\":");
         write(text, &self.name);
@@ -177,7 +155,7 @@ impl InferOutput {
     }
 
     /// The count must be the shape's, and every number one that JSON can hold.
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), EncodeError> {
         let unfit = match &self.data.0 {
             Elements::Bytes(_) => return Ok(()),
             Elements::Fp16(values) => values.iter().position(|value| !value.is_finite()),
@@ -187,10 +165,10 @@ impl InferOutput {
             _ => None,
         };
         if let Some(index) = unfit {
-            return Err(format!("data[{index}] is NaN or infinite, which JSON cannot hold"));
+            return Err(EncodeError::NotFinite(format!("data[{index}]")));
         }
         let counted =
             data::product(&self.shape).and_then(|needed| data::same_count(&self.shape, needed, self.data.len()));
-        counted.map_err(|fault| fault.unplaced().text().to_owned())
+        counted.map_err(|fault| EncodeError::Invalid(fault.unplaced().text().to_owned()))
     }
 }

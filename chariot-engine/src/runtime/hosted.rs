@@ -11,7 +11,7 @@ use crate::{
     input::{DecodeContext, Input, Medium},
     model::{Batch, Item, ItemInfo, Load, LoadCommon, LoadContext, MediumOf, Model, PartOf, ScratchPool, Spec, Ticket},
     output::{Answer, EncodeContext, Output},
-    protocol::InferRequest,
+    protocol::{EncodeError, InferRequest},
     settings::OutputLayout,
     signature,
 };
@@ -178,7 +178,7 @@ impl<M: Model> DynModel for Hosted<M> {
                 }
             }
         }
-        crate::input::join_faults(faults)?;
+        Rejection::all(&faults)?;
         Ok(decoded)
     }
 
@@ -220,8 +220,14 @@ impl<M: Model> Hosted<M> {
         let encode = AssertUnwindSafe(|| output.encode(&context));
         let answer: Answer = match std::panic::catch_unwind(encode) {
             Ok(Ok(answer)) => answer.into(),
-            Ok(Err(error)) if <MediumOf<M> as Medium>::ELEMENT.is_none() => return Err(error),
-            Ok(Err(error)) => return Err(error.at(info.slot.place())),
+            Ok(Err(error)) => {
+                let error = match error.source().downcast_ref::<EncodeError>() {
+                    Some(unwritable @ EncodeError::NotFinite(_)) => Error::unwritable(unwritable),
+                    _ => error,
+                };
+                let is_whole = <MediumOf<M> as Medium>::ELEMENT.is_none();
+                return Err(if is_whole { error } else { error.at(info.slot.place()) });
+            }
             Err(panic) => return Err(panicked("encoding an output", &*panic)),
         };
         if let Answer::Tensors(tensors) = &answer

@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Kind, Rejection, Result},
     model::ItemInfo,
     output::Answer,
-    protocol::{InferOutput, InferResponse, ResponseHead, TensorData},
+    protocol::{EncodeError, InferOutput, InferResponse, ResponseHead, TensorData},
 };
 
 /// What a response needs of its request.
@@ -46,13 +46,16 @@ pub(super) fn encode(
             },
         }
     }
-    crate::input::join_faults(faults)?;
+    Rejection::all(&faults)?;
     if let Some(error) = failure {
         return Err(error);
     }
     let outputs = select(outputs(infos, answers), &head.wanted)?;
     let head = ResponseHead { model_name: model.0, model_version: Some(model.1), id: &head.id };
-    InferResponse { outputs }.encode(&head).map_err(Error::from)
+    InferResponse { outputs }.encode(&head).map_err(|error| match error {
+        EncodeError::NotFinite(_) => Error::unwritable(error),
+        error => error.into(),
+    })
 }
 
 /// The answers to the elements of one input are one output; named tensors are outputs already.
