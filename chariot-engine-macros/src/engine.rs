@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{
-    Expr, ExprLit, Item, Lit, LitBool, LitStr,
+    Expr, ExprLit, Ident, Item, Lit, LitBool, LitStr,
     parse::{ParseStream, Parser},
 };
 
@@ -16,6 +16,8 @@ struct Options {
     version: TokenStream,
     /// Variables without the prefix, and their values as text.
     defaults: Vec<(String, String)>,
+    /// The keys that only a generated `main` reads.
+    for_main: Vec<Ident>,
 }
 
 /// What a default of the runtime's settings can be.
@@ -120,12 +122,18 @@ fn options(arguments: TokenStream, errors: &mut Errors) -> Options {
         name: quote!(::core::env!("CARGO_PKG_NAME")),
         version: quote!(::core::env!("CARGO_PKG_VERSION")),
         defaults: vec![],
+        for_main: vec![],
     };
     let parser = |input: ParseStream<'_>| {
         parse_keys(input, &mut vec![], errors, |key, errors| option(key, &mut options, errors))
     };
     let parsed = Parser::parse2(parser, arguments);
     errors.keep(parsed);
+    if !options.main {
+        for key in &options.for_main {
+            errors.on(key, format!("`{key}` does nothing beside `main = false`: give it to `Engine::builder()`"));
+        }
+    }
     options
 }
 
@@ -133,7 +141,7 @@ fn option(key: &Key<'_>, options: &mut Options, errors: &mut Errors) -> syn::Res
     let name = key.text();
     match name.as_str() {
         "crate" => options.sdk = key.value(parse_crate)?,
-        "main" => options.main = key.value(|input| input.parse::<LitBool>())?.value,
+        "main" => options.main = key.value(main)?,
         "name" => options.name = key.value(|input| text(input, errors))?,
         "version" => options.version = key.value(|input| text(input, errors))?,
         _ => {
@@ -149,7 +157,15 @@ fn option(key: &Key<'_>, options: &mut Options, errors: &mut Errors) -> syn::Res
             }
         }
     }
+    if !["crate", "main"].contains(&name.as_str()) {
+        options.for_main.push(key.name.clone());
+    }
     Ok(())
+}
+
+fn main(input: ParseStream<'_>) -> syn::Result<bool> {
+    let main = input.parse::<LitBool>();
+    main.map(|main| main.value).map_err(|error| syn::Error::new(error.span(), "`main` is `true` or `false`"))
 }
 
 fn text(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<TokenStream> {
@@ -176,7 +192,12 @@ impl Value {
 
     /// The value as the text that an environment would have; `None` if it cannot be one.
     fn check(&self, value: &Expr) -> Option<String> {
-        let Expr::Lit(ExprLit { lit, .. }) = value else { return None };
+        let lit = match value {
+            Expr::Lit(ExprLit { lit, .. }) => lit,
+            // What another macro passes on as a literal.
+            Expr::Group(group) => return self.check(&group.expr),
+            _ => return None,
+        };
         match (self, lit) {
             (Value::Text | Value::Size | Value::Duration, Lit::Str(text)) => Some(text.value()),
             (Value::Choice(words), Lit::Str(text)) => Some(text.value()).filter(|text| words.contains(&text.as_str())),
@@ -289,6 +310,15 @@ mod tests {
             "main = 1",
         ] {
             assert_eq!(faults(wrong), 1, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_only_a_main_reads_is_refused_without_one() {
+        for arguments in ["main = false, port = 9000, name = \"a\"", "port = 9000, name = \"a\", main = false"] {
+            let expanded = expanded(arguments, "struct A;");
+            assert_eq!(expanded.matches("does nothing beside `main = false`").count(), 2, "{expanded}");
+            assert!(!expanded.contains("fn main"), "{expanded}");
         }
     }
 

@@ -5,7 +5,8 @@
 //! - [`macro@TensorInput`] and [`macro@TensorOutput`] make a struct of named tensors an input or an output
 //!
 //! Everything that they generate calls library code. Faults of a declaration are reported together, each on the tokens
-//! at fault, and beside them stand stubs, so that one mistake is one message.
+//! at fault, and beside them stand stubs, so that one mistake is one message. Examples stand where the SDK re-exports
+//! the macros, and run there.
 
 mod engine;
 mod settings;
@@ -14,7 +15,7 @@ mod tensors;
 
 use proc_macro::TokenStream;
 
-/// Makes a struct the program's engine: leaves the struct as it is, and adds the `main` that serves it.
+/// Leaves the struct as it is, and adds the `main` that serves it.
 ///
 /// The struct needs an `impl Model`. One engine a program; `main = false` where the program has a `main` of its own.
 ///
@@ -26,32 +27,13 @@ use proc_macro::TokenStream;
 /// | `crate = "path"` | where the SDK is, if not at `::chariot_engine` |
 /// | `port = 9000`, `timeout = "30s"`, ... | a default for a setting of the runtime: any field of `EngineSettings`, which the environment overrides |
 ///
-/// ```ignore
-/// use chariot_engine::prelude::*;
-///
-/// #[chariot_engine(name = "shout", port = 9000, timeout = "30s")]
-/// struct Shout;
-///
-/// impl Model for Shout {
-///     type Settings = ();
-///     type Input = Text;
-///     type Output = Json<String>;
-///
-///     async fn load(_: &LoadContext<()>) -> Result<Self> {
-///         Ok(Shout)
-///     }
-///
-///     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
-///         Ok(batch.iter().map(|item| Json(item.value().to_uppercase())).collect())
-///     }
-/// }
-/// ```
+/// Beside `main = false` stands at most `crate`: the other keys are what the generated `main` tells the engine's builder.
 #[proc_macro_attribute]
 pub fn chariot_engine(arguments: TokenStream, item: TokenStream) -> TokenStream {
     engine::expand(arguments.into(), item.into()).into()
 }
 
-/// Reads a struct from settings, or makes an enum without fields a choice of words.
+/// Reads the fields of a struct, or the choice among an enum's variants.
 ///
 /// A field `top_k` is read from the variable `TOP_K`; the first paragraph of its doc comment is what an operator reads.
 /// A field without a default is required unless it is an `Option`.
@@ -70,33 +52,13 @@ pub fn chariot_engine(arguments: TokenStream, item: TokenStream) -> TokenStream 
 ///
 /// An enum's variants are chosen by their names in snake case, or by `#[setting(name = "...")]` on the variant; case,
 /// `_` and `-` do not count.
-///
-/// ```ignore
-/// use chariot_engine::prelude::*;
-///
-/// #[derive(Settings)]
-/// struct DigitsSettings {
-///     /// How many labels to report
-///     #[setting(default = 3, range = 1..=10)]
-///     top_k: usize,
-///     /// Whether to be quick or right
-///     #[setting(default = "fast")]
-///     mode: Mode,
-/// }
-///
-/// #[derive(Settings)]
-/// enum Mode {
-///     Fast,
-///     Accurate,
-/// }
-/// ```
 #[proc_macro_derive(Settings, attributes(setting, settings))]
 pub fn settings(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
     settings::derive(&input).into()
 }
 
-/// Makes a struct of named tensors an input of a model.
+/// The tensors of a request as the fields of a struct.
 ///
 /// A field is a tensor: candle's `Tensor`, or a vector in row-major order (`Vec<f32>`, `Vec<String>`). On a field,
 /// `#[tensor(...)]`:
@@ -109,41 +71,50 @@ pub fn settings(input: TokenStream) -> TokenStream {
 /// | `convert` | takes the other numeric types too, where every value is exactly representable |
 ///
 /// On the struct, `#[tensors(...)]`: `output` makes it an output too; `crate = path` where the SDK is.
-///
-/// ```ignore
-/// use chariot_engine::prelude::*;
-///
-/// #[derive(TensorInput)]
-/// struct Flowers {
-///     /// Sepal length and width, petal length and width, in cm
-///     #[tensor(shape = [n, 4])]
-///     features: Tensor,
-/// }
-/// ```
 #[proc_macro_derive(TensorInput, attributes(tensor, tensors))]
 pub fn tensor_input(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
     tensors::derive(&input, tensors::Face::Input).into()
 }
 
-/// Makes a struct of named tensors an output of a model.
+/// The fields of a struct as the tensors of an answer.
 ///
 /// Fields and keys are those of [`macro@TensorInput`]. A struct that is both derives `TensorInput` and has
 /// `#[tensors(output)]`.
-///
-/// ```ignore
-/// use chariot_engine::prelude::*;
-///
-/// #[derive(TensorOutput)]
-/// struct Species {
-///     #[tensor(shape = [n])]
-///     label: Vec<String>,
-///     #[tensor(shape = [n, 3])]
-///     probabilities: Tensor,
-/// }
-/// ```
 #[proc_macro_derive(TensorOutput, attributes(tensor, tensors))]
 pub fn tensor_output(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
     tensors::derive(&input, tensors::Face::Output).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_the_given_path_leads_to_the_sdk() {
+        let derived = |input: &str| syn::parse_str::<syn::DeriveInput>(input).unwrap();
+        let engine = |main: &str| {
+            let arguments = format!("crate = \"other::sdk\", main = {main}").parse().unwrap();
+            engine::expand(arguments, "struct A;".parse().unwrap())
+        };
+        let settings = derived("#[settings(crate = other::sdk)] struct A { #[setting(default = \"a\")] a: String }");
+        let choice = derived("#[settings(crate = other::sdk)] enum A { B }");
+        let faulty = derived("#[settings(crate = other::sdk)] struct A(u8);");
+        let tensors = derived("#[tensors(crate = other::sdk)] struct A { #[tensor(shape = [n])] a: Vec<f32> }");
+        let shapeless = derived("#[tensors(crate = other::sdk)] struct A { a: Vec<f32> }");
+        for expanded in [
+            engine("true"),
+            engine("false"),
+            settings::derive(&settings),
+            settings::derive(&choice),
+            settings::derive(&faulty),
+            tensors::derive(&tensors, tensors::Face::Input),
+            tensors::derive(&tensors, tensors::Face::Output),
+            tensors::derive(&shapeless, tensors::Face::Input),
+        ] {
+            let expanded = expanded.to_string();
+            assert!(expanded.contains("other :: sdk ::") && !expanded.contains("chariot_engine"), "{expanded}");
+        }
+    }
 }

@@ -174,20 +174,24 @@ pub(crate) fn help(attributes: &[Attribute]) -> String {
     words.join(" ")
 }
 
-/// How many single changes lie between two names.
+/// How many single changes lie between two names; two neighbours that have changed places are one.
 fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            if i == 0 || j == 0 {
+                table[i][j] = i + j;
+                continue;
+            }
+            let changed = table[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            table[i][j] = changed.min(table[i - 1][j] + 1).min(table[i][j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                table[i][j] = table[i][j].min(table[i - 2][j - 2] + 1);
+            }
         }
     }
-    row[b.len()]
+    table[a.len()][b.len()]
 }
 
 #[cfg(test)]
@@ -208,8 +212,8 @@ mod tests {
 
     #[test]
     fn the_nearest_key_is_hinted_at_only_if_it_is_near() {
-        assert_eq!(distance("defualt", "default"), 2);
-        assert_eq!(distance("", "abc"), 3);
+        let pairs = [("defualt", "default"), ("prot", "port"), ("", "abc"), ("worker", "workers"), ("abc", "xyz")];
+        assert_eq!(pairs.map(|(a, b)| distance(a, b)), [1, 1, 3, 1, 3]);
         let unknown = |name: &str| {
             let parser = |input: ParseStream<'_>| {
                 let key = Key { name: input.call(syn::Ident::parse_any)?, input };

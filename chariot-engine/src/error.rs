@@ -171,6 +171,11 @@ impl Error {
         self
     }
 
+    /// Whether a place in the request has been named.
+    pub(crate) fn has_place(&self) -> bool {
+        !self.places.is_empty()
+    }
+
     /// Says what was being done (`reading the weights`). It is for the log: no caller reads it.
     #[must_use]
     pub fn context(mut self, what: impl fmt::Display) -> Self {

@@ -31,7 +31,12 @@ pub use candle_core as candle;
 #[cfg(feature = "candle")]
 #[doc(no_inline)]
 pub use candle_nn;
-pub use chariot_engine_macros::{TensorInput, TensorOutput, chariot_engine};
+#[doc = include_str!("docs/tensor_input.md")]
+pub use chariot_engine_macros::TensorInput;
+#[doc = include_str!("docs/tensor_output.md")]
+pub use chariot_engine_macros::TensorOutput;
+#[doc = include_str!("docs/chariot_engine.md")]
+pub use chariot_engine_macros::chariot_engine;
 pub use engine::{Engine, EngineBuilder, StartError};
 pub use error::{BoxError, Context, Error, Kind, Rejection, Result};
 #[cfg(feature = "image")]

@@ -71,6 +71,7 @@ pub fn item<I>(index: usize, value: I) -> Item<I> {
         parameters: Parameters::default(),
         score_threshold: EngineSettings::default().score_threshold,
         ticket: Arc::new(Ticket::default()),
+        is_element: true,
     };
     Item::new(value, info)
 }

@@ -99,7 +99,7 @@ fn settings(input: &DeriveInput, fields: &syn::FieldsNamed, options: &Options, e
         let value = format_ident!("value_{number}", span = Span::mixed_site());
         let (ty, help) = (&field.ty, help(&field.attrs));
         let default = found.default.as_ref().map(|default| default_call(ty, default, sdk));
-        let range = found.range.as_ref().map(range_call);
+        let range = found.range.as_ref().map(|range| range_call(ty, range, sdk));
         // The type's own span, so that a type that no setting can have is the error's place.
         let here = respan(sdk, ty.span());
         let new = quote_spanned!(ty.span()=> #here::settings::Field::<#ty>::new(#name, #help));
@@ -193,9 +193,12 @@ fn default_call(ty: &Type, default: &Expr, sdk: &TokenStream) -> TokenStream {
     }
 }
 
-fn range_call(range: &syn::ExprRange) -> TokenStream {
+fn range_call(ty: &Type, range: &syn::ExprRange, sdk: &TokenStream) -> TokenStream {
+    let here = respan(sdk, ty.span());
+    let bound = quote_spanned!(ty.span()=> <#ty as #here::settings::Ranged>::Bound);
     let end = |end: &Option<Box<Expr>>| match end {
-        Some(end) => quote_spanned!(end.span()=> ::core::option::Option::Some(#end)),
+        // As with a default: as an argument a wrong type would be reported with notes about the SDK's function.
+        Some(end) => quote!(::core::option::Option::Some({ let end: #bound = #end; end })),
         None => quote!(::core::option::Option::None),
     };
     let (from, to) = (end(&range.start), end(&range.end));

@@ -122,7 +122,9 @@ fn parse_dim(input: ParseStream<'_>, first: bool, errors: &mut Errors) -> syn::R
     }
     if input.peek(LitInt) {
         let length: LitInt = input.parse()?;
-        if !matches!(length.base10_parse::<usize>(), Ok(1..)) {
+        if length.base10_digits().starts_with('-') {
+            errors.on(&length, "a dimension that varies is written `_`");
+        } else if !matches!(length.base10_parse::<usize>(), Ok(1..)) {
             errors.on(&length, "a dimension is at least 1 long");
         }
         return Ok(Dim::Fixed(length.into_token_stream()));

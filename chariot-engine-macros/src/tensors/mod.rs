@@ -92,7 +92,7 @@ fn tensor_struct(ident: &Ident, tensors: &[Tensor], sdk: &TokenStream) -> TokenS
             let all = quote!(0..#as_field::rows(&self.#field, &#function()));
             quote!(#field: #as_field::slice(&self.#field, #all, &#function())?)
         });
-        reads.push(quote!(#field: tensors.read::<#ty>(#name)?));
+        reads.push(quote!(#field: tensors.read(#name, |data, shape| #as_field::read(data, shape))?));
         writes.push(quote!(#as_field::write(self.#field, #name, &#function())?));
         functions.push(function);
     }
@@ -261,6 +261,7 @@ mod tests {
         for wrong in ["[N, 4]", "[4, n]", "[0]", "4", "[n, \"x\"]", "[n 4]", "[-1]", "[1.5]"] {
             assert_eq!(shape(wrong).len(), 1, "{wrong}: {:?}", shape(wrong));
         }
+        assert_eq!(shape("[n, -1]"), ["a dimension that varies is written `_`"]);
     }
 
     #[test]

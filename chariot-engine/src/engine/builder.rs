@@ -270,12 +270,17 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Opens the device and starts the workers, within a tokio runtime.
-    pub(super) fn start(self, runtime: &Handle, closes_connections: bool) -> Result<Engine, StartError> {
-        let _entered = runtime.enter();
-        for warning in &self.warnings {
+    /// Logs what looks wrong, once.
+    pub(super) fn warn(&mut self) {
+        for warning in self.warnings.drain(..) {
             tracing::warn!("{warning}");
         }
+    }
+
+    /// Opens the device and starts the workers, within a tokio runtime.
+    pub(super) fn start(mut self, runtime: &Handle, closes_connections: bool) -> Result<Engine, StartError> {
+        let _entered = runtime.enter();
+        self.warn();
         let selection = device::select(self.settings.device, &Machine)?;
         for (id, why) in &selection.tried {
             tracing::info!("the device {id} was tried: {why}");

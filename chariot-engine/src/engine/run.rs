@@ -71,7 +71,9 @@ fn likely_device(choice: DeviceChoice) -> DeviceId {
 }
 
 /// From the open port to the end.
-async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
+async fn live(runtime: &Runtime, mut plan: Plan) -> Result<ExitCode, StartError> {
+    // What looks wrong may be why the port cannot be opened.
+    plan.warn();
     let address = SocketAddr::new(plan.settings.host, plan.settings.port);
     let bind = |source| StartError::Bind { address, source };
     let mut signals = Signals::new().map_err(StartError::Thread)?;

@@ -47,12 +47,16 @@ impl<I> Batch<I> {
         &self.device
     }
 
-    /// One output an item, in order; the first error fails the batch.
+    /// One output an item, in order; the first error fails the batch. It names the item's input.
     ///
     /// # Errors
     /// The first error of `answer`.
-    pub fn map<O>(self, answer: impl FnMut(Item<I>) -> Result<O>) -> Result<Vec<O>> {
-        self.items.into_iter().map(answer).collect()
+    pub fn map<O>(self, mut answer: impl FnMut(Item<I>) -> Result<O>) -> Result<Vec<O>> {
+        let located = |item: Item<I>| {
+            let info = item.info().clone();
+            answer(item).map_err(|error| info.locate(error))
+        };
+        self.items.into_iter().map(located).collect()
     }
 
     /// One output an item, in order; an error is that item's alone. For `type Output = Result<T>`.

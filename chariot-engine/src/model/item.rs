@@ -3,7 +3,7 @@
 use std::{any::Any, ops::Deref, sync::Arc, time::Instant};
 
 use super::Ticket;
-use crate::{device::Device, input::Slot, protocol::Parameters};
+use crate::{device::Device, error::Error, input::Slot, protocol::Parameters};
 
 /// One item of a request: the decoded value (it dereferences to it), and what came with it.
 ///
@@ -34,6 +34,15 @@ pub(crate) struct ItemInfo {
     pub(crate) parameters: Parameters,
     pub(crate) score_threshold: f32,
     pub(crate) ticket: Arc<Ticket>,
+    /// Whether the item is an element of an input, and not the request as a whole.
+    pub(crate) is_element: bool,
+}
+
+impl ItemInfo {
+    /// Names the input that an error is about, unless the error does so itself.
+    pub(crate) fn locate(&self, error: Error) -> Error {
+        if self.is_element && !error.has_place() { error.at(self.slot.place()) } else { error }
+    }
 }
 
 impl<I> Item<I> {

@@ -124,18 +124,12 @@ impl<M: Medium, T: Output<M>> Output<M> for Result<T, Error> {
     }
 }
 
-// One for each kind of element, not one for all: with that the compiler would tell an engine for named tensors of the
-// kind's own types, and not what `Output` says about itself.
-macro_rules! json_answers {
-    ($($element:ty),*) => { $(
-        impl<T: Serialize + Send + 'static> Output<$element> for Json<T> {
-            fn encode(self, _: &EncodeContext<'_>) -> Result<JsonText> {
-                Ok(JsonText::of(&self.0)?)
-            }
-        }
-    )* };
+#[diagnostic::do_not_recommend]
+impl<M: Medium<Answer = JsonText>, T: Serialize + Send + 'static> Output<M> for Json<T> {
+    fn encode(self, _: &EncodeContext<'_>) -> Result<JsonText> {
+        Ok(JsonText::of(&self.0)?)
+    }
 }
-json_answers!(media::Image, media::Text, media::Json);
 
 impl Output<media::Request> for Tensors {
     fn encode(self, _: &EncodeContext<'_>) -> Result<Vec<InferOutput>> {

@@ -124,7 +124,8 @@ impl<M: Model> Hosted<M> {
         let score_threshold = parameters.score_threshold().unwrap_or(options.score_threshold);
         let cx = DecodeContext { max_pixels: options.max_pixels, signature: &self.spec.inputs };
         let value = M::Input::decode(part, &cx)?;
-        let info = ItemInfo { slot, action, parameters, score_threshold, ticket: ticket.clone() };
+        let is_element = <MediumOf<M> as Medium>::ELEMENT.is_some();
+        let info = ItemInfo { slot, action, parameters, score_threshold, ticket: ticket.clone(), is_element };
         let mut item = Item::new(value, info);
         let load = self.model.admit(&mut item)?;
         let default_admit = item.has_default_admit();
@@ -194,7 +195,11 @@ impl<M: Model> DynModel for Hosted<M> {
             typed.push(value.on_device(&cx.device));
         }
         let batch = Batch::new(typed, cx.device.clone(), cx.scratch.clone());
-        let outputs = unpanicked("`infer`", self.model.infer(batch)).await?;
+        let outputs = unpanicked("`infer`", self.model.infer(batch)).await.map_err(|error| match &infos[..] {
+            // Of one item it is known which one the error is about, unless the author has said so.
+            [info] => info.locate(error),
+            _ => error,
+        })?;
         if outputs.len() != count {
             return Err(format!(
                 "`infer` returned {} outputs for a batch of {count} items; it must return one for every item, in order",
@@ -225,8 +230,7 @@ impl<M: Model> Hosted<M> {
                     Some(unwritable @ EncodeError::NotFinite(_)) => Error::unwritable(unwritable),
                     _ => error,
                 };
-                let is_whole = <MediumOf<M> as Medium>::ELEMENT.is_none();
-                return Err(if is_whole { error } else { error.at(info.slot.place()) });
+                return Err(info.locate(error));
             }
             Err(panic) => return Err(panicked("encoding an output", &*panic)),
         };
@@ -244,12 +248,16 @@ pub(super) fn check_selection(spec: &Spec, wanted: &[String]) -> Result<(), Reje
     if spec.outputs.is_empty() {
         return Ok(());
     }
-    match wanted.iter().enumerate().find(|(_, name)| !spec.outputs.iter().any(|output| output.name() == *name)) {
-        None => Ok(()),
-        Some((index, name)) => {
+    for (index, name) in wanted.iter().enumerate() {
+        let text = if !spec.outputs.iter().any(|output| output.name() == *name) {
             let known: Vec<_> = spec.outputs.iter().map(signature::TensorSpec::name).collect();
-            let text = format!("one of '{}' is expected, {} came", known.join("', '"), crate::protocol::quote(name));
-            Err(Rejection::new(text).at(format_args!("outputs[{index}].name")))
-        }
+            format!("one of '{}' is expected, {} came", known.join("', '"), crate::protocol::quote(name))
+        } else if wanted[..index].contains(name) {
+            format!("the name of an output is expected once, {} came twice", crate::protocol::quote(name))
+        } else {
+            continue;
+        };
+        return Err(Rejection::new(text).at(format_args!("outputs[{index}].name")));
     }
+    Ok(())
 }

@@ -8,7 +8,13 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::{runtime::Handle, sync::OwnedSemaphorePermit};
+use tokio::{
+    runtime::Handle,
+    sync::{
+        OwnedSemaphorePermit,
+        mpsc::{self, error::TrySendError},
+    },
+};
 
 use super::{
     driver::drive,
@@ -103,13 +109,12 @@ async fn serve(shared: &Shared, model: &dyn DynModel, asks_health: bool) {
         layout: shared.options.layout,
     };
     let mut running = FuturesUnordered::new();
-    let mut health = tokio::time::interval_at((Instant::now() + HEALTH_INTERVAL).into(), HEALTH_INTERVAL);
-    health.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut checks = asks_health.then(health_checks);
     loop {
         tokio::select! {
             biased;
             Some(()) = running.next(), if !running.is_empty() => {}
-            _ = health.tick(), if asks_health => check_health(shared, model).await,
+            Some(()) = async { checks.as_mut()?.recv().await } => check_health(shared, model).await,
             next = next_job(shared), if running.len() < model.spec().concurrency => match next {
                 Some((job, run)) => running.push(answer(shared, model, &cx, job, run)),
                 None => break,
@@ -123,6 +128,21 @@ async fn serve(shared: &Shared, model: &dyn DynModel, asks_health: bool) {
 async fn next_job(shared: &Shared) -> Option<(Job, OwnedSemaphorePermit)> {
     let run = shared.runs.clone().acquire_owned().await.ok()?;
     Some((shared.queue.pop().await?, run))
+}
+
+/// Says when the model's health is to be asked. It is a task of the runtime's and no timer of the worker's: an embedder's
+/// runtime may end before the worker does, and a timer panics then.
+fn health_checks() -> mpsc::Receiver<()> {
+    let (due, checks) = mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(HEALTH_INTERVAL).await;
+            if let Err(TrySendError::Closed(())) = due.try_send(()) {
+                return;
+            }
+        }
+    });
+    checks
 }
 
 async fn check_health(shared: &Shared, model: &dyn DynModel) {

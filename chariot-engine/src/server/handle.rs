@@ -1,6 +1,9 @@
 //! What is answered on each route. The service calls it.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -204,7 +207,7 @@ where
     };
     let limit = served.settings.max_body.as_u64();
     let mut body = Box::pin(body);
-    let bytes = match body::read(body.as_mut(), limit, served.settings.body_timeout).await {
+    let bytes = match body::read(body.as_mut(), limit, body_time(&served.settings)).await {
         Ok(bytes) => bytes,
         Err(fault) => {
             body::linger(&HeaderMap::new(), body);
@@ -242,6 +245,11 @@ fn refuse_by_head(served: &Served, headers: &HeaderMap, body: &impl Body) -> Opt
     None
 }
 
+/// How long a body may take: no longer than the whole request.
+fn body_time(settings: &EngineSettings) -> Duration {
+    settings.timeout.map_or(settings.body_timeout, |whole| whole.min(settings.body_timeout))
+}
+
 fn body_fault(served: &Served, fault: &BodyFault) -> Response<ResponseBody> {
     match fault {
         BodyFault::TooLarge => respond::error(
@@ -250,7 +258,7 @@ fn body_fault(served: &Served, fault: &BodyFault) -> Response<ResponseBody> {
         ),
         BodyFault::TooSlow => respond::error(
             StatusCode::REQUEST_TIMEOUT,
-            &format!("the body was expected within {}", humantime::format_duration(served.settings.body_timeout)),
+            &format!("the body was expected within {}", humantime::format_duration(body_time(&served.settings))),
         ),
         BodyFault::Broken => respond::error(StatusCode::BAD_REQUEST, "the body ended before its end"),
     }

@@ -8,7 +8,7 @@ use hyper_util::{
 };
 use tokio::net::{TcpListener, TcpStream};
 
-use super::EngineService;
+use super::{EngineService, opening::Opening};
 
 /// How long to wait when a connection cannot be accepted: the process has no file descriptor left, most often.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -52,6 +52,7 @@ pub(crate) async fn accept(
     let serve = |stream: TcpStream| {
         // Answers are written whole: waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
+        let stream = Opening::new(stream, options.header_timeout);
         let connection = builder.serve_connection(TokioIo::new(stream), service.clone()).into_owned();
         let connection = connections.watch(connection);
         tokio::spawn(async move {

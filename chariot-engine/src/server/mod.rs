@@ -8,10 +8,12 @@
 //! | `respond` | responses: statuses, headers, the envelope of errors |
 //! | `body` | reading a request's body within limits of size and time |
 //! | `listener` | accepting connections, and closing them without losing a request |
+//! | `opening` | the first bytes of a connection, which must come in time |
 
 mod body;
 mod handle;
 mod listener;
+mod opening;
 mod respond;
 mod route;
 mod service;

@@ -19,6 +19,33 @@ mod types;
 mod value;
 
 pub use bytesize::ByteSize;
+/// Makes a struct readable from settings, or an enum without fields a choice of words.
+///
+/// ```
+/// use chariot_engine::{prelude::*, settings::{Environment, read}};
+///
+/// #[derive(Settings)]
+/// #[settings(prefix = "DIGITS_")]
+/// struct DigitsSettings {
+///     /// How many labels to report
+///     #[setting(default = 3, range = 1..=10)]
+///     top_k: usize,
+///     /// Whether to be quick or right
+///     #[setting(default = "fast")]
+///     mode: Mode,
+/// }
+///
+/// #[derive(Settings, Debug, PartialEq)]
+/// enum Mode {
+///     Fast,
+///     Accurate,
+/// }
+///
+/// let settings: DigitsSettings = read(&Environment::from_iter([("DIGITS_MODE", "Accurate")])).unwrap();
+/// assert_eq!((settings.top_k, settings.mode), (3, Mode::Accurate));
+/// ```
+///
+/// [The trait](trait@Settings) has an example with every kind of fault.
 pub use chariot_engine_macros::Settings;
 
 pub use self::{

@@ -17,6 +17,8 @@ struct FaultySettings {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Command {
+    /// Logs this text first of all: then it is known that the item has reached the model.
+    log: Option<String>,
     /// Blocks the thread for so long.
     sleep_ms: u64,
     /// Awaits for so long.
@@ -60,6 +62,9 @@ impl Model for Faulty {
         let mut count = batch.len();
         for item in &batch {
             let command = &item.parameters;
+            if let Some(text) = &command.log {
+                tracing::info!("{text}");
+            }
             let memory = vec![1u8; command.allocate_mb << 20];
             if command.sleep_ms > 0 {
                 thread::sleep(Duration::from_millis(command.sleep_ms));

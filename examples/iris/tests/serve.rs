@@ -1,0 +1,119 @@
+//! The engine as a real process: named tensors over HTTP, what it accepts for them and what it refuses.
+
+use std::sync::Arc;
+
+use e2e::{Process, Shared};
+use serde_json::{Value, json};
+
+const IRIS: &str = env!("CARGO_BIN_EXE_iris");
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The engine that the tests of this file share. Nothing tells it where its model is: it looks beside its manifest, as
+/// it does when cargo runs it.
+fn iris() -> Arc<Process> {
+    static PROCESS: Shared = Shared::new();
+    PROCESS.get(|| Process::ready(IRIS, &[("CARGO_MANIFEST_DIR", env!("CARGO_MANIFEST_DIR"))]))
+}
+
+/// A request about some flowers, as this type.
+fn flowers(datatype: &str, shape: [usize; 2], data: Value) -> Value {
+    json!({"inputs": [{"name": "features", "datatype": datatype, "shape": shape, "data": data}]})
+}
+
+/// The labels of an answer that must be a success.
+#[track_caller]
+fn labels(body: &Value) -> Value {
+    let mut answer = iris().infer(body).ok();
+    assert_eq!(answer["outputs"][0]["name"], "label");
+    answer["outputs"][0]["data"].take()
+}
+
+#[test]
+fn a_typical_flower_of_each_species_is_told() {
+    let data = json!([5.0, 3.4, 1.5, 0.2, 5.9, 2.8, 4.3, 1.3, 6.6, 3.0, 5.6, 2.0]);
+    let answer = iris().post("/v2/models/iris/infer", &flowers("FP32", [3, 4], data)).ok();
+    let outputs = answer["outputs"].as_array().unwrap();
+    let expected =
+        json!({"name": "label", "datatype": "BYTES", "shape": [3], "data": ["setosa", "versicolor", "virginica"]});
+    assert_eq!(outputs[0], expected);
+    assert_eq!((&outputs[1]["datatype"], &outputs[1]["shape"]), (&json!("FP32"), &json!([3, 3])));
+    let probabilities: Vec<f64> =
+        outputs[1]["data"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect();
+    for (species, row) in probabilities.chunks(3).enumerate() {
+        assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-5, "{row:?}");
+        assert!(row.iter().all(|other| *other <= row[species]), "{row:?}");
+    }
+}
+
+#[test]
+fn nested_data_is_the_same_as_flat() {
+    let nested = json!([[5.0, 3.4, 1.5, 0.2], [6.6, 3.0, 5.6, 2.0]]);
+    assert_eq!(labels(&flowers("FP32", [2, 4], nested)), json!(["setosa", "virginica"]));
+}
+
+#[test]
+fn the_metadata_is_the_declared_signature() {
+    let answer = iris().get("/v2/models/iris");
+    assert_eq!(answer.status, 200);
+    let expected = format!(
+        r#"{{"name":"iris","versions":["{VERSION}"],"platform":"chariot-engine","inputs":[{{"name":"features","datatype":"FP32","shape":[-1,4]}}],"outputs":[{{"name":"label","datatype":"BYTES","shape":[-1]}},{{"name":"probabilities","datatype":"FP32","shape":[-1,3]}}]}}"#
+    );
+    assert_eq!(answer.text, expected);
+    assert_eq!(iris().get(&format!("/v2/models/iris/versions/{VERSION}")).text, expected);
+    assert!(iris().get("/v2/models/iris/versions/none").error(404).contains("version"));
+}
+
+#[test]
+fn outputs_are_selected_and_ordered() {
+    let asked = |names: &[&str]| {
+        let mut body = flowers("FP32", [1, 4], json!([5.0, 3.4, 1.5, 0.2]));
+        body["outputs"] = names.iter().map(|name| json!({"name": name})).collect();
+        iris().infer(&body)
+    };
+    for names in [&["probabilities", "label"][..], &["label"], &["probabilities"]] {
+        let answer = asked(names).ok();
+        let came: Vec<_> = answer["outputs"].as_array().unwrap().iter().map(|output| &output["name"]).collect();
+        assert_eq!(came, names);
+    }
+    let text = asked(&["label", "colour"]).error(400);
+    assert!(text.contains("outputs[1].name") && text.contains("'label', 'probabilities'"), "{text}");
+    let text = asked(&["label", "label"]).error(400);
+    assert!(text.contains("outputs[1].name"), "{text}");
+}
+
+#[test]
+fn other_numbers_are_accepted_where_nothing_is_lost() {
+    for datatype in ["INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP16", "BF16", "FP64"] {
+        assert_eq!(labels(&flowers(datatype, [1, 4], json!([5, 3, 1, 0]))), json!(["setosa"]), "{datatype}");
+    }
+    assert_eq!(labels(&flowers("FP64", [1, 4], json!([5.5, 3.5, 1.25, 0.25]))), json!(["setosa"]));
+
+    for (datatype, data) in [
+        ("FP64", json!([5.5, 3.5, 1.25, 0.1])),
+        ("INT32", json!([5, 3, 1, 16_777_217])),
+        ("INT64", json!([5, 3, 1, 16_777_217])),
+        ("UINT64", json!([5, 3, 1, u64::MAX])),
+    ] {
+        let text = iris().infer(&flowers(datatype, [1, 4], data)).error(400);
+        assert!(text.contains("'features'") && text.contains("FP32"), "{text}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_the_signature_is_refused_by_name() {
+    let good = json!([5.0, 3.4, 1.5, 0.2]);
+    let named = |name: &str| json!({"name": name, "datatype": "FP32", "shape": [1, 4], "data": good});
+    for (body, texts) in [
+        (flowers("FP32", [1, 3], json!([5.0, 3.4, 1.5])), &["'features'", "[n, 4]", "[1, 3]"][..]),
+        (flowers("FP32", [2, 4], good.clone()), &["features", "8", "4"]),
+        (flowers("BYTES", [1, 4], json!(["a", "b", "c", "d"])), &["'features'", "FP32", "BYTES"]),
+        (flowers("BOOL", [1, 4], json!([true, true, true, true])), &["'features'", "FP32", "BOOL"]),
+        (json!({"inputs": [named("petals")]}), &["'petals'", "'features'"]),
+        (json!({"inputs": [named("features"), named("more")]}), &["'more'", "'features'"]),
+        (json!({"inputs": [named("features"), named("features")]}), &["'features'"]),
+        (json!({"inputs": []}), &["inputs"]),
+    ] {
+        let text = iris().infer(&body).error(400);
+        assert!(texts.iter().all(|part| text.contains(part)), "{text}");
+    }
+}

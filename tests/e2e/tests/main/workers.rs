@@ -1,0 +1,268 @@
+//! How workers run a model: calls at once, batches, state of their own, and whatever a model blocks on.
+
+use std::{
+    collections::HashSet,
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::{self, ThreadId},
+    time::Duration,
+};
+
+use chariot_engine::{prelude::*, testing::TestEngine};
+use tokio::sync::Barrier;
+
+use crate::{
+    scripted::{Scripted, Seen},
+    support::{Server, text, texts},
+};
+
+#[test]
+fn as_many_calls_await_on_one_worker_as_the_engine_says() {
+    let (begun, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let threads = Arc::new(Mutex::new(HashSet::<ThreadId>::new()));
+    let made = Arc::new(AtomicUsize::new(0));
+    // Nobody passes before eight are there.
+    let (barrier, seen, here, scratches) = (Arc::new(Barrier::new(8)), most.clone(), threads.clone(), made.clone());
+    let model = Scripted::<8, 32>::new(move |batch| {
+        let (barrier, begun, seen, here) = (barrier.clone(), begun.clone(), seen.clone(), here.clone());
+        let scratches = scratches.clone();
+        Box::pin(async move {
+            let mut own = batch.scratch(|| {
+                scratches.fetch_add(1, Ordering::SeqCst);
+                Ok(String::new())
+            })?;
+            own.clear();
+            own.push_str(batch.iter().next().map_or("", |text| text));
+            seen.fetch_max(begun.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            here.lock().unwrap().insert(thread::current().id());
+            barrier.wait().await;
+            begun.fetch_sub(1, Ordering::SeqCst);
+            let of_others = own.clone();
+            batch.map(|_| Ok(Json(of_others.clone())))
+        })
+    });
+    let server = Server::start(Engine::builder().instance("awaits", model).configure(|of| of.workers = Some(1)));
+    let waiting: Vec<_> = (0..16).map(|index| server.admitted(&text(&format!("{index}")))).collect();
+    for (index, mut connection) in waiting.into_iter().enumerate() {
+        assert_eq!(connection.answer().unwrap().values(), [index.to_string()], "no call sees another's scratch value");
+    }
+    assert_eq!(most.load(Ordering::SeqCst), 8, "eight at once, never more");
+    assert_eq!(made.load(Ordering::SeqCst), 8, "a scratch value for each of the calls at once, kept for later ones");
+    assert_eq!(threads.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn a_request_is_split_by_cost_and_group_and_answered_in_order() {
+    let batches = Arc::new(Seen::default());
+    let seen = batches.clone();
+    let model = Scripted::<1, 4>::new(move |batch| {
+        seen.add(&batch.iter().map(|text| text.to_string()).collect::<Vec<_>>().join(","));
+        let answers = batch.map(|text| Ok(Json(text.to_uppercase())));
+        Box::pin(async { answers })
+    });
+    // What begins with the same letter goes together; `x` costs as much as a whole batch, `y` more.
+    let model = model.admit(|text| {
+        let first = text.as_bytes()[0];
+        let cost = match first {
+            b'x' => 4,
+            b'y' => 100,
+            _ => 1,
+        };
+        Ok(Load::of(cost).group(first.into()))
+    });
+    let engine = TestEngine::start(Engine::builder().instance("split", model)).unwrap();
+    let words = ["a1", "b1", "a2", "x1", "a3", "b2", "y1", "x2", "a4", "a5", "b3", "y2"];
+    let answer = engine.infer(texts(words.map(|word| (word, word))));
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    let outputs = answer.json()["outputs"].take();
+    let outputs: Vec<_> =
+        outputs.as_array().unwrap().iter().map(|of| (of["name"].clone(), of["data"].clone())).collect();
+    let expected: Vec<_> = words.map(|word| (word.into(), serde_json::json!([word.to_uppercase()]))).into();
+    assert_eq!(outputs, expected);
+    assert_eq!(batches.all(), ["a1,a2,a3,a4", "b1,b2,b3", "x1", "y1", "x2", "a5", "y2"]);
+}
+
+/// A model whose `admit` cuts texts into words, once, for `infer`.
+struct Tokens;
+
+impl Model for Tokens {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<Vec<String>>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Tokens)
+    }
+
+    fn spec() -> Spec {
+        Spec::of::<Self>().actions(["cut", "count"])
+    }
+
+    fn admit(&self, item: &mut Item<Text>) -> Result<Load> {
+        let words: Vec<String> = item.split(' ').map(str::to_string).collect();
+        let load = Load::of(words.len());
+        item.attach(words);
+        Ok(load)
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<Vec<String>>>> {
+        batch.map(|item| {
+            let words = item.attached::<Vec<String>>().context("what `admit` attached")?;
+            let about = format!("{} {} {}", item.name(), item.action(), item.score_threshold());
+            Ok(Json(words.iter().cloned().chain([about]).collect()))
+        })
+    }
+}
+
+#[test]
+fn what_admit_attaches_and_what_came_with_an_item_is_there_in_infer() {
+    let builder = Engine::builder().model::<Tokens>("tokens").setting("CHARIOT_ENGINE_SCORE_THRESHOLD", "0.75");
+    let engine = TestEngine::start(builder).unwrap();
+    let body = r#"{"inputs": [{"name": "a", "data": ["one two"]},
+        {"name": "b", "data": ["three"], "parameters": {"action": "count", "score_threshold": "0.125"}}]}"#;
+    let outputs = engine.infer(body).json()["outputs"].take();
+    assert_eq!(outputs[0]["data"], serde_json::json!([["one", "two", "a cut 0.75"]]));
+    assert_eq!(outputs[1]["data"], serde_json::json!([["three", "b count 0.125"]]));
+}
+
+#[test]
+fn the_elements_of_one_input_are_items_and_come_back_as_one_output() {
+    let sizes = Arc::new(Seen::default());
+    let seen = sizes.clone();
+    let model = Scripted::<1, 2>::new(move |batch| {
+        seen.add(&batch.len().to_string());
+        let answers = crate::scripted::echo(batch);
+        Box::pin(async { answers })
+    });
+    let engine = TestEngine::start(Engine::builder().instance("split", model)).unwrap();
+    let body = r#"{"inputs": [{"name": "a", "data": ["1", "2", "3"], "parameters": {"metadata": {"k":  1.50}}},
+                              {"name": "b", "data": "4"}]}"#;
+    let answer = engine.infer(body);
+    let text = String::from_utf8_lossy(&answer.body);
+    let first =
+        r#"{"name":"a","datatype":"BYTES","shape":[3],"data":["1","2","3"],"parameters":{"metadata":{"k":  1.50}}}"#;
+    let second = r#"{"name":"b","datatype":"BYTES","shape":[1],"data":["4"]}"#;
+    assert!(text.ends_with(&format!(r#""outputs":[{first},{second}]}}"#)), "{text}");
+    assert_eq!(sizes.all(), ["2", "2"]);
+}
+
+#[test]
+fn a_scratch_value_is_kept_by_its_worker_and_never_leaves_it() {
+    struct Own {
+        thread: ThreadId,
+        calls: usize,
+    }
+    let made = Arc::new(AtomicUsize::new(0));
+    let makes = made.clone();
+    let meet = Arc::new(std::sync::Barrier::new(2));
+    let model = Scripted::blocking(move |batch| {
+        let here = thread::current().id();
+        let mut own = batch.scratch(|| {
+            makes.fetch_add(1, Ordering::SeqCst);
+            Ok(Own { thread: here, calls: 0 })
+        })?;
+        assert_eq!(own.thread, here, "a scratch value has left its worker");
+        own.calls += 1;
+        // Both workers are in a call now, so each must have a value of its own.
+        meet.wait();
+        let calls = own.calls.to_string();
+        batch.map(|_| Ok(Json(calls.clone())))
+    });
+    let server = Server::start(Engine::builder().instance("scratch", model).configure(|of| of.workers = Some(2)));
+    for call in 1..=3 {
+        let waiting = [server.admitted(&text("a")), server.admitted(&text("b"))];
+        for mut connection in waiting {
+            assert_eq!(connection.answer().unwrap().values(), [call.to_string()]);
+        }
+    }
+    assert_eq!(made.load(Ordering::SeqCst), 2);
+}
+
+/// A model that blocks in every way that an author may think of, in `load` and in `infer`.
+struct Blocking {
+    loaded: String,
+    address: SocketAddr,
+}
+
+#[derive(Settings)]
+struct Address {
+    /// The server to ask
+    ask: String,
+}
+
+fn block_in_every_way(address: SocketAddr) -> Result<String> {
+    let client = reqwest::blocking::Client::builder().no_proxy().build()?;
+    let fetched = client.get(format!("http://{address}/")).send()?.error_for_status()?.text()?;
+    let own = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let spawned = own.block_on(async { tokio::spawn(async { "own runtime" }).await })?;
+    drop(own);
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
+    sender.blocking_send("channel")?;
+    let received = receiver.blocking_recv().context("what was sent")?;
+    let locked = *tokio::sync::Mutex::new("lock").blocking_lock();
+    thread::sleep(Duration::from_millis(1));
+    Ok(format!("{fetched}, {spawned}, {received}, {locked}"))
+}
+
+async fn await_in_every_way() -> Result<String> {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let spawned = tokio::spawn(async { "task" }).await?;
+    let off = tokio::task::spawn_blocking(|| "pool").await?;
+    let slow = tokio::time::timeout(Duration::from_millis(1), std::future::pending::<()>()).await.is_err();
+    // What is not `Send` may be held while awaiting.
+    let not_send = std::rc::Rc::new("rc");
+    tokio::task::yield_now().await;
+    Ok(format!("{spawned}, {off}, {slow}, {not_send}"))
+}
+
+impl Model for Blocking {
+    type Settings = Address;
+    type Input = Text;
+    type Output = Json<String>;
+
+    async fn load(ctx: &LoadContext<Address>) -> Result<Self> {
+        let address = ctx.settings().ask.parse()?;
+        let loaded = format!("{}, {}", block_in_every_way(address)?, await_in_every_way().await?);
+        Ok(Blocking { loaded, address })
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
+        let answer = format!("{}, {}", block_in_every_way(self.address)?, await_in_every_way().await?);
+        assert_eq!(self.loaded, answer);
+        batch.map(|_| Ok(Json(answer.clone())))
+    }
+}
+
+/// A server that says `fetched` to whoever connects, for as long as the process runs.
+fn fetched() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                match stream.read(&mut byte) {
+                    Ok(1) => head.push(byte[0]),
+                    _ => break,
+                }
+            }
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\nfetched");
+        }
+    });
+    address
+}
+
+#[test]
+fn a_model_may_block_and_await_in_load_and_in_infer_as_it_likes() {
+    let builder = Engine::builder().model::<Blocking>("blocking").setting("ASK", fetched().to_string());
+    let engine = TestEngine::start(builder).unwrap();
+    let answer = engine.infer(text("a"));
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    let expected = "fetched, own runtime, channel, lock, task, pool, true, rc";
+    assert_eq!(answer.json()["outputs"][0]["data"][0], expected);
+}

@@ -1,0 +1,20 @@
+//! An answer of one value to named tensors.
+
+use chariot_engine::prelude::*;
+
+#[chariot_engine]
+struct Lengths;
+
+impl Model for Lengths {
+    type Settings = ();
+    type Input = Tensors;
+    type Output = Json<usize>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Lengths)
+    }
+
+    async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Json<usize>>> {
+        batch.map(|_| Ok(Json(1)))
+    }
+}

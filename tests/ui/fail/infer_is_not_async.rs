@@ -1,0 +1,20 @@
+//! `infer` is `async`, also where nothing is awaited.
+
+use chariot_engine::prelude::*;
+
+#[chariot_engine]
+struct Lengths;
+
+impl Model for Lengths {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<usize>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Lengths)
+    }
+
+    fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
+        batch.map(|text| Ok(Json(text.len())))
+    }
+}

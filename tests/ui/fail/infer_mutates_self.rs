@@ -1,0 +1,20 @@
+//! A model is shared by its workers.
+
+use chariot_engine::prelude::*;
+
+#[chariot_engine]
+struct Lengths;
+
+impl Model for Lengths {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<usize>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Lengths)
+    }
+
+    async fn infer(&mut self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
+        batch.map(|text| Ok(Json(text.len())))
+    }
+}

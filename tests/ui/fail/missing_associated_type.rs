@@ -1,0 +1,19 @@
+//! A model without an input.
+
+use chariot_engine::prelude::*;
+
+#[chariot_engine]
+struct Lengths;
+
+impl Model for Lengths {
+    type Settings = ();
+    type Output = Json<usize>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Lengths)
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
+        batch.map(|text| Ok(Json(text.len())))
+    }
+}

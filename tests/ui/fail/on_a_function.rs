@@ -1,0 +1,8 @@
+//! The attribute where other frameworks have it.
+
+use chariot_engine::prelude::*;
+
+#[chariot_engine]
+async fn infer(batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
+    batch.map(|text| Ok(Json(text.len())))
+}

@@ -1,0 +1,9 @@
+//! An engine is one type with one state.
+
+use chariot_engine::prelude::*;
+
+#[chariot_engine]
+enum Lengths {
+    Bytes,
+    Letters,
+}

@@ -1,0 +1,20 @@
+//! A plain type for an answer.
+
+use chariot_engine::prelude::*;
+
+#[chariot_engine]
+struct Lengths;
+
+impl Model for Lengths {
+    type Settings = ();
+    type Input = Text;
+    type Output = usize;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Lengths)
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<usize>> {
+        batch.map(|text| Ok(text.len()))
+    }
+}

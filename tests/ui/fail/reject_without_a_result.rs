@@ -1,0 +1,13 @@
+//! A refusal returns from its function.
+
+use chariot_engine::prelude::*;
+
+fn check(text: &str) {
+    if text.is_empty() {
+        reject!("a text is expected, nothing came");
+    }
+}
+
+fn main() {
+    check("");
+}

@@ -1,0 +1,11 @@
+//! A default that does not fit into the setting's type.
+
+use chariot_engine::prelude::*;
+
+#[derive(Settings)]
+struct Limits {
+    #[setting(default = 300)]
+    longest: u8,
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+//! A setting is written as one text.
+
+use std::collections::HashMap;
+
+use chariot_engine::prelude::*;
+
+#[derive(Settings)]
+struct Limits {
+    /// The longest text, by language
+    longest: HashMap<String, usize>,
+    /// The languages
+    languages: Option<Vec<String>>,
+}
+
+fn main() {}

@@ -1,0 +1,37 @@
+//! One program is one engine.
+
+use chariot_engine::prelude::*;
+
+#[chariot_engine]
+struct Lengths;
+
+impl Model for Lengths {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<usize>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Lengths)
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
+        batch.map(|text| Ok(Json(text.len())))
+    }
+}
+
+#[chariot_engine]
+struct Words;
+
+impl Model for Words {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<usize>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Words)
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
+        batch.map(|text| Ok(Json(text.split(char::is_whitespace).count())))
+    }
+}

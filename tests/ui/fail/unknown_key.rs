@@ -1,0 +1,20 @@
+//! Keys that nobody knows, near and far from those that there are.
+
+use chariot_engine::prelude::*;
+
+#[chariot_engine(prot = 9000, colour = "red")]
+struct Lengths;
+
+impl Model for Lengths {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<usize>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Lengths)
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
+        batch.map(|text| Ok(Json(text.len())))
+    }
+}

@@ -1,0 +1,137 @@
+//! An engine in a crate that has no prelude, and names of its own for all that the macros could lean on: what they
+//! generate must not. Its attribute has a default for every setting of the runtime; the tests start it.
+
+#![no_implicit_prelude]
+#![allow(dead_code, non_camel_case_types, unused_macros, reason = "what stands in the way is not used")]
+
+mod reexport;
+mod tensors;
+
+use ::std::prelude::v1::derive;
+
+use ::chariot_engine::{
+    input::Text,
+    model::{Batch, LoadContext},
+    output::{EncodeContext, Output},
+    protocol::JsonText,
+};
+
+/// Names that generated code would meet if it did not say where its own are.
+macro_rules! in_the_way {
+    ($($name:ident)*) => {
+        mod std {}
+        mod core {}
+        mod alloc {}
+        mod chariot_engine {}
+        $(struct $name;)*
+        trait Send {}
+        trait Sync {}
+        trait Clone {}
+        trait Into {}
+        trait From {}
+        trait Default {}
+        trait Iterator {}
+        macro_rules! vec { () => {}; }
+        macro_rules! env { () => {}; }
+        macro_rules! format { () => {}; }
+        macro_rules! panic { () => {}; }
+    };
+}
+use in_the_way;
+
+in_the_way!(Option Some None Result Ok Err Vec String Box usize bool str u64 ExitCode Settings Model Field Reader);
+
+/// What can be set, under names that generated code may use for its own.
+#[derive(::chariot_engine::Settings)]
+#[settings(prefix = "HYGIENIC_")]
+struct Own {
+    /// A number
+    #[setting(default = 3, range = 1..=10)]
+    reader: ::core::primitive::usize,
+    /// A text
+    #[setting(default = "none")]
+    value_0: ::std::string::String,
+    /// A choice
+    #[setting(default = Choice::Some)]
+    field: Choice,
+    /// Perhaps
+    r#type: ::core::option::Option<::core::primitive::bool>,
+    /// As it comes
+    #[setting(default = 0.5, with = read)]
+    text: ::core::primitive::f32,
+}
+
+fn read(
+    reader: &mut ::chariot_engine::settings::Reader<'_>,
+    field: ::chariot_engine::settings::Field<::core::primitive::f32>,
+) -> ::core::option::Option<::core::primitive::f32> {
+    reader.field(field)
+}
+
+/// Words that mean something elsewhere.
+#[derive(::chariot_engine::Settings)]
+enum Choice {
+    Some,
+    None,
+    Ok,
+    #[setting(name = "error")]
+    Err,
+}
+
+/// An engine whose every setting of the runtime has a default.
+#[::chariot_engine::chariot_engine(
+    name = "hygienic",
+    version = "7.0.0",
+    crate = "::chariot_engine",
+    main = true,
+    host = "127.0.0.1",
+    port = 0,
+    base_url = "/hygienic",
+    model_dir = "nowhere",
+    model_name = "hygienic",
+    device = "cpu",
+    workers = 1,
+    threads = 1,
+    max_concurrency = 1,
+    queue_size = 10,
+    score_threshold = 0.25,
+    output_layout = "objects",
+    max_body = "1MiB",
+    max_pixels = 1_000_000,
+    header_timeout = "5s",
+    body_timeout = 5,
+    timeout = "1m 30s",
+    drain_delay = 0,
+    grace = 0.5,
+    log_level = "info",
+    log_format = "json"
+)]
+struct Hygienic {
+    settings: ::core::primitive::usize,
+}
+
+impl ::chariot_engine::Model for Hygienic {
+    type Settings = Own;
+    type Input = Text;
+    type Output = Length;
+
+    async fn load(ctx: &LoadContext<Own>) -> ::chariot_engine::Result<Self> {
+        ::core::result::Result::Ok(Hygienic { settings: ctx.settings().reader })
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> ::chariot_engine::Result<::std::vec::Vec<Length>> {
+        batch.map(|text| ::core::result::Result::Ok(Length(text.len() * self.settings)))
+    }
+}
+
+/// An answer of the crate's own.
+struct Length(::core::primitive::usize);
+
+impl Output<::chariot_engine::input::media::Text> for Length {
+    fn encode(self, _: &EncodeContext<'_>) -> ::chariot_engine::Result<JsonText> {
+        if self.0 == 0 {
+            ::chariot_engine::reject!("a text is expected, nothing came");
+        }
+        ::core::result::Result::Ok(JsonText::of(&self.0)?)
+    }
+}

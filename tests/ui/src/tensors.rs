@@ -1,0 +1,36 @@
+//! Structs of named tensors where no prelude is and every usual name is taken.
+
+use ::std::prelude::v1::derive;
+
+super::in_the_way!(Option Some None Result Ok Err Vec String Box usize bool str TensorSpec Dim Input Output Load);
+
+const WIDTH: ::core::primitive::usize = 4;
+
+/// Named tensors whose fields have names that generated code may use for its own.
+#[derive(::chariot_engine::TensorInput)]
+struct Question {
+    /// A matrix
+    #[tensor(shape = [rows, {WIDTH}, super::tensors::WIDTH], convert)]
+    rows: ::std::vec::Vec<::core::primitive::f32>,
+    #[tensor(shape = [rows], name = "device", datatype = "BYTES")]
+    parts: ::std::vec::Vec<::std::string::String>,
+    #[tensor(shape = [_])]
+    tensors: ::std::vec::Vec<::core::primitive::i64>,
+    #[tensor(shape = [2])]
+    r#type: ::std::vec::Vec<::core::primitive::bool>,
+}
+
+/// An answer.
+#[derive(::chariot_engine::TensorOutput)]
+struct Answer {
+    #[tensor(shape = [n])]
+    device: ::std::vec::Vec<::core::primitive::u8>,
+}
+
+/// Both.
+#[derive(::chariot_engine::TensorInput)]
+#[tensors(output)]
+struct Both {
+    #[tensor(shape = [n])]
+    part: ::std::vec::Vec<::core::primitive::u8>,
+}

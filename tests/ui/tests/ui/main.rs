@@ -1,0 +1,5 @@
+//! The SDK as its authors meet it: what compiles, what does not and what the compiler says, and what is written of it.
+
+mod defaults;
+mod messages;
+mod readme;
