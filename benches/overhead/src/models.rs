@@ -1,0 +1,37 @@
+//! The models that are served: they do nothing, so that what is measured is the server.
+
+use chariot_engine::prelude::*;
+
+/// Answers with the tensors that it got.
+pub(crate) struct Identity;
+
+impl Model for Identity {
+    type Settings = ();
+    type Input = Tensors;
+    type Output = Tensors;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Identity)
+    }
+
+    async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
+        batch.map(|tensors| Ok(tensors.into_value()))
+    }
+}
+
+/// Answers every text with the same word.
+pub(crate) struct Nothing;
+
+impl Model for Nothing {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<&'static str>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Nothing)
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<&'static str>>> {
+        batch.map(|_| Ok(Json("ok")))
+    }
+}
