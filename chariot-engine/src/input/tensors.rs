@@ -73,12 +73,11 @@ impl Input for Tensors {
         let mut tensors = Vec::with_capacity(part.inputs.len());
         let mut faults = Vec::new();
         for (index, mut input) in part.inputs.into_iter().enumerate() {
-            let place = input.place(index);
             let metadata = input.parameters.metadata().cloned();
             let name = std::mem::take(&mut input.name);
             match read_tensor(input, cx.signature.iter().find(|spec| spec.name() == name)) {
                 Ok((shape, data)) => tensors.push(InferOutput { name, shape, data, metadata }),
-                Err(fault) => faults.push(fault.at(place).text().to_string()),
+                Err(fault) => faults.push(fault.at(crate::protocol::place(&name, index)).text().to_string()),
             }
         }
         Rejection::all(&faults)?;
@@ -123,14 +122,14 @@ impl TensorReader<'_> {
     /// # Errors
     /// It is not there, or its elements are not what the field takes.
     pub fn read<F>(&mut self, name: &str, field: impl FnOnce(TensorData, Vec<usize>) -> Result<F>) -> Result<F> {
-        let place = format!("input '{name}'");
+        let place = || format!("input '{name}'");
         let Some(at) = self.inputs.iter().position(|input| input.name == name) else {
-            return Err(Error::rejected("missing").at(place));
+            return Err(Error::rejected("missing").at(place()));
         };
         let input = self.inputs.swap_remove(at);
         let spec = self.signature.iter().find(|spec| spec.name() == name);
         let read = read_tensor(input, spec).map_err(Error::from).and_then(|(shape, data)| field(data, shape));
-        read.map_err(|error| error.at(place))
+        read.map_err(|error| error.at(place()))
     }
 }
 

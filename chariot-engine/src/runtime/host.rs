@@ -184,7 +184,8 @@ impl Host {
         options.max_concurrency.saturating_add(options.queue_size).min(u32::MAX as usize)
     }
 
-    /// Answers a request: the response's id and text. The deadline runs from `arrived`.
+    /// Answers a request with the response's text. Its id is the body's own, else `request_id`, else a fresh one. The
+    /// deadline runs from `arrived`.
     ///
     /// # Cancel safety
     /// When the future is dropped, the request leaves the queue and its place is free; a call of `infer` that awaits is
@@ -193,13 +194,13 @@ impl Host {
         &self,
         place: Place,
         body: Bytes,
-        fallback_id: String,
+        request_id: Option<String>,
         arrived: Instant,
-    ) -> std::result::Result<(String, Vec<u8>), Failure> {
+    ) -> std::result::Result<Vec<u8>, Failure> {
         let deadline = self.shared().options.timeout.map(|timeout| arrived + timeout);
         let ticket = Arc::new(Ticket::new(deadline));
         let caller = Caller { shared: self.shared(), ticket: &ticket };
-        let mut id = fallback_id;
+        let mut id = request_id;
         let answer = self.answer(&ticket, place, body, &mut id);
         let result = match deadline {
             None => answer.await,
@@ -210,15 +211,22 @@ impl Host {
         };
         drop(caller);
         match result {
-            Ok(text) => Ok((id, text)),
+            Ok(text) => Ok(text),
             Err(error) => {
+                let id = id.unwrap_or_else(fresh_id);
                 self.log(&id, &error);
                 Err(Failure { id, error })
             }
         }
     }
 
-    async fn answer(&self, ticket: &Arc<Ticket>, place: Place, body: Bytes, id: &mut String) -> Result<Vec<u8>> {
+    async fn answer(
+        &self,
+        ticket: &Arc<Ticket>,
+        place: Place,
+        body: Bytes,
+        id: &mut Option<String>,
+    ) -> Result<Vec<u8>> {
         let request = Request { shared: self.shared().clone(), ticket: ticket.clone(), body };
         let inline = request.body.len() <= INLINE_DECODE
             && self.shared().default_admit.load(Ordering::Relaxed)
@@ -235,7 +243,7 @@ impl Host {
             };
             tokio::task::spawn_blocking(decode).await?
         };
-        *id = own_id;
+        *id = Some(own_id);
         let (items, head) = prepared?;
         let (reply, answered) = oneshot::channel();
         let job = Job { items, head, ticket: ticket.clone(), reply, place: place.0 };
@@ -310,23 +318,23 @@ struct Request {
 type Prepared = (Vec<super::hosted::DynItem>, Head);
 
 impl Request {
-    /// Decodes the request; with it comes its id, which is the request's own if it has one.
-    fn prepare(self, fallback_id: String) -> (String, Result<Prepared>) {
-        let mut id = fallback_id;
+    /// Decodes the request; with it comes its id.
+    fn prepare(self, request_id: Option<String>) -> (String, Result<Prepared>) {
+        let mut id = request_id;
         let decode = AssertUnwindSafe(|| self.decode(&mut id));
-        let decoded =
-            std::panic::catch_unwind(decode).unwrap_or_else(|panic| Err(panicked("decoding a request", &*panic)));
-        (id, decoded)
+        let decoded = std::panic::catch_unwind(decode);
+        let decoded = decoded.unwrap_or_else(|panic| Err(panicked("decoding a request", &*panic)));
+        (id.unwrap_or_else(fresh_id), decoded)
     }
 
-    fn decode(&self, id: &mut String) -> Result<Prepared> {
+    fn decode(&self, id: &mut Option<String>) -> Result<Prepared> {
         if self.ticket.is_gone() {
             return Err(Error::cancelled());
         }
         let model = self.shared.model.get().ok_or("a request was admitted before the model was loaded")?;
         let mut request = InferRequest::decode(&self.body)?;
         if let Some(own) = request.id.take().filter(|own| !own.is_empty()) {
-            *id = own;
+            *id = Some(own);
         }
         let wanted = std::mem::take(&mut request.outputs);
         check_selection(model.spec(), &wanted)?;
@@ -336,8 +344,12 @@ impl Request {
         };
         let decoded = model.decode(request, &self.ticket, options)?;
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
-        Ok((decoded.items, Head { id: id.clone(), wanted }))
+        Ok((decoded.items, Head { id: id.get_or_insert_with(fresh_id).clone(), wanted }))
     }
+}
+
+fn fresh_id() -> String {
+    uuid::Uuid::new_v4().to_string()
 }
 
 /// The cores that this process may use; a container's CPU quota counts.

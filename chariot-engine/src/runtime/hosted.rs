@@ -43,6 +43,12 @@ pub(crate) struct Decoded {
     pub(super) default_admit: bool,
 }
 
+/// What became of an item.
+pub(crate) struct Answered {
+    pub(super) info: ItemInfo,
+    pub(super) answer: Result<Answer>,
+}
+
 /// A model in service.
 #[async_trait(?Send)]
 pub(crate) trait DynModel: Send + Sync {
@@ -53,8 +59,8 @@ pub(crate) trait DynModel: Send + Sync {
 
     fn decode(&self, request: InferRequest, ticket: &Arc<Ticket>, options: DecodeOptions) -> Result<Decoded>;
 
-    /// One result an item. An error of the whole is one of the batch: it failed, panicked or gave a wrong count.
-    async fn infer(&self, items: Vec<DynItem>, cx: &WorkerContext) -> Result<Vec<Result<Answer>>>;
+    /// One answer an item. An error of the whole is one of the batch: it failed, panicked or gave a wrong count.
+    async fn infer(&self, items: Vec<DynItem>, cx: &WorkerContext) -> Result<Vec<Answered>>;
 
     async fn warm_up(&self) -> Result<()>;
 
@@ -183,7 +189,7 @@ impl<M: Model> DynModel for Hosted<M> {
         Ok(decoded)
     }
 
-    async fn infer(&self, items: Vec<DynItem>, cx: &WorkerContext) -> Result<Vec<Result<Answer>>> {
+    async fn infer(&self, items: Vec<DynItem>, cx: &WorkerContext) -> Result<Vec<Answered>> {
         let count = items.len();
         let mut infos = Vec::with_capacity(count);
         let mut typed = Vec::with_capacity(count);
@@ -207,7 +213,8 @@ impl<M: Model> DynModel for Hosted<M> {
             )
             .into());
         }
-        Ok(outputs.into_iter().zip(&infos).map(|(output, info)| self.encode(output, info, cx)).collect())
+        let answers = outputs.into_iter().zip(infos);
+        Ok(answers.map(|(output, info)| Answered { answer: self.encode(output, &info, cx), info }).collect())
     }
 
     async fn warm_up(&self) -> Result<()> {

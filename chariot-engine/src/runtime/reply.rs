@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::hosted::DynItem;
+use super::hosted::Answered;
 use crate::{
     error::{Error, Kind, Rejection, Result},
     model::ItemInfo,
@@ -19,27 +19,17 @@ pub(super) struct Head {
     pub(super) wanted: Vec<String>,
 }
 
-/// What a response needs of the items, which the model takes away.
-pub(super) fn infos(items: &[DynItem]) -> Vec<ItemInfo> {
-    items.iter().map(|item| item.info.clone()).collect()
-}
-
-/// Writes a response from one result an item.
+/// Writes a response from what became of its items.
 ///
 /// # Errors
 /// A rejection that names every refused item (the first ten and a count), else the first failure.
-pub(super) fn encode(
-    model: (&str, &str),
-    head: &Head,
-    infos: &[ItemInfo],
-    results: Vec<Result<Answer>>,
-) -> Result<Vec<u8>> {
-    let mut answers = Vec::with_capacity(results.len());
+pub(super) fn encode(model: (&str, &str), head: &Head, answered: Vec<Answered>) -> Result<Vec<u8>> {
+    let mut answers = Vec::with_capacity(answered.len());
     let mut faults = Vec::new();
     let mut failure = None;
-    for result in results {
-        match result {
-            Ok(answer) => answers.push(answer),
+    for Answered { info, answer } in answered {
+        match answer {
+            Ok(answer) => answers.push((info, answer)),
             Err(error) => match (error.kind(), error.public()) {
                 (Kind::Rejected, Some(text)) => faults.push(text),
                 _ => failure = failure.or(Some(error)),
@@ -50,7 +40,7 @@ pub(super) fn encode(
     if let Some(error) = failure {
         return Err(error);
     }
-    let outputs = select(outputs(infos, answers), &head.wanted)?;
+    let outputs = select(outputs(answers), &head.wanted)?;
     let head = ResponseHead { model_name: model.0, model_version: Some(model.1), id: &head.id };
     InferResponse { outputs }.encode(&head).map_err(|error| match error {
         EncodeError::NotFinite(_) => Error::unwritable(error),
@@ -59,12 +49,12 @@ pub(super) fn encode(
 }
 
 /// The answers to the elements of one input are one output; named tensors are outputs already.
-fn outputs(infos: &[ItemInfo], answers: Vec<Answer>) -> (Vec<InferOutput>, bool) {
+fn outputs(answers: Vec<(ItemInfo, Answer)>) -> (Vec<InferOutput>, bool) {
     let mut outputs: Vec<InferOutput> = Vec::new();
     let mut named = false;
     let mut values = Vec::new();
-    let mut answers = answers.into_iter().zip(infos).peekable();
-    while let Some((answer, info)) = answers.next() {
+    let mut answers = answers.into_iter().peekable();
+    while let Some((info, answer)) = answers.next() {
         match answer {
             Answer::Tensors(tensors) => {
                 named = true;
@@ -72,8 +62,8 @@ fn outputs(infos: &[ItemInfo], answers: Vec<Answer>) -> (Vec<InferOutput>, bool)
             }
             Answer::Value(value) => {
                 values.push(value);
-                let last = answers.peek().is_none_or(|(_, next)| next.slot.input != info.slot.input);
-                if last {
+                let is_last = answers.peek().is_none_or(|(next, _)| next.slot.input != info.slot.input);
+                if is_last {
                     outputs.push(InferOutput {
                         name: info.slot.name.to_string(),
                         shape: vec![values.len()],

@@ -2,12 +2,13 @@
 
 use std::{
     io,
+    panic::AssertUnwindSafe,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tokio::{
     runtime::Handle,
     sync::{
@@ -19,7 +20,7 @@ use tokio::{
 use super::{
     driver::drive,
     host::Shared,
-    hosted::{DynModel, Loader, WorkerContext, unpanicked},
+    hosted::{Answered, DynItem, DynModel, Loader, WorkerContext, unpanicked},
     plan,
     queue::Job,
     reply,
@@ -28,7 +29,6 @@ use crate::{
     device::Device,
     error::{Error, Result},
     model::{LoadCommon, ScratchPool},
-    output::Answer,
 };
 
 /// How often a model's own health check is asked.
@@ -113,10 +113,13 @@ async fn serve(shared: &Shared, model: &dyn DynModel, asks_health: bool) {
     loop {
         tokio::select! {
             biased;
-            Some(()) = running.next(), if !running.is_empty() => {}
+            Some(_) = running.next(), if !running.is_empty() => {}
             Some(()) = async { checks.as_mut()?.recv().await } => check_health(shared, model).await,
             next = next_job(shared), if running.len() < model.spec().concurrency => match next {
-                Some((job, run)) => running.push(answer(shared, model, &cx, job, run)),
+                Some((job, run)) => {
+                    // Whatever panics (a value of the author's that is dropped, say), the worker lives on.
+                    running.push(AssertUnwindSafe(answer(shared, model, &cx, job, run)).catch_unwind());
+                }
                 None => break,
             },
         }
@@ -159,12 +162,11 @@ async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, job: 
     if ticket.is_gone() || ticket.is_expired() {
         return;
     }
-    let infos = reply::infos(&items);
     let begin = Instant::now();
     let result = tokio::select! {
         biased;
-        result = infer(model, cx, items) => result.and_then(|answers| {
-            reply::encode((&shared.options.name, &shared.options.version), &head, &infos, answers)
+        result = infer(model, cx, items) => result.and_then(|answered| {
+            reply::encode((&shared.options.name, &shared.options.version), &head, answered)
         }),
         // Nobody reads an answer, and a model that awaits can be stopped.
         () = ticket.left() => Err(Error::cancelled()),
@@ -177,18 +179,17 @@ async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, job: 
 }
 
 /// Runs the items of a request, in as many calls as their cost and groups need, and puts the answers in order.
-async fn infer(
-    model: &dyn DynModel,
-    cx: &WorkerContext,
-    items: Vec<super::hosted::DynItem>,
-) -> Result<Vec<Result<Answer>>> {
-    let mut batches = plan::batches(items.iter().map(|item| item.load), model.spec().max_batch);
+async fn infer(model: &dyn DynModel, cx: &WorkerContext, items: Vec<DynItem>) -> Result<Vec<Answered>> {
+    if items.len() == 1 {
+        return model.infer(items, cx).await;
+    }
+    let batches = plan::batches(items.iter().map(|item| item.load), model.spec().max_batch);
     if batches.len() == 1 {
         return model.infer(items, cx).await;
     }
     let mut items: Vec<Option<_>> = items.into_iter().map(Some).collect();
     let mut answers: Vec<Option<_>> = items.iter().map(|_| None).collect();
-    for batch in batches.drain(..) {
+    for batch in batches {
         let part = batch.iter().filter_map(|&index| items[index].take()).collect();
         for (index, answer) in batch.into_iter().zip(model.infer(part, cx).await?) {
             answers[index] = Some(answer);

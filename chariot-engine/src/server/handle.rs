@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use serde::Serialize;
 
@@ -38,7 +38,8 @@ const PLATFORM: &str = "chariot-engine";
 /// The longest request id that is echoed.
 const MAX_REQUEST_ID: usize = 128;
 
-const REQUEST_ID: &str = "x-request-id";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const BASE_ID: HeaderName = HeaderName::from_static("chariot-inference-base-id");
 
 /// Answers a request.
 pub(super) async fn handle<B>(served: Arc<Served>, request: Request<B>) -> Response<ResponseBody>
@@ -214,15 +215,12 @@ where
             return body_fault(served, &fault);
         }
     };
-    let fallback_id = match request_id.and_then(|id| id.to_str().ok()) {
-        Some(id) => id.to_string(),
-        None => uuid::Uuid::new_v4().to_string(),
-    };
-    if let Some(base_id) = head.headers.get("chariot-inference-base-id").filter(|id| is_request_id(id)) {
-        tracing::debug!(request = fallback_id, base_id = ?base_id, "a request of the platform");
+    let request_id = request_id.and_then(|id| id.to_str().ok()).map(str::to_string);
+    if let Some(base_id) = head.headers.get(BASE_ID).filter(|id| is_request_id(id)) {
+        tracing::debug!(request = request_id, base_id = ?base_id, "a request of the platform");
     }
-    match served.host.infer(place, bytes, fallback_id, arrived).await {
-        Ok((_, text)) => respond::json(StatusCode::OK, Bytes::from(text)),
+    match served.host.infer(place, bytes, request_id, arrived).await {
+        Ok(text) => respond::json(StatusCode::OK, Bytes::from(text)),
         Err(failure) => failed(served, &failure),
     }
 }
