@@ -8,10 +8,11 @@ use chariot_engine::{
     settings::{ByteSize, EngineSettings},
 };
 use e2e::{Connection, DEADLINE, until};
+use http::Request;
 
 use crate::{
     scripted::{Scripted, echo},
-    support::{Server, head, text},
+    support::{Server, head, http2, text},
 };
 
 /// The largest body of [`small`].
@@ -77,6 +78,16 @@ fn a_client_that_is_still_sending_reads_why_it_is_refused() {
     let mut connection = server.connect();
     connection.write([CHUNKED, &chunk(&body), "0\r\n\r\n"].concat()).unwrap();
     assert_eq!(error(&mut connection, 413), TOO_LARGE);
+}
+
+#[test]
+fn a_stream_of_http_2_is_held_to_the_limit_and_its_connection_lives() {
+    let server = small(|_| ());
+    let mut client = server.block_on(http2(server.address));
+    for (body, status) in [(padded(3 << 20), 413), (padded(LIMIT + 1), 413), (padded(LIMIT), 200)] {
+        let request = Request::post(format!("http://{}/infer", server.address)).body(body.into()).unwrap();
+        assert_eq!(server.block_on(client.send_request(request)).unwrap().status().as_u16(), status);
+    }
 }
 
 #[test]

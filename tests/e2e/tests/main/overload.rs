@@ -7,10 +7,11 @@ use std::{
 
 use chariot_engine::prelude::*;
 use e2e::{Connection, DEADLINE, until};
+use http::Request;
 
 use crate::{
     scripted::{Scripted, Seen},
-    support::{Gate, Server, text},
+    support::{Gate, Server, http2, text},
 };
 
 /// An engine whose model waits at a gate, and what `admit` has seen.
@@ -187,6 +188,20 @@ fn a_model_that_awaits_is_stopped_when_its_caller_goes() {
 }
 
 #[test]
+fn a_stream_of_http_2_that_is_reset_stops_its_work_and_no_other() {
+    let (model, told) = awaiting();
+    let server = Server::start(Engine::builder().instance("awaits", model).configure(|of| of.workers = Some(1)));
+    let ask = |word: &str| Request::post(format!("http://{}/infer", server.address)).body(text(word).into()).unwrap();
+    let mut client = server.block_on(http2(server.address));
+    let waiting = server.runtime().spawn(client.send_request(ask("wait")));
+    assert_eq!(told.recv_timeout(DEADLINE).unwrap(), "began");
+    let queued = server.runtime().spawn(client.send_request(ask("next")));
+    waiting.abort();
+    assert_eq!(told.recv_timeout(DEADLINE).unwrap(), "dropped");
+    assert_eq!(server.block_on(queued).unwrap().unwrap().status(), 200, "the connection lives");
+}
+
+#[test]
 fn a_model_that_awaits_is_stopped_at_the_deadline() {
     let (model, told) = awaiting();
     let server = Server::start(Engine::builder().instance("awaits", model).configure(|settings| {
@@ -194,7 +209,8 @@ fn a_model_that_awaits_is_stopped_at_the_deadline() {
         settings.timeout = Some(Duration::from_millis(300));
     }));
     assert_eq!(server.infer(text("wait")).error(504), "the deadline has passed");
-    assert!(told.iter().any(|what| what == "dropped"));
+    assert_eq!(told.recv_timeout(DEADLINE).unwrap(), "began");
+    assert_eq!(told.recv_timeout(DEADLINE).unwrap(), "dropped");
     let next = until("an answer in time", || Some(server.infer(text("next"))).filter(|answer| answer.status == 200));
     assert_eq!(next.values(), ["next"]);
 }

@@ -4,12 +4,11 @@ use chariot_engine::{prelude::*, settings::Environment};
 use e2e::Answer;
 use http::{Method, Request, Version};
 use http_body_util::{BodyExt, Full};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
 
 use crate::{
     scripted::{Scripted, echo},
-    support::{Server, text},
+    support::{Server, http2, text},
 };
 
 const ID: &str = "2ABCdefGHIjklMNOpqrSTUvwxYZ";
@@ -196,12 +195,7 @@ fn http_2_is_spoken_without_tls_and_without_an_upgrade() {
     let server = Server::start(echoes());
     let address = server.address;
     server.block_on(async move {
-        let stream = TokioIo::new(tokio::net::TcpStream::connect(address).await.unwrap());
-        let (client, connection) =
-            hyper::client::conn::http2::handshake::<_, _, Full<bytes::Bytes>>(TokioExecutor::new(), stream)
-                .await
-                .unwrap();
-        let connection = tokio::spawn(connection);
+        let client = http2(address).await;
         let ask = async |method: Method, path: &str, body: String| {
             let uri = format!("http://{address}{path}");
             let request = Request::builder().method(method).uri(uri).body(Full::from(body)).unwrap();
@@ -227,7 +221,5 @@ fn http_2_is_spoken_without_tls_and_without_an_upgrade() {
         let (head, text) = ask(Method::GET, "/infer", String::new()).await;
         assert_eq!((head.status.as_u16(), &head.headers["allow"]), (405, &"POST".parse().unwrap()));
         assert!(text.starts_with(r#"{"error":"#), "{text}");
-        drop(client);
-        connection.await.unwrap().unwrap();
     });
 }

@@ -1,14 +1,24 @@
-//! What the tests share: an engine behind a socket, the bodies of requests, and a gate at which a model waits.
+//! What the tests share: an engine behind a socket, clients, the bodies of requests, and a gate at which a
+//! model waits.
 
 use std::{
     net::SocketAddr,
     sync::{Condvar, Mutex},
 };
 
+use bytes::Bytes;
 use chariot_engine::{Engine, EngineBuilder};
 use e2e::{Answer, Connection, DEADLINE};
+use http_body_util::Full;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
-use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::Runtime,
+    sync::oneshot,
+    task::JoinHandle,
+};
 
 /// A request of one text an input: `("a", "hello")`.
 pub(crate) fn texts<'a>(inputs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
@@ -118,6 +128,14 @@ impl Drop for Server {
             runtime.shutdown_background();
         }
     }
+}
+
+/// A client of HTTP/2 without TLS, on one connection.
+pub(crate) async fn http2(address: SocketAddr) -> http2::SendRequest<Full<Bytes>> {
+    let stream = TokioIo::new(TcpStream::connect(address).await.expect("the server accepts"));
+    let (client, connection) = http2::handshake(TokioExecutor::new(), stream).await.expect("the server speaks HTTP/2");
+    tokio::spawn(connection);
+    client
 }
 
 /// Where a model waits until the test lets it go on. It remembers who came.
