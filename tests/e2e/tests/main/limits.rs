@@ -170,12 +170,14 @@ fn a_client_that_vanishes_in_mid_body_leaves_its_place() {
 }
 
 #[test]
-fn a_refused_body_takes_no_place() {
+fn a_body_that_is_refused_by_its_head_needs_no_place() {
     let server = small(|settings| settings.queue_size = 0);
-    let mut waiting = server.connect();
-    waiting.write(head("POST", "/infer", &[], LIMIT + 1)).unwrap();
-    assert_eq!(error(&mut waiting, 413), TOO_LARGE);
-    assert_eq!(server.infer(text("a")).values(), ["a"]);
+    let mut holds = server.connect();
+    holds.write(head("POST", "/infer", &["Expect: 100-continue"], 100)).unwrap();
+    assert_eq!(holds.answer().unwrap().status, 100, "it has the only place");
+    assert_eq!(server.infer(text("a")).error(503), "the queue is full");
+    assert_eq!(server.infer(padded(LIMIT + 1)).error(413), TOO_LARGE);
+    assert_eq!(server.ask("POST", "/infer", &["Content-Encoding: br"], text("a")).status, 415);
 }
 
 #[test]
