@@ -85,7 +85,7 @@ impl TensorData {
     /// assert_eq!(data.into_vec::<f32>().unwrap(), [5.0, -1.0]);
     ///
     /// let refused = TensorData::from(vec![0_i64, 300]).convert(DataType::Uint8).unwrap_err();
-    /// assert_eq!(refused.text(), "data[1]: a value that UINT8 holds exactly was expected, one of INT64 that it does not hold came");
+    /// assert_eq!(refused.text(), "data[1]: a value that UINT8 holds exactly is expected, one of INT64 that it does not hold came");
     /// ```
     pub fn convert(self, to: DataType) -> Result<TensorData, Rejection> {
         match to {
@@ -134,8 +134,7 @@ fn each<S: Numeric, T: Numeric>(values: Vec<S>) -> Result<Vec<T>, Rejection> {
     let convert = |(index, value): (usize, S)| {
         T::from_number(value.number()).ok_or_else(|| {
             let (from, to) = (S::DATATYPE, T::DATATYPE);
-            let text =
-                format!("a value that {to} holds exactly was expected, one of {from} that it does not hold came");
+            let text = format!("a value that {to} holds exactly is expected, one of {from} that it does not hold came");
             Rejection::new(text).at(format_args!("data[{index}]"))
         })
     };
@@ -143,5 +142,5 @@ fn each<S: Numeric, T: Numeric>(values: Vec<S>) -> Result<Vec<T>, Rejection> {
 }
 
 fn unrelated(from: DataType, to: DataType) -> Rejection {
-    Rejection::new(format!("{to} was expected, {from} came"))
+    Rejection::new(format!("{to} is expected, {from} came"))
 }

@@ -99,7 +99,7 @@ fn no_integer(reader: &mut Reader<'_>, least: i128, most: i128) -> Box<Fault> {
                 Unfit::Fraction => "a fraction",
                 Unfit::Range => "a number out of this range",
             };
-            Fault::at(reader.position(), format!("{expected} was expected, {came} came"))
+            Fault::at(reader.position(), format!("{expected} is expected, {came} came"))
         }
     }
 }
@@ -110,7 +110,7 @@ fn no_float(reader: &mut Reader<'_>, datatype: DataType) -> Box<Fault> {
         None => reader.unexpected("a number"),
         Some(_) => Fault::at(
             reader.position(),
-            format!("a number that {datatype} can hold was expected, one beyond its range came"),
+            format!("a number that {datatype} can hold is expected, one beyond its range came"),
         ),
     }
 }
@@ -138,7 +138,7 @@ pub(super) fn nested<T: Leaf>(reader: &mut Reader<'_>, shape: &[usize], leaves: 
 
 /// The length of a list must be the shape's, or the text says what it is.
 pub(super) fn same_length(expected: usize, came: usize) -> Result<(), String> {
-    if expected == came { Ok(()) } else { Err(format!("a list of {expected} was expected, one of {came} came")) }
+    if expected == came { Ok(()) } else { Err(format!("a list of {expected} is expected, one of {came} came")) }
 }
 
 fn row<T: Leaf>(reader: &mut Reader<'_>, leaves: &mut Vec<T>) -> Read<usize> {
@@ -195,7 +195,7 @@ pub(super) fn numbers(reader: &mut Reader<'_>, datatype: DataType, shape: &[usiz
         DataType::Bf16 => Elements::Bf16(read(reader, shape)?),
         DataType::Fp32 => Elements::Fp32(read(reader, shape)?),
         DataType::Fp64 => Elements::Fp64(read(reader, shape)?),
-        DataType::Bytes => return Err(Fault::of("a data type of numbers was expected, BYTES came")),
+        DataType::Bytes => return Err(Fault::of("a data type of numbers is expected, BYTES came")),
     };
     Ok(TensorData(elements))
 }

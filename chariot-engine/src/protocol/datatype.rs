@@ -89,7 +89,7 @@ impl FromStr for DataType {
     fn from_str(name: &str) -> Result<Self, Rejection> {
         DataType::ALL.iter().copied().find(|datatype| datatype.as_str() == name).ok_or_else(|| {
             let names: Vec<_> = DataType::ALL.iter().map(|datatype| datatype.as_str()).collect();
-            Rejection::new(format!("one of {} was expected, {} came", names.join(", "), quoted(name)))
+            Rejection::new(format!("one of {} is expected, {} came", names.join(", "), quoted(name)))
         })
     }
 }

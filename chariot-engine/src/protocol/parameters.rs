@@ -147,7 +147,7 @@ impl Parameters {
     /// so are those with a meaning of their own (`action`, `metadata`, `score_threshold`).
     ///
     /// # Errors
-    /// A parameter that does not fit: `parameters.top_k: an integer from 0 to 255 was expected, a string came`.
+    /// A parameter that does not fit: `parameters.top_k: an integer from 0 to 255 is expected, a string came`.
     pub fn decode<P: DeserializeOwned>(&self) -> Result<P, Rejection> {
         let members = Members { entries: self.own().into_iter(), value: None };
         P::deserialize(members).map_err(|said| said.0.in_member("parameters").unplaced())
@@ -184,7 +184,7 @@ fn threshold(reader: &mut Reader<'_>) -> Read<f32> {
         return Err(reader.unexpected(EXPECTED));
     };
     let came = "one that is neither came";
-    value.filter(|value| value.is_finite()).ok_or_else(|| Fault::at(start, format!("{EXPECTED} was expected, {came}")))
+    value.filter(|value| value.is_finite()).ok_or_else(|| Fault::at(start, format!("{EXPECTED} is expected, {came}")))
 }
 
 /// The engine's own parameters as serde wants them.
@@ -235,7 +235,7 @@ impl<'de> MapAccess<'de> for Members<'de> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Said> {
-        let (name, value) = self.value.take().ok_or_else(|| Said(Fault::of("a value was expected before its name")))?;
+        let (name, value) = self.value.take().ok_or_else(|| Said(Fault::of("a value is expected before its name")))?;
         seed.deserialize(&mut serde_json::Deserializer::from_str(value))
             .map_err(|error| Said(said::of_json(&error, value).in_member(&name)))
     }

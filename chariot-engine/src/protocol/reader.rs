@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
             return fault;
         }
         let came = kind_of(self.peek());
-        Fault::at(self.at, format!("{expected} was expected, {came} came"))
+        Fault::at(self.at, format!("{expected} is expected, {came} came"))
     }
 
     #[cold]
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
             Some(b'-' | b'0'..=b'9') => "a number".to_owned(),
             Some(_) => "something else".to_owned(),
         };
-        Fault::at(self.at, format!("not valid JSON: {expected} was expected, {came} came"))
+        Fault::at(self.at, format!("not valid JSON: {expected} is expected, {came} came"))
     }
 
     fn enter(&mut self) -> Read<()> {
@@ -289,7 +289,7 @@ impl<'a> Reader<'a> {
     /// Takes `true`, `false` or `null`.
     pub(super) fn literal(&mut self, word: &str) -> Read<()> {
         if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            return Err(Fault::at(self.at, "not valid JSON: a value was expected, something else came"));
+            return Err(Fault::at(self.at, "not valid JSON: a value is expected, something else came"));
         }
         self.at += word.len();
         Ok(())

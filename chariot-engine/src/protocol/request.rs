@@ -30,7 +30,7 @@ const MOST_DIMENSIONS: usize = 32;
 /// assert_eq!(input.data.as_slice::<f32>(), Some(&[1.0, 2.5][..]));
 ///
 /// let refused = InferRequest::decode(&r#"{"inputs": []}"#.into()).unwrap_err();
-/// assert_eq!(refused.text(), "inputs: at least one input was expected, none came");
+/// assert_eq!(refused.text(), "inputs: at least one input is expected, none came");
 /// # Ok::<(), chariot_engine::Rejection>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -83,7 +83,7 @@ impl InferRequest {
     pub fn decode(body: &Bytes) -> Result<InferRequest, Rejection> {
         let text = utf8(body)?;
         if text.trim_ascii().is_empty() {
-            return Err(Rejection::new("a JSON object was expected, an empty body came"));
+            return Err(Rejection::new("a JSON object is expected, an empty body came"));
         }
         request(&mut Reader::new(text), body).map_err(|fault| fault.rejection(text))
     }
@@ -141,10 +141,10 @@ fn request(reader: &mut Reader<'_>, body: &Bytes) -> Read<InferRequest> {
     })?;
     reader.end()?;
     if !inputs_came {
-        return Err(Fault::of("a list of inputs was expected, the member is missing").in_member("inputs"));
+        return Err(Fault::of("a list of inputs is expected, the member is missing").in_member("inputs"));
     }
     if request.inputs.is_empty() {
-        return Err(Fault::of("at least one input was expected, none came").in_member("inputs"));
+        return Err(Fault::of("at least one input is expected, none came").in_member("inputs"));
     }
     Ok(request)
 }
@@ -158,7 +158,7 @@ fn tensors<T>(
     let mut tensors = Vec::new();
     reader.list(expected, |reader, index| {
         if index == MOST_TENSORS {
-            return Err(Fault::at(reader.position(), format!("at most {MOST_TENSORS} were expected, more came")));
+            return Err(Fault::at(reader.position(), format!("at most {MOST_TENSORS} are expected, more came")));
         }
         tensors.push(one(reader)?);
         Ok(())
@@ -176,7 +176,7 @@ fn output(reader: &mut Reader<'_>) -> Read<String> {
         }
         Ok(())
     })?;
-    name_came.ok_or_else(|| Fault::of("a string was expected, the member is missing").in_member("name"))
+    name_came.ok_or_else(|| Fault::of("a string is expected, the member is missing").in_member("name"))
 }
 
 /// Reads an input. A fault in it is told with the input's name, wherever among the members that stands.
@@ -231,12 +231,12 @@ fn members_of_input(reader: &mut Reader<'_>, body: &Bytes) -> Read<InferInput> {
         Ok(())
     })?;
     if !data_came {
-        return Err(Fault::of("a list was expected, the member is missing").in_member("data"));
+        return Err(Fault::of("a list is expected, the member is missing").in_member("data"));
     }
     let numeric = input.datatype.filter(|datatype| *datatype != DataType::Bytes);
     if let Some(datatype) = numeric {
         let Some(shape) = &input.shape else {
-            let text = format!("a list of integers was expected for {datatype}, the member is missing");
+            let text = format!("a list of integers is expected for {datatype}, the member is missing");
             return Err(Fault::of(text).in_member("shape"));
         };
         let needed = data::product(shape)?;
@@ -256,7 +256,7 @@ fn name(reader: &mut Reader<'_>) -> Read<String> {
     let start = reader.position();
     let name = reader.string("a string")?;
     if name.len() > LONGEST_NAME {
-        let text = format!("a name of at most {LONGEST_NAME} bytes was expected, one of {} came", name.len());
+        let text = format!("a name of at most {LONGEST_NAME} bytes is expected, one of {} came", name.len());
         return Err(Fault::at(start, text));
     }
     Ok(name.into_owned())
@@ -275,7 +275,7 @@ fn shape(reader: &mut Reader<'_>) -> Read<Vec<usize>> {
         reader.peek();
         let start = reader.position();
         if index == MOST_DIMENSIONS {
-            let text = format!("at most {MOST_DIMENSIONS} dimensions were expected, more came");
+            let text = format!("at most {MOST_DIMENSIONS} dimensions are expected, more came");
             return Err(Fault::at(start, text));
         }
         let length = u64::read(reader).and_then(|length| usize::try_from(length).ok());

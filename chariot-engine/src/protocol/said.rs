@@ -31,7 +31,7 @@ impl Error for Said {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Said(Fault::of("a value was expected, the member is missing").in_member(field))
+        Said(Fault::of("a value is expected, the member is missing").in_member(field))
     }
 }
 
@@ -73,17 +73,17 @@ fn locate(reader: &mut Reader<'_>, read: usize) -> Read<()> {
 fn of_text(text: &str) -> String {
     let said = if let Some(rest) = text.strip_prefix("invalid type: ") {
         let (came, expected) = came_and_expected(rest);
-        format!("{} was expected, {came} came", in_words(expected))
+        format!("{} is expected, {came} came", in_words(expected))
     } else if let Some(rest) = text.strip_prefix("invalid value: ") {
         let (came, expected) = came_and_expected(rest);
-        format!("{} was expected, {came} that is none came", in_words(expected))
+        format!("{} is expected, {came} that is none came", in_words(expected))
     } else if let Some(rest) = text.strip_prefix("invalid length ") {
         let (came, expected) = rest.split_once(", expected ").unwrap_or((rest, "another"));
-        format!("{} was expected, a length of {came} came", in_words(expected))
+        format!("{} is expected, a length of {came} came", in_words(expected))
     } else if let Some(rest) = text.strip_prefix("unknown variant ") {
-        format!("{} was expected, something else came", known_names(rest))
+        format!("{} is expected, something else came", known_names(rest))
     } else if let Some(rest) = text.strip_prefix("unknown field ") {
-        format!("{} is unknown; {} was expected", first_name(rest), known_names(rest))
+        format!("{} is unknown; {} is expected", first_name(rest), known_names(rest))
     } else if let Some(rest) = text.strip_prefix("missing field ") {
         format!("the member {} is missing", first_name(rest))
     } else if let Some(rest) = text.strip_prefix("duplicate field ") {

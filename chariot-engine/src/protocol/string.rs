@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
 }
 
 fn malformed_escape(at: usize) -> Box<Fault> {
-    Fault::at(at, "not valid JSON: four hexadecimal digits were expected after \\u")
+    Fault::at(at, "not valid JSON: four hexadecimal digits are expected after \\u")
 }
 
 /// How many bytes from the start of `bytes` stand for themselves in a string.

@@ -197,7 +197,7 @@ impl TensorData {
     pub fn strings(&self, shape: &[usize]) -> Result<Vec<String>, Rejection> {
         match &self.0 {
             Elements::Bytes(texts) => texts.strings(shape),
-            _ => Err(Rejection::new(format!("BYTES was expected, {} came", self.datatype()))),
+            _ => Err(Rejection::new(format!("BYTES is expected, {} came", self.datatype()))),
         }
     }
 }

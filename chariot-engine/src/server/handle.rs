@@ -256,7 +256,7 @@ fn body_fault(served: &Served, fault: &BodyFault) -> Response<ResponseBody> {
         ),
         BodyFault::TooSlow => respond::error(
             StatusCode::REQUEST_TIMEOUT,
-            &format!("the body was expected within {}", humantime::format_duration(body_time(&served.settings))),
+            &format!("the body is expected within {}", humantime::format_duration(body_time(&served.settings))),
         ),
         BodyFault::Broken => respond::error(StatusCode::BAD_REQUEST, "the body ended before its end"),
     }

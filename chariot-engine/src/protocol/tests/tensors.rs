@@ -51,17 +51,17 @@ fn strings_come_flat_or_nested_and_are_compared_with_the_shape() {
     assert_eq!(strings(&[1], "\"a\"").unwrap(), ["a"]);
     for (shape, data, expected) in [
         (&[2][..], "[\"a\"]", "shape [2] needs 2 elements, 1 came"),
-        (&[1], "[7]", "data[0]: a string was expected, a number came (line 1, column 63)"),
-        (&[1, 1], "[[null]]", "data[0][0]: a string was expected, null came (line 1, column 64)"),
-        (&[1], "[[\"a\"]]", "data[0]: a string was expected, a list came (line 1, column 63)"),
-        (&[2, 1], "[[\"a\"],\"b\"]", "data[1]: a list was expected, a string came (line 1, column 69)"),
-        (&[2, 1], "[[\"a\"],[]]", "data[1]: a list of 1 was expected, one of 0 came (line 1, column 69)"),
-        (&[3, 1], "[[\"a\"],[\"b\"]]", "data: a list of 3 was expected, one of 2 came"),
-        (&[3, 0], "[[],[]]", "data: a list of 3 was expected, one of 2 came"),
+        (&[1], "[7]", "data[0]: a string is expected, a number came (line 1, column 63)"),
+        (&[1, 1], "[[null]]", "data[0][0]: a string is expected, null came (line 1, column 64)"),
+        (&[1], "[[\"a\"]]", "data[0]: a string is expected, a list came (line 1, column 63)"),
+        (&[2, 1], "[[\"a\"],\"b\"]", "data[1]: a list is expected, a string came (line 1, column 69)"),
+        (&[2, 1], "[[\"a\"],[]]", "data[1]: a list of 1 is expected, one of 0 came (line 1, column 69)"),
+        (&[3, 1], "[[\"a\"],[\"b\"]]", "data: a list of 3 is expected, one of 2 came"),
+        (&[3, 0], "[[],[]]", "data: a list of 3 is expected, one of 2 came"),
         (&[usize::MAX, 2], "[]", "shape [18446744073709551615,2] has more elements than can be counted"),
     ] {
         assert_eq!(strings(shape, data), Err(expected.to_owned()), "{data}");
     }
     let numbers = decode(tensor("FP32", "[1]", "[1]")).unwrap();
-    assert_eq!(numbers.inputs[0].data.strings(&[1]).unwrap_err().text(), "BYTES was expected, FP32 came");
+    assert_eq!(numbers.inputs[0].data.strings(&[1]).unwrap_err().text(), "BYTES is expected, FP32 came");
 }

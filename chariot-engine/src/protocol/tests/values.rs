@@ -103,21 +103,21 @@ fn text_of<T: DeserializeOwned + std::fmt::Debug>(text: &str) -> String {
 
 #[test]
 fn what_does_not_fit_a_type_is_told_without_payload_and_without_rusts_names() {
-    assert_eq!(text_of::<u8>("\"secret, expected u64\""), "an integer from 0 to 255 was expected, a string came");
-    assert_eq!(text_of::<u8>("\"a \\\" b, expected x\""), "an integer from 0 to 255 was expected, a string came");
-    assert_eq!(text_of::<u8>("300"), "an integer from 0 to 255 was expected, a number that is none came");
-    assert_eq!(text_of::<i64>("1.5"), "an integer was expected, a number came");
-    assert_eq!(text_of::<String>("{\"secret\":1}"), "a string was expected, an object came");
-    assert_eq!(text_of::<Vec<f32>>("[1,null]"), "[1]: a number was expected, null came");
-    assert_eq!(text_of::<Vec<f32>>("\"secret\""), "a list was expected, a string came");
-    assert_eq!(text_of::<bool>("0"), "true or false was expected, a number came");
-    assert_eq!(text_of::<(i32, i32)>("[1]"), "a list of 2 was expected, a length of 1 came");
-    assert_eq!(text_of::<[f32; 3]>("[1]"), "a list of 3 was expected, a length of 1 came");
-    assert_eq!(text_of::<Mode>("\"secret`, expected `x\""), "'fast' or 'exact' was expected, something else came");
+    assert_eq!(text_of::<u8>("\"secret, expected u64\""), "an integer from 0 to 255 is expected, a string came");
+    assert_eq!(text_of::<u8>("\"a \\\" b, expected x\""), "an integer from 0 to 255 is expected, a string came");
+    assert_eq!(text_of::<u8>("300"), "an integer from 0 to 255 is expected, a number that is none came");
+    assert_eq!(text_of::<i64>("1.5"), "an integer is expected, a number came");
+    assert_eq!(text_of::<String>("{\"secret\":1}"), "a string is expected, an object came");
+    assert_eq!(text_of::<Vec<f32>>("[1,null]"), "[1]: a number is expected, null came");
+    assert_eq!(text_of::<Vec<f32>>("\"secret\""), "a list is expected, a string came");
+    assert_eq!(text_of::<bool>("0"), "true or false is expected, a number came");
+    assert_eq!(text_of::<(i32, i32)>("[1]"), "a list of 2 is expected, a length of 1 came");
+    assert_eq!(text_of::<[f32; 3]>("[1]"), "a list of 3 is expected, a length of 1 came");
+    assert_eq!(text_of::<Mode>("\"secret`, expected `x\""), "'fast' or 'exact' is expected, something else came");
     assert_eq!(text_of::<Either>("\"secret\""), "the value has none of the forms that are known here");
-    assert_eq!(text_of::<Mine>("7"), "an object was expected, a number came");
-    assert_eq!(text_of::<BTreeMap<String, u8>>("[]"), "an object was expected, a list came");
-    assert_eq!(text_of::<Mine>("{\"x\":1}"), "'x' is unknown; one of 'top_k', 'mode', 'pair' was expected");
+    assert_eq!(text_of::<Mine>("7"), "an object is expected, a number came");
+    assert_eq!(text_of::<BTreeMap<String, u8>>("[]"), "an object is expected, a list came");
+    assert_eq!(text_of::<Mine>("{\"x\":1}"), "'x' is unknown; one of 'top_k', 'mode', 'pair' is expected");
 }
 
 #[test]
@@ -132,24 +132,21 @@ fn what_does_not_fit_is_told_with_the_path_to_it() {
     }
     type Rows = BTreeMap<String, Vec<Row>>;
     let cases = [
-        (
-            "{\"rows\":[{\"price\":1},\n {\"price\": \"secret\"}]}",
-            "rows[1].price: a number was expected, a string came",
-        ),
+        ("{\"rows\":[{\"price\":1},\n {\"price\": \"secret\"}]}", "rows[1].price: a number is expected, a string came"),
         (
             "{\"rows\":[\n{\"price\":1,\"tags\":[[],[1, 256 ]]}]}",
-            "rows[0].tags[1][1]: an integer from 0 to 255 was expected, a number that is none came",
+            "rows[0].tags[1][1]: an integer from 0 to 255 is expected, a number that is none came",
         ),
         ("{\"rows\":[{ }]}", "rows[0]: the member 'price' is missing"),
-        ("{\"rows\":[{\"price\":1,\"cost\":2}]}", "rows[0]: 'cost' is unknown; 'price' or 'tags' was expected"),
+        ("{\"rows\":[{\"price\":1,\"cost\":2}]}", "rows[0]: 'cost' is unknown; 'price' or 'tags' is expected"),
         ("{\"rows\":[{\"price\":1,\"price\":2}]}", "rows[0]: the member 'price' stands twice in its object"),
-        ("{\"rows\":[ {\"price\":1}, [{\"price\":true}] ]}", "rows[1][0]: a number was expected, an object came"),
-        ("{\"rows\":[{\"price\":{\"secret\":1}}]}", "rows[0].price: a number was expected, an object came"),
+        ("{\"rows\":[ {\"price\":1}, [{\"price\":true}] ]}", "rows[1][0]: a number is expected, an object came"),
+        ("{\"rows\":[{\"price\":{\"secret\":1}}]}", "rows[0].price: a number is expected, an object came"),
         (
             "{\"rows\":[{\"price\":1,\"tags\":[ {\"secret\":[1]}]}]}",
-            "rows[0].tags[0]: a list was expected, an object came",
+            "rows[0].tags[0]: a list is expected, an object came",
         ),
-        ("{\"é\":{}}", "é: a list was expected, an object came"),
+        ("{\"é\":{}}", "é: a list is expected, an object came"),
     ];
     for (text, expected) in cases {
         assert_eq!(text_of::<Rows>(text), expected);
@@ -165,9 +162,9 @@ fn parameters_decode_without_the_reserved_and_the_null_ones() {
     let mine = read(r#"{"action":"a","metadata":{},"score_threshold":1,"top_k":null,"mode":"fast"}"#).unwrap();
     assert_eq!((mine.top_k, matches!(mine.mode, Some(Mode::Fast))), (0, true));
     let fault = |text: &str| read(text).unwrap_err().text().to_owned();
-    assert_eq!(fault(r#"{"top_k":"x"}"#), "parameters.top_k: an integer from 0 to 255 was expected, a string came");
-    assert_eq!(fault(r#"{"mode":"x"}"#), "parameters.mode: 'fast' or 'exact' was expected, something else came");
-    assert_eq!(fault(r#"{"topk":1}"#), "parameters: 'topk' is unknown; one of 'top_k', 'mode', 'pair' was expected");
+    assert_eq!(fault(r#"{"top_k":"x"}"#), "parameters.top_k: an integer from 0 to 255 is expected, a string came");
+    assert_eq!(fault(r#"{"mode":"x"}"#), "parameters.mode: 'fast' or 'exact' is expected, something else came");
+    assert_eq!(fault(r#"{"topk":1}"#), "parameters: 'topk' is unknown; one of 'top_k', 'mode', 'pair' is expected");
     assert!(Parameters::default().decode::<()>().is_ok());
     assert!(Parameters::read("{\"a\":1}").unwrap().decode::<()>().is_ok());
 
@@ -177,7 +174,7 @@ fn parameters_decode_without_the_reserved_and_the_null_ones() {
         _size: u8,
     }
     let missing = Parameters::default().decode::<Needed>().unwrap_err();
-    assert_eq!(missing.text(), "parameters.size: a value was expected, the member is missing");
+    assert_eq!(missing.text(), "parameters.size: a value is expected, the member is missing");
 }
 
 #[test]
@@ -187,7 +184,7 @@ fn parameters_are_found_by_name() {
     assert_eq!(parameters.action(), Some("go"));
     assert!(parameters.get("b").is_none() && !parameters.is_empty());
     assert!(Parameters::read("{}").unwrap().is_empty() && Parameters::read("null").unwrap().is_empty());
-    assert_eq!(Parameters::read("[1]").unwrap_err().text(), "parameters: an object was expected, a list came");
+    assert_eq!(Parameters::read("[1]").unwrap_err().text(), "parameters: an object is expected, a list came");
     for (text, threshold) in [("0.25", 0.25), ("\"0.25\"", 0.25), ("\" 1e-1 \"", 0.1), ("-3", -3.0)] {
         let parameters = Parameters::read(format!("{{\"score_threshold\":{text}}}")).unwrap();
         assert_eq!(parameters.score_threshold(), Some(threshold));
@@ -210,40 +207,40 @@ fn numbers_convert_where_nothing_is_lost() {
         (
             vec![5.1_f64].into(),
             DataType::Fp32,
-            "data[0]: a value that FP32 holds exactly was expected, one of FP64 that it does not hold came",
+            "data[0]: a value that FP32 holds exactly is expected, one of FP64 that it does not hold came",
         ),
         (
             vec![0, 16_777_217_i64].into(),
             DataType::Fp32,
-            "data[1]: a value that FP32 holds exactly was expected, one of INT64 that it does not hold came",
+            "data[1]: a value that FP32 holds exactly is expected, one of INT64 that it does not hold came",
         ),
         (
             vec![u64::MAX].into(),
             DataType::Fp64,
-            "data[0]: a value that FP64 holds exactly was expected, one of UINT64 that it does not hold came",
+            "data[0]: a value that FP64 holds exactly is expected, one of UINT64 that it does not hold came",
         ),
         (
             vec![-1_i8].into(),
             DataType::Uint64,
-            "data[0]: a value that UINT64 holds exactly was expected, one of INT8 that it does not hold came",
+            "data[0]: a value that UINT64 holds exactly is expected, one of INT8 that it does not hold came",
         ),
         (
             vec![0.5_f32].into(),
             DataType::Int8,
-            "data[0]: a value that INT8 holds exactly was expected, one of FP32 that it does not hold came",
+            "data[0]: a value that INT8 holds exactly is expected, one of FP32 that it does not hold came",
         ),
         (
             vec![1e39_f64].into(),
             DataType::Fp32,
-            "data[0]: a value that FP32 holds exactly was expected, one of FP64 that it does not hold came",
+            "data[0]: a value that FP32 holds exactly is expected, one of FP64 that it does not hold came",
         ),
         (
             vec![70_000_i32].into(),
             DataType::Fp16,
-            "data[0]: a value that FP16 holds exactly was expected, one of INT32 that it does not hold came",
+            "data[0]: a value that FP16 holds exactly is expected, one of INT32 that it does not hold came",
         ),
-        (vec![true].into(), DataType::Fp32, "FP32 was expected, BOOL came"),
-        (vec!["1".to_owned()].into(), DataType::Int64, "INT64 was expected, BYTES came"),
+        (vec![true].into(), DataType::Fp32, "FP32 is expected, BOOL came"),
+        (vec!["1".to_owned()].into(), DataType::Int64, "INT64 is expected, BYTES came"),
     ];
     for (data, to, expected) in refused {
         assert_eq!(converted(data, to).unwrap_err(), expected);

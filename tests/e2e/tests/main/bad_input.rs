@@ -135,21 +135,21 @@ fn an_engine_of_typed_values_and_parameters_refuses_other_types() {
     let data = |data| question(data, json!({"top_k": 1}));
     let parameters = |parameters| question(json!([{"text": SECRET, "tags": []}]), parameters);
     questions().refuses(&[
-        json_row("input 'q'", "an object was expected, a number came", data(json!([7]))),
-        json_row("input 'q'", "an object was expected, null came", data(json!([null]))),
-        json_row("input 'q'", "an object was expected, a string came", data(json!([SECRET]))),
+        json_row("input 'q'", "an object is expected, a number came", data(json!([7]))),
+        json_row("input 'q'", "an object is expected, null came", data(json!([null]))),
+        json_row("input 'q'", "an object is expected, a string came", data(json!([SECRET]))),
         json_row("input 'q'", "not valid JSON", data(json!([format!("{{{SECRET}")]))),
-        json_row("input 'q': text", "a string was expected, a number came", data(json!([{"text": 7, "tags": []}]))),
+        json_row("input 'q': text", "a string is expected, a number came", data(json!([{"text": 7, "tags": []}]))),
         json_row("input 'q'", "the member 'text' is missing", data(json!([{"tags": [SECRET]}]))),
-        json_row("input 'q': tags", "a list was expected, a string came", data(json!([{"text": "a", "tags": SECRET}]))),
+        json_row("input 'q': tags", "a list is expected, a string came", data(json!([{"text": "a", "tags": SECRET}]))),
         json_row(
             "input 'q': tags[1]",
-            "a string was expected, null came",
+            "a string is expected, null came",
             data(json!([{"text": "a", "tags": [SECRET, null]}])),
         ),
         json_row(
             "input 'q'",
-            "tags[0]: a string was expected, a number came",
+            "tags[0]: a string is expected, a number came",
             data(json!([r#"{"text": "a", "tags": [7]}"#])),
         ),
         json_row(
@@ -162,22 +162,22 @@ fn an_engine_of_typed_values_and_parameters_refuses_other_types() {
         json_row("input 'q': parameters.top_k", "a string came", parameters(json!({"top_k": SECRET}))),
         json_row(
             "input 'q': parameters.top_k",
-            "an integer from 0 to 255 was expected",
+            "an integer from 0 to 255 is expected",
             parameters(json!({"top_k": 256})),
         ),
         json_row(
             "input 'q': parameters.top_k",
-            "an integer from 0 to 255 was expected",
+            "an integer from 0 to 255 is expected",
             parameters(json!({"top_k": -1})),
         ),
         json_row(
             "input 'q': parameters.top_k",
-            "an integer from 0 to 255 was expected",
+            "an integer from 0 to 255 is expected",
             parameters(json!({"top_k": 1.5})),
         ),
         json_row(
             "input 'q': parameters.mode",
-            "'greedy' or 'random' was expected",
+            "'greedy' or 'random' is expected",
             parameters(json!({"top_k": 1, "mode": SECRET})),
         ),
         json_row("input 'q': parameters", "'topk' is unknown", parameters(json!({"top_k": 1, "topk": 1}))),

@@ -7,19 +7,19 @@ fn what_is_no_json_is_refused_by_every_engine() {
     let one = |data: &str| format!(r#"{{"inputs": [{{"name": "a", "data": {data}}}]}}"#);
     let deep = |open: &str, close: &str| format!("{}{}", open.repeat(200), close.repeat(200));
     let bodies = [
-        row("a JSON object was expected", "an empty body came", ""),
-        row("a JSON object was expected", "an empty body came", " \r\n\t "),
-        row("an object was expected", "null came (line 1, column 1)", "null"),
-        row("an object was expected", "a number came", "7"),
-        row("an object was expected", "a string came", format!("\"{SECRET}\"")),
-        row("an object was expected", "a list came", one("[]").replacen('{', "[{", 1) + "]"),
+        row("a JSON object is expected", "an empty body came", ""),
+        row("a JSON object is expected", "an empty body came", " \r\n\t "),
+        row("an object is expected", "null came (line 1, column 1)", "null"),
+        row("an object is expected", "a number came", "7"),
+        row("an object is expected", "a string came", format!("\"{SECRET}\"")),
+        row("an object is expected", "a list came", one("[]").replacen('{', "[{", 1) + "]"),
         row("not valid JSON", "line 1, column 1", SECRET),
         row("not valid JSON", "line 1, column 2", "{"),
         row("not valid JSON", "line 1, column 2", "{'inputs': []}"),
         row("not valid JSON", "line 1, column 2", "{inputs: []}"),
         row("not valid JSON", "line 1, column 1", "\u{feff}{}"),
         row("inputs", "not valid JSON", r#"{"inputs": ["#),
-        row("inputs", "not valid JSON: a comma or ']' was expected", r#"{"inputs": [{"name": "a", "data": ["x"]} {"#),
+        row("inputs", "not valid JSON: a comma or ']' is expected", r#"{"inputs": [{"name": "a", "data": ["x"]} {"#),
         row("inputs", "not valid JSON", r#"{"inputs": [{"name": "a", "data": ["x"]},]}"#),
         row("not valid JSON", "something follows the end", one("[\"x\"]") + SECRET),
         row("not valid JSON", "something follows the end", one("[\"x\"]") + &one("[\"x\"]")),
@@ -69,31 +69,27 @@ fn what_is_no_request_is_refused_by_every_engine() {
     let bodies = [
         row("inputs", "the member is missing", "{}"),
         row("inputs", "the member is missing", r#"{"input": "x", "id": "a"}"#),
-        row("inputs", "a list of inputs was expected, null came", r#"{"inputs": null}"#),
-        row("inputs", "a list of inputs was expected, an object came", r#"{"inputs": {"a": 1}}"#),
-        row("inputs", "a list of inputs was expected, a string came", format!(r#"{{"inputs": "{SECRET}"}}"#)),
-        row("inputs", "at least one input was expected", r#"{"inputs": []}"#),
-        row("inputs[0]", "an object was expected, null came", r#"{"inputs": [null]}"#),
-        row("inputs[1]", "an object was expected, a string came", r#"{"inputs": [{"name": "a", "data": ["x"]}, "b"]}"#),
-        row("inputs", "at most 1024 were expected", many("inputs", r#"{"name": "a", "data": ["x"]}"#)),
+        row("inputs", "a list of inputs is expected, null came", r#"{"inputs": null}"#),
+        row("inputs", "a list of inputs is expected, an object came", r#"{"inputs": {"a": 1}}"#),
+        row("inputs", "a list of inputs is expected, a string came", format!(r#"{{"inputs": "{SECRET}"}}"#)),
+        row("inputs", "at least one input is expected", r#"{"inputs": []}"#),
+        row("inputs[0]", "an object is expected, null came", r#"{"inputs": [null]}"#),
+        row("inputs[1]", "an object is expected, a string came", r#"{"inputs": [{"name": "a", "data": ["x"]}, "b"]}"#),
+        row("inputs", "at most 1024 are expected", many("inputs", r#"{"name": "a", "data": ["x"]}"#)),
         row("inputs", "stands twice", r#"{"inputs": [{"data": ["x"]}], "inputs": [{"data": ["x"]}]}"#),
-        row("id", "a string was expected, a number came", beside(r#""id": 7"#)),
-        row("id", "a string was expected, a list came", beside(r#""id": []"#)),
+        row("id", "a string is expected, a number came", beside(r#""id": 7"#)),
+        row("id", "a string is expected, a list came", beside(r#""id": []"#)),
         row("id", "stands twice", beside(r#""id": "a", "id": "a""#)),
-        row("parameters", "an object was expected, a list came", beside(r#""parameters": []"#)),
-        row("parameters", "an object was expected, a string came", beside(r#""parameters": "x""#)),
-        row("parameters.action", "a string was expected, a number came", beside(r#""parameters": {"action": 1}"#)),
-        row("outputs", "a list of outputs was expected, an object came", beside(r#""outputs": {}"#)),
-        row("outputs[0]", "an object was expected, a string came", beside(r#""outputs": ["a"]"#)),
+        row("parameters", "an object is expected, a list came", beside(r#""parameters": []"#)),
+        row("parameters", "an object is expected, a string came", beside(r#""parameters": "x""#)),
+        row("parameters.action", "a string is expected, a number came", beside(r#""parameters": {"action": 1}"#)),
+        row("outputs", "a list of outputs is expected, an object came", beside(r#""outputs": {}"#)),
+        row("outputs[0]", "an object is expected, a string came", beside(r#""outputs": ["a"]"#)),
         row("outputs[0].name", "the member is missing", beside(r#""outputs": [{}]"#)),
-        row("outputs[0].name", "a string was expected, null came", beside(r#""outputs": [{"name": null}]"#)),
-        row(
-            "outputs[0].parameters",
-            "an object was expected",
-            beside(r#""outputs": [{"name": "a", "parameters": 1}]"#),
-        ),
-        row("outputs", "at most 1024 were expected", many("outputs", r#"{"name": "a"}"#)),
-        row("inputs[0].name", "a string was expected, a number came", r#"{"inputs": [{"name": 7, "data": ["x"]}]}"#),
+        row("outputs[0].name", "a string is expected, null came", beside(r#""outputs": [{"name": null}]"#)),
+        row("outputs[0].parameters", "an object is expected", beside(r#""outputs": [{"name": "a", "parameters": 1}]"#)),
+        row("outputs", "at most 1024 are expected", many("outputs", r#"{"name": "a"}"#)),
+        row("inputs[0].name", "a string is expected, a number came", r#"{"inputs": [{"name": 7, "data": ["x"]}]}"#),
         row("inputs[0].name", "at most 1024 bytes", format!(r#"{{"inputs": [{{"name": "{}"}}]}}"#, "n".repeat(1025))),
         row("input 'a': name", "stands twice", r#"{"inputs": [{"name": "a", "name": "b", "data": ["x"]}]}"#),
         row("input 'a': datatype", "a number came", input(r#""datatype": 1, "data": [1]"#)),
@@ -101,7 +97,7 @@ fn what_is_no_request_is_refused_by_every_engine() {
         row("input 'a': datatype", "'FLOAT' came", input(r#""data": [1], "datatype": "FLOAT", "shape": [1]"#)),
         row(
             "input 'a': shape",
-            "a list of integers was expected",
+            "a list of integers is expected",
             input(r#""datatype": "FP32", "shape": 1, "data": [1]"#),
         ),
         row("input 'a': shape", "a string came", input(r#""datatype": "FP32", "shape": "[1]", "data": [1]"#)),
@@ -124,23 +120,19 @@ fn what_is_no_request_is_refused_by_every_engine() {
         row("input 'a': data", "the member is missing", input(r#""datatype": "BYTES", "shape": [1]"#)),
         row(
             "input 'a': data",
-            "a list or a string was expected, null came",
+            "a list or a string is expected, null came",
             input(r#""datatype": "BYTES", "data": null"#),
         ),
-        row("input 'a': data", "a list or a string was expected, a number came", input(r#""data": 7"#)),
-        row("input 'a': data", "a list or a string was expected, an object came", input(r#""data": {"b64": "x"}"#)),
+        row("input 'a': data", "a list or a string is expected, a number came", input(r#""data": 7"#)),
+        row("input 'a': data", "a list or a string is expected, an object came", input(r#""data": {"b64": "x"}"#)),
         row("input 'a': data", "stands twice", input(r#""data": ["x"], "data": ["x"]"#)),
-        row(
-            "input 'a': parameters",
-            "an object was expected, a list came",
-            input(r#""data": ["x"], "parameters": []"#),
-        ),
+        row("input 'a': parameters", "an object is expected, a list came", input(r#""data": ["x"], "parameters": []"#)),
         row("input 'a': parameters.action", "a list came", input(r#""data": ["x"], "parameters": {"action": ["a"]}"#)),
         row("input 'a': parameters.k", "stands twice", input(r#""data": ["x"], "parameters": {"k": 1, "k": 1}"#)),
     ];
     let thresholds = [r#""high""#, r#""""#, "[]", "{}", "true", "1e999", r#""NaN""#, r#""inf""#].map(|value| {
         let members = format!(r#""data": ["x"], "parameters": {{"score_threshold": {value}}}"#);
-        row("input 'a': parameters.score_threshold", "a finite number or a string of one was expected", input(&members))
+        row("input 'a': parameters.score_threshold", "a finite number or a string of one is expected", input(&members))
     });
     for tested in [pictures(), table(), questions()] {
         tested.refuses(&bodies);
@@ -161,17 +153,17 @@ fn tensors_that_contradict_themselves_are_refused_by_every_engine() {
         tensor("input 'a'", "shape [] needs 1 element, 2 came", "INT64", "[]", "[1, 2]"),
         tensor("input 'a'", "shape [1] needs 1 element, 0 came", "INT64", "[1]", "[]"),
         tensor("input 'a'", "shape [0] needs 0 elements, 1 came", "INT64", "[0]", "[1]"),
-        tensor("input 'a': data[1]", "a list of 2 was expected, one of 1 came", "FP32", "[2, 2]", "[[1, 2], [3]]"),
-        tensor("input 'a': data[0]", "a list of 2 was expected, one of 3 came", "FP32", "[2, 2]", "[[1, 2, 3], [4]]"),
-        tensor("input 'a': data", "a list of 2 was expected, one of 3 came", "FP32", "[2, 1]", "[[1], [2], [3]]"),
-        tensor("input 'a': data[1]", "a list was expected, a number came", "FP32", "[2, 1]", "[[1], 2]"),
-        tensor("input 'a': data[0][0]", "a number was expected, a list came", "FP32", "[1, 1]", "[[[1]]]"),
+        tensor("input 'a': data[1]", "a list of 2 is expected, one of 1 came", "FP32", "[2, 2]", "[[1, 2], [3]]"),
+        tensor("input 'a': data[0]", "a list of 2 is expected, one of 3 came", "FP32", "[2, 2]", "[[1, 2, 3], [4]]"),
+        tensor("input 'a': data", "a list of 2 is expected, one of 3 came", "FP32", "[2, 1]", "[[1], [2], [3]]"),
+        tensor("input 'a': data[1]", "a list is expected, a number came", "FP32", "[2, 1]", "[[1], 2]"),
+        tensor("input 'a': data[0][0]", "a number is expected, a list came", "FP32", "[1, 1]", "[[[1]]]"),
         tensor("input 'a': data[0]", "a list came", "UINT8", "[1]", "[[1]]"),
-        tensor("input 'a': data", "a list was expected, a string came", "FP32", "[1]", r#""SECRETPAYLOAD""#),
-        tensor("input 'a': data", "a list was expected, null came", "FP32", "[1]", "null"),
-        tensor("input 'a': data[0]", "true or false was expected, a number came", "BOOL", "[1]", "[1]"),
-        tensor("input 'a': data[0]", "true or false was expected, a string came", "BOOL", "[1]", r#"["true"]"#),
-        tensor("input 'a': data[0]", "true or false was expected, null came", "BOOL", "[1]", "[null]"),
+        tensor("input 'a': data", "a list is expected, a string came", "FP32", "[1]", r#""SECRETPAYLOAD""#),
+        tensor("input 'a': data", "a list is expected, null came", "FP32", "[1]", "null"),
+        tensor("input 'a': data[0]", "true or false is expected, a number came", "BOOL", "[1]", "[1]"),
+        tensor("input 'a': data[0]", "true or false is expected, a string came", "BOOL", "[1]", r#"["true"]"#),
+        tensor("input 'a': data[0]", "true or false is expected, null came", "BOOL", "[1]", "[null]"),
     ];
     let integers = [
         ("UINT8", "an integer from 0 to 255", "-1", "256"),
@@ -198,7 +190,7 @@ fn tensors_that_contradict_themselves_are_refused_by_every_engine() {
             bodies.push(tensor("input 'a': data[1]", held, datatype, "[2]", &format!("[0, {above}]")));
         }
         let came = [r#""1""#, r#""NaN""#, "true", "null", "{}"];
-        let number = "a number was expected";
+        let number = "a number is expected";
         bodies.extend(came.map(|came| tensor("input 'a': data[1]", number, datatype, "[2]", &format!("[0, {came}]"))));
     }
     for tested in [pictures(), table(), questions()] {

@@ -119,10 +119,10 @@ fn a_body_that_does_not_come_in_time_is_a_408() {
     let server = small(|settings| settings.body_timeout = Duration::from_millis(100));
     let mut connection = server.connect();
     connection.write(head("POST", "/infer", &[], 100) + "{").unwrap();
-    assert_eq!(error(&mut connection, 408), "the body was expected within 100ms");
+    assert_eq!(error(&mut connection, 408), "the body is expected within 100ms");
     let mut connection = server.connect();
     connection.write(CHUNKED).unwrap();
-    assert_eq!(error(&mut connection, 408), "the body was expected within 100ms");
+    assert_eq!(error(&mut connection, 408), "the body is expected within 100ms");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn the_time_of_a_whole_request_holds_for_its_body_too() {
     });
     let mut connection = server.connect();
     connection.write(head("POST", "/infer", &[], 100) + "{").unwrap();
-    assert_eq!(error(&mut connection, 408), "the body was expected within 100ms");
+    assert_eq!(error(&mut connection, 408), "the body is expected within 100ms");
 }
 
 #[test]
