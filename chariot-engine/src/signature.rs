@@ -126,7 +126,8 @@ impl TensorSpec {
         match &input.shape {
             None => fault(format!("shape {} is expected, none came", self.show_shape())),
             Some(came) if !self.accepts_shape(came) => {
-                fault(format!("shape {} is expected, {came:?} came", self.show_shape()))
+                let why = if came.contains(&0) { "; no dimension may be 0" } else { "" };
+                fault(format!("shape {} is expected, {came:?} came{why}", self.show_shape()))
             }
             Some(_) => Ok(()),
         }
@@ -182,6 +183,7 @@ pub(crate) fn check_request(specs: &[TensorSpec], request: &InferRequest) -> Res
 
 /// Checks what a model answered against the declared outputs; the fault, if there is one, is the author's.
 pub(crate) fn check_outputs(specs: &[TensorSpec], outputs: &[InferOutput]) -> Result<(), String> {
+    let mut batch: Option<(&str, usize)> = None;
     for output in outputs {
         let Some(spec) = specs.iter().find(|spec| spec.name == output.name) else {
             return Err(format!("the engine answered with an output '{}' that it does not declare", output.name));
@@ -200,9 +202,51 @@ pub(crate) fn check_outputs(specs: &[TensorSpec], outputs: &[InferOutput]) -> Re
                 output.shape
             ));
         }
+        if let (Some(Dim::Batch(_)), Some(&rows)) = (spec.shape.first(), output.shape.first()) {
+            let (first, expected) = *batch.get_or_insert((&spec.name, rows));
+            if rows != expected {
+                let name = &spec.name;
+                return Err(format!(
+                    "output '{name}': {expected} rows as in output '{first}' are expected, {rows} came"
+                ));
+            }
+        }
     }
     match specs.iter().find(|spec| !outputs.iter().any(|output| output.name == spec.name)) {
         Some(missing) => Err(format!("the engine declares an output '{}' and did not answer with it", missing.name)),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::TensorData;
+
+    fn output(name: &str, shape: &[usize]) -> InferOutput {
+        InferOutput::new(name, shape, TensorData::from(vec![0f32; shape.iter().product()]))
+    }
+
+    #[test]
+    fn answers_that_are_not_as_declared_blame_the_engine() {
+        let specs = [
+            TensorSpec::new("a", DataType::Fp32, &[Dim::Batch("n")], ""),
+            TensorSpec::new("b", DataType::Fp32, &[Dim::Batch("n"), Dim::Fixed(2)], ""),
+        ];
+        let check = |outputs: &[InferOutput]| check_outputs(&specs, outputs);
+        assert_eq!(check(&[output("a", &[3]), output("b", &[3, 2])]), Ok(()));
+        for (outputs, expected) in [
+            (vec![output("a", &[3]), output("b", &[2, 2])], "3 rows as in output 'a' are expected, 2 came"),
+            (vec![output("a", &[3]), output("b", &[3, 1])], "declared with shape [n, 2]"),
+            (vec![output("a", &[3])], "'b' and did not answer with it"),
+            (vec![output("c", &[3])], "'c' that it does not declare"),
+            (
+                vec![InferOutput::new("a", [1], TensorData::from(vec![1i64]))],
+                "declared as FP32, the engine answered INT64",
+            ),
+        ] {
+            let error = check(&outputs).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

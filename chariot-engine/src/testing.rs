@@ -36,7 +36,7 @@ use crate::{
     engine::{Engine, EngineBuilder, StartError},
     error::Result,
     input::Slot,
-    model::{Batch, Item, ItemInfo, Model, ScratchPool, Ticket},
+    model::{Batch, Item, ItemInfo, Model, Place, ScratchPool, Ticket},
     protocol::Parameters,
     runtime::drive,
     settings::EngineSettings,
@@ -71,7 +71,7 @@ pub fn item<I>(index: usize, value: I) -> Item<I> {
         parameters: Parameters::default(),
         score_threshold: EngineSettings::default().score_threshold,
         ticket: Arc::new(Ticket::default()),
-        is_element: true,
+        place: Place::Input,
     };
     Item::new(value, info)
 }
@@ -84,6 +84,21 @@ impl<I> Item<I> {
         self
     }
 
+    /// With this name of its input, for a test.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        self.info_mut().slot.name = name.into();
+        self
+    }
+
+    /// With these parameters as they would have come, for a test. What they say of action and score threshold counts
+    /// only when a request is decoded.
+    #[must_use]
+    pub fn with_parameters(mut self, parameters: Parameters) -> Self {
+        self.info_mut().parameters = parameters;
+        self
+    }
+
     /// With this score threshold, for a test.
     #[must_use]
     pub fn with_score_threshold(mut self, score_threshold: f32) -> Self {
@@ -92,7 +107,7 @@ impl<I> Item<I> {
     }
 }
 
-/// Runs `admit` on every value and `infer` on all of them, as a worker would.
+/// Runs `admit` on every value and `infer` on all of them, as a worker would, for the engine's default action.
 ///
 /// # Errors
 /// Those of `admit` and of `infer`.
@@ -100,8 +115,10 @@ impl<I> Item<I> {
 /// # Panics
 /// No tokio runtime can be started.
 pub fn infer<M: Model>(model: &M, values: impl IntoIterator<Item = M::Input>) -> Result<Vec<M::Output>> {
+    let spec = M::spec();
+    let action = spec.action_names().next().unwrap_or_default();
     let admitted = values.into_iter().enumerate().map(|(index, value)| {
-        let mut item = item(index, value);
+        let mut item = item(index, value).with_action(action);
         model.admit(&mut item)?;
         Ok(item)
     });

@@ -72,6 +72,12 @@ fn tensor_struct(ident: &Ident, tensors: &[Tensor], sdk: &TokenStream) -> TokenS
         // The type's own span, so that a type that no tensor can have is the error's place.
         let as_field = quote_spanned!(ty.span()=> <#ty as #sdk::input::TensorField>);
         specs.push(spec(tensor, &function, &as_field, sdk));
+        if tensor.shape.iter().filter(|dim| !matches!(dim, Dim::Fixed(_))).count() > 1 {
+            let text = format!(
+                "`{name}` has several dimensions that vary, and a vector does not know its shape: take `Tensor`"
+            );
+            specs.push(quote_spanned!(ty.span()=> const _: () = ::core::assert!(#as_field::HAS_SHAPE, #text);));
+        }
         joins.push(if tensor.has_rows() {
             quote!(#field: #as_field::join(
                 &::core::iter::Iterator::collect::<::std::vec::Vec<_>>(

@@ -1,37 +1,27 @@
 //! [`EngineBuilder`]: what an engine is made of. `#[chariot_engine]` generates a `main` that uses it and nothing more.
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use tokio::runtime::Handle;
 
-use super::{Engine, StartError, run, threads};
+use super::{Engine, StartError, plan::Plan, run};
 use crate::{
-    device::{self, Machine},
-    model::{LoadCommon, Model, Spec},
-    runtime::{Host, HostOptions, Loader, Placement, available_cores, instance, loader},
-    server::Routes,
+    model::{Model, Spec},
+    runtime::{Loader, instance, loader},
     settings::{EngineSettings, Environment, Reader, SettingsError},
-    tasks::{ClassLabels, same_task},
+    tasks::ClassLabels,
 };
 
-/// Where the platform unpacks the model's files.
-const PLATFORM_MODEL_DIR: &str = "/mnt/models";
+pub(super) type ReadSettings =
+    Box<dyn FnOnce(&mut Reader<'_>) -> Result<(EngineSettings, Loader), SettingsError> + Send>;
 
-/// The protocol that this engine speaks, as `CHARIOT_INFERENCE_PROTOCOL` names it.
-const PROTOCOL: &str = "chariot-v2-kserve";
-
-type ReadSettings = Box<dyn FnOnce(&mut Reader<'_>) -> Result<(EngineSettings, Loader), SettingsError> + Send>;
-
-type Change = Box<dyn FnOnce(&mut EngineSettings) + Send>;
+pub(super) type Change = Box<dyn FnOnce(&mut EngineSettings) + Send>;
 
 /// The model that an engine serves, without its type.
-struct Source {
-    name: String,
-    spec: Spec,
-    read: ReadSettings,
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) spec: Spec,
+    pub(super) read: ReadSettings,
 }
 
 /// Makes an [`Engine`]. [`Engine::builder`] starts one.
@@ -66,14 +56,14 @@ struct Source {
 /// ```
 #[must_use = "a builder does nothing until it is started"]
 pub struct EngineBuilder {
-    source: Option<Source>,
-    version: Option<String>,
-    environment: Option<Environment>,
-    settings: Vec<(String, String)>,
-    defaults: Vec<(String, String)>,
-    configure: Vec<Change>,
-    class_labels: Option<ClassLabels>,
-    base_url_routing: bool,
+    pub(super) source: Option<Source>,
+    pub(super) version: Option<String>,
+    pub(super) environment: Option<Environment>,
+    pub(super) settings: Vec<(String, String)>,
+    pub(super) defaults: Vec<(String, String)>,
+    pub(super) configure: Vec<Change>,
+    pub(super) class_labels: Option<ClassLabels>,
+    pub(super) base_url_routing: bool,
 }
 
 impl EngineBuilder {
@@ -132,15 +122,19 @@ impl EngineBuilder {
         self
     }
 
-    /// Sets a variable, over the environment: `setting("TOP_K", "5")`, `setting("CHARIOT_ENGINE_PORT", "0")`.
+    /// Sets a variable, over the environment, by its whole name: `setting("TOP_K", "5")`,
+    /// `setting("CHARIOT_ENGINE_PORT", "0")`. One that the engine does not have is an error when it starts.
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((name.into(), value.into()));
         self
     }
 
-    /// A default for one of the runtime's settings, below the environment: `default_setting("PORT", "9000")`.
+    /// A default for one of the runtime's settings, below the environment: `default_setting("PORT", "9000")`. The prefix
+    /// `CHARIOT_ENGINE_` may be there.
     pub fn default_setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.defaults.push((name.into(), value.into()));
+        let name = name.into();
+        let bare = name.strip_prefix(EngineSettings::PREFIX).unwrap_or(&name).to_string();
+        self.defaults.push((bare, value.into()));
         self
     }
 
@@ -172,7 +166,12 @@ impl EngineBuilder {
     pub fn start(self) -> Result<Engine, StartError> {
         let runtime = Handle::try_current()
             .map_err(|_| StartError::Configuration("an engine is started within a tokio runtime".into()))?;
-        self.plan()?.start(&runtime, false)
+        let mut warnings = Vec::new();
+        let plan = Plan::new(self, &mut warnings);
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        plan?.start(&runtime, false)
     }
 
     /// Runs the engine as a process of its own until it is told to stop, and returns its exit code: 0 after a drain, 78
@@ -184,65 +183,6 @@ impl EngineBuilder {
         run::run(self)
     }
 
-    /// Reads and checks everything, and starts nothing.
-    pub(super) fn plan(self) -> Result<Plan, StartError> {
-        let Some(source) = self.source else {
-            return Err(StartError::Configuration(
-                "an engine needs a model: Engine::builder().model::<M>(name)".into(),
-            ));
-        };
-        let mut environment = self.environment.unwrap_or_default();
-        for (name, value) in self.settings {
-            environment.set(name, value);
-        }
-        let mut reader = Reader::new(&environment).with_defaults(EngineSettings::PREFIX, self.defaults);
-        let read = (source.read)(&mut reader);
-        let mut warnings = reader.warnings().to_vec();
-        let (mut settings, loader) = read?;
-        for change in self.configure {
-            change(&mut settings);
-        }
-        warnings.extend(EngineSettings::unknown(&environment, source.spec.settings()));
-        let platform =
-            |name| environment.get(name).map(str::trim).filter(|value| !value.is_empty()).map(str::to_string);
-        let model_id = platform("CHARIOT_MODEL_ID");
-        let task_type = platform("CHARIOT_TASK_TYPE");
-        if let Some(protocol) = platform("CHARIOT_INFERENCE_PROTOCOL").filter(|name| name != PROTOCOL) {
-            let text = format!("CHARIOT_INFERENCE_PROTOCOL: this engine speaks {PROTOCOL}, '{protocol}' came");
-            return Err(StartError::Configuration(text));
-        }
-        if let (Some(declared), Some(asked)) = (source.spec.task_name(), &task_type)
-            && !same_task(declared, asked)
-        {
-            warnings.push(format!("CHARIOT_TASK_TYPE is '{asked}', and this engine does '{declared}'"));
-        }
-        if let Some(layout) = settings.output_layout
-            && !source.spec.layouts.contains(&layout)
-        {
-            let text =
-                "CHARIOT_ENGINE_OUTPUT_LAYOUT: the answers of this engine's task have no such layout".to_string();
-            return Err(StartError::Configuration(text));
-        }
-        let name = settings.model_name.clone().unwrap_or(source.name);
-        check_name(&name)?;
-        let version = self.version.unwrap_or_else(|| "1".into());
-        let routes = Routes::new(&settings.base_url, &name, &version, model_id.as_deref())?;
-        let model_dir = settings.model_dir.clone().unwrap_or_else(|| default_model_dir(&environment));
-        Ok(Plan {
-            routes: if self.base_url_routing { routes } else { routes.without_base() },
-            spec: source.spec,
-            class_labels: self.class_labels,
-            settings,
-            loader,
-            warnings,
-            model_id,
-            task_type,
-            name,
-            version,
-            model_dir,
-        })
-    }
-
     pub(super) fn has_environment(&self) -> bool {
         self.environment.is_some()
     }
@@ -251,179 +191,5 @@ impl EngineBuilder {
 impl std::fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("EngineBuilder").field("model", &self.source.as_ref().map(|of| &of.name)).finish_non_exhaustive()
-    }
-}
-
-/// An engine that is read and checked, and not started.
-pub(super) struct Plan {
-    pub(super) settings: EngineSettings,
-    pub(super) warnings: Vec<String>,
-    pub(super) routes: Routes,
-    spec: Spec,
-    loader: Loader,
-    class_labels: Option<ClassLabels>,
-    model_id: Option<String>,
-    task_type: Option<String>,
-    name: String,
-    version: String,
-    model_dir: PathBuf,
-}
-
-impl Plan {
-    /// Logs what looks wrong, once.
-    pub(super) fn warn(&mut self) {
-        for warning in self.warnings.drain(..) {
-            tracing::warn!("{warning}");
-        }
-    }
-
-    /// Opens the device and starts the workers, within a tokio runtime.
-    pub(super) fn start(mut self, runtime: &Handle, closes_connections: bool) -> Result<Engine, StartError> {
-        let _entered = runtime.enter();
-        self.warn();
-        let selection = device::select(self.settings.device, &Machine)?;
-        for (id, why) in &selection.tried {
-            tracing::info!("the device {id} was tried: {why}");
-        }
-        let threads::Threads { workers, threads } = threads::divide(&self.settings, selection.id, available_cores());
-        let most = workers.saturating_mul(self.spec.concurrency);
-        let max_concurrency = self.settings.max_concurrency.unwrap_or(most).min(most);
-        tracing::info!(
-            model = self.name,
-            version = self.version,
-            device = %selection.id,
-            workers,
-            threads,
-            max_concurrency,
-            base_url = self.routes.base_url(),
-            "an engine starts"
-        );
-        let common = LoadCommon {
-            device: selection.device.clone(),
-            model_dir: self.model_dir,
-            model_name: self.name.clone(),
-            model_id: self.model_id,
-            task_type: self.task_type,
-            class_labels: self.class_labels,
-        };
-        let options = HostOptions {
-            name: self.name,
-            version: self.version,
-            placement: Placement { device: selection.device, workers, threads },
-            max_concurrency,
-            queue_size: self.settings.queue_size,
-            score_threshold: self.settings.score_threshold,
-            max_pixels: self.settings.max_pixels,
-            layout: self.settings.output_layout,
-            timeout: self.settings.timeout,
-        };
-        let host = Host::start(options, self.spec, self.loader, common).map_err(StartError::Thread)?;
-        Ok(Engine::new(host, self.routes, self.settings, closes_connections))
-    }
-}
-
-fn check_name(name: &str) -> Result<(), StartError> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if !name.is_empty() && name.chars().all(fits) {
-        return Ok(());
-    }
-    Err(StartError::Configuration(format!(
-        "CHARIOT_ENGINE_MODEL_NAME: a name of letters, digits, '-', '_' and '.' is expected, '{name}' came"
-    )))
-}
-
-/// The platform's directory if it is there, else `model` beside the engine's `Cargo.toml` when cargo runs it, else
-/// `model` where the process stands.
-fn default_model_dir(environment: &Environment) -> PathBuf {
-    if Path::new(PLATFORM_MODEL_DIR).is_dir() {
-        return PLATFORM_MODEL_DIR.into();
-    }
-    match environment.get("CARGO_MANIFEST_DIR") {
-        Some(crate_dir) => Path::new(crate_dir).join("model"),
-        None => "model".into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::prelude::*;
-
-    struct Echo;
-
-    impl Model for Echo {
-        type Settings = ();
-        type Input = Text;
-        type Output = Json<String>;
-
-        async fn load(_: &LoadContext) -> Result<Self> {
-            Ok(Echo)
-        }
-
-        async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
-            batch.map(|text| Ok(Json(text.to_string())))
-        }
-
-        fn spec() -> Spec {
-            Spec::of::<Self>().task("Text Classification")
-        }
-    }
-
-    fn plan(variables: &[(&str, &str)]) -> std::result::Result<Plan, StartError> {
-        Engine::builder()
-            .model::<Echo>("echo")
-            .environment(Environment::from_iter(variables.iter().copied()))
-            .default_setting("PORT", "9000")
-            .plan()
-    }
-
-    #[test]
-    fn builder_goes_over_environment_over_attribute_over_default() {
-        let of = |variables: &[(&str, &str)]| plan(variables).unwrap().settings;
-        assert_eq!(of(&[]).port, 9000);
-        assert_eq!(of(&[("CHARIOT_ENGINE_PORT", "9001")]).port, 9001);
-        let settings = Engine::builder()
-            .model::<Echo>("echo")
-            .environment(Environment::from_iter([("CHARIOT_ENGINE_PORT", "9001")]))
-            .configure(|settings| settings.port = 9002)
-            .plan()
-            .unwrap()
-            .settings;
-        assert_eq!(settings.port, 9002);
-        assert_eq!(plan(&[]).unwrap().name, "echo");
-        assert_eq!(plan(&[("CHARIOT_ENGINE_MODEL_NAME", "other")]).unwrap().name, "other");
-    }
-
-    #[test]
-    fn faults_of_configuration_say_what_to_change() {
-        for (name, value, expected) in [
-            ("CHARIOT_ENGINE_MODEL_NAME", "a b", "letters, digits"),
-            ("CHARIOT_ENGINE_BASE_URL", "/m-{model_id}", "CHARIOT_MODEL_ID is not set"),
-            ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v9", "speaks chariot-v2-kserve"),
-            ("CHARIOT_ENGINE_OUTPUT_LAYOUT", "columns", "no such layout"),
-            ("CHARIOT_ENGINE_PORT", "many", "CHARIOT_ENGINE_PORT"),
-        ] {
-            let Err(error) = plan(&[(name, value)]) else { panic!("{name}={value} was taken") };
-            assert!(error.to_string().contains(expected), "{error}");
-            assert_eq!(error.exit_code(), 78);
-        }
-    }
-
-    #[test]
-    fn what_looks_wrong_is_warned_of() {
-        let warnings =
-            plan(&[("CHARIOT_TASK_TYPE", "Object Detection"), ("CHARIOT_ENGINE_WORKER", "1")]).unwrap().warnings;
-        assert!(warnings.iter().any(|text| text.contains("'Text Classification'")), "{warnings:?}");
-        assert!(warnings.iter().any(|text| text.contains("CHARIOT_ENGINE_WORKERS is the nearest")), "{warnings:?}");
-        assert!(plan(&[("CHARIOT_TASK_TYPE", "text_classification")]).unwrap().warnings.is_empty());
-    }
-
-    #[test]
-    fn under_cargo_the_model_is_beside_the_manifest() {
-        let environment = Environment::from_iter([("CARGO_MANIFEST_DIR", "/crate")]);
-        if !Path::new(PLATFORM_MODEL_DIR).is_dir() {
-            assert_eq!(default_model_dir(&environment), Path::new("/crate/model"));
-            assert_eq!(default_model_dir(&Environment::default()), Path::new("model"));
-        }
     }
 }

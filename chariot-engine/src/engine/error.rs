@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr};
 
-use crate::{device::DeviceError, server::RouteError, settings::SettingsError};
+use crate::{device::DeviceError, settings::SettingsError};
 
 /// Why an engine does not start.
 ///
@@ -20,9 +20,6 @@ pub enum StartError {
     /// Settings that are missing or cannot be read; all of them.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// A base URL that cannot be served.
-    #[error(transparent)]
-    Route(#[from] RouteError),
     /// A device that was asked for by name and cannot be opened.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -52,7 +49,7 @@ impl StartError {
     /// The exit code of a process that ends by it: 78 for what the operator has to change (`EX_CONFIG`), else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
-            StartError::Settings(_) | StartError::Route(_) | StartError::Device(_) | StartError::Configuration(_) => 78,
+            StartError::Settings(_) | StartError::Device(_) | StartError::Configuration(_) => 78,
             StartError::Bind { .. } | StartError::Load(_) | StartError::Thread(_) | StartError::Stopped => 1,
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `builder` | what an engine is made of; the environment, the attribute's defaults and the builder's own values |
+//! | `builder` | what an engine is made of |
+//! | `plan` | an engine that is read and checked: environment, the attribute's defaults, the builder's own values |
 //! | `handle` | an engine that runs: its service, its state, its end |
 //! | `run` | a process of its own: environment, logs, signals, exit codes |
 //! | `threads` | how many workers and threads; `variables` tells the libraries below |
@@ -11,6 +12,7 @@
 mod builder;
 mod error;
 mod handle;
+mod plan;
 mod run;
 mod threads;
 #[allow(unsafe_code)]

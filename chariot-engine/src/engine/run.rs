@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::ExitCode};
 
 use tokio::{net::TcpListener, runtime::Runtime};
 
-use super::{Engine, EngineBuilder, StartError, builder::Plan, threads, variables};
+use super::{Engine, EngineBuilder, StartError, plan::Plan, threads, variables};
 use crate::{
     device::DeviceId,
     runtime::{State, available_cores},
@@ -19,7 +19,8 @@ const CUT_SHORT: u8 = 1;
 pub(super) fn run(builder: EngineBuilder) -> ExitCode {
     let environment = Environment::process();
     let builder = if builder.has_environment() { builder } else { builder.environment(environment.clone()) };
-    let plan = builder.plan();
+    let mut warnings = Vec::new();
+    let plan = Plan::new(builder, &mut warnings);
     let settings = match &plan {
         Ok(plan) => plan.settings.clone(),
         // The faults themselves are to be logged, as far as it is known how.
@@ -28,6 +29,10 @@ pub(super) fn run(builder: EngineBuilder) -> ExitCode {
     // Before any thread exists, the one of the logs included.
     variables::set_threads(threads::divide(&settings, likely_device(settings.device), available_cores()).threads);
     telemetry::install(settings.log_level, settings.log_format);
+    // What looks wrong may be why something else is.
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     let result = plan.and_then(|plan| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(available_cores())
@@ -71,9 +76,7 @@ fn likely_device(choice: DeviceChoice) -> DeviceId {
 }
 
 /// From the open port to the end.
-async fn live(runtime: &Runtime, mut plan: Plan) -> Result<ExitCode, StartError> {
-    // What looks wrong may be why the port cannot be opened.
-    plan.warn();
+async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
     let address = SocketAddr::new(plan.settings.host, plan.settings.port);
     let bind = |source| StartError::Bind { address, source };
     let mut signals = Signals::new().map_err(StartError::Thread)?;

@@ -205,6 +205,9 @@ pub trait TensorField: Sized + Send + Sync + 'static {
     /// The data type unless the attribute names another.
     const DATATYPE: DataType;
 
+    /// Whether a value knows its shape. One that does not can have only one dimension that varies.
+    const HAS_SHAPE: bool = true;
+
     /// Reads it from the elements and shape of a request's tensor.
     ///
     /// # Errors
@@ -238,6 +241,7 @@ where
     T: VecElement + Clone + Send + Sync + 'static,
 {
     const DATATYPE: DataType = T::DATATYPE;
+    const HAS_SHAPE: bool = false;
 
     fn read(data: TensorData, shape: Vec<usize>) -> Result<Self> {
         T::take(data, &shape)
@@ -248,11 +252,6 @@ where
         let mut shape: Vec<usize> =
             spec.shape().iter().map(|dim| if let Dim::Fixed(n) = dim { *n } else { 0 }).collect();
         let varying = spec.shape().iter().filter(|dim| !matches!(dim, Dim::Fixed(_))).count();
-        if varying > 1 {
-            let text =
-                format!("output '{name}': a vector has no shape of its own; `Tensor` can have several that vary");
-            return Err(text.into());
-        }
         let fixed: usize = shape.iter().filter(|n| **n > 0).product();
         let fits = if varying == 0 { self.len() == fixed } else { self.len().is_multiple_of(fixed.max(1)) };
         if !fits {

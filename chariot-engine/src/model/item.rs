@@ -34,14 +34,35 @@ pub(crate) struct ItemInfo {
     pub(crate) parameters: Parameters,
     pub(crate) score_threshold: f32,
     pub(crate) ticket: Arc<Ticket>,
-    /// Whether the item is an element of an input, and not the request as a whole.
-    pub(crate) is_element: bool,
+    pub(crate) place: Place,
+}
+
+/// How an error names an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The item is the request as a whole: its errors name inputs themselves.
+    Request,
+    /// The only element of its input: by the input.
+    Input,
+    /// One of several elements: by the input and its index.
+    Element,
 }
 
 impl ItemInfo {
     /// Names the input that an error is about, unless the error does so itself.
     pub(crate) fn locate(&self, error: Error) -> Error {
-        if self.is_element && !error.has_place() { error.at(self.slot.place()) } else { error }
+        if error.has_place() { error } else { self.place.of(&self.slot, error) }
+    }
+}
+
+impl Place {
+    /// The error, with the place of the item before what it says itself.
+    pub(crate) fn of(self, slot: &Slot, error: Error) -> Error {
+        match self {
+            Place::Request => error,
+            Place::Input => error.at(slot.place()),
+            Place::Element => error.at(format_args!("data[{}]", slot.element)).at(slot.place()),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub use batch::{Batch, Rows};
 pub(crate) use context::LoadCommon;
 pub use context::LoadContext;
 pub use item::Item;
-pub(crate) use item::ItemInfo;
+pub(crate) use item::{ItemInfo, Place};
 pub use scratch::Scratch;
 pub(crate) use scratch::ScratchPool;
 pub use spec::Spec;

@@ -13,7 +13,7 @@ use crate::error::Rejection;
 
 /// The most inputs, and the most outputs, that a request may name.
 const MOST_TENSORS: usize = 1024;
-/// The longest name of an input or output, in bytes.
+/// The longest name of an input or output, and the longest id, in bytes.
 const LONGEST_NAME: usize = 1024;
 /// The most dimensions of a shape.
 const MOST_DIMENSIONS: usize = 32;
@@ -128,7 +128,7 @@ fn request(reader: &mut Reader<'_>, body: &Bytes) -> Read<InferRequest> {
     let mut inputs_came = false;
     reader.members(&["id", "parameters", "inputs", "outputs"], |reader, member| {
         match member {
-            0 if !reader.null()? => request.id = Some(reader.string("a string")?.into_owned()),
+            0 if !reader.null()? => request.id = Some(short(reader, "an id")?),
             1 => request.parameters = Parameters::decode_from(reader, body)?,
             2 => {
                 inputs_came = true;
@@ -170,7 +170,7 @@ fn output(reader: &mut Reader<'_>) -> Read<String> {
     let mut name_came = None;
     reader.members(&["name", "parameters"], |reader, member| {
         match member {
-            0 => name_came = Some(name(reader)?),
+            0 => name_came = Some(short(reader, "a name")?),
             _ if reader.null()? => {}
             _ => reader.object("an object", |reader, _| reader.skip())?,
         }
@@ -186,7 +186,7 @@ fn input(reader: &mut Reader<'_>, body: &Bytes) -> Read<InferInput> {
         let mut found = None;
         // What is at fault here has been found already: only the name is looked for.
         let _ = again.members(&["name"], |reader, _| {
-            found = owner(&name(reader)?);
+            found = owner(&short(reader, "a name")?);
             Ok(())
         });
         match found {
@@ -209,7 +209,7 @@ fn members_of_input(reader: &mut Reader<'_>, body: &Bytes) -> Read<InferInput> {
     let mut data_came = false;
     reader.members(&["name", "datatype", "shape", "data", "parameters"], |reader, member| {
         match member {
-            0 if !reader.null()? => input.name = name(reader)?,
+            0 if !reader.null()? => input.name = short(reader, "a name")?,
             1 if !reader.null()? => input.datatype = Some(datatype(reader)?),
             2 if !reader.null()? => input.shape = Some(shape(reader)?),
             3 => {
@@ -251,12 +251,13 @@ fn members_of_input(reader: &mut Reader<'_>, body: &Bytes) -> Read<InferInput> {
     Ok(input)
 }
 
-fn name(reader: &mut Reader<'_>) -> Read<String> {
+/// A string that errors and logs may hold.
+fn short(reader: &mut Reader<'_>, what: &str) -> Read<String> {
     reader.peek();
     let start = reader.position();
     let name = reader.string("a string")?;
     if name.len() > LONGEST_NAME {
-        let text = format!("a name of at most {LONGEST_NAME} bytes is expected, one of {} came", name.len());
+        let text = format!("{what} of at most {LONGEST_NAME} bytes is expected, one of {} came", name.len());
         return Err(Fault::at(start, text));
     }
     Ok(name.into_owned())

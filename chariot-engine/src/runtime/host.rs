@@ -65,8 +65,6 @@ pub(super) struct Shared {
     pub(super) spec: Spec,
     pub(super) lifecycle: Lifecycle,
     pub(super) queue: Queue,
-    /// One permit a call of `infer` that may run.
-    pub(super) runs: Arc<Semaphore>,
     pub(super) model: OnceLock<Arc<dyn DynModel>>,
     /// One permit a request that may be admitted.
     places: Arc<Semaphore>,
@@ -110,11 +108,10 @@ impl Host {
         let capacity = options.max_concurrency.saturating_add(options.queue_size).min(Semaphore::MAX_PERMITS >> 1);
         let capacity = capacity.min(u32::MAX as usize);
         let shared = Arc::new(Shared {
-            runs: Arc::new(Semaphore::new(options.max_concurrency)),
             places: Arc::new(Semaphore::new(capacity)),
             decoders: Arc::new(Semaphore::new(available_cores())),
             lifecycle: Lifecycle::new(),
-            queue: Queue::default(),
+            queue: Queue::new(options.max_concurrency, spec.concurrency),
             model: OnceLock::new(),
             default_admit: AtomicBool::new(false),
             closing: AtomicBool::new(false),

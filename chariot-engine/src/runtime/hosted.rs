@@ -9,7 +9,9 @@ use crate::{
     device::Device,
     error::{Error, Kind, Rejection, Result},
     input::{DecodeContext, Input, Medium},
-    model::{Batch, Item, ItemInfo, Load, LoadCommon, LoadContext, MediumOf, Model, PartOf, ScratchPool, Spec, Ticket},
+    model::{
+        Batch, Item, ItemInfo, Load, LoadCommon, LoadContext, MediumOf, Model, PartOf, Place, ScratchPool, Spec, Ticket,
+    },
     output::{Answer, EncodeContext, Output},
     protocol::{EncodeError, InferRequest},
     settings::OutputLayout,
@@ -110,6 +112,7 @@ impl<M: Model> Hosted<M> {
     fn decode_item(
         &self,
         item: (crate::input::Slot, crate::protocol::Parameters, PartOf<M>),
+        place: Place,
         ticket: &Arc<Ticket>,
         options: DecodeOptions,
     ) -> Result<(DynItem, bool)> {
@@ -130,8 +133,7 @@ impl<M: Model> Hosted<M> {
         let score_threshold = parameters.score_threshold().unwrap_or(options.score_threshold);
         let cx = DecodeContext { max_pixels: options.max_pixels, signature: &self.spec.inputs };
         let value = M::Input::decode(part, &cx)?;
-        let is_element = <MediumOf<M> as Medium>::ELEMENT.is_some();
-        let info = ItemInfo { slot, action, parameters, score_threshold, ticket: ticket.clone(), is_element };
+        let info = ItemInfo { slot, action, parameters, score_threshold, ticket: ticket.clone(), place };
         let mut item = Item::new(value, info);
         let load = self.model.admit(&mut item)?;
         let default_admit = item.has_default_admit();
@@ -165,19 +167,18 @@ impl<M: Model> DynModel for Hosted<M> {
                 return Err(Error::cancelled());
             }
             let slot = part.0.clone();
-            match self.decode_item(part, ticket, options) {
+            let place = match <MediumOf<M> as Medium>::ELEMENT {
+                None => Place::Request,
+                Some(_) if several[slot.input] => Place::Element,
+                Some(_) => Place::Input,
+            };
+            match self.decode_item(part, place, ticket, options) {
                 Ok((item, default_admit)) => {
                     decoded.default_admit &= default_admit;
                     decoded.items.push(item);
                 }
                 Err(error) => {
-                    let error = if several[slot.input] {
-                        error.at(format_args!("data[{}]", slot.element)).at(slot.place())
-                    } else if <MediumOf<M> as Medium>::ELEMENT.is_none() {
-                        error
-                    } else {
-                        error.at(slot.place())
-                    };
+                    let error = place.of(&slot, error);
                     match (error.kind(), error.public()) {
                         (Kind::Rejected, Some(text)) => faults.push(text),
                         _ => return Err(error),

@@ -21,19 +21,44 @@ pub(super) struct Job {
 }
 
 /// The queue between those who decode requests and the workers.
-#[derive(Default)]
 pub(super) struct Queue {
     state: Mutex<Waiting>,
     arrived: Notify,
+    /// Whether an arrival wakes every worker that waits: one alone may have no thread to take the job with, if a call
+    /// that it has under way meanwhile blocks.
+    wakes_all: bool,
+    max_running: usize,
 }
 
 #[derive(Default)]
 struct Waiting {
     jobs: VecDeque<Job>,
+    running: usize,
     closed: bool,
 }
 
+/// A job's leave to run; another job has it when it is dropped.
+pub(super) struct Run<'a>(&'a Queue);
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.0.lock();
+        waiting.running -= 1;
+        let more = !waiting.jobs.is_empty();
+        drop(waiting);
+        if more {
+            self.0.wake();
+        }
+    }
+}
+
 impl Queue {
+    /// A queue from which at most `max_running` jobs run at once, for workers that have `concurrency` of them under way
+    /// each.
+    pub(super) fn new(max_running: usize, concurrency: usize) -> Self {
+        Queue { state: Mutex::default(), arrived: Notify::new(), wakes_all: concurrency > 1, max_running }
+    }
+
     /// Adds a job; if the queue is closed, gives it back.
     pub(super) fn push(&self, job: Job) -> std::result::Result<(), Job> {
         let mut waiting = self.lock();
@@ -42,28 +67,42 @@ impl Queue {
         }
         waiting.jobs.push_back(job);
         drop(waiting);
-        self.arrived.notify_one();
+        self.wake();
         Ok(())
     }
 
-    /// The next job; `None` when the queue is closed and empty.
+    fn wake(&self) {
+        if self.wakes_all {
+            self.arrived.notify_waiters();
+        } else {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// The next job, when one more may run; `None` when the queue is closed and empty.
     ///
     /// # Cancel safety
     /// A job is taken out only by a future that is ready with it.
-    pub(super) async fn pop(&self) -> Option<Job> {
+    pub(super) async fn pop(&self) -> Option<(Job, Run<'_>)> {
         loop {
-            let arrived = self.arrived.notified();
+            let mut arrived = std::pin::pin!(self.arrived.notified());
+            arrived.as_mut().enable();
             {
                 let mut waiting = self.lock();
-                if let Some(job) = waiting.jobs.pop_front() {
+                if waiting.closed && waiting.jobs.is_empty() {
+                    return None;
+                }
+                if waiting.running < self.max_running
+                    && let Some(job) = waiting.jobs.pop_front()
+                {
+                    waiting.running += 1;
                     // One notice may stand for several arrivals: whoever takes one passes it on.
-                    if !waiting.jobs.is_empty() {
+                    let more = !waiting.jobs.is_empty() && waiting.running < self.max_running;
+                    drop(waiting);
+                    if more && !self.wakes_all {
                         self.arrived.notify_one();
                     }
-                    return Some(job);
-                }
-                if waiting.closed {
-                    return None;
+                    return Some((job, Run(self)));
                 }
             }
             arrived.await;
@@ -83,7 +122,6 @@ impl Queue {
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_waiters();
-        self.arrived.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Kind, Rejection, Result},
     model::ItemInfo,
     output::Answer,
-    protocol::{EncodeError, InferOutput, InferResponse, ResponseHead, TensorData},
+    protocol::{EncodeError, InferOutput, InferResponse, ResponseHead, TensorData, quote},
 };
 
 /// What a response needs of its request.
@@ -82,13 +82,13 @@ fn select((outputs, named): (Vec<InferOutput>, bool), wanted: &[String]) -> Resu
     if wanted.is_empty() || !named {
         return Ok(outputs);
     }
+    let known: Vec<String> = outputs.iter().map(|output| quote(&output.name)).collect();
     let mut by_name: HashMap<String, InferOutput> =
         outputs.into_iter().map(|output| (output.name.clone(), output)).collect();
     let selected = wanted.iter().enumerate().map(|(index, name)| {
         by_name.remove(name).ok_or_else(|| {
-            Rejection::new(format!("the name of an output is expected once, {} came", crate::protocol::quote(name)))
-                .at(format_args!("outputs[{index}].name"))
-                .into()
+            let text = format!("one of {} is expected, once, {} came", known.join(", "), quote(name));
+            Rejection::new(text).at(format_args!("outputs[{index}].name")).into()
         })
     });
     selected.collect()

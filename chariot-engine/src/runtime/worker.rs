@@ -8,13 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{Fuse, FusedFuture},
+    stream::FuturesUnordered,
+};
 use tokio::{
     runtime::Handle,
-    sync::{
-        OwnedSemaphorePermit,
-        mpsc::{self, error::TrySendError},
-    },
+    sync::mpsc::{self, error::TrySendError},
 };
 
 use super::{
@@ -22,7 +23,7 @@ use super::{
     host::Shared,
     hosted::{Answered, DynItem, DynModel, Loader, WorkerContext, unpanicked},
     plan,
-    queue::Job,
+    queue::{Job, Run},
     reply,
 };
 use crate::{
@@ -96,8 +97,8 @@ async fn load(shared: &Shared, loader: Loader, common: LoadCommon) -> Result<Arc
     let begin = Instant::now();
     let model = unpanicked("`load`", async { loader(common).await }).await?;
     unpanicked("`warm_up`", model.warm_up()).await.map_err(|error| error.context("warming up"))?;
-    let seconds = begin.elapsed().as_secs_f64();
-    tracing::info!(model = shared.options.name, seconds, "the model is loaded");
+    let milliseconds = begin.elapsed().as_millis() as u64;
+    tracing::info!(model = shared.options.name, milliseconds, "the model is loaded");
     Ok(model)
 }
 
@@ -108,14 +109,27 @@ async fn serve(shared: &Shared, model: &dyn DynModel, asks_health: bool) {
         scratch: Rc::new(ScratchPool::default()),
         layout: shared.options.layout,
     };
+    let concurrency = model.spec().concurrency;
     let mut running = FuturesUnordered::new();
     let mut checks = asks_health.then(health_checks);
+    let mut checking = std::pin::pin!(Fuse::terminated());
     loop {
         tokio::select! {
             biased;
             Some(_) = running.next(), if !running.is_empty() => {}
-            Some(()) = async { checks.as_mut()?.recv().await } => check_health(shared, model).await,
-            next = next_job(shared), if running.len() < model.spec().concurrency => match next {
+            () = &mut checking => {}
+            Some(()) = async { checks.as_mut()?.recv().await } => {
+                if checking.is_terminated() {
+                    checking.set(check_health(shared, model).fuse());
+                } else {
+                    checking.set(Fuse::terminated());
+                    let model = &shared.options.name;
+                    tracing::error!(model, "the model's health check has not ended within {HEALTH_INTERVAL:?}");
+                    shared.lifecycle.set_unhealthy(true);
+                }
+            }
+            // A check may block: a worker of one call at a time takes no job that would then wait for it.
+            next = shared.queue.pop(), if running.len() + usize::from(!checking.is_terminated()) < concurrency => match next {
                 Some((job, run)) => {
                     // Whatever panics (a value of the author's that is dropped, say), the worker lives on.
                     running.push(AssertUnwindSafe(answer(shared, model, &cx, job, run)).catch_unwind());
@@ -125,12 +139,6 @@ async fn serve(shared: &Shared, model: &dyn DynModel, asks_health: bool) {
         }
     }
     while running.next().await.is_some() {}
-}
-
-/// The next request, when a call of `infer` may run for it.
-async fn next_job(shared: &Shared) -> Option<(Job, OwnedSemaphorePermit)> {
-    let run = shared.runs.clone().acquire_owned().await.ok()?;
-    Some((shared.queue.pop().await?, run))
 }
 
 /// Says when the model's health is to be asked. It is a task of the runtime's and no timer of the worker's: an embedder's
@@ -157,9 +165,14 @@ async fn check_health(shared: &Shared, model: &dyn DynModel) {
 }
 
 /// Answers one request. Its place and its run are free when it returns.
-async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, job: Job, run: OwnedSemaphorePermit) {
+async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, job: Job, run: Run<'_>) {
     let Job { items, head, ticket, reply, place } = job;
-    if ticket.is_gone() || ticket.is_expired() {
+    if ticket.is_gone() {
+        return;
+    }
+    if ticket.is_expired() {
+        drop((place, run));
+        let _ = reply.send(Err(Error::timed_out()));
         return;
     }
     let begin = Instant::now();

@@ -21,5 +21,5 @@ mod service;
 pub(crate) use handle::Served;
 pub(crate) use listener::{Connections, ListenerOptions, accept};
 pub use respond::ResponseBody;
-pub(crate) use route::{RouteError, Routes};
+pub(crate) use route::Routes;
 pub use service::{EngineService, ResponseFuture};

@@ -33,11 +33,6 @@ pub(super) enum NoRoute {
     Version(String),
 }
 
-/// A base URL that cannot be served.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct RouteError(String);
-
 /// The routes of one engine.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
@@ -58,21 +53,17 @@ impl Routes {
     ///
     /// # Errors
     /// `{model_id}` stands in the base URL and there is no id, or the base URL is no path.
-    pub(crate) fn new(base_url: &str, model: &str, version: &str, model_id: Option<&str>) -> Result<Self, RouteError> {
+    pub(crate) fn new(base_url: &str, model: &str, version: &str, model_id: Option<&str>) -> Result<Self, String> {
         let model_id = model_id.map(str::to_ascii_lowercase);
         let base_url = match &model_id {
             Some(id) => base_url.replace("{model_id}", id),
             None if base_url.contains("{model_id}") => {
-                return Err(RouteError(format!(
-                    "CHARIOT_ENGINE_BASE_URL: '{base_url}' needs the model's id, and CHARIOT_MODEL_ID is not set"
-                )));
+                return Err(format!("'{base_url}' needs the model's id, and CHARIOT_MODEL_ID is not set"));
             }
             None => base_url.to_string(),
         };
         if base_url.contains(['?', '#', '{', '}', ' ']) || base_url.contains("://") {
-            return Err(RouteError(format!(
-                "CHARIOT_ENGINE_BASE_URL: a path such as /v2/models/m-{{model_id}} is expected, '{base_url}' came"
-            )));
+            return Err(format!("a path such as /v2/models/m-{{model_id}} is expected, '{base_url}' came"));
         }
         let base: Vec<String> = segments(&base_url).map(str::to_string).collect();
         let ends_in_tree = match &base[..] {
@@ -96,9 +87,9 @@ impl Routes {
         self
     }
 
-    /// The base URL as it is served.
+    /// The base URL as it is served; `/` if there is none.
     pub(crate) fn base_url(&self) -> String {
-        self.base.iter().flat_map(|segment| ["/", segment]).collect()
+        if self.base.is_empty() { "/".into() } else { self.base.iter().flat_map(|segment| ["/", segment]).collect() }
     }
 
     pub(super) fn find(&self, path: &str) -> Result<Route, NoRoute> {

@@ -41,10 +41,10 @@ pub struct EngineSettings {
     /// The device to compute on; `auto` takes the best that opens
     #[setting(default = "auto")]
     pub device: DeviceChoice,
-    /// The threads that run the model; absent: one a core on a CPU, one a device on a GPU
+    /// The workers that run the model; absent: the cores over the threads on a CPU, one on a GPU
     #[setting(range = 1..)]
     pub workers: Option<usize>,
-    /// The threads that one worker computes with; absent: 1
+    /// The threads that one worker computes with; absent: the cores over the workers, which is 1 where neither is set
     #[setting(range = 1..)]
     pub threads: Option<usize>,
     /// The most calls of the model at once; absent: what the workers can run
@@ -56,7 +56,7 @@ pub struct EngineSettings {
     /// The score from which a result is reported where a request does not say
     #[setting(default = 0.5, range = 0.0..=1.0)]
     pub score_threshold: f32,
-    /// How answers to several items are laid out; absent: what the task prescribes
+    /// The form of an answer, where the task has several; absent: the task's first
     pub output_layout: Option<OutputLayout>,
     /// The largest body of a request; larger ones are refused with 413
     #[setting(default = "64MiB")]

@@ -1,7 +1,7 @@
 //! The subscriber that writes log lines to standard output: one line each, for people on a terminal and JSON otherwise.
 //! `run` installs it, with a panic hook that writes a line of the same kind.
 
-use std::io::{IsTerminal, stdout};
+use std::io::{self, IsTerminal, Write, stdout};
 
 use tracing_subscriber::filter::LevelFilter;
 
@@ -19,7 +19,8 @@ pub(crate) fn install(level: LogLevel, format: Option<LogFormat>) {
     };
     let on_terminal = stdout().is_terminal();
     let format = format.unwrap_or(if on_terminal { LogFormat::Human } else { LogFormat::Json });
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(stdout).with_ansi(on_terminal);
+    let writer = || OneLine(stdout());
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(writer).with_ansi(on_terminal);
     let installed = match format {
         LogFormat::Human => builder.with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
@@ -31,5 +32,44 @@ pub(crate) fn install(level: LogLevel, format: Option<LogFormat>) {
             let thread = std::thread::current();
             tracing::error!(place, thread = thread.name().unwrap_or_default(), "a panic: {text}");
         }));
+    }
+}
+
+/// Writes an event on one line, whatever line breaks an author's text has. The subscriber writes an event whole.
+struct OneLine<W>(W);
+
+impl<W: Write> Write for OneLine<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = event.strip_suffix(b"\n").unwrap_or(event);
+        if text.contains(&b'\n') {
+            let mut line = Vec::with_capacity(event.len() + 16);
+            for (index, part) in text.split(|byte| *byte == b'\n').enumerate() {
+                line.extend_from_slice(if index > 0 { b" | " } else { b"" });
+                line.extend_from_slice(part);
+            }
+            line.push(b'\n');
+            self.0.write_all(&line)?;
+        } else {
+            self.0.write_all(event)?;
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line() {
+        let mut written = OneLine(Vec::new());
+        for event in ["one\n", "two\nlines\n", ""] {
+            written.write_all(event.as_bytes()).unwrap();
+        }
+        assert_eq!(written.0, b"one\ntwo | lines\n");
     }
 }

@@ -79,6 +79,7 @@ fn what_is_no_request_is_refused_by_every_engine() {
         row("inputs", "stands twice", r#"{"inputs": [{"data": ["x"]}], "inputs": [{"data": ["x"]}]}"#),
         row("id", "a string is expected, a number came", beside(r#""id": 7"#)),
         row("id", "a string is expected, a list came", beside(r#""id": []"#)),
+        row("id", "an id of at most 1024 bytes is expected", beside(&format!(r#""id": "{}""#, "i".repeat(1025)))),
         row("id", "stands twice", beside(r#""id": "a", "id": "a""#)),
         row("parameters", "an object is expected, a list came", beside(r#""parameters": []"#)),
         row("parameters", "an object is expected, a string came", beside(r#""parameters": "x""#)),

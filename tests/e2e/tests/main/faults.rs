@@ -182,3 +182,20 @@ fn a_model_that_refuses_the_whole_batch_is_quoted() {
     let alone = error(&engine.infer(text("a")), 400);
     assert_eq!(alone, "input 'text': texts of one language are expected", "of one item it is known which it is");
 }
+
+#[test]
+fn what_is_refused_among_several_elements_is_named_by_its_index() {
+    let model = Scripted::blocking(|batch| {
+        batch.map(|text| {
+            if text.is_empty() {
+                reject!("a longer text is expected");
+            }
+            Ok(Json(text.to_string()))
+        })
+    });
+    let engine = TestEngine::start(Engine::builder().instance("choosy", model)).unwrap();
+    let answer = engine.infer(r#"{"inputs": [{"name": "u", "data": ["a", ""]}]}"#);
+    assert_eq!(error(&answer, 400), "input 'u': data[1]: a longer text is expected");
+    let answer = engine.infer(r#"{"inputs": [{"name": "u", "data": [""]}]}"#);
+    assert_eq!(error(&answer, 400), "input 'u': a longer text is expected");
+}

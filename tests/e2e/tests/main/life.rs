@@ -2,10 +2,7 @@
 
 use std::{
     net::TcpStream,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, Weak},
     time::{Duration, Instant},
 };
 
@@ -142,8 +139,15 @@ fn while_a_model_is_loaded_the_port_answers_that_it_is() {
     assert_eq!(server.infer(text("a")).values(), ["a"]);
 }
 
-/// A model that says whether it is well when it is asked.
-struct Moody(Arc<AtomicBool>);
+/// A model that says whether it is well when it is asked, or that says nothing.
+struct Moody(Arc<Mutex<Mood>>);
+
+#[derive(Clone, Copy)]
+enum Mood {
+    Well,
+    Sick,
+    Silent,
+}
 
 impl Model for Moody {
     type Settings = ();
@@ -159,7 +163,12 @@ impl Model for Moody {
     }
 
     async fn health(&self) -> Result<()> {
-        if self.0.load(Ordering::SeqCst) { Ok(()) } else { Err("a secret of the model".into()) }
+        let mood = *self.0.lock().unwrap();
+        match mood {
+            Mood::Well => Ok(()),
+            Mood::Sick => Err("a secret of the model".into()),
+            Mood::Silent => std::future::pending().await,
+        }
     }
 }
 
@@ -167,8 +176,9 @@ impl Model for Moody {
 /// interval between two checks.
 #[tokio::test(start_paused = true)]
 async fn an_engine_is_not_ready_while_its_health_check_fails() {
-    let well = Arc::new(AtomicBool::new(true));
-    let engine = Engine::builder().instance("moody", Moody(well.clone())).start().unwrap();
+    let mood = Arc::new(Mutex::new(Mood::Well));
+    let builder = Engine::builder().instance("moody", Moody(mood.clone()));
+    let engine = builder.configure(|settings| settings.workers = Some(1)).start().unwrap();
     engine.ready().await.unwrap();
     let ask = async |expected: u16| {
         let begin = Instant::now();
@@ -184,12 +194,16 @@ async fn an_engine_is_not_ready_while_its_health_check_fails() {
         }
     };
     assert_eq!(ask(200).await["status"], "ready");
-    well.store(false, Ordering::SeqCst);
-    let sick = ask(503).await;
-    assert_eq!(sick["status"], "unhealthy");
-    assert_eq!(sick["error"], "the model's health check fails; the log says why");
-    well.store(true, Ordering::SeqCst);
-    assert_eq!(ask(200).await["ready"], true);
+    for bad in [Mood::Sick, Mood::Silent] {
+        *mood.lock().unwrap() = bad;
+        let sick = ask(503).await;
+        assert_eq!(sick["status"], "unhealthy");
+        assert_eq!(sick["error"], "the model's health check fails; the log says why");
+        *mood.lock().unwrap() = Mood::Well;
+        assert_eq!(ask(200).await["ready"], true);
+    }
+    let request = Request::post("/infer").body(Full::<bytes::Bytes>::from(text("a"))).unwrap();
+    assert_eq!(engine.service().call(request).await.unwrap().status(), 200, "a check that did not end is given up");
 }
 
 /// Nobody holds the model any more: its workers have ended.

@@ -254,3 +254,23 @@ fn max_concurrency_holds_the_calls_below_what_the_workers_could_run() {
     gate.open();
     assert_eq!(waiting.map(answer), ["a", "b"]);
 }
+
+#[test]
+fn a_deadline_that_passed_is_a_504_whoever_notices() {
+    let model = Scripted::blocking(|batch| {
+        // What a model computes.
+        std::thread::sleep(Duration::from_millis(2));
+        batch.map(|text| Ok(Json(text.to_string())))
+    });
+    let server = Server::start(Engine::builder().instance("slow", model).configure(|settings| {
+        settings.workers = Some(1);
+        settings.timeout = Some(Duration::from_millis(6));
+    }));
+    let ask = || (0..40).map(|_| server.infer(text("a")).status).collect::<Vec<_>>();
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    });
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 504)), "{statuses:?}");
+    assert!(statuses.contains(&504), "eight clients wait longer than the limit");
+}

@@ -16,8 +16,8 @@ use chariot_engine::{prelude::*, testing::TestEngine};
 use tokio::sync::Barrier;
 
 use crate::{
-    scripted::{Scripted, Seen},
-    support::{Server, text, texts},
+    scripted::{Scripted, Seen, echo},
+    support::{Gate, Server, text, texts},
 };
 
 #[test]
@@ -265,4 +265,33 @@ fn a_model_may_block_and_await_in_load_and_in_infer_as_it_likes() {
     assert_eq!(answer.status, 200, "{:?}", answer.body);
     let expected = "fetched, own runtime, channel, lock, task, pool, true, rc";
     assert_eq!(answer.json()["outputs"][0]["data"][0], expected);
+}
+
+#[test]
+fn a_call_that_awaits_and_then_blocks_takes_no_request_along() {
+    let (gate, go) = (Arc::new(Gate::default()), Arc::new(tokio::sync::Notify::new()));
+    let (at, going) = (gate.clone(), go.clone());
+    let model = Scripted::<4, 32>::new(move |batch| {
+        let (at, going) = (at.clone(), going.clone());
+        Box::pin(async move {
+            if batch.iter().any(|text| text.value().0 == "blocks") {
+                going.notified().await;
+                at.pass("blocks");
+            }
+            echo(batch)
+        })
+    });
+    let builder = Engine::builder().instance("both", model).configure(|settings| settings.workers = Some(2));
+    let server = Server::start(builder);
+    let mut blocking = server.admitted(&text("blocks"));
+    // Both workers have called for requests again when this is answered.
+    assert_eq!(server.infer(text("a")).values(), ["a"]);
+    go.notify_one();
+    gate.wait_for(1);
+    for index in 0..8 {
+        let sent = format!("text-{index}");
+        assert_eq!(server.infer(text(&sent)).values(), [sent]);
+    }
+    gate.open();
+    assert_eq!(blocking.answer().unwrap().values(), ["blocks"]);
 }

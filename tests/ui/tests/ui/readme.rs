@@ -17,6 +17,8 @@ fn the_table_of_settings_is_the_schema() {
 fn the_engine_is_the_whole_of_the_example() {
     let source = include_str!("../../../../examples/digits/src/main.rs");
     let code: Vec<&str> = source.lines().skip_while(|line| line.starts_with("//!") || line.is_empty()).collect();
+    let counts = code.iter().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//")).count();
+    assert!(counts < 35, "{counts} lines are no short engine");
     is("engine", &format!("```rust\n{}\n```\n", code.join("\n")));
 }
 
