@@ -162,7 +162,8 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// What is wrong with the configuration, all settings at once; a device that cannot be opened; a thread that cannot
-    /// be started; no tokio runtime to be called in.
+    /// be started; no tokio runtime to be called in. That runtime needs its timers (`enable_all` or `enable_time`): without
+    /// them requests with a limit of time panic.
     pub fn start(self) -> Result<Engine, StartError> {
         let runtime = Handle::try_current()
             .map_err(|_| StartError::Configuration("an engine is started within a tokio runtime".into()))?;
@@ -171,7 +172,7 @@ impl EngineBuilder {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        plan?.start(&runtime, false)
+        plan?.start(&runtime)
     }
 
     /// Runs the engine as a process of its own until it is told to stop, and returns its exit code: 0 after a drain, 78

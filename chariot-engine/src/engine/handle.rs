@@ -37,9 +37,13 @@ impl Engine {
         EngineBuilder::new()
     }
 
-    pub(super) fn new(host: Host, routes: Routes, settings: EngineSettings, closes_connections: bool) -> Self {
-        let service =
-            EngineService::new(Served { host: host.clone(), routes, settings: settings.clone(), closes_connections });
+    pub(super) fn new(host: Host, routes: Routes, settings: EngineSettings) -> Self {
+        let service = EngineService::new(Served {
+            host: host.clone(),
+            routes,
+            settings: settings.clone(),
+            closes_connections: false,
+        });
         Engine { host, service, settings }
     }
 
@@ -91,7 +95,7 @@ impl Engine {
     /// To let a load balancer notice first, call [`drain`](Self::drain) and wait before `stop` is ready.
     pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> usize {
         let options = ListenerOptions { header_timeout: self.settings.header_timeout };
-        let connections = accept(listener, self.service(), options, stop).await;
+        let connections = accept(listener, self.service.closing_connections(), options, stop).await;
         self.finish(connections).await
     }
 

@@ -119,7 +119,7 @@ impl Plan {
     }
 
     /// Opens the device and starts the workers, within a tokio runtime.
-    pub(super) fn start(self, runtime: &Handle, closes_connections: bool) -> Result<Engine, StartError> {
+    pub(super) fn start(self, runtime: &Handle) -> Result<Engine, StartError> {
         let _entered = runtime.enter();
         let selection = device::select(self.settings.device, &Machine)?;
         for (id, why) in &selection.tried {
@@ -158,7 +158,7 @@ impl Plan {
             timeout: self.settings.timeout,
         };
         let host = Host::start(options, self.spec, self.loader, common).map_err(StartError::Thread)?;
-        Ok(Engine::new(host, self.routes, self.settings, closes_connections))
+        Ok(Engine::new(host, self.routes, self.settings))
     }
 }
 

@@ -83,9 +83,9 @@ async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
     let listener = TcpListener::bind(address).await.map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
     tracing::info!(%address, "listening");
-    let engine = plan.start(runtime.handle(), true)?;
+    let engine = plan.start(runtime.handle())?;
     let (stop, stopped) = tokio::sync::oneshot::channel();
-    let serving = {
+    let mut serving = {
         let engine = engine.clone();
         tokio::spawn(async move {
             let stop = async {
@@ -98,6 +98,7 @@ async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
     let first = tokio::select! {
         signal = signals.next() => signal,
         error = failure(&engine) => return Err(error),
+        _ = &mut serving => return Err(StartError::Stopped),
     };
     tracing::info!(signal = first.name(), "a signal to stop");
     let served_before = engine.state() == State::Ready;
@@ -110,7 +111,7 @@ async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
     }
     let _ = stop.send(());
     let abandoned = tokio::select! {
-        abandoned = serving => abandoned.unwrap_or_default(),
+        abandoned = &mut serving => abandoned.map_err(|_| StartError::Stopped)?,
         signal = signals.next() => return Ok(at_once(signal)),
     };
     if abandoned > 0 {

@@ -82,9 +82,11 @@ fn natural(dtype: DType) -> Result<DataType> {
     })
 }
 
-/// The elements of a candle tensor as this data type.
+/// The elements of a candle tensor as this data type. Between floats values are rounded; whatever else does not fit is an
+/// error, not another number.
 fn from_candle(tensor: &Tensor, datatype: DataType) -> Result<TensorData> {
-    let dtype = carrier(datatype).ok_or("a tensor of numbers cannot be written as BYTES")?;
+    let carrier = carrier(datatype).ok_or("a tensor of numbers cannot be written as BYTES")?;
+    let dtype = if carrier.is_float() && tensor.dtype().is_float() { carrier } else { tensor.dtype() };
     let flat = tensor.to_dtype(dtype)?.flatten_all()?;
     let data: TensorData = match dtype {
         DType::U8 => flat.to_vec1::<u8>()?.into(),
@@ -95,12 +97,13 @@ fn from_candle(tensor: &Tensor, datatype: DataType) -> Result<TensorData> {
         DType::F16 => flat.to_vec1::<f16>()?.into(),
         DType::BF16 => flat.to_vec1::<bf16>()?.into(),
         DType::F64 => flat.to_vec1::<f64>()?.into(),
-        _ => flat.to_vec1::<f32>()?.into(),
+        DType::F32 => flat.to_vec1::<f32>()?.into(),
+        other => return Err(format!("a tensor of type {} has no form in the protocol", other.as_str()).into()),
     };
     if data.datatype() == datatype {
         return Ok(data);
     }
-    if datatype == DataType::Bool {
+    if datatype == DataType::Bool && dtype == DType::U8 {
         let values = data.into_vec::<u8>().map_err(|_| "a BOOL tensor is carried by U8")?;
         return Ok(values.into_iter().map(|value| value != 0).collect::<Vec<_>>().into());
     }

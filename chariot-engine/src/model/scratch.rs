@@ -2,7 +2,7 @@
 
 use std::{
     any::{Any, TypeId},
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     ops::{Deref, DerefMut},
     rc::Rc,
@@ -12,11 +12,19 @@ use crate::error::Result;
 
 /// The scratch values that a worker keeps between calls, by type. It never leaves its worker's thread.
 #[derive(Default)]
-pub(crate) struct ScratchPool(RefCell<HashMap<TypeId, Vec<Box<dyn Any>>>>);
+pub(crate) struct ScratchPool {
+    kept: RefCell<HashMap<TypeId, Vec<Box<dyn Any>>>>,
+    discards: Cell<bool>,
+}
 
 impl ScratchPool {
+    /// Whether values that are dropped from now on are thrown away, as those of a call that is dropped before its end.
+    pub(crate) fn discard(&self, discards: bool) {
+        self.discards.set(discards);
+    }
+
     pub(crate) fn take<T: 'static>(self: &Rc<Self>, make: impl FnOnce() -> Result<T>) -> Result<Scratch<T>> {
-        let kept = self.0.borrow_mut().get_mut(&TypeId::of::<T>()).and_then(Vec::pop);
+        let kept = self.kept.borrow_mut().get_mut(&TypeId::of::<T>()).and_then(Vec::pop);
         let value = match kept.and_then(|value| value.downcast().ok()) {
             Some(value) => value,
             None => Box::new(make()?),
@@ -28,7 +36,7 @@ impl ScratchPool {
 /// A value of the worker that runs this call, for as long as the call holds it; then the worker keeps it for the next.
 ///
 /// Nobody else has it meanwhile: where a worker runs several calls at once, each gets one of its own. A value that a
-/// panic may have left half changed is thrown away. See [`Batch::scratch`](super::Batch::scratch).
+/// panic, or the end of a call whose caller has gone, may have left half changed is thrown away. See [`Batch::scratch`](super::Batch::scratch).
 pub struct Scratch<T: 'static> {
     /// `None` only while it is dropped.
     value: Option<Box<T>>,
@@ -51,11 +59,11 @@ impl<T> DerefMut for Scratch<T> {
 
 impl<T> Drop for Scratch<T> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() || self.pool.discards.get() {
             return;
         }
         if let Some(value) = self.value.take() {
-            self.pool.0.borrow_mut().entry(TypeId::of::<T>()).or_default().push(value);
+            self.pool.kept.borrow_mut().entry(TypeId::of::<T>()).or_default().push(value);
         }
     }
 }

@@ -44,6 +44,9 @@ pub struct Spec {
     pub(crate) concurrency: usize,
 }
 
+/// More calls at once than any worker can have use for.
+const MAX_CONCURRENCY: usize = 65_536;
+
 /// The most that one call of `infer` is given unless the engine says otherwise: a request may hold thousands of items.
 const MAX_BATCH: usize = 32;
 
@@ -103,7 +106,7 @@ impl Spec {
     /// computes gains nothing.
     #[must_use]
     pub fn concurrency(mut self, calls: usize) -> Self {
-        self.concurrency = calls.max(1);
+        self.concurrency = calls.clamp(1, MAX_CONCURRENCY);
         self
     }
 

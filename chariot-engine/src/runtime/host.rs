@@ -4,7 +4,7 @@
 use std::{
     panic::AssertUnwindSafe,
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -65,7 +65,9 @@ pub(super) struct Shared {
     pub(super) spec: Spec,
     pub(super) lifecycle: Lifecycle,
     pub(super) queue: Queue,
-    pub(super) model: OnceLock<Arc<dyn DynModel>>,
+    /// Workers own the model and drop it: what an author keeps in it (a runtime, say) must not be dropped by an I/O
+    /// thread.
+    pub(super) model: OnceLock<Weak<dyn DynModel>>,
     /// One permit a request that may be admitted.
     places: Arc<Semaphore>,
     /// One permit a request that may be decoded on the pool at once.
@@ -111,7 +113,7 @@ impl Host {
             places: Arc::new(Semaphore::new(capacity)),
             decoders: Arc::new(Semaphore::new(available_cores())),
             lifecycle: Lifecycle::new(),
-            queue: Queue::new(options.max_concurrency, spec.concurrency),
+            queue: Queue::new(options.max_concurrency, wakes_all(&options, &spec)),
             model: OnceLock::new(),
             default_admit: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -194,9 +196,9 @@ impl Host {
         request_id: Option<String>,
         arrived: Instant,
     ) -> std::result::Result<Vec<u8>, Failure> {
-        let deadline = self.shared().options.timeout.map(|timeout| arrived + timeout);
+        let deadline = self.shared().options.timeout.and_then(|timeout| arrived.checked_add(timeout));
         let ticket = Arc::new(Ticket::new(deadline));
-        let caller = Caller { shared: self.shared(), ticket: &ticket };
+        let mut caller = Caller { shared: self.shared(), ticket: &ticket, waits: true };
         let mut id = request_id;
         let answer = self.answer(&ticket, place, body, &mut id);
         let result = match deadline {
@@ -206,6 +208,8 @@ impl Host {
                 Err(_) => Err(Error::timed_out()),
             },
         };
+        // The work of a request whose deadline passed may be anywhere; of any other it is done.
+        caller.waits = matches!(&result, Err(error) if error.kind() == Kind::TimedOut);
         drop(caller);
         match result {
             Ok(text) => Ok(text),
@@ -227,7 +231,7 @@ impl Host {
         let request = Request { shared: self.shared().clone(), ticket: ticket.clone(), body };
         let inline = request.body.len() <= INLINE_DECODE
             && self.shared().default_admit.load(Ordering::Relaxed)
-            && self.shared().model.get().is_some_and(|model| model.decodes_inline());
+            && self.shared().model.get().and_then(Weak::upgrade).is_some_and(|model| model.decodes_inline());
         let (own_id, prepared) = if inline {
             request.prepare(id.clone())
         } else {
@@ -291,16 +295,20 @@ impl Shared {
     }
 }
 
-/// The side of a request that waits; when it goes, the request's work goes with it.
+/// The side of a request that waits; when it goes before the answer, the request's work goes with it.
 struct Caller<'a> {
     shared: &'a Shared,
     ticket: &'a Arc<Ticket>,
+    /// Whether the work may still wait in the queue.
+    waits: bool,
 }
 
 impl Drop for Caller<'_> {
     fn drop(&mut self) {
         self.ticket.leave();
-        self.shared.queue.remove(self.ticket);
+        if self.waits {
+            self.shared.queue.remove(self.ticket);
+        }
     }
 }
 
@@ -328,7 +336,8 @@ impl Request {
         if self.ticket.is_gone() {
             return Err(Error::cancelled());
         }
-        let model = self.shared.model.get().ok_or("a request was admitted before the model was loaded")?;
+        let model = self.shared.model.get().and_then(Weak::upgrade);
+        let model = model.ok_or_else(|| Error::unavailable("the engine is shutting down"))?;
         let mut request = InferRequest::decode(&self.body)?;
         if let Some(own) = request.id.take().filter(|own| !own.is_empty()) {
             *id = Some(own);
@@ -343,6 +352,12 @@ impl Request {
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
         Ok((decoded.items, Head { id: id.get_or_insert_with(fresh_id).clone(), wanted }))
     }
+}
+
+/// Whether an arrival wakes every worker: where one may have a call under way while it waits for the next, and so no
+/// thread for it. With many workers of one call each that would be a waste, and with a single one it makes no difference.
+pub(super) fn wakes_all(options: &HostOptions, spec: &Spec) -> bool {
+    spec.concurrency > 1 || options.placement.workers == 1
 }
 
 fn fresh_id() -> String {

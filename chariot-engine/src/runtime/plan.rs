@@ -1,29 +1,27 @@
 //! How the items of a request become batches: of one group each, and of no more cost than one call of `infer` takes.
 
+use std::collections::HashMap;
+
 use crate::model::Load;
 
 /// The batches of some items, by index, in the order of their first items. An item that costs more than `max_cost` goes
 /// alone.
 pub(super) fn batches(loads: impl Iterator<Item = Load>, max_cost: usize) -> Vec<Vec<usize>> {
     struct Open {
-        group: u64,
         cost: usize,
         batch: usize,
     }
     let mut batches: Vec<Vec<usize>> = Vec::new();
-    let mut open: Vec<Open> = Vec::new();
+    // By group, of which a caller may send many.
+    let mut open: HashMap<u64, Open> = HashMap::new();
     for (index, load) in loads.enumerate() {
-        match open.iter_mut().find(|open| open.group == load.group) {
+        match open.get_mut(&load.group) {
             Some(open) if open.cost.saturating_add(load.cost) <= max_cost => {
                 open.cost += load.cost;
                 batches[open.batch].push(index);
             }
-            Some(open) => {
-                (open.cost, open.batch) = (load.cost, batches.len());
-                batches.push(vec![index]);
-            }
-            None => {
-                open.push(Open { group: load.group, cost: load.cost, batch: batches.len() });
+            _ => {
+                open.insert(load.group, Open { cost: load.cost, batch: batches.len() });
                 batches.push(vec![index]);
             }
         }

@@ -53,10 +53,9 @@ impl Drop for Run<'_> {
 }
 
 impl Queue {
-    /// A queue from which at most `max_running` jobs run at once, for workers that have `concurrency` of them under way
-    /// each.
-    pub(super) fn new(max_running: usize, concurrency: usize) -> Self {
-        Queue { state: Mutex::default(), arrived: Notify::new(), wakes_all: concurrency > 1, max_running }
+    /// A queue from which at most `max_running` jobs run at once.
+    pub(super) fn new(max_running: usize, wakes_all: bool) -> Self {
+        Queue { state: Mutex::default(), arrived: Notify::new(), wakes_all, max_running }
     }
 
     /// Adds a job; if the queue is closed, gives it back.
@@ -98,8 +97,11 @@ impl Queue {
                     waiting.running += 1;
                     // One notice may stand for several arrivals: whoever takes one passes it on.
                     let more = !waiting.jobs.is_empty() && waiting.running < self.max_running;
+                    let done = waiting.closed && waiting.jobs.is_empty();
                     drop(waiting);
-                    if more && !self.wakes_all {
+                    if done {
+                        self.arrived.notify_waiters();
+                    } else if more && !self.wakes_all {
                         self.arrived.notify_one();
                     }
                     return Some((job, Run(self)));

@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{
     driver::drive,
-    host::Shared,
+    host::{self, Shared},
     hosted::{Answered, DynItem, DynModel, Loader, WorkerContext, unpanicked},
     plan,
     queue::{Job, Run},
@@ -29,7 +29,7 @@ use super::{
 use crate::{
     device::Device,
     error::{Error, Result},
-    model::{LoadCommon, ScratchPool},
+    model::{LoadCommon, ScratchPool, Ticket},
 };
 
 /// How often a model's own health check is asked.
@@ -58,7 +58,7 @@ pub(super) fn start(shared: Arc<Shared>, loader: Loader, common: LoadCommon) -> 
                         return;
                     }
                 }
-                if shared.model.set(model.clone()).is_ok() {
+                if shared.model.set(Arc::downgrade(&model)).is_ok() {
                     shared.lifecycle.ready();
                 }
                 drive(&handle, serve(&shared, &*model, true));
@@ -82,10 +82,13 @@ fn spawn(shared: &Arc<Shared>, index: usize, run: impl FnOnce() + Send + 'static
 /// wait for those of another.
 #[cfg(feature = "candle")]
 fn in_pool(threads: usize, run: impl FnOnce()) {
-    if let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build();
+    if let Err(error) = &pool {
         tracing::warn!("a worker shares its threads with others: {error}");
     }
     run();
+    // Its other threads end with it: while the worker runs, they must stay.
+    drop(pool);
 }
 
 #[cfg(not(feature = "candle"))]
@@ -110,6 +113,7 @@ async fn serve(shared: &Shared, model: &dyn DynModel, asks_health: bool) {
         layout: shared.options.layout,
     };
     let concurrency = model.spec().concurrency;
+    let wakes_all = host::wakes_all(&shared.options, model.spec());
     let mut running = FuturesUnordered::new();
     let mut checks = asks_health.then(health_checks);
     let mut checking = std::pin::pin!(Fuse::terminated());
@@ -128,8 +132,8 @@ async fn serve(shared: &Shared, model: &dyn DynModel, asks_health: bool) {
                     shared.lifecycle.set_unhealthy(true);
                 }
             }
-            // A check may block: a worker of one call at a time takes no job that would then wait for it.
-            next = shared.queue.pop(), if running.len() + usize::from(!checking.is_terminated()) < concurrency => match next {
+            // A check may block: where others can take the next job, this worker does not wait for one beside it.
+            next = shared.queue.pop(), if running.len() < concurrency && (wakes_all || checking.is_terminated()) => match next {
                 Some((job, run)) => {
                     // Whatever panics (a value of the author's that is dropped, say), the worker lives on.
                     running.push(AssertUnwindSafe(answer(shared, model, &cx, job, run)).catch_unwind());
@@ -178,12 +182,13 @@ async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, job: 
     let begin = Instant::now();
     let result = tokio::select! {
         biased;
-        result = infer(model, cx, items) => result.and_then(|answered| {
+        result = infer(model, cx, items, &ticket) => result.and_then(|answered| {
             reply::encode((&shared.options.name, &shared.options.version), &head, answered)
         }),
         // Nobody reads an answer, and a model that awaits can be stopped.
-        () = ticket.left() => Err(Error::cancelled()),
+        () = cancelled(&ticket, cx) => Err(Error::cancelled()),
     };
+    cx.scratch.discard(false);
     shared.record(begin.elapsed());
     // The place is free before the caller knows, so that its next request finds one.
     drop((place, run));
@@ -191,8 +196,20 @@ async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, job: 
     let _ = reply.send(result);
 }
 
+/// Ends when the caller has gone. The call is dropped then, in mid-change perhaps, and with it what it had of the worker's
+/// scratch values.
+async fn cancelled(ticket: &Ticket, cx: &WorkerContext) {
+    ticket.left().await;
+    cx.scratch.discard(true);
+}
+
 /// Runs the items of a request, in as many calls as their cost and groups need, and puts the answers in order.
-async fn infer(model: &dyn DynModel, cx: &WorkerContext, items: Vec<DynItem>) -> Result<Vec<Answered>> {
+async fn infer(
+    model: &dyn DynModel,
+    cx: &WorkerContext,
+    items: Vec<DynItem>,
+    ticket: &Ticket,
+) -> Result<Vec<Answered>> {
     if items.len() == 1 {
         return model.infer(items, cx).await;
     }
@@ -203,6 +220,13 @@ async fn infer(model: &dyn DynModel, cx: &WorkerContext, items: Vec<DynItem>) ->
     let mut items: Vec<Option<_>> = items.into_iter().map(Some).collect();
     let mut answers: Vec<Option<_>> = items.iter().map(|_| None).collect();
     for batch in batches {
+        // A model that blocks leaves nobody else the chance to stop it between two calls.
+        if ticket.is_gone() {
+            return Err(Error::cancelled());
+        }
+        if ticket.is_expired() {
+            return Err(Error::timed_out());
+        }
         let part = batch.iter().filter_map(|&index| items[index].take()).collect();
         for (index, answer) in batch.into_iter().zip(model.infer(part, cx).await?) {
             answers[index] = Some(answer);

@@ -24,11 +24,12 @@ use crate::{
 };
 
 /// What the service serves.
+#[derive(Clone)]
 pub(crate) struct Served {
     pub(crate) host: Host,
     pub(crate) routes: Routes,
     pub(crate) settings: EngineSettings,
-    /// Asks clients of HTTP/1 to come again by another connection while the engine drains: its process ends soon.
+    /// Asks clients of HTTP/1 to come again by another connection while the engine drains: its port closes soon.
     pub(crate) closes_connections: bool,
 }
 

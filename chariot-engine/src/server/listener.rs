@@ -1,12 +1,17 @@
 //! Accepting connections, and closing them without losing a request. The engine calls it when it has a port of its own.
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io, sync::Arc, time::Duration};
+
+use hyper::service::{Service, service_fn};
 
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    server::conn::auto::Builder,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Notify, watch},
+};
 
 use super::{EngineService, opening::Opening};
 
@@ -24,14 +29,18 @@ pub(crate) struct ListenerOptions {
     pub(crate) header_timeout: Duration,
 }
 
-/// The connections that are open.
-pub(crate) struct Connections(GracefulShutdown);
+/// How long a connection that has not asked anything when the port closes may take to do so.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
+/// The connections that are open: each holds a receiver, which says when they are to end.
+pub(crate) struct Connections(watch::Sender<bool>);
 
 impl Connections {
     /// Tells every connection to end after the request that it serves, and waits at most this long for all of them.
     /// What is open then is cut with the process, or when its client ends it.
     pub(crate) async fn close(self, limit: Duration) {
-        if tokio::time::timeout(limit, self.0.shutdown()).await.is_err() {
+        self.0.send_replace(true);
+        if tokio::time::timeout(limit, self.0.closed()).await.is_err() {
             tracing::warn!("connections are still open after the grace");
         }
     }
@@ -48,17 +57,40 @@ pub(crate) async fn accept(
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(options.header_timeout);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(PING_INTERVAL).keep_alive_timeout(PING_TIMEOUT);
-    let connections = GracefulShutdown::new();
+    let connections = watch::Sender::new(false);
     let serve = |stream: TcpStream| {
         // Answers are written whole: waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
         let stream = Opening::new(stream, options.header_timeout);
-        let connection = builder.serve_connection(TokioIo::new(stream), service.clone()).into_owned();
-        let connection = connections.watch(connection);
+        let asked = Arc::new(Notify::new());
+        let service = service_fn({
+            let (asked, service) = (asked.clone(), service.clone());
+            move |request| {
+                asked.notify_one();
+                service.call(request)
+            }
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let mut closing = connections.subscribe();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = std::pin::pin!(connection);
+            // hyper closes at once what has not asked anything yet, though its request may have arrived already.
+            let end = async {
+                let _ = closing.wait_for(|closing| *closing).await;
+                let _ = tokio::time::timeout(FIRST_REQUEST, asked.notified()).await;
+            };
+            let result = tokio::select! {
+                biased;
+                result = connection.as_mut() => result,
+                () = end => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = result {
                 tracing::debug!("a connection ended: {error}");
             }
+            drop(closing);
         });
     };
     let mut stop = std::pin::pin!(stop);
@@ -76,11 +108,17 @@ pub(crate) async fn accept(
             },
         }
     }
-    // What the kernel has accepted for us would be reset with the port.
-    while let Some(Ok((stream, _))) = futures_util::FutureExt::now_or_never(listener.accept()) {
-        serve(stream);
+    // What the kernel has accepted for us would be reset with the port. The system itself is asked: tokio hears of a
+    // connection only when its driver has run, and pauses after some in a row.
+    if let Ok(listener) = listener.into_std() {
+        while let Ok((stream, _)) = listener.accept() {
+            if stream.set_nonblocking(true).is_ok()
+                && let Ok(stream) = TcpStream::from_std(stream)
+            {
+                serve(stream);
+            }
+        }
     }
-    drop(listener);
     Connections(connections)
 }
 

@@ -37,6 +37,11 @@ impl EngineService {
     pub(crate) fn new(served: Served) -> Self {
         EngineService(Arc::new(served))
     }
+
+    /// The same service, which ends the connections of HTTP/1 after their next answer while the engine drains.
+    pub(crate) fn closing_connections(&self) -> Self {
+        EngineService(Arc::new(Served { closes_connections: true, ..Served::clone(&self.0) }))
+    }
 }
 
 impl std::fmt::Debug for EngineService {

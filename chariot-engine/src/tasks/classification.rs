@@ -81,7 +81,10 @@ impl Classification {
 
     /// The best class's label.
     pub fn label(&self) -> &str {
-        self.best().first().and_then(|&id| self.labels.get(id)).unwrap_or_default()
+        let ids = 0..self.probabilities.len();
+        // Of equals `max_by` takes the last.
+        let best = ids.rev().max_by(|&a, &b| self.probabilities[a].total_cmp(&self.probabilities[b]));
+        best.and_then(|id| self.labels.get(id)).unwrap_or_default()
     }
 
     /// The probability of every class, by class id.
