@@ -169,3 +169,56 @@ impl Tensors {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signature::Dim;
+
+    fn written(tensor: &Tensor, datatype: DataType) -> Result<InferOutput> {
+        tensor.clone().write("y", &TensorSpec::new("y", datatype, &[Dim::Any], ""))
+    }
+
+    #[test]
+    fn every_data_type_goes_to_candle_and_comes_back() {
+        for data in [
+            TensorData::from(vec![true, false]),
+            vec![1u8, 255].into(),
+            vec![1u16, 65_535].into(),
+            vec![1u32, u32::MAX].into(),
+            vec![1u64, i64::MAX as u64].into(),
+            vec![-1i8, 127].into(),
+            vec![-1i16, 7].into(),
+            vec![-1i32, i32::MAX].into(),
+            vec![-1i64, i64::MAX].into(),
+            vec![f16::from_f32(0.5), f16::from_f32(-2.0)].into(),
+            vec![bf16::from_f32(0.5), bf16::from_f32(-2.0)].into(),
+            vec![0.1f32, f32::MAX].into(),
+            vec![0.1f64, f64::MAX].into(),
+        ] {
+            let datatype = data.datatype();
+            let text = |data: &TensorData| {
+                let head = crate::protocol::ResponseHead { model_name: "m", model_version: None, id: "1" };
+                let output = InferOutput::new("y", [2], data.clone());
+                crate::protocol::InferResponse::new(vec![output]).encode(&head).unwrap()
+            };
+            let tensor = to_candle(data.clone(), &[2], &Device::Cpu).unwrap();
+            assert_eq!(tensor.dtype(), carrier(datatype).unwrap());
+            assert_eq!(text(&written(&tensor, datatype).unwrap().data), text(&data), "{datatype}");
+        }
+        let beyond = to_candle(vec![u64::MAX].into(), &[1], &Device::Cpu).unwrap_err();
+        assert_eq!(beyond.kind(), crate::Kind::Rejected);
+    }
+
+    #[test]
+    fn an_answer_that_does_not_fit_its_declared_type_is_an_error() {
+        let floats = Tensor::new(&[300f32, 0.7], &Device::Cpu).unwrap();
+        let large = Tensor::new(&[u32::MAX], &Device::Cpu).unwrap();
+        for (tensor, datatype) in [(&floats, DataType::Uint8), (&floats, DataType::Int64), (&large, DataType::Int32)] {
+            assert_eq!(written(tensor, datatype).unwrap_err().kind(), crate::Kind::Failed, "{datatype}");
+        }
+        let whole = Tensor::new(&[3f32, -4.0], &Device::Cpu).unwrap();
+        assert_eq!(written(&whole, DataType::Int64).unwrap().data.as_slice::<i64>(), Some(&[3, -4][..]));
+        assert_eq!(written(&floats, DataType::Fp16).unwrap().data.datatype(), DataType::Fp16);
+    }
+}

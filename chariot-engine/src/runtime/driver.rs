@@ -73,4 +73,23 @@ mod tests {
         });
         assert_eq!(sum.join().unwrap(), 7);
     }
+
+    #[test]
+    fn a_wake_up_is_not_lost_to_code_that_parks() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let handle = runtime.handle().clone();
+        let (done, finished) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            let parks = async {
+                // The scope waits by parking, and so takes the token that the message has set.
+                std::thread::scope(|scope| {
+                    scope.spawn(|| sender.send(7).unwrap());
+                });
+            };
+            let received = drive(&handle, async { tokio::join!(receiver, parks).0 });
+            done.send(received.unwrap()).unwrap();
+        });
+        assert_eq!(finished.recv_timeout(std::time::Duration::from_secs(60)), Ok(7));
+    }
 }

@@ -234,3 +234,24 @@ async fn infer(
     }
     Ok(answers.into_iter().flatten().collect())
 }
+
+#[cfg(all(test, feature = "candle"))]
+mod tests {
+    use std::sync::{Barrier, mpsc};
+
+    use super::*;
+
+    #[test]
+    fn a_worker_computes_with_the_threads_that_it_has() {
+        let (done, finished) = mpsc::channel();
+        std::thread::spawn(move || {
+            in_pool(3, || {
+                let all = Barrier::new(3);
+                // It ends only if three threads are there at once.
+                rayon::broadcast(|_| all.wait());
+                done.send(rayon::current_num_threads()).unwrap();
+            });
+        });
+        assert_eq!(finished.recv_timeout(Duration::from_secs(60)), Ok(3));
+    }
+}

@@ -378,3 +378,59 @@ fn a_shutdown_while_the_model_is_loaded_stands() {
     gate.open();
     assert_eq!(engine.state(), State::Stopped);
 }
+
+#[test]
+fn whoever_has_connected_before_the_port_closes_is_answered() {
+    let model = Scripted::blocking(echo);
+    let mut server = Server::start(Engine::builder().instance("echo", model));
+    let body = text("a");
+    let connections: Vec<_> = (0..40)
+        .map(|_| {
+            let mut connection = server.connect();
+            connection.write(crate::support::head("POST", "/infer", &[], body.len())).unwrap();
+            connection
+        })
+        .collect();
+    let serving = server.stop();
+    let answers = connections.into_iter().map(|mut connection| {
+        connection.write(&body).unwrap();
+        connection.answer().expect("an answer").status
+    });
+    assert_eq!(answers.collect::<Vec<_>>(), [200; 40]);
+    assert_eq!(server.block_on(serving).unwrap(), 0);
+}
+
+/// A model that owns a runtime, which must not be dropped where others run.
+struct Owner {
+    _runtime: tokio::runtime::Runtime,
+    _alive: Arc<()>,
+}
+
+impl Model for Owner {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<String>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Err("the test gives an instance".into())
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
+        echo(batch)
+    }
+}
+
+#[test]
+fn a_model_is_dropped_by_its_worker() {
+    let alive = Arc::new(());
+    let sign = Arc::downgrade(&alive);
+    let model = Owner { _runtime: tokio::runtime::Runtime::new().unwrap(), _alive: alive };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let engine = Engine::builder().instance("owner", model).start().unwrap();
+        engine.ready().await.unwrap();
+        assert_eq!(engine.shutdown().await, 0);
+        drop(engine);
+    });
+    wait_for_the_end(&sign);
+}

@@ -13,6 +13,7 @@ use std::{
 };
 
 use chariot_engine::{prelude::*, testing::TestEngine};
+use e2e::until;
 use tokio::sync::Barrier;
 
 use crate::{
@@ -294,4 +295,26 @@ fn a_call_that_awaits_and_then_blocks_takes_no_request_along() {
     }
     gate.open();
     assert_eq!(blocking.answer().unwrap().values(), ["blocks"]);
+}
+
+#[test]
+fn a_request_of_many_batches_ends_with_its_caller() {
+    let (gate, calls) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(0)));
+    let (at, counts) = (gate.clone(), calls.clone());
+    let model = Scripted::<1, 1>::new(move |batch| {
+        counts.fetch_add(1, Ordering::SeqCst);
+        if let Some(item) = batch.iter().find(|text| text.value().0 == "many") {
+            at.pass("many");
+            until("the caller has gone", || item.is_cancelled().then_some(()));
+        }
+        Box::pin(async { echo(batch) })
+    });
+    let builder = Engine::builder().instance("many", model).configure(|settings| settings.workers = Some(1));
+    let server = Server::start(builder);
+    let many = server.admitted(&texts((0..50).map(|_| ("a", "many"))));
+    gate.wait_for(1);
+    drop(many);
+    gate.open();
+    assert_eq!(server.infer(text("next")).values(), ["next"]);
+    assert_eq!(calls.load(Ordering::SeqCst), 2, "a caller that has gone is computed for no more");
 }
