@@ -45,6 +45,25 @@ fn element() -> impl Strategy<Value = serde_json::Value> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100_000))]
+
+    /// Decimals of as many digits as clients write that keep numbers as FP64, close to where an FP32 is cut.
+    #[test]
+    fn long_decimals_round_as_the_standard_library_rounds(
+        bits in 0x0010_0000_u32..0x5f80_0000, away in -4_i64..=4, negative: bool, half: bool,
+    ) {
+        let below = f64::from(f32::from_bits(bits));
+        let between = f64::midpoint(below, f64::from(f32::from_bits(bits + 1)));
+        let near = if half { between } else { below };
+        let value = f64::from_bits(near.to_bits().wrapping_add_signed(away));
+        let text = format!("{}{value}", if negative { "-" } else { "" });
+        let expected = text.parse::<f32>().unwrap();
+        let (read, end) = number::float::<f32>(&text, 0).unwrap();
+        prop_assert_eq!((read.to_bits(), end), (expected.to_bits(), text.len()), "{}", text);
+    }
+}
+
+proptest! {
     #[test]
     fn what_is_encoded_decodes_to_the_same(
         bools: Vec<bool>, u8s: Vec<u8>, u16s: Vec<u16>, u32s: Vec<u32>, u64s: Vec<u64>, i8s: Vec<i8>, i16s: Vec<i16>,
