@@ -8,7 +8,7 @@ pub use crate::{
     output::Output,
     protocol::{InferRequest, InferResponse},
     reject,
-    tasks::{ClassLabels, Classification},
+    tasks::{ClassLabels, Classification, Detection, Detections, Regression, Segmentation},
 };
 
 #[cfg(feature = "image")]

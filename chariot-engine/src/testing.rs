@@ -116,7 +116,7 @@ impl<I> Item<I> {
 /// No tokio runtime can be started.
 pub fn infer<M: Model>(model: &M, values: impl IntoIterator<Item = M::Input>) -> Result<Vec<M::Output>> {
     let spec = M::spec();
-    let action = spec.action_names().next().unwrap_or_default();
+    let action = spec.default_action();
     let admitted = values.into_iter().enumerate().map(|(index, value)| {
         let mut item = item(index, value).with_action(action);
         model.admit(&mut item)?;

@@ -29,11 +29,14 @@ use crate::{
 /// }
 ///
 /// assert_eq!(Relay::spec().task_name(), Some("Text Classification"));
+/// assert_eq!(Relay::spec().default_action(), "predict");
 /// ```
 #[derive(Clone, Debug)]
 pub struct Spec {
     pub(crate) task: Option<Cow<'static, str>>,
     pub(crate) actions: Vec<Cow<'static, str>>,
+    /// The default action where `actions` is empty.
+    open_default: &'static str,
     pub(crate) layouts: &'static [OutputLayout],
     /// What an element of an input is called; `None` where the request is taken as a whole.
     pub(crate) element: Option<&'static str>,
@@ -56,6 +59,7 @@ impl Spec {
         Spec {
             task: <M::Output as Output<MediumOf<M>>>::TASK.map(Cow::Borrowed),
             actions: <M::Output as Output<MediumOf<M>>>::ACTIONS.iter().map(|action| Cow::Borrowed(*action)).collect(),
+            open_default: <M::Output as Output<MediumOf<M>>>::DEFAULT_ACTION,
             layouts: <M::Output as Output<MediumOf<M>>>::LAYOUTS,
             element: <MediumOf<M> as Medium>::ELEMENT,
             inputs: <M::Input as Input>::tensors(),
@@ -118,6 +122,12 @@ impl Spec {
     /// The declared actions, the default first.
     pub fn action_names(&self) -> impl Iterator<Item = &str> {
         self.actions.iter().map(|action| &**action)
+    }
+
+    /// The action of an item whose caller names none: the first that is declared, else what the output type says, else
+    /// nothing.
+    pub fn default_action(&self) -> &str {
+        self.actions.first().map_or(self.open_default, |action| action)
     }
 
     /// The engine's own settings.

@@ -21,7 +21,7 @@ use crate::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EncodeContext<'a> {
-    /// The item's action; empty where the engine declares none and the caller named none.
+    /// The item's action; the engine's default where the caller named none, empty if there is no default.
     pub action: &'a str,
     /// The layout that the operator chose, by `CHARIOT_ENGINE_OUTPUT_LAYOUT`; `None` is the task's first.
     pub layout: Option<OutputLayout>,
@@ -85,7 +85,8 @@ impl From<Vec<InferOutput>> for Answer {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no answer to an input of kind `{M}`",
     label = "does not go with this model's `Input`",
-    note = "an `Image` or a `Text` is answered by `Classification`, any element by `Json<T>` or an output of your own",
+    note = "an `Image` or a `Text` is answered by an output of its task, such as `Classification`, `Embedding` or (an `Image`) `Detections`: `chariot_engine::tasks` has them all",
+    note = "any element is answered by `Json<T>` or an output of your own",
     note = "named tensors are answered by named tensors: `Tensors` or `#[derive(TensorOutput)]` go with `Tensors`, `#[derive(TensorInput)]` and `InferRequest`"
 )]
 pub trait Output<M: Medium>: Sized + Send + 'static {
@@ -94,6 +95,9 @@ pub trait Output<M: Medium>: Sized + Send + 'static {
 
     /// The actions it knows, the default first; none: any action is taken.
     const ACTIONS: &'static [&'static str] = &[];
+
+    /// The action of an item whose caller named none, where `ACTIONS` is empty.
+    const DEFAULT_ACTION: &'static str = "";
 
     /// The layouts that the task has, the default first; none: the setting does not apply.
     const LAYOUTS: &'static [OutputLayout] = &[];
@@ -113,6 +117,7 @@ pub trait Output<M: Medium>: Sized + Send + 'static {
 impl<M: Medium, T: Output<M>> Output<M> for Result<T, Error> {
     const TASK: Option<&'static str> = T::TASK;
     const ACTIONS: &'static [&'static str] = T::ACTIONS;
+    const DEFAULT_ACTION: &'static str = T::DEFAULT_ACTION;
     const LAYOUTS: &'static [OutputLayout] = T::LAYOUTS;
 
     fn tensors() -> Vec<TensorSpec> {

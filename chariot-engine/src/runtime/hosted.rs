@@ -128,7 +128,7 @@ impl<M: Model> Hosted<M> {
                 }
                 action.into()
             }
-            None => self.spec.actions.first().map_or("", |action| action).into(),
+            None => self.spec.default_action().into(),
         };
         let score_threshold = parameters.score_threshold().unwrap_or(options.score_threshold);
         let cx = DecodeContext { max_pixels: options.max_pixels, signature: &self.spec.inputs };

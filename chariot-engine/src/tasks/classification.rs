@@ -1,4 +1,4 @@
-//! [`Classification`]: the answer of Image Classification and Text Classification.
+//! [`Classification`]: the answer of Image Classification, Text Classification and Structured Data Classification.
 
 use serde::Serialize;
 
@@ -17,9 +17,11 @@ use crate::{
 /// |---|---|---|---|
 /// | Image Classification | `"<label>"` | `[{"label","score"},...]`, best first | `[p0, p1, ...]` by class id |
 /// | Text Classification | `[{"label","score"},...]`, best first | the same | `[p0, p1, ...]` by class id |
+/// | Structured Data Classification, by [`Json`](crate::input::Json) rows | `"<label>"` | | `[p0, p1, ...]` by class id |
 ///
 /// Classes of equal probability are ordered by id. The form of Text Classification is the convention of Hugging Face
-/// pipelines: Chariot documents none.
+/// pipelines. Chariot documents neither it nor that of Structured Data Classification, so those two take any other
+/// action too, as they take `predict`.
 ///
 /// ```
 /// use chariot_engine::tasks::{ClassLabels, Classification};
@@ -138,11 +140,21 @@ impl Output<media::Image> for Classification {
 impl Output<media::Text> for Classification {
     const TASK: Option<&'static str> = Some("Text Classification");
     // Not documented by the platform, so the set stays open: an engine closes it with `Spec::actions`.
-    const ACTIONS: &'static [&'static str] = &[];
+    const DEFAULT_ACTION: &'static str = "predict";
     const LAYOUTS: &'static [OutputLayout] = &[OutputLayout::Objects];
 
     fn encode(self, cx: &EncodeContext<'_>) -> Result<JsonText> {
         self.encode_as(cx.action, true)
+    }
+}
+
+impl Output<media::Json> for Classification {
+    const TASK: Option<&'static str> = Some("Structured Data Classification");
+    // As for texts.
+    const DEFAULT_ACTION: &'static str = "predict";
+
+    fn encode(self, cx: &EncodeContext<'_>) -> Result<JsonText> {
+        self.encode_as(cx.action, false)
     }
 }
 
@@ -170,6 +182,10 @@ mod tests {
         assert_eq!(text("predict"), objects);
         assert_eq!(text(""), objects);
         assert_eq!(text("predict_proba"), "[0.25,0.5,0.25]");
+        let row =
+            |action| Output::<media::Json>::encode(answer(), &EncodeContext::new(action)).unwrap().as_str().to_string();
+        assert_eq!(row("predict"), r#""b""#);
+        assert_eq!(row("predict_proba"), "[0.25,0.5,0.25]");
     }
 
     #[test]

@@ -11,5 +11,6 @@ mod refusing;
 mod routes;
 mod scripted;
 mod support;
+mod tasks;
 mod wire;
 mod workers;

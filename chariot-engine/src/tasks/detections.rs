@@ -1,0 +1,243 @@
+//! [`Detections`]: the answer of Object Detection.
+
+use serde::Serialize;
+
+use super::{ClassLabels, check};
+use crate::{
+    error::Result,
+    input::media,
+    output::{EncodeContext, Output},
+    protocol::JsonText,
+    settings::OutputLayout,
+};
+
+/// One object that a model found, as an upright box in pixels of the original picture.
+///
+/// ```
+/// use chariot_engine::tasks::Detection;
+///
+/// let plane = Detection { class: 0, score: 0.87, xmin: 12.5, ymin: 30.0, xmax: 88.1, ymax: 140.2 };
+/// assert!(plane.xmax > plane.xmin);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detection {
+    /// The id of its class.
+    pub class: usize,
+    /// How sure the model is.
+    pub score: f32,
+    /// The left edge.
+    pub xmin: f32,
+    /// The upper edge.
+    pub ymin: f32,
+    /// The right edge.
+    pub xmax: f32,
+    /// The lower edge.
+    pub ymax: f32,
+}
+
+/// What a model found in a picture, as upright boxes: clamped to the picture, best first.
+///
+/// | task | layout | action `detect` |
+/// |---|---|---|
+/// | Object Detection | `objects` | `[{"label","score","xmin","ymin","xmax","ymax"},...]` |
+/// | | `columns` | `{"num_detections","detection_classes","detection_scores","detection_boxes":[[ymin,xmin,ymax,xmax],...]}` |
+///
+/// Boxes of equal score keep the order in which they were given. Classes are written as labels in both layouts.
+///
+/// ```
+/// use chariot_engine::{output::{EncodeContext, Output}, tasks::{ClassLabels, Detection, Detections}};
+///
+/// let labels: ClassLabels = ["plane"].into_iter().collect();
+/// let plane = Detection { class: 0, score: 0.75, xmin: -2.0, ymin: 30.0, xmax: 88.5, ymax: 140.0 };
+/// let shadow = Detection { score: 0.125, ..plane };
+///
+/// // In `infer`: `Detections::at_least(item.score_threshold(), found, &self.labels, (item.width(), item.height()))`
+/// let answer = Detections::at_least(0.5, [shadow, plane], &labels, (640, 480)).unwrap();
+/// assert_eq!(
+///     answer.encode(&EncodeContext::new("detect")).unwrap().as_str(),
+///     r#"[{"label":"plane","score":0.75,"xmin":0.0,"ymin":30.0,"xmax":88.5,"ymax":140.0}]"#
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detections {
+    found: Vec<Detection>,
+    labels: ClassLabels,
+}
+
+impl Detections {
+    /// An answer from all that a model found in a picture of this width and height.
+    ///
+    /// # Errors
+    /// A class has no label, a number is not finite, a box ends before it begins, or the picture has no pixels.
+    pub fn new(
+        found: impl IntoIterator<Item = Detection>,
+        labels: &ClassLabels,
+        (width, height): (u32, u32),
+    ) -> Result<Self> {
+        check::size((width, height))?;
+        let mut found: Vec<_> = found.into_iter().collect();
+        for (index, one) in found.iter_mut().enumerate() {
+            check::class("detection", index, one.class, labels)?;
+            let numbers = [one.score, one.xmin, one.ymin, one.xmax, one.ymax];
+            for (what, value) in ["score", "xmin", "ymin", "xmax", "ymax"].into_iter().zip(numbers) {
+                check::finite("detection", index, what, value)?;
+            }
+            if one.xmin > one.xmax || one.ymin > one.ymax {
+                return Err(format!(
+                    "the model's detection {index} ends before it begins: from {}, {} to {}, {}",
+                    one.xmin, one.ymin, one.xmax, one.ymax
+                )
+                .into());
+            }
+            for (x, y) in [(&mut one.xmin, &mut one.ymin), (&mut one.xmax, &mut one.ymax)] {
+                *x = x.clamp(0.0, width as f32);
+                *y = y.clamp(0.0, height as f32);
+            }
+        }
+        check::best_first(&mut found, |one| one.score);
+        Ok(Self { found, labels: labels.clone() })
+    }
+
+    /// As [`new`](Self::new), of those alone whose score is this or more: what
+    /// [`Item::score_threshold`](crate::model::Item::score_threshold) says.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), of those that are kept.
+    pub fn at_least(
+        threshold: f32,
+        found: impl IntoIterator<Item = Detection>,
+        labels: &ClassLabels,
+        size: (u32, u32),
+    ) -> Result<Self> {
+        Self::new(found.into_iter().filter(|one| check::reaches(one.score, threshold)), labels, size)
+    }
+
+    /// What was found, best first.
+    pub fn as_slice(&self) -> &[Detection] {
+        &self.found
+    }
+
+    fn objects(&self) -> Result<JsonText> {
+        #[derive(Serialize)]
+        struct Object<'a> {
+            label: &'a str,
+            score: f32,
+            xmin: f32,
+            ymin: f32,
+            xmax: f32,
+            ymax: f32,
+        }
+        let object = |&Detection { class, score, xmin, ymin, xmax, ymax }| Object {
+            label: self.labels.get(class).unwrap_or_default(),
+            score,
+            xmin,
+            ymin,
+            xmax,
+            ymax,
+        };
+        Ok(JsonText::of(&self.found.iter().map(object).collect::<Vec<_>>())?)
+    }
+
+    fn columns(&self) -> Result<JsonText> {
+        #[derive(Serialize)]
+        struct Columns<'a> {
+            num_detections: usize,
+            detection_classes: Vec<&'a str>,
+            detection_scores: Vec<f32>,
+            detection_boxes: Vec<[f32; 4]>,
+        }
+        let found = &self.found;
+        Ok(JsonText::of(&Columns {
+            num_detections: found.len(),
+            detection_classes: found.iter().map(|one| self.labels.get(one.class).unwrap_or_default()).collect(),
+            detection_scores: found.iter().map(|one| one.score).collect(),
+            detection_boxes: found.iter().map(|one| [one.ymin, one.xmin, one.ymax, one.xmax]).collect(),
+        })?)
+    }
+}
+
+impl Output<media::Image> for Detections {
+    const TASK: Option<&'static str> = Some("Object Detection");
+    const ACTIONS: &'static [&'static str] = &["detect"];
+    const LAYOUTS: &'static [OutputLayout] = &[OutputLayout::Objects, OutputLayout::Columns];
+
+    fn encode(self, cx: &EncodeContext<'_>) -> Result<JsonText> {
+        match cx.layout {
+            Some(OutputLayout::Columns) => self.columns(),
+            _ => self.objects(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels() -> ClassLabels {
+        ["plane", "ship"].into_iter().collect()
+    }
+
+    fn of(class: usize, score: f32, [xmin, ymin, xmax, ymax]: [f32; 4]) -> Detection {
+        Detection { class, score, xmin, ymin, xmax, ymax }
+    }
+
+    fn json(found: &[Detection], layout: Option<OutputLayout>) -> String {
+        let answer = Detections::new(found.iter().copied(), &labels(), (100, 50)).unwrap();
+        answer.encode(&EncodeContext::new("detect").layout(layout)).unwrap().as_str().to_string()
+    }
+
+    #[test]
+    fn every_layout_is_the_documented_text_best_first_and_clamped() {
+        let found = [of(1, 0.25, [-1., -2., 101., 52.]), of(0, 0.87, [12.5, 30., 88.1, 40.2])];
+        let objects = r#"[{"label":"plane","score":0.87,"xmin":12.5,"ymin":30.0,"xmax":88.1,"ymax":40.2},{"label":"ship","score":0.25,"xmin":0.0,"ymin":0.0,"xmax":100.0,"ymax":50.0}]"#;
+        assert_eq!(json(&found, None), objects);
+        assert_eq!(json(&found, Some(OutputLayout::Objects)), objects);
+        assert_eq!(
+            json(&found, Some(OutputLayout::Columns)),
+            r#"{"num_detections":2,"detection_classes":["plane","ship"],"detection_scores":[0.87,0.25],"detection_boxes":[[30.0,12.5,40.2,88.1],[0.0,0.0,50.0,100.0]]}"#
+        );
+    }
+
+    #[test]
+    fn nothing_found_is_an_answer() {
+        assert_eq!(json(&[], None), "[]");
+        assert_eq!(
+            json(&[], Some(OutputLayout::Columns)),
+            r#"{"num_detections":0,"detection_classes":[],"detection_scores":[],"detection_boxes":[]}"#
+        );
+    }
+
+    #[test]
+    fn ties_keep_their_order_and_the_threshold_itself_is_reported() {
+        let at = |score, xmin| of(0, score, [xmin, 1., 9., 9.]);
+        let found = [at(0.5, 1.), at(0.75, 2.), at(0.5, 3.), at(0.25, 4.), at(0.75, 5.)];
+        let answer = Detections::at_least(0.5, found, &labels(), (10, 10)).unwrap();
+        let order: Vec<_> = answer.as_slice().iter().map(|one| one.xmin).collect();
+        assert_eq!(order, [2., 5., 1., 3.]);
+    }
+
+    #[test]
+    fn what_a_model_gets_wrong_is_the_engines_fault() {
+        let whole = [0., 0., 1., 1.];
+        for (fault, expected) in [
+            (of(2, 0.9, whole), "detection 1 is of class 2, and there are 2 labels"),
+            (of(0, f32::NAN, whole), "detection 1 has the score NaN"),
+            (of(0, 0.9, [0., f32::INFINITY, 1., 1.]), "detection 1 has the ymin inf"),
+            (of(0, 0.9, [0., 0., f32::NAN, 1.]), "detection 1 has the xmax NaN"),
+            (of(0, 0.9, [3., 0., 2., 1.]), "detection 1 ends before it begins"),
+            (of(0, 0.9, [0., 3., 1., 2.]), "detection 1 ends before it begins"),
+        ] {
+            let found = [of(0, 0.9, whole), fault];
+            let error = Detections::at_least(0.5, found, &labels(), (10, 10)).unwrap_err();
+            assert_eq!(error.kind(), crate::Kind::Failed);
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+        assert!(Detections::new([], &labels(), (0, 10)).is_err());
+    }
+
+    #[test]
+    fn what_is_not_reported_is_not_checked() {
+        let odd = of(7, 0.1, [3., 0., 2., 1.]);
+        assert_eq!(Detections::at_least(0.5, [odd], &labels(), (10, 10)).unwrap().as_slice(), []);
+    }
+}

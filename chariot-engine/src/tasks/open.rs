@@ -1,0 +1,19 @@
+//! What outputs share whose task the platform does not document: the default action is a convention, and any other is
+//! taken too. An engine closes the set with `Spec::actions`.
+
+/// Makes a type with a method `json` the answer to inputs of these media, for the task that is named with each.
+macro_rules! open_task {
+    ($output:ty, $action:literal, $($medium:ident = $task:expr),+) => {$(
+        // The compiler's list of what could be an output stays short enough to be printed whole.
+        #[diagnostic::do_not_recommend]
+        impl crate::output::Output<crate::input::media::$medium> for $output {
+            const TASK: Option<&'static str> = $task;
+            const DEFAULT_ACTION: &'static str = $action;
+
+            fn encode(self, _: &crate::output::EncodeContext<'_>) -> crate::Result<crate::protocol::JsonText> {
+                self.json()
+            }
+        }
+    )+};
+}
+pub(super) use open_task;
