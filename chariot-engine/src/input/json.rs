@@ -7,7 +7,7 @@ use crate::{error::Result, protocol::JsonText};
 
 /// A JSON value of your own type; one element of an input, or the answer to an item.
 ///
-/// As an input it is a native JSON value, or a string that holds JSON text.
+/// As an input it is a native JSON value, or a string that holds JSON text; in binary form the text of one of these.
 ///
 /// ```
 /// use chariot_engine::input::Json;
@@ -23,17 +23,18 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Input for Json<T> {
     const INLINE: bool = true;
 
     fn decode(part: Element, _: &DecodeContext<'_>) -> Result<Self> {
-        let Some(text) = part.value.as_json_string() else {
-            return Ok(Json(part.value.parse()?));
+        let value = part.value.json()?;
+        let Some(text) = value.as_json_string() else {
+            return Ok(Json(value.parse()?));
         };
         // A string is the value itself, or it holds one. What looks like an object or a list is one; what can only be
         // read as its content (a number, say) is that too.
         let holds_tree = text.trim_start().starts_with(['{', '[']);
         let content = || JsonText::read(text.into_owned()).and_then(|content| content.parse());
         if holds_tree {
-            content().or_else(|fault| part.value.parse().map_err(|_| fault))
+            content().or_else(|fault| value.parse().map_err(|_| fault))
         } else {
-            part.value.parse().or_else(|fault| content().map_err(|_| fault))
+            value.parse().or_else(|fault| content().map_err(|_| fault))
         }
         .map(Json)
         .map_err(Into::into)

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use crate::{
     error::Rejection,
     output::Answer,
-    protocol::{DataType, InferOutput, InferRequest, JsonText, Parameters},
+    protocol::{BytesElement, DataType, InferOutput, InferRequest, JsonText, Parameters},
 };
 
 use super::media;
@@ -36,21 +36,19 @@ impl Slot {
 pub struct Element {
     /// The name of its input; empty if it has none.
     pub name: Arc<str>,
-    /// The element's JSON text.
-    pub value: JsonText,
+    /// The element itself: a JSON value, or bytes that came in binary form.
+    pub value: BytesElement,
     /// The parameters of its input.
     pub parameters: Parameters,
 }
 
 impl Element {
-    /// The element as a text, borrowed where the JSON has no escapes.
+    /// The element as a text, borrowed where JSON has no escapes.
     ///
     /// # Errors
-    /// It is no JSON string.
+    /// It is no JSON string, or bytes that are not UTF-8.
     pub fn text(&self) -> Result<Cow<'_, str>, Rejection> {
-        self.value
-            .as_json_string()
-            .ok_or_else(|| Rejection::new(format!("a string is expected, {} came", self.value.kind())))
+        self.value.text()
     }
 }
 
@@ -118,7 +116,7 @@ fn elements(request: InferRequest) -> Result<Vec<PartOf<Element>>, Rejection> {
         let place = input.place(index);
         let name: Arc<str> = input.name.into();
         let datatype = input.data.datatype();
-        let Some(values) = input.data.json_elements() else {
+        let Some(values) = input.data.bytes_elements() else {
             faults.push(format!("{place}: datatype {} is expected, {datatype} came", DataType::Bytes));
             continue;
         };

@@ -100,7 +100,7 @@ fn read_tensor(input: InferInput, spec: Option<&TensorSpec>) -> Result<(Vec<usiz
         return Err(Rejection::new("a shape is expected, none came"));
     };
     let data = match data.datatype() {
-        DataType::Bytes => data.strings(&shape)?.into(),
+        DataType::Bytes => data.flat(&shape)?,
         came => match spec {
             Some(spec) if spec.converts() && spec.datatype() != came => data.convert(spec.datatype())?,
             _ => data,

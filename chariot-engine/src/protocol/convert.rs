@@ -3,7 +3,10 @@
 
 use half::{bf16, f16};
 
-use super::{DataType, Element, TensorData, tensor::Elements};
+use super::{
+    DataType, Element, TensorData,
+    tensor::{Elements, Form},
+};
 use crate::error::Rejection;
 
 /// A number on its way from one type to another.
@@ -110,27 +113,38 @@ impl TensorData {
     where
         TensorData: From<Vec<T>>,
     {
-        let values = match self.0 {
-            Elements::Bool(_) => return Err(unrelated(DataType::Bool, T::DATATYPE)),
-            Elements::Bytes(_) => return Err(unrelated(DataType::Bytes, T::DATATYPE)),
-            Elements::Uint8(values) => each::<_, T>(values),
-            Elements::Uint16(values) => each::<_, T>(values),
-            Elements::Uint32(values) => each::<_, T>(values),
-            Elements::Uint64(values) => each::<_, T>(values),
-            Elements::Int8(values) => each::<_, T>(values),
-            Elements::Int16(values) => each::<_, T>(values),
-            Elements::Int32(values) => each::<_, T>(values),
-            Elements::Int64(values) => each::<_, T>(values),
-            Elements::Fp16(values) => each::<_, T>(values),
-            Elements::Bf16(values) => each::<_, T>(values),
-            Elements::Fp32(values) => each::<_, T>(values),
-            Elements::Fp64(values) => each::<_, T>(values),
+        macro_rules! from_each {
+            ($($variant:ident $type:ty,)*) => {
+                match self.0 {
+                    $(Form::Typed(Elements::$variant(values)) => each::<$type, T>(values.into_iter()),)*
+                    Form::Typed(Elements::Bool(_)) => Err(unrelated(DataType::Bool, T::DATATYPE)),
+                    Form::Typed(Elements::Bytes(_)) => Err(unrelated(DataType::Bytes, T::DATATYPE)),
+                    Form::Raw(raw) => match raw.datatype() {
+                        $(DataType::$variant => each::<$type, T>(raw.values()),)*
+                        other @ (DataType::Bool | DataType::Bytes) => Err(unrelated(other, T::DATATYPE)),
+                    },
+                }
+            };
+        }
+        let values = from_each! {
+            Uint8 u8,
+            Uint16 u16,
+            Uint32 u32,
+            Uint64 u64,
+            Int8 i8,
+            Int16 i16,
+            Int32 i32,
+            Int64 i64,
+            Fp16 f16,
+            Bf16 bf16,
+            Fp32 f32,
+            Fp64 f64,
         };
         values.map(TensorData::from)
     }
 }
 
-fn each<S: Numeric, T: Numeric>(values: Vec<S>) -> Result<Vec<T>, Rejection> {
+fn each<S: Numeric, T: Numeric>(values: impl Iterator<Item = S>) -> Result<Vec<T>, Rejection> {
     let convert = |(index, value): (usize, S)| {
         T::from_number(value.number()).ok_or_else(|| {
             let (from, to) = (S::DATATYPE, T::DATATYPE);
@@ -138,7 +152,7 @@ fn each<S: Numeric, T: Numeric>(values: Vec<S>) -> Result<Vec<T>, Rejection> {
             Rejection::new(text).at(format_args!("data[{index}]"))
         })
     };
-    values.into_iter().enumerate().map(convert).collect()
+    values.enumerate().map(convert).collect()
 }
 
 fn unrelated(from: DataType, to: DataType) -> Rejection {

@@ -197,7 +197,7 @@ pub(super) fn numbers(reader: &mut Reader<'_>, datatype: DataType, shape: &[usiz
         DataType::Fp64 => Elements::Fp64(read(reader, shape)?),
         DataType::Bytes => return Err(Fault::of("a data type of numbers is expected, BYTES came")),
     };
-    Ok(TensorData(elements))
+    Ok(TensorData::of(elements))
 }
 
 /// Reads the `data` of BYTES: a list whose elements may be any JSON value, or one bare string. `body` is what the
@@ -217,5 +217,5 @@ pub(super) fn texts(reader: &mut Reader<'_>, body: &Bytes) -> Read<TensorData> {
     } else {
         reader.list("a list or a string", |reader, _| element(reader))?;
     }
-    Ok(TensorData(Elements::Bytes(Texts::Body { body: body.clone(), ranges })))
+    Ok(TensorData::of(Elements::Bytes(Texts::Body { body: body.clone(), ranges })))
 }

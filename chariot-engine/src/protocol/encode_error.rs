@@ -15,6 +15,9 @@ pub enum EncodeError {
     /// A `NaN` or an infinity; where it stands.
     #[error("{0} is NaN or infinite, which JSON cannot hold")]
     NotFinite(String),
+    /// Bytes that came in binary form and are no text in UTF-8; where they stand.
+    #[error("{0} is not UTF-8, which JSON cannot hold")]
+    NotText(String),
     /// Anything else: what a type's own serialization reports, or a count of elements that is not the shape's.
     #[error("{0}")]
     Invalid(String),
@@ -25,6 +28,7 @@ impl EncodeError {
     pub(super) fn of_output(self, name: &str) -> Self {
         match self {
             EncodeError::NotFinite(place) => EncodeError::NotFinite(format!("output {name}: {place}")),
+            EncodeError::NotText(place) => EncodeError::NotText(format!("output {name}: {place}")),
             EncodeError::Invalid(text) => EncodeError::Invalid(format!("output {name}: {text}")),
         }
     }

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `datatype` | [`DataType`], the data types of a tensor |
 //! | `tensor`, `texts`, `convert` | [`TensorData`], the elements of a tensor, those of BYTES, and lossless conversion |
+//! | `element` | [`BytesElement`], one element of BYTES |
+//! | `binary`, `raw` | binary tensors of requests and responses, and one of numbers as it came |
 //! | `json`, `finite` | [`JsonText`], a JSON value that is text already, and the check for `NaN` when one is made |
 //! | `parameters` | [`Parameters`] of a request or an input |
 //! | `request`, `data` | [`InferRequest`] and how it is decoded |
@@ -13,9 +15,11 @@
 //! | `fault` | where in a body a fault is, and what the caller reads of it |
 //! | `said` | errors of serde, without the caller's payload and without Rust's names |
 
+mod binary;
 mod convert;
 mod data;
 mod datatype;
+mod element;
 mod encode_error;
 mod fault;
 mod finite;
@@ -23,6 +27,7 @@ mod json;
 mod metadata;
 mod number;
 mod parameters;
+mod raw;
 mod reader;
 mod request;
 mod response;
@@ -33,13 +38,16 @@ mod tensor;
 mod tests;
 mod texts;
 
+pub use binary::JSON_LENGTH_HEADER;
+pub(crate) use binary::json_length;
 pub use datatype::DataType;
+pub use element::BytesElement;
 pub use encode_error::EncodeError;
 pub(crate) use fault::quoted as quote;
 pub use json::JsonText;
 pub use metadata::{ModelMetadata, TensorMetadata};
 pub use parameters::Parameters;
 pub(crate) use request::place;
-pub use request::{InferInput, InferRequest};
-pub use response::{InferOutput, InferResponse, ResponseHead};
+pub use request::{InferInput, InferRequest, WantedOutput};
+pub use response::{EncodedResponse, InferOutput, InferResponse, ResponseHead};
 pub use tensor::{Element, TensorData};

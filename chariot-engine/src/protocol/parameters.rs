@@ -20,7 +20,7 @@ use super::{
 use crate::error::Rejection;
 
 /// The parameters that the protocol itself gives a meaning.
-const RESERVED: [&str; 3] = ["action", "metadata", "score_threshold"];
+const RESERVED: [&str; 5] = ["action", "binary_data_output", "binary_data_size", "metadata", "score_threshold"];
 
 /// The parameters of a request or of one input. A parameter that is `null` counts as absent. A clone is cheap.
 ///
@@ -77,6 +77,17 @@ impl Parameters {
 
     /// Reads the object that comes next in `body`.
     pub(super) fn decode_from(reader: &mut Reader<'_>, body: &Bytes) -> Read<Self> {
+        Self::decode_without("", reader, body, |_| Ok(()))
+    }
+
+    /// Reads the object that comes next in `body`. The parameter `taken` is none of them, but of the form that the
+    /// tensors are in: at its value `take` is called.
+    pub(super) fn decode_without(
+        taken: &str,
+        reader: &mut Reader<'_>,
+        body: &Bytes,
+        mut take: impl FnMut(&mut Reader<'_>) -> Read<()>,
+    ) -> Read<Self> {
         if reader.null()? {
             return Ok(Parameters::default());
         }
@@ -92,6 +103,9 @@ impl Parameters {
             let mut value = |reader: &mut Reader<'_>| {
                 if reader.null()? {
                     return Ok(());
+                }
+                if *name == *taken {
+                    return take(reader);
                 }
                 any = true;
                 match &*name {
@@ -144,7 +158,8 @@ impl Parameters {
     }
 
     /// Reads the engine's own parameters as a type. Parameters that are `null` are left out, so that defaults apply, and
-    /// so are those with a meaning of their own (`action`, `metadata`, `score_threshold`).
+    /// so are those with a meaning of their own (`action`, `metadata`, `score_threshold`, `binary_data_size`,
+    /// `binary_data_output`).
     ///
     /// # Errors
     /// A parameter that does not fit: `parameters.top_k: an integer from 0 to 255 is expected, a string came`.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     DataType, Parameters, TensorData,
+    binary::{self, JSON_LENGTH_HEADER, Tail},
     data::{self, Leaf},
     fault::{Fault, Read, quoted},
     json::utf8,
@@ -17,6 +18,8 @@ const MOST_TENSORS: usize = 1024;
 const LONGEST_NAME: usize = 1024;
 /// The most dimensions of a shape.
 const MOST_DIMENSIONS: usize = 32;
+/// The parameter that says how many bytes of a binary tensor follow the JSON.
+const BINARY_SIZE: &str = "binary_data_size";
 
 /// What a caller asks of a model.
 ///
@@ -42,8 +45,29 @@ pub struct InferRequest {
     pub parameters: Parameters,
     /// The inputs, in the caller's order; at least one when decoded.
     pub inputs: Vec<InferInput>,
-    /// The names of the outputs that the caller wants, in this order; empty for all.
-    pub outputs: Vec<String>,
+    /// The outputs that the caller wants, in this order; empty for all.
+    pub outputs: Vec<WantedOutput>,
+    /// Whether the caller wants outputs in binary form, unless one's own entry in `outputs` says otherwise.
+    pub binary_outputs: bool,
+}
+
+/// An output that a caller asks for.
+///
+/// ```
+/// use chariot_engine::protocol::InferRequest;
+///
+/// let body = r#"{"inputs": [{"data": ["a"]}], "outputs": [{"name": "y", "parameters": {"binary_data": true}}]}"#;
+/// let wanted = InferRequest::decode(&body.into())?.outputs.remove(0);
+/// assert_eq!((&*wanted.name, wanted.binary), ("y", Some(true)));
+/// # Ok::<(), chariot_engine::Rejection>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WantedOutput {
+    /// The output's name.
+    pub name: String,
+    /// Whether it is to be in binary form, if the caller says so.
+    pub binary: Option<bool>,
 }
 
 /// One input of a request: a tensor, or in Chariot's use an item.
@@ -76,16 +100,21 @@ impl InferRequest {
         InferRequest { inputs, ..Self::default() }
     }
 
-    /// Decodes a JSON body.
+    /// Decodes a JSON body. One that has binary tensors too is for [`decode_binary`](Self::decode_binary).
     ///
     /// # Errors
     /// Whatever is wrong with the body: where, what was expected, what came.
     pub fn decode(body: &Bytes) -> Result<InferRequest, Rejection> {
+        Self::decode_with(body, &mut None)
+    }
+
+    /// Decodes JSON; binary tensors are taken from `tail`, if there is one.
+    pub(super) fn decode_with(body: &Bytes, tail: &mut Option<Tail>) -> Result<InferRequest, Rejection> {
         let text = utf8(body)?;
         if text.trim_ascii().is_empty() {
             return Err(Rejection::new("a JSON object is expected, an empty body came"));
         }
-        request(&mut Reader::new(text), body).map_err(|fault| fault.rejection(text))
+        request(&mut Reader::new(text), body, tail).map_err(|fault| fault.rejection(text))
     }
 
     /// The first input of this name.
@@ -123,16 +152,22 @@ fn owner(name: &str) -> Option<String> {
     (!name.is_empty()).then(|| format!("input {}", quoted(name)))
 }
 
-fn request(reader: &mut Reader<'_>, body: &Bytes) -> Read<InferRequest> {
+fn request(reader: &mut Reader<'_>, body: &Bytes, tail: &mut Option<Tail>) -> Read<InferRequest> {
     let mut request = InferRequest::default();
     let mut inputs_came = false;
     reader.members(&["id", "parameters", "inputs", "outputs"], |reader, member| {
         match member {
             0 if !reader.null()? => request.id = Some(short(reader, "an id")?),
-            1 => request.parameters = Parameters::decode_from(reader, body)?,
+            1 => {
+                let binary = &mut request.binary_outputs;
+                request.parameters = Parameters::decode_without("binary_data_output", reader, body, |reader| {
+                    *binary = flag(reader)?;
+                    Ok(())
+                })?;
+            }
             2 => {
                 inputs_came = true;
-                request.inputs = tensors(reader, "a list of inputs", |reader| input(reader, body))?;
+                request.inputs = tensors(reader, "a list of inputs", |reader| input(reader, body, tail))?;
             }
             3 if !reader.null()? => request.outputs = tensors(reader, "a list of outputs", output)?,
             _ => {}
@@ -166,23 +201,42 @@ fn tensors<T>(
     Ok(tensors)
 }
 
-fn output(reader: &mut Reader<'_>) -> Read<String> {
-    let mut name_came = None;
+fn output(reader: &mut Reader<'_>) -> Read<WantedOutput> {
+    let (mut name_came, mut binary) = (None, None);
     reader.members(&["name", "parameters"], |reader, member| {
         match member {
             0 => name_came = Some(short(reader, "a name")?),
             _ if reader.null()? => {}
-            _ => reader.object("an object", |reader, _| reader.skip())?,
+            _ => reader.members(&["binary_data"], |reader, _| {
+                if !reader.null()? {
+                    binary = Some(flag(reader)?);
+                }
+                Ok(())
+            })?,
         }
         Ok(())
     })?;
-    name_came.ok_or_else(|| Fault::of("a string is expected, the member is missing").in_member("name"))
+    match name_came {
+        Some(name) => Ok(WantedOutput { name, binary }),
+        None => Err(Fault::of("a string is expected, the member is missing").in_member("name")),
+    }
+}
+
+/// A `true` or `false`.
+fn flag(reader: &mut Reader<'_>) -> Read<bool> {
+    bool::read(reader).ok_or_else(|| bool::unfit(reader))
+}
+
+/// A length of a shape, or a count of bytes.
+fn length(reader: &mut Reader<'_>) -> Read<usize> {
+    let length = u64::read(reader).and_then(|length| usize::try_from(length).ok());
+    length.ok_or_else(|| u64::unfit(reader))
 }
 
 /// Reads an input. A fault in it is told with the input's name, wherever among the members that stands.
-fn input(reader: &mut Reader<'_>, body: &Bytes) -> Read<InferInput> {
+fn input(reader: &mut Reader<'_>, body: &Bytes, tail: &mut Option<Tail>) -> Read<InferInput> {
     let mut again = reader.clone();
-    members_of_input(reader, body).map_err(|fault| {
+    members_of_input(reader, body, tail).map_err(|fault| {
         let mut found = None;
         // What is at fault here has been found already: only the name is looked for.
         let _ = again.members(&["name"], |reader, _| {
@@ -196,7 +250,7 @@ fn input(reader: &mut Reader<'_>, body: &Bytes) -> Read<InferInput> {
     })
 }
 
-fn members_of_input(reader: &mut Reader<'_>, body: &Bytes) -> Read<InferInput> {
+fn members_of_input(reader: &mut Reader<'_>, body: &Bytes, tail: &mut Option<Tail>) -> Read<InferInput> {
     let mut input = InferInput {
         name: String::new(),
         datatype: None,
@@ -207,6 +261,7 @@ fn members_of_input(reader: &mut Reader<'_>, body: &Bytes) -> Read<InferInput> {
     // Where `data` stands, until it has been read: what it is read as may come after it.
     let mut unread = None;
     let mut data_came = false;
+    let mut binary_size = None;
     reader.members(&["name", "datatype", "shape", "data", "parameters"], |reader, member| {
         match member {
             0 if !reader.null()? => input.name = short(reader, "a name")?,
@@ -225,20 +280,39 @@ fn members_of_input(reader: &mut Reader<'_>, body: &Bytes) -> Read<InferInput> {
                     }
                 }
             }
-            4 => input.parameters = Parameters::decode_from(reader, body)?,
+            4 => {
+                input.parameters = Parameters::decode_without(BINARY_SIZE, reader, body, |reader| {
+                    binary_size = Some(length(reader)?);
+                    Ok(())
+                })?;
+            }
             _ => {}
         }
         Ok(())
     })?;
-    if !data_came {
-        return Err(Fault::of("a list is expected, the member is missing").in_member("data"));
-    }
     let numeric = input.datatype.filter(|datatype| *datatype != DataType::Bytes);
-    if let Some(datatype) = numeric {
-        let Some(shape) = &input.shape else {
-            let text = format!("a list of integers is expected for {datatype}, the member is missing");
-            return Err(Fault::of(text).in_member("shape"));
+    if data_came != binary_size.is_some()
+        && let (Some(datatype), None) = (numeric, &input.shape)
+    {
+        let text = format!("a list of integers is expected for {datatype}, the member is missing");
+        return Err(Fault::of(text).in_member("shape"));
+    }
+    let shape = input.shape.as_deref().unwrap_or_default();
+    if let Some(size) = binary_size {
+        let taken = match tail {
+            _ if data_came => Err(Fault::of("either this or data is expected, both came")),
+            None => Err(Fault::of(format!("the header {JSON_LENGTH_HEADER} is expected with it, none came"))),
+            Some(tail) => tail.take(numeric, shape, size),
         };
+        let bytes = taken.map_err(|fault| fault.in_member(BINARY_SIZE).in_member("parameters"))?;
+        input.data = binary::tensor(numeric.unwrap_or(DataType::Bytes), bytes)?;
+        return Ok(input);
+    }
+    if !data_came {
+        let expected = if tail.is_some() { "a list, or parameters.binary_data_size," } else { "a list" };
+        return Err(Fault::of(format!("{expected} is expected, the member is missing")).in_member("data"));
+    }
+    if let Some(datatype) = numeric {
         let needed = data::product(shape)?;
         if let Some(mut reader) = unread {
             let read = data::numbers(&mut reader, datatype, shape);
@@ -279,8 +353,7 @@ fn shape(reader: &mut Reader<'_>) -> Read<Vec<usize>> {
             let text = format!("at most {MOST_DIMENSIONS} dimensions are expected, more came");
             return Err(Fault::at(start, text));
         }
-        let length = u64::read(reader).and_then(|length| usize::try_from(length).ok());
-        shape.push(length.ok_or_else(|| u64::unfit(reader))?);
+        shape.push(length(reader)?);
         Ok(())
     })?;
     Ok(shape)

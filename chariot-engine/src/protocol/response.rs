@@ -1,4 +1,4 @@
-//! An inference response, and how it is written as JSON. Workers encode with it what a model gives.
+//! An inference response, and how it is written: as JSON, and as JSON with binary tensors after it. Workers encode with it what a model gives.
 
 use serde::{Serialize, Serializer as _};
 
@@ -35,10 +35,29 @@ pub struct InferOutput {
     pub name: String,
     /// The shape, which the count of elements must agree with, except for BYTES.
     pub shape: Vec<usize>,
-    /// The elements, written as a flat list.
+    /// The elements, written as a flat list or in binary form.
     pub data: TensorData,
     /// The metadata of the input that this answers, carried over byte for byte.
     pub metadata: Option<JsonText>,
+}
+
+/// A response as it is sent.
+///
+/// ```
+/// use chariot_engine::protocol::{InferResponse, ResponseHead};
+///
+/// let head = ResponseHead { model_name: "m", model_version: None, id: "7" };
+/// let encoded = InferResponse::default().encode_binary(&head, |_| true)?;
+/// assert_eq!(encoded.json_length, None);
+/// # Ok::<(), chariot_engine::protocol::EncodeError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EncodedResponse {
+    /// JSON, and after it the binary tensors.
+    pub body: Vec<u8>,
+    /// How long the JSON is; `None` if the body is nothing else.
+    pub json_length: Option<usize>,
 }
 
 /// What stands at the head of a response.
@@ -77,7 +96,32 @@ impl InferResponse {
     /// # Errors
     /// A `NaN` or an infinity, which JSON cannot hold, and a count of elements that does not agree with the shape.
     pub fn encode(&self, head: &ResponseHead<'_>) -> Result<Vec<u8>, EncodeError> {
-        let mut text = Vec::with_capacity(256 + self.outputs.iter().map(estimate).sum::<usize>());
+        self.encode_binary(head, |_| false).map(|encoded| encoded.body)
+    }
+
+    /// Writes the response as JSON, and after it those outputs as binary tensors of which `is_binary` says so by their
+    /// names.
+    ///
+    /// ```
+    /// use chariot_engine::protocol::{InferOutput, InferResponse, ResponseHead, TensorData};
+    ///
+    /// let response = InferResponse::new(vec![InferOutput::new("y", vec![2], TensorData::from(vec![1_u16, 2]))]);
+    /// let head = ResponseHead { model_name: "m", model_version: None, id: "7" };
+    /// let encoded = response.encode_binary(&head, |_| true)?;
+    /// assert_eq!(encoded.body[encoded.json_length.unwrap()..], [1, 0, 2, 0]);
+    /// # Ok::<(), chariot_engine::protocol::EncodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`encode`](Self::encode), but that a binary output may hold a `NaN`, an infinity and any bytes.
+    pub fn encode_binary(
+        &self,
+        head: &ResponseHead<'_>,
+        is_binary: impl Fn(&str) -> bool,
+    ) -> Result<EncodedResponse, EncodeError> {
+        let binary_size = |output: &InferOutput| is_binary(&output.name).then(|| output.data.binary_size());
+        let size = |output| estimate(output, binary_size(output));
+        let mut text = Vec::with_capacity(256 + self.outputs.iter().map(size).sum::<usize>());
         text.extend_from_slice(b"{\"model_name\":");
         write(&mut text, head.model_name);
         if let Some(version) = head.model_version {
@@ -91,19 +135,26 @@ impl InferResponse {
             if index > 0 {
                 text.push(b',');
             }
-            let written = output.write_to(&mut text);
+            let written = output.write_to(&mut text, binary_size(output));
             written.map_err(|error| error.of_output(&quoted(&output.name)))?;
         }
         text.extend_from_slice(b"]}");
-        Ok(text)
+        let mut json_length = None;
+        for output in self.outputs.iter().filter(|output| is_binary(&output.name)) {
+            json_length.get_or_insert(text.len());
+            let written = output.data.write_binary(&mut text);
+            written.map_err(|error| error.of_output(&quoted(&output.name)))?;
+        }
+        Ok(EncodedResponse { body: text, json_length })
     }
 }
 
-/// About how many bytes an output takes.
-fn estimate(output: &InferOutput) -> usize {
-    let data = match &output.data.0 {
-        Elements::Bytes(texts) => texts.size(),
-        _ => output.data.len() * 10,
+/// About how many bytes an output takes, which takes this many in binary form.
+fn estimate(output: &InferOutput, binary_size: Option<usize>) -> usize {
+    let data = match (binary_size, output.data.texts()) {
+        (Some(size), _) => size,
+        (None, Some(texts)) => texts.size(),
+        (None, None) => output.data.len() * 10,
     };
     128 + output.name.len() + data + output.metadata.as_ref().map_or(0, |metadata| metadata.as_bytes().len())
 }
@@ -120,19 +171,43 @@ fn write<T: Serialize + ?Sized>(text: &mut Vec<u8>, value: &T) {
 }
 
 impl InferOutput {
-    fn write_to(&self, text: &mut Vec<u8>) -> Result<(), EncodeError> {
-        self.check()?;
+    /// Writes the output as JSON; without its elements, if it is to follow as so many bytes.
+    fn write_to(&self, text: &mut Vec<u8>, binary_size: Option<usize>) -> Result<(), EncodeError> {
+        self.check(binary_size.is_some())?;
         text.extend_from_slice(b"{\"name\":");
         write(text, &self.name);
         text.extend_from_slice(b",\"datatype\":");
         write(text, &self.data.datatype());
         text.extend_from_slice(b",\"shape\":");
         write(text, &self.shape);
-        text.extend_from_slice(b",\"data\":");
-        match &self.data.0 {
+        if binary_size.is_none() {
+            text.extend_from_slice(b",\"data\":");
+            self.write_data(text)?;
+        }
+        let mut before: &[u8] = b",\"parameters\":{";
+        if let Some(size) = binary_size {
+            text.extend_from_slice(before);
+            text.extend_from_slice(b"\"binary_data_size\":");
+            write(text, &size);
+            before = b",";
+        }
+        if let Some(metadata) = &self.metadata {
+            text.extend_from_slice(before);
+            text.extend_from_slice(b"\"metadata\":");
+            text.extend_from_slice(metadata.as_bytes());
+        }
+        if binary_size.is_some() || self.metadata.is_some() {
+            text.push(b'}');
+        }
+        text.push(b'}');
+        Ok(())
+    }
+
+    fn write_data(&self, text: &mut Vec<u8>) -> Result<(), EncodeError> {
+        match self.data.values() {
             Elements::Fp16(values) => write_each(text, values.iter().map(|value| value.to_f32())),
             Elements::Bf16(values) => write_each(text, values.iter().map(|value| value.to_f32())),
-            Elements::Bytes(texts) => texts.write_to(text),
+            Elements::Bytes(texts) => texts.write_to(text)?,
             Elements::Bool(values) => write(text, values),
             Elements::Uint8(values) => write(text, values),
             Elements::Uint16(values) => write(text, values),
@@ -145,25 +220,26 @@ impl InferOutput {
             Elements::Fp32(values) => write(text, values),
             Elements::Fp64(values) => write(text, values),
         }
-        if let Some(metadata) = &self.metadata {
-            text.extend_from_slice(b",\"parameters\":{\"metadata\":");
-            text.extend_from_slice(metadata.as_bytes());
-            text.push(b'}');
-        }
-        text.push(b'}');
         Ok(())
     }
 
-    /// The count must be the shape's, and every number one that JSON can hold.
-    fn check(&self) -> Result<(), EncodeError> {
-        let unfit = match &self.data.0 {
-            Elements::Bytes(_) => return Ok(()),
+    /// The index of the first number that JSON cannot hold.
+    fn not_finite(&self) -> Option<usize> {
+        match self.data.values() {
             Elements::Fp16(values) => values.iter().position(|value| !value.is_finite()),
             Elements::Bf16(values) => values.iter().position(|value| !value.is_finite()),
             Elements::Fp32(values) => values.iter().position(|value| !value.is_finite()),
             Elements::Fp64(values) => values.iter().position(|value| !value.is_finite()),
             _ => None,
-        };
+        }
+    }
+
+    /// The count must be the shape's, and every number one that JSON can hold, unless the output is a binary one.
+    fn check(&self, binary: bool) -> Result<(), EncodeError> {
+        if self.data.texts().is_some() {
+            return Ok(());
+        }
+        let unfit = if binary { None } else { self.not_finite() };
         if let Some(index) = unfit {
             return Err(EncodeError::NotFinite(format!("data[{index}]")));
         }

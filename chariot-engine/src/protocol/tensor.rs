@@ -4,13 +4,18 @@ use std::fmt;
 
 use half::{bf16, f16};
 
-use super::{DataType, JsonText, texts::Texts};
+use super::{
+    BytesElement, DataType, JsonText,
+    raw::{LittleEndian, Raw},
+    texts::Texts,
+};
 use crate::error::Rejection;
 
 /// The elements of one tensor, row-major.
 ///
-/// Numbers and booleans are a vector of their Rust type. BYTES elements of a request are slices of its body: nothing is
-/// copied until somebody asks for a string. The shape stands beside the data, not in it.
+/// Numbers and booleans are a vector of their Rust type, or as a request's binary tensor a slice of its body, which is
+/// converted when somebody asks for values. BYTES elements of a request are slices of its body too: nothing is copied
+/// until somebody asks for a string. The shape stands beside the data, not in it.
 ///
 /// ```
 /// use chariot_engine::protocol::{DataType, TensorData};
@@ -24,9 +29,17 @@ use crate::error::Rejection;
 /// assert_eq!(words.strings(&[2]).unwrap(), ["a", "b"]);
 /// ```
 #[derive(Clone)]
-pub struct TensorData(pub(super) Elements);
+pub struct TensorData(pub(super) Form);
 
 /// What is behind [`TensorData`]; private, so that a form may be added.
+#[derive(Clone)]
+pub(super) enum Form {
+    Typed(Elements),
+    /// Numbers or booleans of a binary tensor.
+    Raw(Raw),
+}
+
+/// Elements as values.
 #[derive(Clone)]
 pub(super) enum Elements {
     Bool(Vec<bool>),
@@ -68,10 +81,10 @@ macro_rules! on_elements {
 }
 
 mod sealed {
-    use super::TensorData;
+    use super::{LittleEndian, TensorData};
 
     /// How a Rust type is found in a tensor's data. Sealed: the data types of the protocol are a closed set.
-    pub trait Typed: Sized {
+    pub trait Typed: LittleEndian {
         fn view(data: &TensorData) -> Option<&[Self]>;
         fn take(data: TensorData) -> Result<Vec<Self>, TensorData>;
     }
@@ -98,7 +111,15 @@ macro_rules! elements {
 
         impl sealed::Typed for $type {
             fn view(data: &TensorData) -> Option<&[Self]> {
-                match &data.0 {
+                let elements = match &data.0 {
+                    Form::Typed(elements) => elements,
+                    Form::Raw(raw) if raw.datatype() != DataType::$variant => return None,
+                    Form::Raw(raw) => match <$type>::borrow_all(raw.bytes()) {
+                        Some(values) => return Some(values),
+                        None => raw.converted(),
+                    },
+                };
+                match elements {
                     Elements::$variant(values) => Some(values),
                     _ => None,
                 }
@@ -106,7 +127,8 @@ macro_rules! elements {
 
             fn take(data: TensorData) -> Result<Vec<Self>, TensorData> {
                 match data.0 {
-                    Elements::$variant(values) => Ok(values),
+                    Form::Typed(Elements::$variant(values)) => Ok(values),
+                    Form::Raw(raw) if raw.datatype() == DataType::$variant => Ok(raw.into_vec()),
                     other => Err(TensorData(other)),
                 }
             }
@@ -114,7 +136,7 @@ macro_rules! elements {
 
         impl From<Vec<$type>> for TensorData {
             fn from(values: Vec<$type>) -> Self {
-                TensorData(Elements::$variant(values))
+                TensorData::of(Elements::$variant(values))
             }
         }
     )*};
@@ -138,14 +160,14 @@ elements! {
 impl From<Vec<String>> for TensorData {
     /// BYTES elements that are strings.
     fn from(strings: Vec<String>) -> Self {
-        TensorData(Elements::Bytes(Texts::Strings(strings)))
+        TensorData::of(Elements::Bytes(Texts::Strings(strings)))
     }
 }
 
 impl From<Vec<JsonText>> for TensorData {
     /// BYTES elements that are native JSON values.
     fn from(values: Vec<JsonText>) -> Self {
-        TensorData(Elements::Bytes(Texts::Values(values)))
+        TensorData::of(Elements::Bytes(Texts::Values(values)))
     }
 }
 
@@ -154,14 +176,40 @@ fn datatype_of<T: Element>(_: &[T]) -> DataType {
 }
 
 impl TensorData {
+    pub(super) fn of(elements: Elements) -> Self {
+        TensorData(Form::Typed(elements))
+    }
+
+    /// The elements as values; those of a binary tensor are converted, and kept.
+    pub(super) fn values(&self) -> &Elements {
+        match &self.0 {
+            Form::Typed(elements) => elements,
+            Form::Raw(raw) => raw.converted(),
+        }
+    }
+
+    /// The elements of BYTES.
+    pub(super) fn texts(&self) -> Option<&Texts> {
+        match &self.0 {
+            Form::Typed(Elements::Bytes(texts)) => Some(texts),
+            _ => None,
+        }
+    }
+
     /// What the elements are.
     pub fn datatype(&self) -> DataType {
-        on_elements!(&self.0, values => datatype_of(values), _texts => DataType::Bytes)
+        match &self.0 {
+            Form::Typed(elements) => on_elements!(elements, values => datatype_of(values), _texts => DataType::Bytes),
+            Form::Raw(raw) => raw.datatype(),
+        }
     }
 
     /// How many elements there are. BYTES that came as nested lists count as the elements of the outermost list.
     pub fn len(&self) -> usize {
-        on_elements!(&self.0, values => values.len(), texts => texts.len())
+        match &self.0 {
+            Form::Typed(elements) => on_elements!(elements, values => values.len(), texts => texts.len()),
+            Form::Raw(raw) => raw.len(),
+        }
     }
 
     /// Whether there is no element.
@@ -170,11 +218,14 @@ impl TensorData {
     }
 
     /// The elements, if they are of this type.
+    ///
+    /// Those of a binary tensor are converted when this is first called, and kept beside the body from then on (bytes are
+    /// not: they are where they came). [`into_vec`](Self::into_vec) keeps nothing.
     pub fn as_slice<T: Element>(&self) -> Option<&[T]> {
         T::view(self)
     }
 
-    /// The elements as a vector of their own, without a copy.
+    /// The elements as a vector of their own: without a copy, or converted from a binary tensor in one pass.
     ///
     /// # Errors
     /// The data itself, if its elements are of another type.
@@ -182,22 +233,32 @@ impl TensorData {
         T::take(self)
     }
 
-    /// The elements of BYTES as JSON values; those of a request are slices of its body. `None` for other data types.
-    pub fn json_elements(&self) -> Option<impl Iterator<Item = JsonText> + '_> {
-        match &self.0 {
-            Elements::Bytes(texts) => Some((0..texts.len()).map(|index| texts.value(index))),
-            _ => None,
-        }
+    /// The elements of BYTES, each a JSON value or bytes; those of a request are slices of its body. `None` for other
+    /// data types.
+    pub fn bytes_elements(&self) -> Option<impl Iterator<Item = BytesElement> + '_> {
+        self.texts().map(|texts| (0..texts.len()).map(|index| texts.element(index)))
     }
 
     /// The elements of BYTES as strings. They may be flat or nested like `shape`, and are flat in the result.
     ///
     /// # Errors
-    /// Data of another type, an element that is no string, and a count or a nesting that does not agree with `shape`.
+    /// Data of another type, an element that is no string (or in binary form not UTF-8), and a count or a nesting that
+    /// does not agree with `shape`.
     pub fn strings(&self, shape: &[usize]) -> Result<Vec<String>, Rejection> {
-        match &self.0 {
-            Elements::Bytes(texts) => texts.strings(shape),
-            _ => Err(Rejection::new(format!("BYTES is expected, {} came", self.datatype()))),
+        match self.texts() {
+            Some(texts) => texts.strings(shape),
+            None => Err(Rejection::new(format!("BYTES is expected, {} came", self.datatype()))),
+        }
+    }
+
+    /// The elements of BYTES, flat and as many as `shape` needs: strings, or bytes in binary form as they are.
+    ///
+    /// # Errors
+    /// Those of [`strings`](Self::strings), but that bytes need not be UTF-8.
+    pub(crate) fn flat(self, shape: &[usize]) -> Result<TensorData, Rejection> {
+        match self.texts() {
+            Some(texts @ Texts::Binary { .. }) => texts.same_count(shape).map(|()| self),
+            _ => self.strings(shape).map(TensorData::from),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Tests of the room: bodies and what becomes of them, properties, texts for callers.
+//! Tests of the room: bodies in JSON and in binary form and what becomes of them, properties, texts for callers.
 
+mod binary;
 mod bodies;
 mod properties;
 mod tensors;

@@ -1,11 +1,11 @@
 //! The elements of a BYTES tensor in the forms that they come and go in. [`TensorData`](super::TensorData) holds them.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use bytes::Bytes;
 
 use super::{
-    JsonText,
+    BytesElement, EncodeError, JsonText,
     data::{self, Leaf},
     fault::{Fault, Read},
     reader::Reader,
@@ -17,6 +17,8 @@ use crate::error::Rejection;
 pub(super) enum Texts {
     /// From a request: where in its body each element stands. An element costs 8 bytes and no copy.
     Body { body: Bytes, ranges: Vec<(u32, u32)> },
+    /// From a binary tensor: where among its bytes those of each element stand.
+    Binary { bytes: Bytes, ranges: Vec<(u32, u32)> },
     /// From an author, as strings.
     Strings(Vec<String>),
     /// From an author, as JSON values.
@@ -26,32 +28,45 @@ pub(super) enum Texts {
 impl Texts {
     pub(super) fn len(&self) -> usize {
         match self {
-            Texts::Body { ranges, .. } => ranges.len(),
+            Texts::Body { ranges, .. } | Texts::Binary { ranges, .. } => ranges.len(),
             Texts::Strings(strings) => strings.len(),
             Texts::Values(values) => values.len(),
         }
     }
 
     /// The element at `index`, which is within the length.
-    pub(super) fn value(&self, index: usize) -> JsonText {
+    pub(super) fn element(&self, index: usize) -> BytesElement {
         match self {
-            Texts::Body { body, ranges } => JsonText::checked(body.slice(range(ranges[index]))),
-            Texts::Strings(strings) => JsonText::of_string(&strings[index]),
-            Texts::Values(values) => values[index].clone(),
+            Texts::Body { body, ranges } => BytesElement::Json(JsonText::checked(body.slice(range(ranges[index])))),
+            Texts::Binary { bytes, ranges } => BytesElement::Binary(bytes.slice(range(ranges[index]))),
+            Texts::Strings(strings) => BytesElement::Json(JsonText::of_string(&strings[index])),
+            Texts::Values(values) => BytesElement::Json(values[index].clone()),
+        }
+    }
+
+    /// The element at `index` as it is written in binary form. A value of an author's is JSON, even if it is a string.
+    pub(super) fn as_binary(&self, index: usize) -> Cow<'_, [u8]> {
+        match self {
+            Texts::Body { body, ranges } => unquoted(&body[range(ranges[index])]),
+            Texts::Binary { bytes, ranges } => Cow::Borrowed(&bytes[range(ranges[index])]),
+            Texts::Strings(strings) => Cow::Borrowed(strings[index].as_bytes()),
+            Texts::Values(values) => Cow::Borrowed(values[index].as_bytes()),
         }
     }
 
     /// About how many bytes the elements take as JSON.
     pub(super) fn size(&self) -> usize {
         match self {
-            Texts::Body { ranges, .. } => ranges.iter().map(|(start, end)| (end - start) as usize + 1).sum(),
+            Texts::Body { ranges, .. } | Texts::Binary { ranges, .. } => {
+                ranges.iter().map(|(start, end)| (end - start) as usize + 3).sum()
+            }
             Texts::Strings(strings) => strings.iter().map(|string| string.len() + 3).sum(),
             Texts::Values(values) => values.iter().map(|value| value.as_bytes().len() + 1).sum(),
         }
     }
 
-    /// Writes the elements as a JSON list.
-    pub(super) fn write_to(&self, text: &mut Vec<u8>) {
+    /// Writes the elements as a JSON list, which bytes that are no text do not fit into.
+    pub(super) fn write_to(&self, text: &mut Vec<u8>) -> Result<(), EncodeError> {
         text.push(b'[');
         for index in 0..self.len() {
             if index > 0 {
@@ -59,24 +74,52 @@ impl Texts {
             }
             match self {
                 Texts::Body { body, ranges } => text.extend_from_slice(&body[range(ranges[index])]),
-                other => text.extend_from_slice(other.value(index).as_bytes()),
+                Texts::Binary { .. } => match self.element(index).text() {
+                    Ok(string) => text.extend_from_slice(JsonText::of_string(&string).as_bytes()),
+                    Err(_) => return Err(EncodeError::NotText(format!("data[{index}]"))),
+                },
+                Texts::Strings(strings) => text.extend_from_slice(JsonText::of_string(&strings[index]).as_bytes()),
+                Texts::Values(values) => text.extend_from_slice(values[index].as_bytes()),
             }
         }
         text.push(b']');
+        Ok(())
     }
 
     /// The strings of all elements, flat.
     pub(super) fn strings(&self, shape: &[usize]) -> Result<Vec<String>, Rejection> {
-        let needed = data::product(shape).map_err(|fault| fault.unplaced())?;
-        if let Texts::Strings(strings) = self {
-            data::same_count(shape, needed, strings.len()).map_err(|fault| fault.unplaced())?;
-            return Ok(strings.clone());
+        match self {
+            Texts::Strings(strings) => self.same_count(shape).map(|()| strings.clone()),
+            Texts::Binary { .. } => {
+                self.same_count(shape)?;
+                let string = |index| match self.element(index).text() {
+                    Ok(text) => Ok(text.into_owned()),
+                    Err(fault) => Err(fault.at(format_args!("data[{index}]"))),
+                };
+                (0..self.len()).map(string).collect()
+            }
+            Texts::Body { body, ranges } => {
+                let part = |range_of: &(u32, u32)| JsonText::checked(body.slice(range(*range_of)));
+                self.json_strings(shape, ranges.iter().map(part))
+            }
+            Texts::Values(values) => self.json_strings(shape, values.iter().cloned()),
         }
-        let nested = shape.len() > 1 && self.len() > 0 && self.value(0).as_bytes().first() == Some(&b'[');
+    }
+
+    /// There must be as many elements as the shape needs.
+    pub(super) fn same_count(&self, shape: &[usize]) -> Result<(), Rejection> {
+        let counted = data::product(shape).and_then(|needed| data::same_count(shape, needed, self.len()));
+        counted.map_err(|fault| fault.unplaced())
+    }
+
+    /// The strings of JSON values, flat.
+    fn json_strings(&self, shape: &[usize], values: impl Iterator<Item = JsonText>) -> Result<Vec<String>, Rejection> {
+        let needed = data::product(shape).map_err(|fault| fault.unplaced())?;
+        let mut values = values.peekable();
+        let nested = shape.len() > 1 && values.peek().is_some_and(|first| first.as_bytes().first() == Some(&b'['));
         let inner = if nested { &shape[1..] } else { &[] };
         let mut strings = Vec::with_capacity(self.len());
-        for index in 0..self.len() {
-            let value = self.value(index);
+        for (index, value) in values.enumerate() {
             let mut reader = Reader::new(value.as_str());
             let read =
                 if nested { data::nested(&mut reader, inner, &mut strings) } else { leaf(&mut reader, &mut strings) };
@@ -107,6 +150,19 @@ fn leaf(reader: &mut Reader<'_>, strings: &mut Vec<String>) -> Read<()> {
             Ok(())
         }
         None => Err(String::unfit(reader)),
+    }
+}
+
+/// What a JSON value is in binary form: a string's text, any other value's JSON.
+fn unquoted(value: &[u8]) -> Cow<'_, [u8]> {
+    let string = match value.first() {
+        Some(b'"') => Reader::new(std::str::from_utf8(value).unwrap_or_default()).string("a string").ok(),
+        _ => None,
+    };
+    match string {
+        Some(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
+        Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
+        None => Cow::Borrowed(value),
     }
 }
 

@@ -21,9 +21,9 @@ use super::{
     worker::{self, Placement},
 };
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Rejection, Result},
     model::{LoadCommon, Spec, Ticket},
-    protocol::InferRequest,
+    protocol::{DataType, EncodedResponse, InferRequest, TensorMetadata},
     settings::OutputLayout,
 };
 
@@ -183,8 +183,9 @@ impl Host {
         options.max_concurrency.saturating_add(options.queue_size).min(u32::MAX as usize)
     }
 
-    /// Answers a request with the response's text. Its id is the body's own, else `request_id`, else a fresh one. The
-    /// deadline runs from `arrived`.
+    /// Answers a request with the response as it is sent. `json_length` is where in the body binary tensors begin, if its
+    /// head says that there are any; 0 if the body is nothing but one. The id is the body's own, else `request_id`, else a
+    /// fresh one. The deadline runs from `arrived`.
     ///
     /// # Cancel safety
     /// When the future is dropped, the request leaves the queue and its place is free; a call of `infer` that awaits is
@@ -193,14 +194,16 @@ impl Host {
         &self,
         place: Place,
         body: Bytes,
+        json_length: Option<usize>,
         request_id: Option<String>,
         arrived: Instant,
-    ) -> std::result::Result<Vec<u8>, Failure> {
+    ) -> std::result::Result<EncodedResponse, Failure> {
         let deadline = self.shared().options.timeout.and_then(|timeout| arrived.checked_add(timeout));
         let ticket = Arc::new(Ticket::new(deadline));
         let mut caller = Caller { shared: self.shared(), ticket: &ticket, waits: true };
         let mut id = request_id;
-        let answer = self.answer(&ticket, place, body, &mut id);
+        let request = Request { shared: self.shared().clone(), ticket: ticket.clone(), body, json_length };
+        let answer = self.answer(request, place, &mut id);
         let result = match deadline {
             None => answer.await,
             Some(deadline) => match tokio::time::timeout_at(deadline.into(), answer).await {
@@ -212,7 +215,7 @@ impl Host {
         caller.waits = matches!(&result, Err(error) if error.kind() == Kind::TimedOut);
         drop(caller);
         match result {
-            Ok(text) => Ok(text),
+            Ok(response) => Ok(response),
             Err(error) => {
                 let id = id.unwrap_or_else(fresh_id);
                 self.log(&id, &error);
@@ -221,14 +224,8 @@ impl Host {
         }
     }
 
-    async fn answer(
-        &self,
-        ticket: &Arc<Ticket>,
-        place: Place,
-        body: Bytes,
-        id: &mut Option<String>,
-    ) -> Result<Vec<u8>> {
-        let request = Request { shared: self.shared().clone(), ticket: ticket.clone(), body };
+    async fn answer(&self, request: Request, place: Place, id: &mut Option<String>) -> Result<EncodedResponse> {
+        let ticket = request.ticket.clone();
         let inline = request.body.len() <= INLINE_DECODE
             && self.shared().default_admit.load(Ordering::Relaxed)
             && self.shared().model.get().and_then(Weak::upgrade).is_some_and(|model| model.decodes_inline());
@@ -247,7 +244,7 @@ impl Host {
         *id = Some(own_id);
         let (items, head) = prepared?;
         let (reply, answered) = oneshot::channel();
-        let job = Job { items, head, ticket: ticket.clone(), reply, place: place.0 };
+        let job = Job { items, head, ticket, reply, place: place.0 };
         if self.shared().queue.push(job).is_err() {
             return Err(Error::unavailable("the engine is shutting down"));
         }
@@ -317,6 +314,7 @@ struct Request {
     shared: Arc<Shared>,
     ticket: Arc<Ticket>,
     body: Bytes,
+    json_length: Option<usize>,
 }
 
 /// The decoded items, and what the response needs of the request.
@@ -338,19 +336,37 @@ impl Request {
         }
         let model = self.shared.model.get().and_then(Weak::upgrade);
         let model = model.ok_or_else(|| Error::unavailable("the engine is shutting down"))?;
-        let mut request = InferRequest::decode(&self.body)?;
+        let mut request = match self.json_length {
+            None => InferRequest::decode(&self.body)?,
+            Some(0) => InferRequest::decode_raw(&self.body, &only_input(model.spec())?)?,
+            Some(json_length) => InferRequest::decode_binary(&self.body, json_length)?,
+        };
         if let Some(own) = request.id.take().filter(|own| !own.is_empty()) {
             *id = Some(own);
         }
         let wanted = std::mem::take(&mut request.outputs);
         check_selection(model.spec(), &wanted)?;
+        let binary = request.binary_outputs;
         let options = DecodeOptions {
             max_pixels: self.shared.options.max_pixels,
             score_threshold: self.shared.options.score_threshold,
         };
         let decoded = model.decode(request, &self.ticket, options)?;
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
-        Ok((decoded.items, Head { id: id.get_or_insert_with(fresh_id).clone(), wanted }))
+        Ok((decoded.items, Head { id: id.get_or_insert_with(fresh_id).clone(), wanted, binary }))
+    }
+}
+
+/// The input whose tensor a body is that holds nothing else.
+fn only_input(spec: &Spec) -> Result<TensorMetadata, Rejection> {
+    match &spec.inputs[..] {
+        [only] => Ok(only.metadata()),
+        // An item, or whatever an engine makes of bytes that takes anything.
+        [] => Ok(TensorMetadata::new(spec.element.unwrap_or_default(), DataType::Bytes, [1])),
+        several => Err(Rejection::new(format!(
+            "JSON is expected before the tensors of an engine with {} inputs, a tensor alone came",
+            several.len()
+        ))),
     }
 }
 

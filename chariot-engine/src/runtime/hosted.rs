@@ -13,7 +13,7 @@ use crate::{
         Batch, Item, ItemInfo, Load, LoadCommon, LoadContext, MediumOf, Model, PartOf, Place, ScratchPool, Spec, Ticket,
     },
     output::{Answer, EncodeContext, Output},
-    protocol::{EncodeError, InferRequest},
+    protocol::{EncodeError, InferRequest, WantedOutput},
     settings::OutputLayout,
     signature,
 };
@@ -252,15 +252,15 @@ impl<M: Model> Hosted<M> {
 }
 
 /// Checks the names of the outputs that a request asks for, where the engine declares its outputs.
-pub(super) fn check_selection(spec: &Spec, wanted: &[String]) -> Result<(), Rejection> {
+pub(super) fn check_selection(spec: &Spec, wanted: &[WantedOutput]) -> Result<(), Rejection> {
     if spec.outputs.is_empty() {
         return Ok(());
     }
-    for (index, name) in wanted.iter().enumerate() {
+    for (index, WantedOutput { name, .. }) in wanted.iter().enumerate() {
         let text = if !spec.outputs.iter().any(|output| output.name() == *name) {
             let known: Vec<_> = spec.outputs.iter().map(signature::TensorSpec::name).collect();
             format!("one of '{}' is expected, {} came", known.join("', '"), crate::protocol::quote(name))
-        } else if wanted[..index].contains(name) {
+        } else if wanted[..index].iter().any(|earlier| earlier.name == *name) {
             format!("the name of an output is expected once, {} came twice", crate::protocol::quote(name))
         } else {
             continue;

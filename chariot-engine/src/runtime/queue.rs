@@ -8,14 +8,14 @@ use std::{
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
 use super::{hosted::DynItem, reply::Head};
-use crate::{error::Result, model::Ticket};
+use crate::{error::Result, model::Ticket, protocol::EncodedResponse};
 
 /// A decoded request that waits for a worker.
 pub(super) struct Job {
     pub(super) items: Vec<DynItem>,
     pub(super) head: Head,
     pub(super) ticket: Arc<Ticket>,
-    pub(super) reply: oneshot::Sender<Result<Vec<u8>>>,
+    pub(super) reply: oneshot::Sender<Result<EncodedResponse>>,
     /// The request's place among those admitted; it goes where the work goes and is free when the work is done.
     pub(super) place: OwnedSemaphorePermit,
 }

@@ -7,7 +7,9 @@ use crate::{
     error::{Error, Kind, Rejection, Result},
     model::ItemInfo,
     output::Answer,
-    protocol::{EncodeError, InferOutput, InferResponse, ResponseHead, TensorData, quote},
+    protocol::{
+        EncodeError, EncodedResponse, InferOutput, InferResponse, ResponseHead, TensorData, WantedOutput, quote,
+    },
 };
 
 /// What a response needs of its request.
@@ -15,15 +17,17 @@ use crate::{
 pub(super) struct Head {
     /// The id of request and response.
     pub(super) id: String,
-    /// The names of the outputs that are asked for, in order; empty for all.
-    pub(super) wanted: Vec<String>,
+    /// The outputs that are asked for, in order; empty for all.
+    pub(super) wanted: Vec<WantedOutput>,
+    /// Whether outputs are binary of which `wanted` does not say.
+    pub(super) binary: bool,
 }
 
 /// Writes a response from what became of its items.
 ///
 /// # Errors
 /// A rejection that names every refused item (the first ten and a count), else the first failure.
-pub(super) fn encode(model: (&str, &str), head: &Head, answered: Vec<Answered>) -> Result<Vec<u8>> {
+pub(super) fn encode(model: (&str, &str), head: &Head, answered: Vec<Answered>) -> Result<EncodedResponse> {
     let mut answers = Vec::with_capacity(answered.len());
     let mut faults = Vec::new();
     let mut failure = None;
@@ -41,9 +45,12 @@ pub(super) fn encode(model: (&str, &str), head: &Head, answered: Vec<Answered>) 
         return Err(error);
     }
     let outputs = select(outputs(answers), &head.wanted)?;
-    let head = ResponseHead { model_name: model.0, model_version: Some(model.1), id: &head.id };
-    InferResponse { outputs }.encode(&head).map_err(|error| match error {
-        EncodeError::NotFinite(_) => Error::unwritable(error),
+    let written = ResponseHead { model_name: model.0, model_version: Some(model.1), id: &head.id };
+    let forms: HashMap<&str, bool> =
+        head.wanted.iter().filter_map(|output| Some((&*output.name, output.binary?))).collect();
+    let is_binary = |name: &str| forms.get(name).copied().unwrap_or(head.binary);
+    InferResponse { outputs }.encode_binary(&written, is_binary).map_err(|error| match error {
+        EncodeError::NotFinite(_) | EncodeError::NotText(_) => Error::unwritable(error),
         error => error.into(),
     })
 }
@@ -78,14 +85,14 @@ fn outputs(answers: Vec<(ItemInfo, Answer)>) -> (Vec<InferOutput>, bool) {
 }
 
 /// The outputs that were asked for, in the order in which they were. It applies to named tensors only.
-fn select((outputs, named): (Vec<InferOutput>, bool), wanted: &[String]) -> Result<Vec<InferOutput>> {
+fn select((outputs, named): (Vec<InferOutput>, bool), wanted: &[WantedOutput]) -> Result<Vec<InferOutput>> {
     if wanted.is_empty() || !named {
         return Ok(outputs);
     }
     let known: Vec<String> = outputs.iter().map(|output| quote(&output.name)).collect();
     let mut by_name: HashMap<String, InferOutput> =
         outputs.into_iter().map(|output| (output.name.clone(), output)).collect();
-    let selected = wanted.iter().enumerate().map(|(index, name)| {
+    let selected = wanted.iter().enumerate().map(|(index, WantedOutput { name, .. })| {
         by_name.remove(name).ok_or_else(|| {
             let text = format!("one of {} is expected, once, {} came", known.join(", "), quote(name));
             Rejection::new(text).at(format_args!("outputs[{index}].name")).into()

@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use serde::Serialize;
@@ -16,8 +15,8 @@ use super::{
     route::{NoRoute, Route, Routes},
 };
 use crate::{
-    error::Kind,
-    protocol::{DataType, ModelMetadata, TensorMetadata, quote},
+    error::{Kind, Rejection},
+    protocol::{self, DataType, ModelMetadata, TensorMetadata, quote},
     runtime::{Failure, Host, Refusal, State},
     settings::EngineSettings,
     signature::TensorSpec,
@@ -39,7 +38,11 @@ const PLATFORM: &str = "chariot-engine";
 /// The longest request id that is echoed.
 const MAX_REQUEST_ID: usize = 128;
 
+/// The extensions of the protocol that this server has.
+const EXTENSIONS: &[&str] = &["binary_tensor_data"];
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 const BASE_ID: HeaderName = HeaderName::from_static("chariot-inference-base-id");
 
 /// Answers a request.
@@ -160,9 +163,9 @@ fn server(served: &Served) -> Response<ResponseBody> {
     struct Server<'a> {
         name: &'a str,
         version: &'a str,
-        extensions: [&'a str; 0],
+        extensions: &'a [&'a str],
     }
-    let body = Server { name: served.host.name(), version: served.host.version(), extensions: [] };
+    let body = Server { name: served.host.name(), version: served.host.version(), extensions: EXTENSIONS };
     respond::value(StatusCode::OK, &body)
 }
 
@@ -196,6 +199,13 @@ where
         body::linger(&head.headers, body);
         return refused;
     }
+    let json_length = match json_length(&head.headers) {
+        Ok(json_length) => json_length,
+        Err(fault) => {
+            body::linger(&head.headers, body);
+            return respond::error(StatusCode::BAD_REQUEST, fault.text());
+        }
+    };
     let place = match served.host.admit() {
         Ok(place) => place,
         Err(refusal) => {
@@ -220,8 +230,8 @@ where
     if let Some(base_id) = head.headers.get(BASE_ID).filter(|id| is_request_id(id)) {
         tracing::debug!(request = request_id, base_id = ?base_id, "a request of the platform");
     }
-    match served.host.infer(place, bytes, request_id, arrived).await {
-        Ok(text) => respond::json(StatusCode::OK, Bytes::from(text)),
+    match served.host.infer(place, bytes, json_length, request_id, arrived).await {
+        Ok(response) => respond::inference(response),
         Err(failure) => failed(served, &failure),
     }
 }
@@ -242,6 +252,18 @@ fn refuse_by_head(served: &Served, headers: &HeaderMap, body: &impl Body) -> Opt
         return Some(body_fault(served, &BodyFault::TooLarge));
     }
     None
+}
+
+/// How long the JSON is that binary tensors follow; `None` where the body is nothing else.
+fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Rejection> {
+    let mut values = headers.get_all(JSON_LENGTH).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => protocol::json_length(value.as_bytes()).map(Some),
+        (Some(_), Some(_)) => {
+            Err(Rejection::new("one length is expected, several came").at(protocol::JSON_LENGTH_HEADER))
+        }
+    }
 }
 
 /// How long a body may take: no longer than the whole request.

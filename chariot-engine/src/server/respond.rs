@@ -6,12 +6,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use serde::Serialize;
 
-use crate::protocol::JsonText;
+use crate::protocol::{EncodedResponse, JsonText};
 
 /// The body of a response.
 ///
@@ -52,6 +52,18 @@ pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Respo
     let mut response = Response::new(ResponseBody::from(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A response to an inference: JSON, or JSON and binary tensors.
+pub(super) fn inference(encoded: EncodedResponse) -> Response<ResponseBody> {
+    let Some(json_length) = encoded.json_length else {
+        return json(StatusCode::OK, encoded.body);
+    };
+    let mut response = Response::new(ResponseBody::from(encoded.body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(HeaderName::from_static("inference-header-content-length"), HeaderValue::from(json_length));
     response
 }
 

@@ -1,9 +1,10 @@
-//! [`Image`] as a model's input: decoded from the base64 text of an element.
+//! [`Image`] as a model's input: decoded from the base64 text of an element, or in binary form from the file.
 
 use super::{Image, ImageLimits};
 use crate::{
     error::Result,
     input::{DecodeContext, Element, Input, With, media},
+    protocol::BytesElement,
 };
 
 impl Input for Image {
@@ -11,7 +12,10 @@ impl Input for Image {
 
     fn decode(part: Element, cx: &DecodeContext<'_>) -> Result<Self> {
         let limits = ImageLimits { max_pixels: cx.max_pixels };
-        Ok(Image::decode_base64(&part.text()?, &limits)?)
+        Ok(match &part.value {
+            BytesElement::Json(_) => Image::decode_base64(&part.text()?, &limits)?,
+            BytesElement::Binary(file) => Image::decode(file, &limits)?,
+        })
     }
 }
 

@@ -29,7 +29,8 @@ fn data_is_flat_or_nested_like_its_shape() {
 fn bytes_are_a_list_of_any_values_or_one_bare_string() {
     let elements = |data: &str| -> Vec<String> {
         let request = decode(tensor("BYTES", "[480,640,3]", data)).unwrap();
-        request.inputs[0].data.json_elements().unwrap().map(|element| element.as_str().to_owned()).collect()
+        let elements = request.inputs[0].data.bytes_elements().unwrap();
+        elements.map(|element| element.json().unwrap().as_str().to_owned()).collect()
     };
     assert_eq!(elements("\"aGk=\""), ["\"aGk=\""]);
     assert_eq!(

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_json;
+mod binary;
 mod embed;
 mod faults;
 mod life;

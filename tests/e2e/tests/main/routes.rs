@@ -23,7 +23,7 @@ fn on_the_platform(base_url: &str) -> Server {
     Server::start(echoes().environment(environment))
 }
 
-const SERVER: &str = r#"{"name":"echo","version":"1.0","extensions":[]}"#;
+const SERVER: &str = r#"{"name":"echo","version":"1.0","extensions":["binary_tensor_data"]}"#;
 const LIVE: &str = r#"{"live":true}"#;
 const SERVER_READY: &str = r#"{"ready":true,"live":true}"#;
 const READY: &str = r#"{"name":"echo","status":"ready","ready":true}"#;
