@@ -127,13 +127,12 @@ impl Inventory for Machine {
     fn open(&self, id: DeviceId) -> Result<Device, BoxError> {
         match id {
             DeviceId::Cpu => Ok(Device::Cpu),
-            #[cfg(feature = "cuda")]
-            DeviceId::Cuda(index) => Ok(Device::new_cuda(index)?),
-            #[cfg(not(feature = "cuda"))]
+            // Both functions are there in every build of candle, so they are checked in every build of ours.
+            #[cfg(feature = "candle")]
+            DeviceId::Cuda(index) if cfg!(feature = "cuda") => Ok(Device::new_cuda(index)?),
+            #[cfg(feature = "candle")]
+            DeviceId::Metal(index) if cfg!(feature = "metal") => Ok(Device::new_metal(index)?),
             DeviceId::Cuda(_) => Err("this build has no CUDA (feature `cuda`)".into()),
-            #[cfg(feature = "metal")]
-            DeviceId::Metal(index) => Ok(Device::new_metal(index)?),
-            #[cfg(not(feature = "metal"))]
             DeviceId::Metal(_) => Err("this build has no Metal (feature `metal`)".into()),
         }
     }

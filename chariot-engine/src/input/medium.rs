@@ -4,7 +4,6 @@ use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     error::Rejection,
-    output::Answer,
     protocol::{BytesElement, DataType, InferOutput, InferRequest, JsonText, Parameters},
 };
 
@@ -54,6 +53,27 @@ impl Element {
 
 /// A part of a request, with its place and its parameters.
 pub(crate) type PartOf<P> = (Slot, Parameters, P);
+
+/// What an encoder made of one answer.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// A JSON value, for an element.
+    Value(JsonText),
+    /// Named tensors, for a request.
+    Tensors(Vec<InferOutput>),
+}
+
+impl From<JsonText> for Answer {
+    fn from(value: JsonText) -> Self {
+        Answer::Value(value)
+    }
+}
+
+impl From<Vec<InferOutput>> for Answer {
+    fn from(tensors: Vec<InferOutput>) -> Self {
+        Answer::Tensors(tensors)
+    }
+}
 
 /// A kind of payload: what a decoder is given, and what an encoder must return. Sealed: [`media`] has them all.
 pub trait Medium: sealed::Sealed + 'static {

@@ -24,7 +24,7 @@ use crate::{error::Result, signature::TensorSpec};
 #[cfg(feature = "image")]
 pub use image::*;
 pub use json::Json;
-pub use medium::{Element, Medium, Slot};
+pub use medium::{Answer, Element, Medium, Slot};
 pub use tensors::{TensorField, TensorReader, TensorStruct, Tensors, decode_tensors};
 pub use text::Text;
 pub use with::With;

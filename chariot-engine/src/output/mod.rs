@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+pub use crate::input::Answer;
 use crate::{
     error::{Error, Result},
     input::{Json, Medium, Tensors, media},
@@ -38,27 +39,6 @@ impl<'a> EncodeContext<'a> {
     pub fn layout(mut self, layout: Option<OutputLayout>) -> Self {
         self.layout = layout;
         self
-    }
-}
-
-/// What an encoder made of one answer.
-#[derive(Clone, Debug)]
-pub enum Answer {
-    /// A JSON value, for an element.
-    Value(JsonText),
-    /// Named tensors, for a request.
-    Tensors(Vec<InferOutput>),
-}
-
-impl From<JsonText> for Answer {
-    fn from(value: JsonText) -> Self {
-        Answer::Value(value)
-    }
-}
-
-impl From<Vec<InferOutput>> for Answer {
-    fn from(tensors: Vec<InferOutput>) -> Self {
-        Answer::Tensors(tensors)
     }
 }
 

@@ -14,38 +14,22 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::{
-    hosted::{DecodeOptions, DynModel, Loader, check_selection, panicked},
+    hosted::{DecodeOptions, Loader, check_selection, panicked},
     queue::{Job, Queue},
     reply::Head,
+    shared::{HostOptions, Shared},
     state::{Lifecycle, State, Status},
-    worker::{self, Placement},
+    worker,
 };
 use crate::{
     error::{Error, Kind, Rejection, Result},
     model::{LoadCommon, Spec, Ticket},
     protocol::{DataType, EncodedResponse, InferRequest, TensorMetadata},
-    settings::OutputLayout,
 };
 
 /// Bodies up to this size may be decoded where they were read, if nothing of the author's own takes part: it is a matter
 /// of microseconds.
 const INLINE_DECODE: usize = 16 * 1024;
-
-/// How a model is served.
-#[derive(Clone, Debug)]
-pub(crate) struct HostOptions {
-    pub(crate) name: String,
-    pub(crate) version: String,
-    pub(crate) placement: Placement,
-    /// Calls of `infer` at once.
-    pub(crate) max_concurrency: usize,
-    /// Requests admitted beyond those that run.
-    pub(crate) queue_size: usize,
-    pub(crate) score_threshold: f32,
-    pub(crate) max_pixels: u64,
-    pub(crate) layout: Option<OutputLayout>,
-    pub(crate) timeout: Option<Duration>,
-}
 
 /// A model in service. Cheap to clone; when the last clone is dropped, the workers end.
 #[derive(Clone)]
@@ -57,26 +41,6 @@ impl Drop for Owner {
     fn drop(&mut self) {
         self.0.queue.close();
     }
-}
-
-/// What the host and its workers share.
-pub(super) struct Shared {
-    pub(super) options: HostOptions,
-    pub(super) spec: Spec,
-    pub(super) lifecycle: Lifecycle,
-    pub(super) queue: Queue,
-    /// Workers own the model and drop it: what an author keeps in it (a runtime, say) must not be dropped by an I/O
-    /// thread.
-    pub(super) model: OnceLock<Weak<dyn DynModel>>,
-    /// One permit a request that may be admitted.
-    places: Arc<Semaphore>,
-    /// One permit a request that may be decoded on the pool at once.
-    decoders: Arc<Semaphore>,
-    /// Set once `admit` has been seen to be the default: then small requests are decoded where they were read.
-    default_admit: AtomicBool,
-    closing: AtomicBool,
-    /// The mean time that a call of `infer` takes, in nanoseconds; 0 before the first.
-    service_nanos: AtomicU64,
 }
 
 /// A request's place among those admitted; it is free again when the request is done.
@@ -113,7 +77,7 @@ impl Host {
             places: Arc::new(Semaphore::new(capacity)),
             decoders: Arc::new(Semaphore::new(available_cores())),
             lifecycle: Lifecycle::new(),
-            queue: Queue::new(options.max_concurrency, wakes_all(&options, &spec)),
+            queue: Queue::new(options.max_concurrency, options.wakes_all(&spec)),
             model: OnceLock::new(),
             default_admit: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -282,16 +246,6 @@ impl Host {
     }
 }
 
-impl Shared {
-    /// Takes the time that a call of `infer` took into the mean.
-    pub(super) fn record(&self, took: Duration) {
-        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);
-        let _ = self.service_nanos.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |mean| {
-            Some(if mean == 0 { took } else { mean - mean / 8 + took / 8 })
-        });
-    }
-}
-
 /// The side of a request that waits; when it goes before the answer, the request's work goes with it.
 struct Caller<'a> {
     shared: &'a Shared,
@@ -368,12 +322,6 @@ fn only_input(spec: &Spec) -> Result<TensorMetadata, Rejection> {
             several.len()
         ))),
     }
-}
-
-/// Whether an arrival wakes every worker: where one may have a call under way while it waits for the next, and so no
-/// thread for it. With many workers of one call each that would be a waste, and with a single one it makes no difference.
-pub(super) fn wakes_all(options: &HostOptions, spec: &Spec) -> bool {
-    spec.concurrency > 1 || options.placement.workers == 1
 }
 
 fn fresh_id() -> String {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `state` | the engine's state: one value that one owner changes |
 //! | `host` | a model in service: admits requests, decodes them, hands them to workers, waits for answers |
+//! | `shared` | what the host and its workers share |
 //! | `hosted` | the object-safe twin of [`Model`](crate::model::Model) that workers hold |
 //! | `queue` | requests that wait for a worker |
 //! | `plan` | how the items of a request become batches |
@@ -17,11 +18,12 @@ mod hosted;
 mod plan;
 mod queue;
 mod reply;
+mod shared;
 mod state;
 mod worker;
 
 pub(crate) use driver::drive;
-pub(crate) use host::{Failure, Host, HostOptions, Refusal, available_cores};
+pub(crate) use host::{Failure, Host, Refusal, available_cores};
 pub(crate) use hosted::{Loader, instance, loader};
+pub(crate) use shared::{HostOptions, Placement};
 pub use state::State;
-pub(crate) use worker::Placement;

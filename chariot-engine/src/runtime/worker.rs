@@ -20,28 +20,19 @@ use tokio::{
 
 use super::{
     driver::drive,
-    host::{self, Shared},
     hosted::{Answered, DynItem, DynModel, Loader, WorkerContext, unpanicked},
     plan,
     queue::{Job, Run},
     reply,
+    shared::Shared,
 };
 use crate::{
-    device::Device,
     error::{Error, Result},
     model::{LoadCommon, ScratchPool, Ticket},
 };
 
 /// How often a model's own health check is asked.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Where a model runs: how many workers over it, and with how many threads each.
-#[derive(Clone, Debug)]
-pub(crate) struct Placement {
-    pub(crate) device: Device,
-    pub(crate) workers: usize,
-    pub(crate) threads: usize,
-}
 
 /// Starts the first worker, which loads the model and then starts the others.
 pub(super) fn start(shared: Arc<Shared>, loader: Loader, common: LoadCommon) -> io::Result<()> {
@@ -113,7 +104,7 @@ async fn serve(shared: &Shared, model: &dyn DynModel, asks_health: bool) {
         layout: shared.options.layout,
     };
     let concurrency = model.spec().concurrency;
-    let wakes_all = host::wakes_all(&shared.options, model.spec());
+    let wakes_all = shared.options.wakes_all(model.spec());
     let mut running = FuturesUnordered::new();
     let mut checks = asks_health.then(health_checks);
     let mut checking = std::pin::pin!(Fuse::terminated());
