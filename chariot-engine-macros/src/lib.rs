@@ -8,6 +8,8 @@
 //! at fault, and beside them stand stubs, so that one mistake is one message. Examples stand where the SDK re-exports
 //! the macros, and run there.
 
+#![forbid(unsafe_code)]
+
 mod engine;
 mod settings;
 mod shared;

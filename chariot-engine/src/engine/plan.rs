@@ -122,9 +122,8 @@ impl Plan {
     pub(super) fn start(self, runtime: &Handle) -> Result<Engine, StartError> {
         let _entered = runtime.enter();
         let selection = device::select(self.settings.device, &Machine)?;
-        for (id, why) in &selection.tried {
-            tracing::debug!("the device {id} was tried: {why}");
-        }
+        let tried: Vec<String> = selection.tried.iter().map(|(id, why)| format!("{id}: {why}")).collect();
+        let tried = (!tried.is_empty()).then(|| tried.join("; "));
         let threads::Threads { workers, threads } = threads::divide(&self.settings, selection.id, available_cores());
         let most = workers.saturating_mul(self.spec.concurrency);
         let max_concurrency = self.settings.max_concurrency.unwrap_or(most).min(most);
@@ -132,6 +131,7 @@ impl Plan {
             model = self.name,
             version = self.version,
             device = %selection.id,
+            tried = tried.as_deref(),
             workers,
             threads,
             max_concurrency,

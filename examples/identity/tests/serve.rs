@@ -116,7 +116,10 @@ fn the_base_url_has_the_id_of_the_model() {
     let env = [("CHARIOT_ENGINE_BASE_URL", "v2/models//m-{model_id}/"), ("CHARIOT_MODEL_ID", MODEL_ID)];
     let process = Process::ready(IDENTITY, &env);
     let base = format!("/v2/models/m-{}", MODEL_ID.to_lowercase());
-    assert_eq!(process.wait_for_log("an engine starts")["base_url"], json!(base));
+    let started = process.wait_for_log("an engine starts");
+    assert_eq!((&started["base_url"], &started["device"]), (&json!(base), &json!("cpu")));
+    let tried = started["tried"].as_str().expect("what `auto` has tried");
+    assert!(tried.contains("cuda:0: this build has no CUDA") && tried.contains("metal:0: "), "{tried}");
     let body = json!({"inputs": [tensor("INT8", &[1], &json!([7]))]});
     for base in [base, format!("/v2/models/m-{MODEL_ID}"), "/v2/models/identity".into(), String::new()] {
         assert_eq!(process.get(&format!("{base}/ready")).ok()["ready"], true, "{base}");
