@@ -71,10 +71,8 @@ impl Host {
     /// # Panics
     /// It must be called within a tokio runtime.
     pub(crate) fn start(options: HostOptions, spec: Spec, loader: Loader, common: LoadCommon) -> std::io::Result<Host> {
-        let capacity = options.max_concurrency.saturating_add(options.queue_size).min(Semaphore::MAX_PERMITS >> 1);
-        let capacity = capacity.min(u32::MAX as usize);
         let shared = Arc::new(Shared {
-            places: Arc::new(Semaphore::new(capacity)),
+            places: Arc::new(Semaphore::new(options.capacity())),
             decoders: Arc::new(Semaphore::new(available_cores())),
             lifecycle: Lifecycle::new(),
             queue: Queue::new(options.max_concurrency, options.wakes_all(&spec)),
@@ -139,12 +137,7 @@ impl Host {
 
     /// How many requests are admitted and not done.
     fn admitted(&self) -> usize {
-        self.capacity() - self.shared().places.available_permits().min(self.capacity())
-    }
-
-    fn capacity(&self) -> usize {
-        let options = &self.shared().options;
-        options.max_concurrency.saturating_add(options.queue_size).min(u32::MAX as usize)
+        self.shared().options.capacity() - self.shared().places.available_permits()
     }
 
     /// Answers a request with the response as it is sent. `json_length` is where in the body binary tensors begin, if its
@@ -235,7 +228,7 @@ impl Host {
     pub(crate) async fn stop(&self, grace: Duration) -> usize {
         self.shared().lifecycle.drain();
         self.shared().closing.store(true, Ordering::Release);
-        let all = u32::try_from(self.capacity()).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.shared().options.capacity()).unwrap_or(u32::MAX);
         let left = match tokio::time::timeout(grace, self.shared().places.acquire_many(all)).await {
             Ok(_) => 0,
             Err(_) => self.admitted(),

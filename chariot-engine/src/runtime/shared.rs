@@ -38,6 +38,13 @@ pub(crate) struct HostOptions {
 }
 
 impl HostOptions {
+    /// How many requests may be admitted at once.
+    pub(super) fn capacity(&self) -> usize {
+        // What a semaphore can hold, and what can be taken of it in one go.
+        let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
+        self.max_concurrency.saturating_add(self.queue_size).min(most)
+    }
+
     /// Whether an arrival wakes every worker: where one may have a call under way while it waits for the next, and so no
     /// thread for it. With many workers of one call each that would be a waste, and with a single one it makes no difference.
     pub(super) fn wakes_all(&self, spec: &Spec) -> bool {

@@ -45,7 +45,7 @@ pub(super) fn start(shared: Arc<Shared>, loader: Loader, common: LoadCommon) -> 
                     let (of_worker, model, handle) = (shared.clone(), model.clone(), handle.clone());
                     let started = spawn(&shared, index, move || drive(&handle, serve(&of_worker, &*model, false)));
                     if let Err(error) = started {
-                        shared.lifecycle.fail(&format!("worker {index} cannot be started: {error}"));
+                        fail(&shared, &format!("worker {index} cannot be started: {error}"));
                         return;
                     }
                 }
@@ -54,13 +54,15 @@ pub(super) fn start(shared: Arc<Shared>, loader: Loader, common: LoadCommon) -> 
                 }
                 drive(&handle, serve(&shared, &*model, true));
             }
-            Err(error) => {
-                let why = error.chain();
-                tracing::error!(model = shared.options.name, "the model could not be loaded: {why}");
-                shared.lifecycle.fail(&why);
-            }
+            Err(error) => fail(&shared, &error.chain()),
         }
     })
+}
+
+/// Ends the start: the log has the whole reason, and whoever waits for the engine too.
+fn fail(shared: &Shared, why: &str) {
+    tracing::error!(model = shared.options.name, "the model could not be loaded: {why}");
+    shared.lifecycle.fail(why);
 }
 
 fn spawn(shared: &Arc<Shared>, index: usize, run: impl FnOnce() + Send + 'static) -> io::Result<()> {

@@ -127,3 +127,9 @@ fn the_samples_are_read_right_with_a_margin() {
         });
     }
 }
+
+#[test]
+fn the_weights_are_small_enough_to_be_kept_with_the_code() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("model/model.safetensors");
+    assert!(fs::metadata(file).unwrap().len() < 200_000);
+}

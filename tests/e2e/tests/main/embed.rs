@@ -168,3 +168,34 @@ async fn an_engine_installs_nothing_that_is_global() {
     engine.shutdown().await;
     assert!(!tracing::dispatcher::has_been_set(), "the embedder alone decides where logs go");
 }
+
+/// A model that answers with what `load` was told of it.
+struct Told(String);
+
+impl Model for Told {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<String>;
+
+    async fn load(ctx: &LoadContext) -> Result<Self> {
+        let labels: Vec<_> = ctx.class_labels()?.iter().map(str::to_string).collect();
+        let (id, task) = (ctx.model_id().unwrap_or("none"), ctx.task_type().unwrap_or("none"));
+        Ok(Told(format!("{} {id} {task} {}", ctx.model_name(), labels.join(","))))
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
+        batch.map(|_| Ok(Json(self.0.clone())))
+    }
+}
+
+#[test]
+fn load_is_told_what_the_platform_and_the_builder_say() {
+    let told = |builder: EngineBuilder| {
+        let engine = chariot_engine::testing::TestEngine::start(builder.model::<Told>("told")).unwrap();
+        engine.infer(text("a")).json()["outputs"][0]["data"][0].clone()
+    };
+    let builder = || Engine::builder().class_labels(["cat", "dog"]);
+    assert_eq!(told(builder()), "told none none cat,dog");
+    let platform = builder().setting("CHARIOT_MODEL_ID", "2AbC").setting("CHARIOT_TASK_TYPE", "Anything");
+    assert_eq!(told(platform), "told 2AbC Anything cat,dog");
+}
