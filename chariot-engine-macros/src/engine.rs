@@ -26,6 +26,8 @@ enum Value {
     Text,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// `true` or `false`.
+    Bool,
     /// `auto`, `cpu`, `cuda`, `cuda:1`, `metal`.
     Device,
     /// An integer from here to there.
@@ -39,7 +41,7 @@ enum Value {
 }
 
 /// The runtime's settings that can have a default here: the fields of the SDK's `EngineSettings`.
-const SETTINGS: [(&str, Value); 21] = [
+const SETTINGS: [(&str, Value); 23] = [
     ("host", Value::Text),
     ("port", Value::Int(0, 65535)),
     ("base_url", Value::Text),
@@ -52,7 +54,9 @@ const SETTINGS: [(&str, Value); 21] = [
     ("queue_size", Value::Int(0, u64::MAX)),
     ("score_threshold", Value::Share),
     ("output_layout", Value::Choice(&["objects", "columns"])),
+    ("output_encoding", Value::Choice(&["json", "string"])),
     ("max_body", Value::Size),
+    ("compress_responses", Value::Bool),
     ("max_pixels", Value::Int(1, u64::MAX)),
     ("header_timeout", Value::Duration),
     ("body_timeout", Value::Duration),
@@ -181,6 +185,7 @@ impl Value {
         match self {
             Value::Text => "a text in quotes".into(),
             Value::Choice(words) => format!("one of {}", quoted(words)),
+            Value::Bool => "`true` or `false`".into(),
             Value::Device => "one of \"auto\", \"cpu\", \"cuda\", \"cuda:1\", \"metal\"".into(),
             Value::Int(least, u64::MAX) => format!("an integer of at least {least}"),
             Value::Int(least, most) => format!("an integer from {least} to {most}"),
@@ -201,6 +206,7 @@ impl Value {
         match (self, lit) {
             (Value::Text | Value::Size | Value::Duration, Lit::Str(text)) => Some(text.value()),
             (Value::Choice(words), Lit::Str(text)) => Some(text.value()).filter(|text| words.contains(&text.as_str())),
+            (Value::Bool, Lit::Bool(value)) => Some(value.value.to_string()),
             (Value::Device, Lit::Str(text)) => Some(text.value()).filter(|text| is_device(text)),
             (Value::Int(least, most), Lit::Int(int)) => {
                 let number = int.base10_parse::<u64>().ok().filter(|number| (least..=most).contains(&number));
@@ -290,6 +296,7 @@ mod tests {
             "max_body = \"1GiB\"",
             "max_body = 1024",
             "grace = 2.5",
+            "compress_responses = true",
             "log_level = \"warn\"",
         ] {
             assert_eq!(faults(right), 0, "{right}");
@@ -302,6 +309,7 @@ mod tests {
             "score_threshold = 1.5",
             "device = \"tpu\"",
             "host = 1",
+            "compress_responses = 1",
             "log_level = \"loud\"",
             "prt = 1",
             "port = 1, port = 2",

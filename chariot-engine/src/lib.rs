@@ -11,6 +11,7 @@ mod engine;
 mod error;
 pub mod input;
 pub mod model;
+mod openapi;
 pub mod output;
 pub mod prelude;
 pub mod protocol;

@@ -3,7 +3,7 @@
 #[doc(no_inline)]
 pub use crate::{
     Context, Engine, Error, Result, Settings, TensorInput, TensorOutput, chariot_engine,
-    input::{Input, Json, Tensors, Text, With},
+    input::{Input, Json, Row, Tensors, Text, With},
     model::{Batch, Item, Load, LoadContext, Model, Spec},
     output::Output,
     protocol::{InferRequest, InferResponse},

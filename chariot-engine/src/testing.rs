@@ -37,7 +37,7 @@ use crate::{
     error::Result,
     input::Slot,
     model::{Batch, Item, ItemInfo, Model, Place, ScratchPool, Ticket},
-    protocol::Parameters,
+    protocol::{Origin, Parameters},
     runtime::drive,
     settings::EngineSettings,
 };
@@ -64,9 +64,10 @@ impl<I> Batch<I> {
 /// assert_eq!((item.name(), item.action(), item.score_threshold()), ("input-0", "predict_proba", 0.25));
 /// ```
 pub fn item<I>(index: usize, value: I) -> Item<I> {
-    let slot = Slot { input: index, element: 0, name: format!("input-{index}").into() };
+    let slot = Slot { input: index, element: 0, name: format!("input-{index}").into(), origin: Origin::Inputs };
     let info = ItemInfo {
         slot,
+        index,
         action: "".into(),
         parameters: Parameters::default(),
         score_threshold: EngineSettings::default().score_threshold,

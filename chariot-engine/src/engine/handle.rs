@@ -38,12 +38,7 @@ impl Engine {
     }
 
     pub(super) fn new(host: Host, routes: Routes, settings: EngineSettings) -> Self {
-        let service = EngineService::new(Served {
-            host: host.clone(),
-            routes,
-            settings: settings.clone(),
-            closes_connections: false,
-        });
+        let service = EngineService::new(Served::new(host.clone(), routes, settings.clone()));
         Engine { host, service, settings }
     }
 

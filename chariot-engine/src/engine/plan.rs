@@ -8,20 +8,19 @@ use super::{Engine, EngineBuilder, StartError, threads};
 use crate::{
     device::{self, Machine},
     model::{LoadCommon, Spec},
+    openapi,
+    protocol::Protocol,
     runtime::{Host, HostOptions, Loader, Placement, available_cores},
     server::Routes,
     settings::{
-        EngineSettings, Environment, OutputLayout, Reader, SettingFault, SettingSpec, SettingValue, Settings,
-        SettingsError,
+        EngineSettings, Environment, OutputEncoding, OutputLayout, Reader, SettingFault, SettingSpec, SettingValue,
+        Settings, SettingsError,
     },
     tasks::{ClassLabels, same_task},
 };
 
 /// Where the platform unpacks the model's files.
 const PLATFORM_MODEL_DIR: &str = "/mnt/models";
-
-/// The protocol that this engine speaks, as `CHARIOT_INFERENCE_PROTOCOL` names it.
-const PROTOCOL: &str = "chariot-v2-kserve";
 
 /// What the platform sets itself.
 const PLATFORM_VARIABLES: [&str; 4] =
@@ -36,6 +35,8 @@ pub(super) struct Plan {
     class_labels: Option<ClassLabels>,
     model_id: Option<String>,
     task_type: Option<String>,
+    /// The one protocol to speak; both if absent.
+    protocol: Option<Protocol>,
     name: String,
     version: String,
     model_dir: PathBuf,
@@ -68,9 +69,11 @@ impl Plan {
         {
             warnings.push(format!("CHARIOT_TASK_TYPE is '{asked}', and this engine does '{declared}'"));
         }
-        if let Some(protocol) = platform("CHARIOT_INFERENCE_PROTOCOL").filter(|name| name != PROTOCOL) {
-            faults.push(fault("CHARIOT_INFERENCE_PROTOCOL", format!("{PROTOCOL} is expected, '{protocol}' came")));
-        }
+        let protocol = platform("CHARIOT_INFERENCE_PROTOCOL").map(|name| protocol(&name, &source.spec)).transpose();
+        let protocol = protocol.unwrap_or_else(|text| {
+            faults.push(fault("CHARIOT_INFERENCE_PROTOCOL", text));
+            None
+        });
 
         let mut reader = Reader::new(&environment).with_defaults(EngineSettings::PREFIX, builder.defaults);
         let read = (source.read)(&mut reader);
@@ -89,6 +92,12 @@ impl Plan {
             && !source.spec.layouts.contains(&layout)
         {
             faults.push(fault("CHARIOT_ENGINE_OUTPUT_LAYOUT", no_such_layout(layout, source.spec.layouts)));
+        }
+        if settings.output_encoding == OutputEncoding::String && source.spec.element.is_none() {
+            warnings.push("CHARIOT_ENGINE_OUTPUT_ENCODING does nothing in an engine of named tensors".into());
+        }
+        if let Some(Err(text)) = source.spec.given_example().map(openapi::check_example) {
+            faults.push(fault("the engine's example of a request", text.to_string()));
         }
         let of_name = if settings.model_name.is_some() { "CHARIOT_ENGINE_MODEL_NAME" } else { "the model's name" };
         let name = settings.model_name.clone().unwrap_or(source.name);
@@ -113,6 +122,7 @@ impl Plan {
             loader,
             model_id,
             task_type,
+            protocol,
             name,
             version,
         })
@@ -155,6 +165,8 @@ impl Plan {
             score_threshold: self.settings.score_threshold,
             max_pixels: self.settings.max_pixels,
             layout: self.settings.output_layout,
+            encoding: self.settings.output_encoding,
+            protocol: self.protocol,
             timeout: self.settings.timeout,
         };
         let host = Host::start(options, self.spec, self.loader, common).map_err(StartError::Thread)?;
@@ -185,6 +197,18 @@ fn check_given(given: &[(String, String)], own: &[SettingSpec]) -> Vec<SettingFa
             fault(name, format!("there is no such setting{nearest}"))
         })
         .collect()
+}
+
+/// The protocol of this name, which an engine must be able to speak.
+fn protocol(name: &str, spec: &Spec) -> Result<Protocol, String> {
+    let [kserve, v2] = Protocol::ALL.map(Protocol::name);
+    match Protocol::named(name) {
+        None => Err(format!("{kserve} or {v2} is expected, '{name}' came")),
+        Some(Protocol::V2) if spec.element.is_none() => {
+            Err(format!("{kserve} is expected for an engine of named tensors, '{name}' came"))
+        }
+        Some(protocol) => Ok(protocol),
+    }
 }
 
 fn no_such_layout(came: OutputLayout, known: &[OutputLayout]) -> String {
@@ -276,7 +300,7 @@ mod tests {
         for (name, value, expected) in [
             ("CHARIOT_ENGINE_MODEL_NAME", "a b", "letters, digits"),
             ("CHARIOT_ENGINE_BASE_URL", "/m-{model_id}", "CHARIOT_MODEL_ID is not set"),
-            ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v9", "chariot-v2-kserve is expected"),
+            ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v9", "chariot-v2-kserve or chariot-v2 is expected"),
             ("CHARIOT_ENGINE_OUTPUT_LAYOUT", "columns", "have one form"),
             ("CHARIOT_ENGINE_PORT", "many", "CHARIOT_ENGINE_PORT"),
         ] {
@@ -329,6 +353,47 @@ mod tests {
         assert!(warnings.iter().any(|text| text.contains("'Text Classification'")), "{warnings:?}");
         assert!(warnings.iter().any(|text| text.contains("CHARIOT_ENGINE_WORKERS is the nearest")), "{warnings:?}");
         assert!(with_warnings(&[("CHARIOT_TASK_TYPE", "text_classification")]).1.is_empty());
+        assert!(with_warnings(&[("CHARIOT_ENGINE_OUTPUT_ENCODING", "string")]).1.is_empty());
+    }
+
+    struct Tensorial;
+
+    impl Model for Tensorial {
+        type Settings = ();
+        type Input = InferRequest;
+        type Output = Tensors;
+
+        async fn load(_: &LoadContext) -> Result<Self> {
+            Ok(Tensorial)
+        }
+
+        async fn infer(&self, _: Batch<InferRequest>) -> Result<Vec<Tensors>> {
+            Ok(vec![])
+        }
+    }
+
+    #[test]
+    fn an_engine_of_named_tensors_has_no_items_to_speak_of() {
+        let plan = |name: &str, value: &str| {
+            let builder = Engine::builder().model::<Tensorial>("tensorial").setting(name, value);
+            let mut warnings = Vec::new();
+            (Plan::new(builder, &mut warnings).map(|plan| plan.protocol), warnings)
+        };
+        let protocol = "CHARIOT_INFERENCE_PROTOCOL";
+        let error = plan(protocol, "chariot-v2").0.unwrap_err().to_string();
+        let expected = "chariot-v2-kserve is expected for an engine of named tensors, 'chariot-v2' came";
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(plan(protocol, "chariot-v2-kserve").0.unwrap(), Some(Protocol::V2Kserve));
+        let warnings = plan("CHARIOT_ENGINE_OUTPUT_ENCODING", "string").1;
+        assert_eq!(warnings, ["CHARIOT_ENGINE_OUTPUT_ENCODING does nothing in an engine of named tensors"]);
+    }
+
+    #[test]
+    fn the_platform_names_one_protocol_or_none() {
+        let of = |name: &str| plan(&[("CHARIOT_INFERENCE_PROTOCOL", name)]).unwrap().protocol;
+        assert_eq!(of(" "), None);
+        assert_eq!(of(" chariot-v2-kserve "), Some(Protocol::V2Kserve));
+        assert_eq!(of("chariot-v2"), Some(Protocol::V2));
     }
 
     #[test]

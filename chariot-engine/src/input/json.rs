@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{DecodeContext, Element, Input, media};
+use super::{DecodeContext, Element, Input, example, media, row};
 use crate::{error::Result, protocol::JsonText};
 
 /// A JSON value of your own type; one element of an input, or the answer to an item.
@@ -38,5 +38,9 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Input for Json<T> {
         }
         .map(Json)
         .map_err(Into::into)
+    }
+
+    fn example() -> Option<JsonText> {
+        example::of_element("json", &row::trace::example::<T>()?)
     }
 }

@@ -12,6 +12,10 @@ pub enum Text {}
 #[derive(Debug)]
 pub enum Json {}
 
+/// A row of structured data: of a matrix, of columns, or a JSON object, one an element.
+#[derive(Debug)]
+pub enum Row {}
+
 /// The whole request: named tensors that belong together.
 #[derive(Debug)]
 pub enum Request {}

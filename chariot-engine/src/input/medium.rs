@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     error::Rejection,
-    protocol::{BytesElement, DataType, InferOutput, InferRequest, JsonText, Parameters},
+    protocol::{BytesElement, DataType, InferOutput, InferRequest, JsonText, Origin, Parameters},
 };
 
 use super::media;
@@ -12,21 +12,26 @@ use super::media;
 /// The most items that one request may hold; each costs memory beyond its bytes.
 const MAX_ITEMS: usize = 16_384;
 
+/// What one call of `infer` is given at most, unless the engine says otherwise: a request may hold thousands of items.
+const MAX_BATCH: usize = 32;
+
 /// Where in its request an item stands.
 #[derive(Clone, Debug)]
 pub struct Slot {
     /// The index of its input.
     pub input: usize,
-    /// Its index among the elements of that input.
+    /// Its index among the elements of that input, or among the rows of a table.
     pub element: usize,
-    /// The name of its input; empty if it has none.
+    /// The name of its input; empty if it has none, as a row of several inputs.
     pub name: Arc<str>,
+    /// What of the body its input was.
+    pub(crate) origin: Origin,
 }
 
 impl Slot {
-    /// How messages name the place: by the input's name, or by its index.
+    /// How messages name the place: by the input's name or its index, or by its line.
     pub(crate) fn place(&self) -> String {
-        crate::protocol::place(&self.name, self.input)
+        self.origin.place(&self.name, self.input)
     }
 }
 
@@ -49,6 +54,32 @@ impl Element {
     pub fn text(&self) -> Result<Cow<'_, str>, Rejection> {
         self.value.text()
     }
+}
+
+/// A part of a request that has parameters of its own.
+#[doc(hidden)]
+pub trait HasParameters {
+    fn parameters(&self) -> &Parameters;
+}
+
+impl HasParameters for Element {
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+}
+
+/// What of a request an item is; errors name it by that.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// The whole request.
+    Request,
+    /// An element of an input.
+    Element,
+    /// A row of the only input.
+    MatrixRow,
+    /// A row of all inputs.
+    TableRow,
 }
 
 /// A part of a request, with its place and its parameters.
@@ -86,6 +117,17 @@ pub trait Medium: sealed::Sealed + 'static {
     #[doc(hidden)]
     const ELEMENT: Option<&'static str>;
 
+    /// Whether any bytes or any text may be an element.
+    #[doc(hidden)]
+    const RAW: bool = false;
+
+    /// What one call of `infer` is given at most, unless the engine says otherwise.
+    #[doc(hidden)]
+    const MAX_BATCH: usize = MAX_BATCH;
+
+    #[doc(hidden)]
+    fn unit(part: &Self::Part) -> Unit;
+
     #[doc(hidden)]
     fn split(request: InferRequest) -> Result<Vec<(Slot, Parameters, Self::Part)>, Rejection>;
 }
@@ -95,13 +137,18 @@ pub(crate) mod sealed {
 }
 
 macro_rules! by_element {
-    ($($medium:ty = $name:literal),*) => { $(
+    ($($medium:ty = $name:literal, $raw:literal;)*) => { $(
         impl sealed::Sealed for $medium {}
 
         impl Medium for $medium {
             type Part = Element;
             type Answer = JsonText;
             const ELEMENT: Option<&'static str> = Some($name);
+            const RAW: bool = $raw;
+
+            fn unit(_: &Element) -> Unit {
+                Unit::Element
+            }
 
             fn split(request: InferRequest) -> Result<Vec<PartOf<Element>>, Rejection> {
                 elements(request)
@@ -109,7 +156,11 @@ macro_rules! by_element {
         }
     )* };
 }
-by_element!(media::Image = "image", media::Text = "text", media::Json = "json");
+by_element! {
+    media::Image = "image", true;
+    media::Text = "text", true;
+    media::Json = "json", false;
+}
 
 impl sealed::Sealed for media::Request {}
 
@@ -118,8 +169,12 @@ impl Medium for media::Request {
     type Answer = Vec<InferOutput>;
     const ELEMENT: Option<&'static str> = None;
 
+    fn unit(_: &InferRequest) -> Unit {
+        Unit::Request
+    }
+
     fn split(request: InferRequest) -> Result<Vec<PartOf<InferRequest>>, Rejection> {
-        let slot = Slot { input: 0, element: 0, name: "".into() };
+        let slot = Slot { input: 0, element: 0, name: "".into(), origin: Origin::Inputs };
         // An action for the whole request stands with the request, or with its only input.
         let parameters = match &request.inputs[..] {
             [only] if request.parameters.is_empty() => only.parameters.clone(),
@@ -129,11 +184,13 @@ impl Medium for media::Request {
     }
 }
 
-fn elements(request: InferRequest) -> Result<Vec<PartOf<Element>>, Rejection> {
+/// Cuts a request into the elements of its inputs.
+pub(super) fn elements(request: InferRequest) -> Result<Vec<PartOf<Element>>, Rejection> {
     let mut parts = Vec::new();
     let mut faults = Vec::new();
     for (index, input) in request.inputs.into_iter().enumerate() {
         let place = input.place(index);
+        let origin = input.origin;
         let name: Arc<str> = input.name.into();
         let datatype = input.data.datatype();
         let Some(values) = input.data.bytes_elements() else {
@@ -145,7 +202,7 @@ fn elements(request: InferRequest) -> Result<Vec<PartOf<Element>>, Rejection> {
             if parts.len() == MAX_ITEMS {
                 return Err(Rejection::new(format!("at most {MAX_ITEMS} items in a request are expected, more came")));
             }
-            let slot = Slot { input: index, element, name: name.clone() };
+            let slot = Slot { input: index, element, name: name.clone(), origin };
             let part = Element { name: name.clone(), value, parameters: input.parameters.clone() };
             parts.push((slot, input.parameters.clone(), part));
         }

@@ -4,27 +4,34 @@
 //! |---|---|
 //! | `medium` | what an item is cut from: an element of an input, or the whole request |
 //! | `text`, `json`, `with` | `Text`, `Json<T>`, and `With<I, P>`: an input and its typed parameters |
+//! | `row` | `Row<T>`: one row of structured data |
 //! | `tensors` | `Tensors`, and what derived tensor structs are built on |
 //! | `image` | `Image` and `Pixels` |
+//! | `example` | requests that the inputs take, for the OpenAPI document |
 
 #[cfg(feature = "candle")]
 mod candle;
+mod example;
 #[cfg(feature = "image")]
 mod image;
 mod json;
 pub mod media;
 mod medium;
 mod request;
+pub(crate) mod row;
 mod tensors;
 mod text;
 mod with;
 
-use crate::{error::Result, signature::TensorSpec};
+use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 
 #[cfg(feature = "image")]
 pub use image::*;
 pub use json::Json;
 pub use medium::{Answer, Element, Medium, Slot};
+#[doc(hidden)]
+pub use medium::{HasParameters, Unit};
+pub use row::{Row, RowPart};
 pub use tensors::{TensorField, TensorReader, TensorStruct, Tensors, decode_tensors};
 pub use text::Text;
 pub use with::With;
@@ -91,7 +98,7 @@ impl Load {
 
 /// How one item of a request is decoded.
 ///
-/// The SDK has [`Text`], [`Json`], [`Tensors`], `Image`, [`With`] for parameters of your own, and
+/// The SDK has [`Text`], [`Json`], [`Row`], [`Tensors`], `Image`, [`With`] for parameters of your own, and
 /// [`InferRequest`](crate::protocol::InferRequest) for the request as it came. Named tensors of your own:
 /// `#[derive(TensorInput)]` on a struct. Implement it by hand for anything else:
 ///
@@ -114,7 +121,7 @@ impl Load {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a model's `Input`",
     label = "not an input type",
-    note = "inputs of the SDK: `Image`, `Text`, `Json<T>`, `Tensors`, `InferRequest`; with parameters of your own: `With<Image, P>`",
+    note = "inputs of the SDK: `Image`, `Text`, `Json<T>`, `Row<T>`, `Tensors`, `InferRequest`; with parameters of your own: `With<Image, P>`",
     note = "named tensors of your own: `#[derive(TensorInput)]` on a struct"
 )]
 pub trait Input: Sized + Send + Sync + 'static {
@@ -133,6 +140,18 @@ pub trait Input: Sized + Send + Sync + 'static {
     /// The named tensors that it takes, for the metadata and for validation; empty where it takes anything.
     fn tensors() -> Vec<TensorSpec> {
         Vec::new()
+    }
+
+    /// The inputs that the metadata names where [`tensors`](Self::tensors) are none, but a request may bring the items as
+    /// columns, or as a matrix. They are no limit to what is taken.
+    fn columns() -> Vec<TensorSpec> {
+        Vec::new()
+    }
+
+    /// The body of a request that it takes, in `chariot-v2-kserve`, for the OpenAPI document. Absent: one row of zeros of
+    /// the declared tensors, or none. What only this model takes is said by [`Spec::example`](crate::model::Spec::example).
+    fn example() -> Option<JsonText> {
+        None
     }
 
     /// What it costs in a batch; [`Model::admit`](crate::model::Model::admit) may say otherwise.

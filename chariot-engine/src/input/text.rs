@@ -2,8 +2,8 @@
 
 use std::ops::Deref;
 
-use super::{DecodeContext, Element, Input, media};
-use crate::error::Result;
+use super::{DecodeContext, Element, Input, example, media};
+use crate::{error::Result, protocol::JsonText};
 
 /// One element of an input as a text, as it is (not base64).
 ///
@@ -29,5 +29,9 @@ impl Input for Text {
 
     fn decode(part: Element, _: &DecodeContext<'_>) -> Result<Self> {
         Ok(Text(part.text()?.into_owned()))
+    }
+
+    fn example() -> Option<JsonText> {
+        example::of_element("text", &JsonText::of("The quick brown fox jumps over the lazy dog.").ok()?)
     }
 }

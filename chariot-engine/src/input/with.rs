@@ -4,8 +4,8 @@ use std::ops::Deref;
 
 use serde::de::DeserializeOwned;
 
-use super::{DecodeContext, Element, Input, Load, Medium};
-use crate::error::Result;
+use super::{DecodeContext, Input, Load, Medium, example, medium::HasParameters};
+use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 
 /// An input and the typed parameters that came with it.
 ///
@@ -45,15 +45,23 @@ impl<I, P> Deref for With<I, P> {
 impl<I, P> Input for With<I, P>
 where
     I: Input,
-    I::Medium: Medium<Part = Element>,
+    I::Medium: Medium<Part: HasParameters>,
     P: DeserializeOwned + Send + Sync + 'static,
 {
     type Medium = I::Medium;
     const INLINE: bool = I::INLINE;
 
-    fn decode(part: Element, cx: &DecodeContext<'_>) -> Result<Self> {
-        let parameters = part.parameters.decode()?;
+    fn decode(part: <I::Medium as Medium>::Part, cx: &DecodeContext<'_>) -> Result<Self> {
+        let parameters = part.parameters().decode()?;
         Ok(With { parameters, input: I::decode(part, cx)? })
+    }
+
+    fn columns() -> Vec<TensorSpec> {
+        I::columns()
+    }
+
+    fn example() -> Option<JsonText> {
+        example::with_parameters::<P>(I::example()?)
     }
 
     fn load(&self) -> Load {

@@ -130,6 +130,34 @@ impl<I: AsRef<crate::input::Image>> Batch<I> {
     }
 }
 
+#[cfg(feature = "candle")]
+impl<T: AsRef<[f32]>> Batch<crate::input::Row<T>> {
+    /// The rows as one tensor on the worker's device, of shape `[n, columns]`.
+    ///
+    /// ```
+    /// use chariot_engine::{input::Row, model::Batch};
+    ///
+    /// let batch = Batch::of([Row([1., 2., 3.]), Row([4., 5., 6.])]);
+    /// assert_eq!(batch.rows_to_tensor().unwrap().dims(), [2, 3]);
+    /// ```
+    ///
+    /// # Errors
+    /// Rows that are not of one length, which is the caller's fault; the device fails.
+    pub fn rows_to_tensor(&self) -> Result<candle_core::Tensor> {
+        let width = self.items.first().map_or(0, |first| first.0.as_ref().len());
+        let mut values = Vec::with_capacity(self.len() * width);
+        for item in self {
+            let row = item.0.as_ref();
+            if row.len() != width {
+                let text = format!("as many numbers as in the first row are expected, {width}, {} came", row.len());
+                return Err(item.info().locate(crate::Rejection::new(text).into()));
+            }
+            values.extend_from_slice(row);
+        }
+        Ok(candle_core::Tensor::from_vec(values, (self.len(), width), &self.device)?)
+    }
+}
+
 impl<I: TensorStruct> Batch<I> {
     /// The tensors of all the requests as one, joined along the first dimension on the worker's device, and which rows
     /// belong to which request.

@@ -2,8 +2,15 @@
 
 use std::{any::Any, ops::Deref, sync::Arc, time::Instant};
 
+use serde::Serialize;
+
 use super::Ticket;
-use crate::{device::Device, error::Error, input::Slot, protocol::Parameters};
+use crate::{
+    device::Device,
+    error::{Error, Result},
+    input::Slot,
+    protocol::{EncodeError, JsonText, Parameters},
+};
 
 /// One item of a request: the decoded value (it dereferences to it), and what came with it.
 ///
@@ -30,6 +37,8 @@ pub struct Item<I> {
 #[derive(Clone, Debug)]
 pub(crate) struct ItemInfo {
     pub(crate) slot: Slot,
+    /// Its index among all the items of its request.
+    pub(crate) index: usize,
     pub(crate) action: Arc<str>,
     pub(crate) parameters: Parameters,
     pub(crate) score_threshold: f32,
@@ -46,9 +55,23 @@ pub(crate) enum Place {
     Input,
     /// One of several elements: by the input and its index.
     Element,
+    /// A row of a matrix: by the input and its index.
+    MatrixRow,
+    /// A row of columns: by its index.
+    TableRow,
+}
+
+/// The name of the output that answers columns: no single input has one to give.
+pub(super) fn output_name(action: &str) -> &str {
+    if action.is_empty() { "output" } else { action }
 }
 
 impl ItemInfo {
+    /// The name of the output that the item is answered in.
+    pub(crate) fn output_name(&self) -> &str {
+        if self.place == Place::TableRow { output_name(&self.action) } else { &self.slot.name }
+    }
+
     /// Names the input that an error is about, unless the error does so itself.
     pub(crate) fn locate(&self, error: Error) -> Error {
         if error.has_place() { error } else { self.place.of(&self.slot, error) }
@@ -62,6 +85,10 @@ impl Place {
             Place::Request => error,
             Place::Input => error.at(slot.place()),
             Place::Element => error.at(format_args!("data[{}]", slot.element)).at(slot.place()),
+            // A row says itself where it is at fault, as far as it knows.
+            Place::MatrixRow | Place::TableRow if error.has_place() => error,
+            Place::MatrixRow => error.at(format_args!("{}, row {}", slot.place(), slot.element)),
+            Place::TableRow => error.at(format_args!("row {}", slot.element)),
         }
     }
 }
@@ -93,7 +120,7 @@ impl<I> Item<I> {
         self.value
     }
 
-    /// The name of the input that it came in; empty if it has none.
+    /// The name of the input that it came in; empty if it has none, or came in several.
     pub fn name(&self) -> &str {
         &self.info.slot.name
     }
@@ -103,7 +130,7 @@ impl<I> Item<I> {
         &self.info.action
     }
 
-    /// The parameters of its input, as they came. [`With`](crate::input::With) types them.
+    /// The parameters of its input (of the request, if it came in several), as they came. [`With`](crate::input::With) types them.
     pub fn parameters(&self) -> &Parameters {
         &self.info.parameters
     }
@@ -116,6 +143,51 @@ impl<I> Item<I> {
     /// Whether the caller has gone: nobody reads an answer, and a long computation had better stop.
     pub fn is_cancelled(&self) -> bool {
         self.info.ticket.is_gone()
+    }
+
+    /// Sends a part of the answer (a token, say) to a caller who reads the answer as it comes into being. To any other
+    /// caller nothing is sent; the whole answer follows in any case. Declare it by
+    /// [`Spec::streaming`](super::Spec::streaming).
+    ///
+    /// It blocks while the caller is slow, so it is for a thread that may: `infer` runs on one.
+    ///
+    /// ```
+    /// use chariot_engine::prelude::*;
+    ///
+    /// fn repeat(text: &Item<Text>) -> Result<String> {
+    ///     let mut answer = String::new();
+    ///     for word in text.split(' ') {
+    ///         text.emit(word)?;
+    ///         answer.push_str(word);
+    ///     }
+    ///     Ok(answer)
+    /// }
+    ///
+    /// let batch = Batch::of([Text("two words".into())]);
+    /// assert_eq!(repeat(batch.iter().next().unwrap()).unwrap(), "twowords");
+    /// ```
+    ///
+    /// # Errors
+    /// The caller has gone or the deadline has passed: hand it on, and the work ends. A part that JSON cannot hold.
+    pub fn emit<T: Serialize + ?Sized>(&self, part: &T) -> Result<()> {
+        if self.is_cancelled() {
+            return Err(Error::cancelled());
+        }
+        let Some(parts) = self.info.ticket.parts() else {
+            return Ok(());
+        };
+        #[derive(Serialize)]
+        struct Part<'a, T: ?Sized> {
+            name: &'a str,
+            index: usize,
+            part: &'a T,
+        }
+        let part = Part { name: self.info.output_name(), index: self.info.index, part };
+        let text = JsonText::of(&part).map_err(|error| match error {
+            EncodeError::NotFinite(_) => Error::unwritable(format_args!("a part of the answer: {error}")),
+            error => error.into(),
+        })?;
+        parts.send(text.into_bytes(), self.deadline())
     }
 
     /// When the caller is told that it took too long; `None` if there is no limit.

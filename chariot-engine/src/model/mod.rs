@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `item`, `batch` | one item of a request, and what a model sees: a batch of them |
 //! | `ticket` | what ties an item to the caller that waits for it |
+//! | `parts` | parts of an answer on their way to a caller who reads them as they come |
 //! | `scratch` | state of a worker beside the shared model |
 //! | `spec` | what an engine declares of itself |
 //! | `context` | what `load` is given |
@@ -15,6 +16,7 @@ mod item;
 #[cfg(feature = "candle")]
 #[allow(unsafe_code)]
 mod mapped;
+mod parts;
 mod scratch;
 mod spec;
 mod ticket;
@@ -26,6 +28,7 @@ pub(crate) use context::LoadCommon;
 pub use context::LoadContext;
 pub use item::Item;
 pub(crate) use item::{ItemInfo, Place};
+pub(crate) use parts::{Parts, PartsReader, parts};
 pub use scratch::Scratch;
 pub(crate) use scratch::ScratchPool;
 pub use spec::Spec;

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::{MediumOf, Model};
+use super::{MediumOf, Model, item::output_name};
 use crate::{
     input::{Input, Medium},
     output::Output,
+    protocol::{DataType, JsonText, TensorMetadata},
     settings::{OutputLayout, SettingSpec, Settings},
     signature::TensorSpec,
 };
@@ -40,18 +41,26 @@ pub struct Spec {
     pub(crate) layouts: &'static [OutputLayout],
     /// What an element of an input is called; `None` where the request is taken as a whole.
     pub(crate) element: Option<&'static str>,
+    /// Whether any bytes or any text may be an element.
+    pub(crate) raw: bool,
     pub(crate) inputs: Vec<TensorSpec>,
+    /// What the metadata says of the inputs, where `inputs` are none, and items may come as columns.
+    columns: Vec<TensorSpec>,
     pub(crate) outputs: Vec<TensorSpec>,
+    /// The schema of the answers to items, by layout.
+    answer: fn(Option<OutputLayout>) -> Option<JsonText>,
+    /// The body of a request that is answered, as the author gave it.
+    example: Option<Cow<'static, str>>,
+    /// The same, as the type of the input gives it.
+    example_of_input: Option<JsonText>,
     pub(crate) settings: Vec<SettingSpec>,
     pub(crate) max_batch: usize,
     pub(crate) concurrency: usize,
+    pub(crate) streaming: bool,
 }
 
 /// More calls at once than any worker can have use for.
 const MAX_CONCURRENCY: usize = 65_536;
-
-/// The most that one call of `infer` is given unless the engine says otherwise: a request may hold thousands of items.
-const MAX_BATCH: usize = 32;
 
 impl Spec {
     /// What the types of a model say.
@@ -62,11 +71,17 @@ impl Spec {
             open_default: <M::Output as Output<MediumOf<M>>>::DEFAULT_ACTION,
             layouts: <M::Output as Output<MediumOf<M>>>::LAYOUTS,
             element: <MediumOf<M> as Medium>::ELEMENT,
+            raw: <MediumOf<M> as Medium>::RAW,
             inputs: <M::Input as Input>::tensors(),
+            columns: <M::Input as Input>::columns(),
             outputs: <M::Output as Output<MediumOf<M>>>::tensors(),
+            answer: <M::Output as Output<MediumOf<M>>>::schema,
+            example: None,
+            example_of_input: <M::Input as Input>::example(),
             settings: <M::Settings as Settings>::schema(),
-            max_batch: MAX_BATCH,
+            max_batch: <MediumOf<M> as Medium>::MAX_BATCH,
             concurrency: 1,
+            streaming: false,
         }
     }
 
@@ -88,6 +103,8 @@ impl Spec {
     #[must_use]
     pub fn inputs(mut self, inputs: impl IntoIterator<Item = TensorSpec>) -> Self {
         self.inputs = inputs.into_iter().collect();
+        // It knows nothing of them.
+        self.example_of_input = None;
         self
     }
 
@@ -98,7 +115,23 @@ impl Spec {
         self
     }
 
-    /// The most that one call of `infer` is given, in the unit of [`Load`](super::Load) (default: 32 items). An item
+    /// The body of a request that is answered, in `chariot-v2-kserve`: `/openapi.json` shows it. The default is what the
+    /// type of the input knows, which this model may not like. The engine does not start with one that is no request.
+    ///
+    /// ```
+    /// use chariot_engine::model::Spec;
+    ///
+    /// fn of_a_flower(spec: Spec) -> Spec {
+    ///     spec.example(r#"{"inputs": [{"name": "features", "datatype": "FP32", "shape": [1, 4], "data": [5.0, 3.4, 1.5, 0.2]}]}"#)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn example(mut self, body: impl Into<Cow<'static, str>>) -> Self {
+        self.example = Some(body.into());
+        self
+    }
+
+    /// The most that one call of `infer` is given, in the unit of [`Load`](super::Load) (default: 32 items, or 1024 rows). An item
     /// that costs more goes alone.
     #[must_use]
     pub fn max_batch(mut self, cost: usize) -> Self {
@@ -111,6 +144,13 @@ impl Spec {
     #[must_use]
     pub fn concurrency(mut self, calls: usize) -> Self {
         self.concurrency = calls.clamp(1, MAX_CONCURRENCY);
+        self
+    }
+
+    /// That it [emits](super::Item::emit) parts of its answers: a caller may then ask for them as server-sent events.
+    #[must_use]
+    pub fn streaming(mut self) -> Self {
+        self.streaming = true;
         self
     }
 
@@ -128,6 +168,42 @@ impl Spec {
     /// nothing.
     pub fn default_action(&self) -> &str {
         self.actions.first().map_or(self.open_default, |action| action)
+    }
+
+    /// The inputs and the outputs as the metadata names them.
+    pub(crate) fn announced(&self) -> (Vec<TensorMetadata>, Vec<TensorMetadata>) {
+        let tensors = |specs: &[TensorSpec]| -> Vec<_> { specs.iter().map(TensorSpec::metadata).collect() };
+        let values = |name: &str| TensorMetadata::new(name, DataType::Bytes, [-1]);
+        let Some(element) = self.element else { return (tensors(&self.inputs), tensors(&self.outputs)) };
+        if !self.inputs.is_empty() {
+            return (tensors(&self.inputs), self.inputs.iter().map(|input| values(input.name())).collect());
+        }
+        match &self.columns[..] {
+            // Inputs of any number and name, whose elements are the items; every output has the name of its input.
+            [] => (vec![values(element)], vec![values(element)]),
+            [matrix] if matrix.shape().len() > 1 => (vec![matrix.metadata()], vec![values(matrix.name())]),
+            columns => (tensors(columns), vec![values(output_name(self.default_action()))]),
+        }
+    }
+
+    /// The inputs that a request may bring as columns.
+    pub(crate) fn columns(&self) -> &[TensorSpec] {
+        &self.columns
+    }
+
+    /// The schema of an answer to an item, if it is known.
+    pub(crate) fn answer(&self, layout: Option<OutputLayout>) -> Option<JsonText> {
+        (self.answer)(layout)
+    }
+
+    /// The example that the author gave.
+    pub(crate) fn given_example(&self) -> Option<&str> {
+        self.example.as_deref()
+    }
+
+    /// The example that the type of the input gives.
+    pub(crate) fn example_of_input(&self) -> Option<&JsonText> {
+        self.example_of_input.as_ref()
     }
 
     /// The engine's own settings.

@@ -7,17 +7,31 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
+use super::Parts;
+
 /// Shared by a request's items, its place in the queue and the caller's side, which marks it when the caller leaves.
 #[derive(Debug, Default)]
 pub(crate) struct Ticket {
     gone: AtomicBool,
     waker: AtomicWaker,
     deadline: Option<Instant>,
+    /// Where parts of the answer go; nowhere if the caller did not ask for them.
+    parts: Option<Parts>,
 }
 
 impl Ticket {
     pub(crate) fn new(deadline: Option<Instant>) -> Self {
         Ticket { deadline, ..Default::default() }
+    }
+
+    /// For a caller who reads parts as they come, if there is a way for them.
+    pub(crate) fn streaming(self, parts: Option<Parts>) -> Self {
+        Ticket { parts, ..self }
+    }
+
+    /// Where parts of the answer go; nowhere if the caller did not ask for them.
+    pub(crate) fn parts(&self) -> Option<&Parts> {
+        self.parts.as_ref()
     }
 
     /// The caller has gone: nobody reads an answer.

@@ -87,6 +87,12 @@ pub trait Output<M: Medium>: Sized + Send + 'static {
         Vec::new()
     }
 
+    /// The JSON Schema of an answer to an item in this layout, whatever the action: for the OpenAPI document. Absent: any
+    /// JSON value. Of named tensors [`tensors`](Self::tensors) say it.
+    fn schema(_layout: Option<OutputLayout>) -> Option<JsonText> {
+        None
+    }
+
     /// Encodes it.
     ///
     /// # Errors
@@ -102,6 +108,10 @@ impl<M: Medium, T: Output<M>> Output<M> for Result<T, Error> {
 
     fn tensors() -> Vec<TensorSpec> {
         T::tensors()
+    }
+
+    fn schema(layout: Option<OutputLayout>) -> Option<JsonText> {
+        T::schema(layout)
     }
 
     fn encode(self, cx: &EncodeContext<'_>) -> Result<M::Answer> {

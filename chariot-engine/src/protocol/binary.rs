@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::{
     DataType, EncodeError, InferInput, InferRequest, TensorData, TensorMetadata, data,
     fault::{Fault, Read, quoted, written},
+    ranges::Ranges,
     raw::{LittleEndian, Raw},
     tensor::{Elements, Form},
     texts::Texts,
@@ -90,7 +91,7 @@ pub(super) fn tensor(datatype: DataType, bytes: Bytes) -> Read<TensorData> {
 
 /// Finds the elements of BYTES: each a length of 4 bytes, and so many bytes.
 fn elements(bytes: Bytes) -> Read<TensorData> {
-    let mut ranges = Vec::new();
+    let mut ranges = Ranges::default();
     let mut rest = &bytes[..];
     while !rest.is_empty() {
         let index = ranges.len();
@@ -166,9 +167,14 @@ impl InferRequest {
 fn one_element(body: &Bytes, declared: &[i64]) -> Read<(Vec<usize>, TensorData)> {
     let shape: Vec<_> = declared.iter().map(|length| usize::try_from(*length).unwrap_or(1)).collect();
     data::same_count(&shape, data::product(&shape)?, 1)?;
+    Ok((shape, whole(body)?))
+}
+
+/// A body as the one element of a tensor of BYTES.
+pub(super) fn whole(body: &Bytes) -> Read<TensorData> {
     let end = u32::try_from(body.len()).map_err(|_| Fault::of("the body is larger than 4 GiB"))?;
-    let texts = Texts::Binary { bytes: body.clone(), ranges: vec![(0, end)] };
-    Ok((shape, TensorData::of(Elements::Bytes(texts))))
+    let texts = Texts::Binary { bytes: body.clone(), ranges: (0, end).into() };
+    Ok(TensorData::of(Elements::Bytes(texts)))
 }
 
 /// The shape of a body that is one tensor of numbers or booleans.

@@ -144,15 +144,18 @@ impl TensorData {
     }
 }
 
-fn each<S: Numeric, T: Numeric>(values: impl Iterator<Item = S>) -> Result<Vec<T>, Rejection> {
-    let convert = |(index, value): (usize, S)| {
-        T::from_number(value.number()).ok_or_else(|| {
+fn each<S: Numeric, T: Numeric>(values: impl ExactSizeIterator<Item = S>) -> Result<Vec<T>, Rejection> {
+    // A `Result` is collected without knowing how much is to come, and what has grown was there twice.
+    let mut converted = Vec::with_capacity(values.len());
+    for (index, value) in values.enumerate() {
+        let Some(value) = T::from_number(value.number()) else {
             let (from, to) = (S::DATATYPE, T::DATATYPE);
             let text = format!("a value that {to} holds exactly is expected, one of {from} that it does not hold came");
-            Rejection::new(text).at(format_args!("data[{index}]"))
-        })
-    };
-    values.enumerate().map(convert).collect()
+            return Err(Rejection::new(text).at(format_args!("data[{index}]")));
+        };
+        converted.push(value);
+    }
+    Ok(converted)
 }
 
 fn unrelated(from: DataType, to: DataType) -> Rejection {

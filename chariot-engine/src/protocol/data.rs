@@ -8,6 +8,7 @@ use super::{
     DataType, TensorData,
     fault::{Fault, Read, written},
     number::{self, Unfit},
+    ranges::Ranges,
     reader::Reader,
     tensor::Elements,
     texts::Texts,
@@ -115,14 +116,49 @@ fn no_float(reader: &mut Reader<'_>, datatype: DataType) -> Box<Fault> {
     }
 }
 
-/// Reads a list of leaves, flat or nested like `shape`. In a nested one each list is compared with `shape`; the count of
-/// a flat one is left to [`same_count`].
-fn leaves<T: Leaf>(reader: &mut Reader<'_>, shape: &[usize], leaves: &mut Vec<T>) -> Read<()> {
-    if shape.len() > 1 && reader.list_in_list() { nested(reader, shape, leaves) } else { row(reader, leaves).map(drop) }
+/// Leaves in the order in which they come, of which no more are kept than there should be.
+pub(super) struct Leaves<T> {
+    kept: Vec<T>,
+    most: usize,
+}
+
+impl<T: Leaf> Leaves<T> {
+    /// Room for as many as `reserved`, at most `most`.
+    pub(super) fn new(reserved: usize, most: usize) -> Self {
+        Leaves { kept: Vec::with_capacity(reserved.min(most)), most }
+    }
+
+    pub(super) fn into_vec(self) -> Vec<T> {
+        self.kept
+    }
+
+    /// Reads one.
+    #[inline]
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Read<()> {
+        match T::read(reader) {
+            Some(leaf) => {
+                if self.kept.len() < self.most {
+                    self.kept.push(leaf);
+                }
+                Ok(())
+            }
+            None => Err(T::unfit(reader)),
+        }
+    }
+}
+
+/// Reads a list of leaves, flat or nested like `shape`, and says how many came. In a nested one each list is compared with
+/// `shape`; the count of a flat one is left to [`same_count`].
+fn leaves<T: Leaf>(reader: &mut Reader<'_>, shape: &[usize], leaves: &mut Leaves<T>) -> Read<usize> {
+    if shape.len() > 1 && reader.list_in_list() {
+        nested(reader, shape, leaves)?;
+        return product(shape);
+    }
+    row(reader, leaves)
 }
 
 /// Reads lists that are nested exactly like `shape`. It recurs once for each dimension, of which there are few.
-pub(super) fn nested<T: Leaf>(reader: &mut Reader<'_>, shape: &[usize], leaves: &mut Vec<T>) -> Read<()> {
+pub(super) fn nested<T: Leaf>(reader: &mut Reader<'_>, shape: &[usize], leaves: &mut Leaves<T>) -> Read<()> {
     let Some((length, inner)) = shape.split_first() else {
         return Ok(());
     };
@@ -141,14 +177,8 @@ pub(super) fn same_length(expected: usize, came: usize) -> Result<(), String> {
     if expected == came { Ok(()) } else { Err(format!("a list of {expected} is expected, one of {came} came")) }
 }
 
-fn row<T: Leaf>(reader: &mut Reader<'_>, leaves: &mut Vec<T>) -> Read<usize> {
-    reader.list("a list", |reader, _| match T::read(reader) {
-        Some(leaf) => {
-            leaves.push(leaf);
-            Ok(())
-        }
-        None => Err(T::unfit(reader)),
-    })
+fn row<T: Leaf>(reader: &mut Reader<'_>, leaves: &mut Leaves<T>) -> Read<usize> {
+    reader.list("a list", |reader, _| leaves.read(reader))
 }
 
 /// How many elements a shape needs.
@@ -171,39 +201,61 @@ fn elements(count: usize) -> String {
     if count == 1 { "1 element".to_owned() } else { format!("{count} elements") }
 }
 
-/// Reads the `data` of a tensor of numbers or booleans. That a flat list has the right count is left to the caller.
-pub(super) fn numbers(reader: &mut Reader<'_>, datatype: DataType, shape: &[usize]) -> Read<TensorData> {
-    fn read<T: Leaf>(reader: &mut Reader<'_>, shape: &[usize]) -> Read<Vec<T>> {
+/// Reads the `data` of a tensor of numbers or booleans, and says how many came. That a flat list has as many as `shape`
+/// needs is left to the caller; more than that are not kept.
+pub(super) fn numbers(reader: &mut Reader<'_>, datatype: DataType, shape: &[usize]) -> Read<(TensorData, usize)> {
+    fn read<T: Leaf>(reader: &mut Reader<'_>, shape: &[usize], count: &mut usize) -> Read<Vec<T>> {
         let needed = product(shape).unwrap_or(usize::MAX);
-        // An element takes two bytes at least: a shape cannot make us reserve more than the body can fill.
-        let room = (reader.text().len() - reader.position()) / 2 + 1;
-        let mut values = Vec::with_capacity(needed.min(room));
-        leaves(reader, shape, &mut values)?;
-        Ok(values)
+        let mut values = Leaves::new(elements_ahead(reader, needed), needed);
+        *count = leaves(reader, shape, &mut values)?;
+        Ok(values.into_vec())
     }
+    let mut came = 0;
     let elements = match datatype {
-        DataType::Bool => Elements::Bool(read(reader, shape)?),
-        DataType::Uint8 => Elements::Uint8(read(reader, shape)?),
-        DataType::Uint16 => Elements::Uint16(read(reader, shape)?),
-        DataType::Uint32 => Elements::Uint32(read(reader, shape)?),
-        DataType::Uint64 => Elements::Uint64(read(reader, shape)?),
-        DataType::Int8 => Elements::Int8(read(reader, shape)?),
-        DataType::Int16 => Elements::Int16(read(reader, shape)?),
-        DataType::Int32 => Elements::Int32(read(reader, shape)?),
-        DataType::Int64 => Elements::Int64(read(reader, shape)?),
-        DataType::Fp16 => Elements::Fp16(read(reader, shape)?),
-        DataType::Bf16 => Elements::Bf16(read(reader, shape)?),
-        DataType::Fp32 => Elements::Fp32(read(reader, shape)?),
-        DataType::Fp64 => Elements::Fp64(read(reader, shape)?),
+        DataType::Bool => Elements::Bool(read(reader, shape, &mut came)?),
+        DataType::Uint8 => Elements::Uint8(read(reader, shape, &mut came)?),
+        DataType::Uint16 => Elements::Uint16(read(reader, shape, &mut came)?),
+        DataType::Uint32 => Elements::Uint32(read(reader, shape, &mut came)?),
+        DataType::Uint64 => Elements::Uint64(read(reader, shape, &mut came)?),
+        DataType::Int8 => Elements::Int8(read(reader, shape, &mut came)?),
+        DataType::Int16 => Elements::Int16(read(reader, shape, &mut came)?),
+        DataType::Int32 => Elements::Int32(read(reader, shape, &mut came)?),
+        DataType::Int64 => Elements::Int64(read(reader, shape, &mut came)?),
+        DataType::Fp16 => Elements::Fp16(read(reader, shape, &mut came)?),
+        DataType::Bf16 => Elements::Bf16(read(reader, shape, &mut came)?),
+        DataType::Fp32 => Elements::Fp32(read(reader, shape, &mut came)?),
+        DataType::Fp64 => Elements::Fp64(read(reader, shape, &mut came)?),
         DataType::Bytes => return Err(Fault::of("a data type of numbers is expected, BYTES came")),
     };
-    Ok(TensorData::of(elements))
+    Ok((TensorData::of(elements), came))
+}
+
+/// How many numbers to make room for: as many as are needed, but no more than the list ahead can have, whatever its shape
+/// says. It has one more than commas, and an element takes two bytes at least.
+fn elements_ahead(reader: &Reader<'_>, needed: usize) -> usize {
+    /// So few are not worth a look.
+    const FEW: usize = 512;
+    let ahead = &reader.text().as_bytes()[reader.position()..];
+    let most = needed.min(ahead.len() / 2 + 1);
+    if most <= FEW {
+        return most;
+    }
+    let mut commas = 0;
+    for block in ahead.chunks(1024) {
+        // Neither stands in a list of numbers: here it has ended.
+        let is_over = block.iter().fold(false, |found, byte| found | (*byte == b'"') | (*byte == b'}'));
+        commas += block.iter().filter(|byte| **byte == b',').count();
+        if is_over || commas >= most {
+            break;
+        }
+    }
+    most.min(commas + 1)
 }
 
 /// Reads the `data` of BYTES: a list whose elements may be any JSON value, or one bare string. `body` is what the
 /// reader reads.
 pub(super) fn texts(reader: &mut Reader<'_>, body: &Bytes) -> Read<TensorData> {
-    let mut ranges = Vec::new();
+    let mut ranges = Ranges::default();
     let mut element = |reader: &mut Reader<'_>| {
         reader.peek();
         let start = reader.position();

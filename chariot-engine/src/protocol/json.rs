@@ -114,7 +114,7 @@ impl JsonText {
     /// names.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Rejection> {
         let text = self.as_str();
-        serde_json::from_str(text).map_err(|error| said::of_json(&error, text).unplaced())
+        serde_json::from_str(text).map_err(|error| said::json_fault(&error, text))
     }
 }
 

@@ -15,10 +15,13 @@ use super::{
     fault::{Fault, Read},
     json::utf8,
     reader::Reader,
+    request::{LONGEST_NAME, short},
     said::{self, Said},
 };
 use crate::error::Rejection;
 
+/// The most parameters that a request or an input may have; each costs memory beyond its bytes.
+const MOST: usize = 1024;
 /// The parameters that the protocol itself gives a meaning.
 const RESERVED: [&str; 5] = ["action", "binary_data_output", "binary_data_size", "metadata", "score_threshold"];
 
@@ -100,6 +103,14 @@ impl Parameters {
             if !seen.insert(key) {
                 return Err(reader.twice().in_member(&name));
             }
+            if seen.len() > MOST {
+                return Err(Fault::at(reader.position(), format!("at most {MOST} are expected, more came")));
+            }
+            if name.len() > LONGEST_NAME {
+                let length = name.len();
+                let text = format!("a name of at most {LONGEST_NAME} bytes is expected, one of {length} came");
+                return Err(Fault::at(reader.position(), text));
+            }
             let mut value = |reader: &mut Reader<'_>| {
                 if reader.null()? {
                     return Ok(());
@@ -109,7 +120,7 @@ impl Parameters {
                 }
                 any = true;
                 match &*name {
-                    "action" => action = Some(reader.string("a string")?.into_owned()),
+                    "action" => action = Some(short(reader, "an action")?),
                     "metadata" => metadata = Some(JsonText::checked(body.slice_ref(reader.value()?.as_bytes()))),
                     "score_threshold" => score_threshold = Some(threshold(reader)?),
                     _ => reader.skip()?,
@@ -150,6 +161,19 @@ impl Parameters {
             Ok(())
         });
         found
+    }
+
+    /// These, with action and score threshold of `other` where they have none themselves (and all of its parameters, if
+    /// they are none), and with the metadata of `carried`.
+    pub(crate) fn completed_by(&self, other: &Parameters, carried: &Parameters) -> Parameters {
+        let Some(known) = self.0.as_ref().or(other.0.as_ref()) else { return Parameters::default() };
+        let of = |parameters: &Parameters| parameters.action().map(str::to_owned);
+        Parameters(Some(Arc::new(Known {
+            text: known.text.clone(),
+            action: of(self).or_else(|| of(other)),
+            metadata: carried.metadata().cloned(),
+            score_threshold: self.score_threshold().or_else(|| other.score_threshold()),
+        })))
     }
 
     /// Whether there are none.

@@ -5,9 +5,11 @@ use bytes::Bytes;
 use super::{
     DataType, Parameters, TensorData,
     binary::{self, JSON_LENGTH_HEADER, Tail},
+    chariot_v2,
     data::{self, Leaf},
-    fault::{Fault, Read, quoted},
+    fault::{Fault, Read},
     json::utf8,
+    place::{Origin, owner},
     reader::Reader,
 };
 use crate::error::Rejection;
@@ -15,7 +17,7 @@ use crate::error::Rejection;
 /// The most inputs, and the most outputs, that a request may name.
 const MOST_TENSORS: usize = 1024;
 /// The longest name of an input or output, and the longest id, in bytes.
-const LONGEST_NAME: usize = 1024;
+pub(super) const LONGEST_NAME: usize = 1024;
 /// The most dimensions of a shape.
 const MOST_DIMENSIONS: usize = 32;
 /// The parameter that says how many bytes of a binary tensor follow the JSON.
@@ -92,6 +94,8 @@ pub struct InferInput {
     pub data: TensorData,
     /// Parameters of this input.
     pub parameters: Parameters,
+    /// What of the body it was.
+    pub(crate) origin: Origin,
 }
 
 impl InferRequest {
@@ -110,11 +114,8 @@ impl InferRequest {
 
     /// Decodes JSON; binary tensors are taken from `tail`, if there is one.
     pub(super) fn decode_with(body: &Bytes, tail: &mut Option<Tail>) -> Result<InferRequest, Rejection> {
-        let text = utf8(body)?;
-        if text.trim_ascii().is_empty() {
-            return Err(Rejection::new("a JSON object is expected, an empty body came"));
-        }
-        request(&mut Reader::new(text), body, tail).map_err(|fault| fault.rejection(text))
+        let text = document(body)?;
+        members(&mut Reader::new(text), body, tail, None).map_err(|fault| fault.rejection(text))
     }
 
     /// The first input of this name.
@@ -132,30 +133,44 @@ impl InferInput {
             shape: Some(shape.into()),
             data,
             parameters: Parameters::default(),
+            origin: Origin::Inputs,
         }
     }
 
+    /// An item of `chariot-v2`, which has no name.
+    pub(super) fn item(data: TensorData, parameters: Parameters, origin: Origin) -> Self {
+        InferInput { name: String::new(), datatype: None, shape: None, data, parameters, origin }
+    }
+
     /// How an error text calls this input, which stands at `index` among the request's: `input 'x'`, or `inputs[3]` if it
-    /// has no name.
+    /// has no name. An item of `chariot-v2` is `input`, or `line 4` of several.
     pub fn place(&self, index: usize) -> String {
-        place(&self.name, index)
+        self.origin.place(&self.name, index)
     }
 }
 
-/// How an error text calls the input of this name and index.
-pub(crate) fn place(name: &str, index: usize) -> String {
-    owner(name).unwrap_or_else(|| format!("inputs[{index}]"))
+/// The text of a body that is to be a JSON document.
+pub(super) fn document(body: &Bytes) -> Result<&str, Rejection> {
+    let text = utf8(body)?;
+    if text.trim_ascii().is_empty() {
+        return Err(Rejection::new("a JSON object is expected, an empty body came"));
+    }
+    Ok(text)
 }
 
-/// How an error text calls an input of this name.
-fn owner(name: &str) -> Option<String> {
-    (!name.is_empty()).then(|| format!("input {}", quoted(name)))
-}
-
-fn request(reader: &mut Reader<'_>, body: &Bytes, tail: &mut Option<Tail>) -> Read<InferRequest> {
+/// Reads a request. With `item` it may be one of `chariot-v2` instead, whose item is put there and whose parameters are
+/// the request's.
+pub(super) fn members(
+    reader: &mut Reader<'_>,
+    body: &Bytes,
+    tail: &mut Option<Tail>,
+    mut item: Option<&mut Option<TensorData>>,
+) -> Read<InferRequest> {
     let mut request = InferRequest::default();
     let mut inputs_came = false;
-    reader.members(&["id", "parameters", "inputs", "outputs"], |reader, member| {
+    let known = ["id", "parameters", "inputs", "outputs", "input"];
+    let known = if item.is_some() { &known[..] } else { &known[..4] };
+    reader.members(known, |reader, member| {
         match member {
             0 if !reader.null()? => request.id = Some(short(reader, "an id")?),
             1 => {
@@ -170,13 +185,23 @@ fn request(reader: &mut Reader<'_>, body: &Bytes, tail: &mut Option<Tail>) -> Re
                 request.inputs = tensors(reader, "a list of inputs", |reader| input(reader, body, tail))?;
             }
             3 if !reader.null()? => request.outputs = tensors(reader, "a list of outputs", output)?,
+            4 if !reader.null()? => {
+                if let Some(item) = &mut item {
+                    **item = Some(chariot_v2::element(reader, body)?);
+                }
+            }
             _ => {}
         }
         Ok(())
     })?;
     reader.end()?;
-    if !inputs_came {
-        return Err(Fault::of("a list of inputs is expected, the member is missing").in_member("inputs"));
+    match (inputs_came, item.is_some_and(|item| item.is_some())) {
+        (true, true) => return Err(Fault::of("either this or inputs is expected, both came").in_member("input")),
+        (true, false) => {}
+        (false, true) => return Ok(request),
+        (false, false) => {
+            return Err(Fault::of("a list of inputs is expected, the member is missing").in_member("inputs"));
+        }
     }
     if request.inputs.is_empty() {
         return Err(Fault::of("at least one input is expected, none came").in_member("inputs"));
@@ -257,9 +282,12 @@ fn members_of_input(reader: &mut Reader<'_>, body: &Bytes, tail: &mut Option<Tai
         shape: None,
         data: TensorData::from(Vec::<bool>::new()),
         parameters: Parameters::default(),
+        origin: Origin::Inputs,
     };
     // Where `data` stands, until it has been read: what it is read as may come after it.
     let mut unread = None;
+    // How many numbers came, which may be more than are kept.
+    let mut came = 0;
     let mut data_came = false;
     let mut binary_size = None;
     reader.members(&["name", "datatype", "shape", "data", "parameters"], |reader, member| {
@@ -271,7 +299,7 @@ fn members_of_input(reader: &mut Reader<'_>, body: &Bytes, tail: &mut Option<Tai
                 data_came = true;
                 match (input.datatype, &input.shape) {
                     (Some(DataType::Bytes), _) => input.data = data::texts(reader, body)?,
-                    (Some(datatype), Some(shape)) => input.data = data::numbers(reader, datatype, shape)?,
+                    (Some(datatype), Some(shape)) => (input.data, came) = data::numbers(reader, datatype, shape)?,
                     _ => {
                         let start = reader.clone();
                         // What is no JSON is told with its index, as if the list had been read.
@@ -316,9 +344,9 @@ fn members_of_input(reader: &mut Reader<'_>, body: &Bytes, tail: &mut Option<Tai
         let needed = data::product(shape)?;
         if let Some(mut reader) = unread {
             let read = data::numbers(&mut reader, datatype, shape);
-            input.data = read.map_err(|fault| fault.in_member("data"))?;
+            (input.data, came) = read.map_err(|fault| fault.in_member("data"))?;
         }
-        data::same_count(shape, needed, input.data.len())?;
+        data::same_count(shape, needed, came)?;
     } else if let Some(mut reader) = unread {
         input.data = data::texts(&mut reader, body).map_err(|fault| fault.in_member("data"))?;
     }
@@ -326,15 +354,19 @@ fn members_of_input(reader: &mut Reader<'_>, body: &Bytes, tail: &mut Option<Tai
 }
 
 /// A string that errors and logs may hold.
-fn short(reader: &mut Reader<'_>, what: &str) -> Read<String> {
+pub(super) fn short(reader: &mut Reader<'_>, what: &str) -> Read<String> {
     reader.peek();
     let start = reader.position();
-    let name = reader.string("a string")?;
-    if name.len() > LONGEST_NAME {
-        let text = format!("{what} of at most {LONGEST_NAME} bytes is expected, one of {} came", name.len());
-        return Err(Fault::at(start, text));
+    if reader.peek() == Some(b'"') {
+        // It is measured before it is kept.
+        let mut length = 0;
+        reader.clone().pass_string(|part| length += part.len())?;
+        if length > LONGEST_NAME {
+            let text = format!("{what} of at most {LONGEST_NAME} bytes is expected, one of {length} came");
+            return Err(Fault::at(start, text));
+        }
     }
-    Ok(name.into_owned())
+    Ok(reader.string("a string")?.into_owned())
 }
 
 fn datatype(reader: &mut Reader<'_>) -> Read<DataType> {

@@ -48,16 +48,25 @@ pub struct InferOutput {
 ///
 /// let head = ResponseHead { model_name: "m", model_version: None, id: "7" };
 /// let encoded = InferResponse::default().encode_binary(&head, |_| true)?;
-/// assert_eq!(encoded.json_length, None);
+/// assert_eq!((encoded.json_length, encoded.content_type), (None, "application/json"));
 /// # Ok::<(), chariot_engine::protocol::EncodeError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EncodedResponse {
-    /// JSON, and after it the binary tensors.
+    /// JSON, and after it the binary tensors; or, in `chariot-v2`, JSON or lines of it.
     pub body: Vec<u8>,
-    /// How long the JSON is; `None` if the body is nothing else.
+    /// How long the JSON is that binary tensors follow; `None` if none do.
     pub json_length: Option<usize>,
+    /// The media type of the body.
+    pub content_type: &'static str,
+}
+
+impl EncodedResponse {
+    /// A body of this media type, without binary tensors.
+    pub(super) fn new(body: Vec<u8>, content_type: &'static str) -> Self {
+        EncodedResponse { body, json_length: None, content_type }
+    }
 }
 
 /// What stands at the head of a response.
@@ -145,7 +154,8 @@ impl InferResponse {
             let written = output.data.write_binary(&mut text);
             written.map_err(|error| error.of_output(&quoted(&output.name)))?;
         }
-        Ok(EncodedResponse { body: text, json_length })
+        let content_type = if json_length.is_some() { "application/octet-stream" } else { "application/json" };
+        Ok(EncodedResponse { body: text, json_length, content_type })
     }
 }
 

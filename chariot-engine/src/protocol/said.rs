@@ -9,6 +9,7 @@ use super::{
     fault::{Fault, Read, quoted},
     reader::Reader,
 };
+use crate::error::Rejection;
 
 /// The longest text that is passed on, in characters.
 const LONGEST: usize = 200;
@@ -48,6 +49,11 @@ pub(super) fn of_json(error: &serde_json::Error, text: &str) -> Box<Fault> {
     found.unwrap_or_else(|| Fault::of("")).saying(said)
 }
 
+/// What a caller may read of an error that serde_json made of the valid JSON `text`.
+pub(crate) fn json_fault(error: &serde_json::Error, text: &str) -> Rejection {
+    of_json(error, text).unplaced()
+}
+
 /// Passes over a value and stops with a fault in the innermost one in which a parser stood that had read the first `read`
 /// bytes. It recurs no deeper than the reader lets JSON be nested.
 fn locate(reader: &mut Reader<'_>, read: usize) -> Read<()> {
@@ -70,7 +76,7 @@ fn locate(reader: &mut Reader<'_>, read: usize) -> Read<()> {
 }
 
 /// What a caller may read of a text that serde made.
-fn of_text(text: &str) -> String {
+pub(crate) fn of_text(text: &str) -> String {
     let said = if let Some(rest) = text.strip_prefix("invalid type: ") {
         let (came, expected) = came_and_expected(rest);
         format!("{} is expected, {came} came", in_words(expected))
@@ -90,6 +96,8 @@ fn of_text(text: &str) -> String {
         format!("the member {} stands twice in its object", first_name(rest))
     } else if text.starts_with("data did not match any variant") {
         "the value has none of the forms that are known here".to_owned()
+    } else if text == "number out of range" {
+        "a number that FP64 holds is expected, one beyond its range came".to_owned()
     } else {
         without_quoted(text)
     };

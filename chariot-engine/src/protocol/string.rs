@@ -20,7 +20,10 @@ impl<'a> Reader<'a> {
             self.at = end + 1;
             return Ok(Cow::Borrowed(&text[start..end]));
         }
-        let mut string = String::new();
+        // Measured first, so that it is there only once.
+        let mut length = 0;
+        self.clone().pass_string(|part| length += part.len())?;
+        let mut string = String::with_capacity(length);
         self.pass_string(|part| string.push_str(part))?;
         Ok(Cow::Owned(string))
     }

@@ -7,7 +7,7 @@ use half::{bf16, f16};
 use super::{
     BytesElement, DataType, JsonText,
     raw::{LittleEndian, Raw},
-    texts::Texts,
+    texts::{Text, Texts},
 };
 use crate::error::Rejection;
 
@@ -237,6 +237,11 @@ impl TensorData {
     /// data types.
     pub fn bytes_elements(&self) -> Option<impl Iterator<Item = BytesElement> + '_> {
         self.texts().map(|texts| (0..texts.len()).map(|index| texts.element(index)))
+    }
+
+    /// The element of BYTES at `index`, where it stands.
+    pub(crate) fn text_at(&self, index: usize) -> Option<Text<'_>> {
+        self.texts()?.borrowed(index)
     }
 
     /// The elements of BYTES as strings. They may be flat or nested like `shape`, and are flat in the result.

@@ -2,6 +2,8 @@
 
 mod binary;
 mod bodies;
+mod forms;
 mod properties;
+mod round_trips;
 mod tensors;
 mod values;

@@ -1,13 +1,14 @@
 //! The elements of a BYTES tensor in the forms that they come and go in. [`TensorData`](super::TensorData) holds them.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, fmt, ops::Range};
 
 use bytes::Bytes;
 
 use super::{
     BytesElement, EncodeError, JsonText,
-    data::{self, Leaf},
-    fault::{Fault, Read},
+    data::{self, Leaves},
+    fault::Fault,
+    ranges::Ranges,
     reader::Reader,
 };
 use crate::error::Rejection;
@@ -16,13 +17,48 @@ use crate::error::Rejection;
 #[derive(Clone)]
 pub(super) enum Texts {
     /// From a request: where in its body each element stands. An element costs 8 bytes and no copy.
-    Body { body: Bytes, ranges: Vec<(u32, u32)> },
+    Body { body: Bytes, ranges: Ranges },
     /// From a binary tensor: where among its bytes those of each element stand.
-    Binary { bytes: Bytes, ranges: Vec<(u32, u32)> },
+    Binary { bytes: Bytes, ranges: Ranges },
     /// From an author, as strings.
     Strings(Vec<String>),
     /// From an author, as JSON values.
     Values(Vec<JsonText>),
+}
+
+/// One element of BYTES, borrowed from where it stands.
+#[derive(Clone, Copy)]
+pub(crate) enum Text<'a> {
+    /// A JSON value.
+    Json(&'a str),
+    /// A string as it is.
+    Plain(&'a str),
+    /// Bytes that came in binary form.
+    Bytes(&'a [u8]),
+}
+
+impl Text<'_> {
+    /// Whether it is a list of JSON.
+    pub(crate) fn is_list(self) -> bool {
+        matches!(self, Text::Json(value) if value.starts_with('['))
+    }
+
+    /// Whether it is an object of JSON, or a string or bytes that begin like one.
+    pub(crate) fn holds_object(self) -> bool {
+        match self {
+            Text::Json(value) => unquoted(value.as_bytes()).trim_ascii_start().starts_with(b"{"),
+            Text::Plain(text) => text.trim_ascii_start().starts_with('{'),
+            Text::Bytes(bytes) => bytes.trim_ascii_start().starts_with(b"{"),
+        }
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    /// How long it is: the payload stays out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Text::Json(text) | Text::Plain(text)) = self else { return f.write_str("bytes") };
+        write!(f, "{} bytes of text", text.len())
+    }
 }
 
 impl Texts {
@@ -42,6 +78,19 @@ impl Texts {
             Texts::Strings(strings) => BytesElement::Json(JsonText::of_string(&strings[index])),
             Texts::Values(values) => BytesElement::Json(values[index].clone()),
         }
+    }
+
+    /// The element at `index`, where it stands.
+    pub(super) fn borrowed(&self, index: usize) -> Option<Text<'_>> {
+        Some(match self {
+            // Every part of a body that is text has been checked to be so.
+            Texts::Body { body, ranges } => {
+                Text::Json(std::str::from_utf8(&body[range(*ranges.get(index)?)]).unwrap_or_default())
+            }
+            Texts::Binary { bytes, ranges } => Text::Bytes(&bytes[range(*ranges.get(index)?)]),
+            Texts::Strings(strings) => Text::Plain(strings.get(index)?),
+            Texts::Values(values) => Text::Json(values.get(index)?.as_str()),
+        })
     }
 
     /// The element at `index` as it is written in binary form. A value of an author's is JSON, even if it is a string.
@@ -113,22 +162,43 @@ impl Texts {
     }
 
     /// The strings of JSON values, flat.
-    fn json_strings(&self, shape: &[usize], values: impl Iterator<Item = JsonText>) -> Result<Vec<String>, Rejection> {
+    fn json_strings(
+        &self,
+        shape: &[usize],
+        values: impl Iterator<Item = JsonText> + Clone,
+    ) -> Result<Vec<String>, Rejection> {
         let needed = data::product(shape).map_err(|fault| fault.unplaced())?;
-        let mut values = values.peekable();
-        let nested = shape.len() > 1 && values.peek().is_some_and(|first| first.as_bytes().first() == Some(&b'['));
-        let inner = if nested { &shape[1..] } else { &[] };
-        let mut strings = Vec::with_capacity(self.len());
+        let is_list = |value: JsonText| value.as_bytes().first() == Some(&b'[');
+        let nested = shape.len() > 1 && values.clone().next().is_some_and(is_list);
+        let mut reserved = self.len();
+        if nested {
+            // What the shape says is checked before room is made for it.
+            self.read_strings(&shape[1..], values.clone(), &mut Leaves::new(0, 0))?;
+            let outermost = data::same_length(shape[0], self.len());
+            outermost.map_err(|text| Fault::of(text).in_member("data").unplaced())?;
+            reserved = needed;
+        }
+        let mut strings = Leaves::new(reserved, needed);
+        self.read_strings(if nested { &shape[1..] } else { &[] }, values, &mut strings)?;
+        let came = if nested { needed } else { self.len() };
+        data::same_count(shape, needed, came).map_err(|fault| fault.unplaced())?;
+        Ok(strings.into_vec())
+    }
+
+    /// Reads each value as a string, or as lists of strings if `inner` is the shape of these.
+    fn read_strings(
+        &self,
+        inner: &[usize],
+        values: impl Iterator<Item = JsonText>,
+        strings: &mut Leaves<String>,
+    ) -> Result<(), Rejection> {
         for (index, value) in values.enumerate() {
             let mut reader = Reader::new(value.as_str());
             let read =
-                if nested { data::nested(&mut reader, inner, &mut strings) } else { leaf(&mut reader, &mut strings) };
+                if inner.is_empty() { strings.read(&mut reader) } else { data::nested(&mut reader, inner, strings) };
             read.map_err(|fault| self.placed(fault.in_element(index).in_member("data"), index))?;
         }
-        let outermost = if nested { data::same_length(shape[0], self.len()) } else { Ok(()) };
-        outermost.map_err(|text| Fault::of(text).in_member("data").unplaced())?;
-        data::same_count(shape, needed, strings.len()).map_err(|fault| fault.unplaced())?;
-        Ok(strings)
+        Ok(())
     }
 
     /// What the caller reads of a fault within the element at `index`.
@@ -140,16 +210,6 @@ impl Texts {
             }
             _ => fault.unplaced(),
         }
-    }
-}
-
-fn leaf(reader: &mut Reader<'_>, strings: &mut Vec<String>) -> Read<()> {
-    match String::read(reader) {
-        Some(string) => {
-            strings.push(string);
-            Ok(())
-        }
-        None => Err(String::unfit(reader)),
     }
 }
 

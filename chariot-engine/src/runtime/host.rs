@@ -22,9 +22,9 @@ use super::{
     worker,
 };
 use crate::{
-    error::{Error, Kind, Rejection, Result},
-    model::{LoadCommon, Spec, Ticket},
-    protocol::{DataType, EncodedResponse, InferRequest, TensorMetadata},
+    error::{Error, Kind, Result},
+    model::{LoadCommon, Parts, Spec, Ticket},
+    protocol::{DataType, EncodedResponse, Form, Takes, TensorMetadata},
 };
 
 /// Bodies up to this size may be decoded where they were read, if nothing of the author's own takes part: it is a matter
@@ -80,6 +80,7 @@ impl Host {
             default_admit: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             service_nanos: AtomicU64::new(0),
+            takes: takes(&options, &spec),
             spec,
             options,
         });
@@ -101,6 +102,11 @@ impl Host {
 
     pub(crate) fn spec(&self) -> &Spec {
         &self.shared().spec
+    }
+
+    /// What it takes, and of which protocols.
+    pub(crate) fn takes(&self) -> &Takes {
+        &self.shared().takes
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -140,9 +146,9 @@ impl Host {
         self.shared().options.capacity() - self.shared().places.available_permits()
     }
 
-    /// Answers a request with the response as it is sent. `json_length` is where in the body binary tensors begin, if its
-    /// head says that there are any; 0 if the body is nothing but one. The id is the body's own, else `request_id`, else a
-    /// fresh one. The deadline runs from `arrived`.
+    /// Answers a request with the response as it is sent. `form` is what its head says of the body. The id is the body's
+    /// own, else `request_id`, else a fresh one. The deadline runs from `arrived`. `parts` takes what the model emits; such
+    /// an answer is JSON whatever the request says.
     ///
     /// # Cancel safety
     /// When the future is dropped, the request leaves the queue and its place is free; a call of `infer` that awaits is
@@ -151,34 +157,55 @@ impl Host {
         &self,
         place: Place,
         body: Bytes,
-        json_length: Option<usize>,
+        form: Form,
         request_id: Option<String>,
         arrived: Instant,
+        parts: Option<Parts>,
     ) -> std::result::Result<EncodedResponse, Failure> {
-        let deadline = self.shared().options.timeout.and_then(|timeout| arrived.checked_add(timeout));
-        let ticket = Arc::new(Ticket::new(deadline));
+        let ticket = Arc::new(Ticket::new(self.deadline(arrived)).streaming(parts));
         let mut caller = Caller { shared: self.shared(), ticket: &ticket, waits: true };
         let mut id = request_id;
-        let request = Request { shared: self.shared().clone(), ticket: ticket.clone(), body, json_length };
-        let answer = self.answer(request, place, &mut id);
-        let result = match deadline {
-            None => answer.await,
-            Some(deadline) => match tokio::time::timeout_at(deadline.into(), answer).await {
-                Ok(result) => result,
-                Err(_) => Err(Error::timed_out()),
-            },
-        };
+        let request = Request { shared: self.shared().clone(), ticket: ticket.clone(), body, form };
+        let result = in_time(&ticket, self.answer(request, place, &mut id)).await;
         // The work of a request whose deadline passed may be anywhere; of any other it is done.
         caller.waits = matches!(&result, Err(error) if error.kind() == Kind::TimedOut);
         drop(caller);
-        match result {
-            Ok(response) => Ok(response),
-            Err(error) => {
-                let id = id.unwrap_or_else(fresh_id);
-                self.log(&id, &error);
-                Err(Failure { id, error })
-            }
-        }
+        result.map_err(|error| self.failure(id, error))
+    }
+
+    /// Runs work on a request or its response that always ends, unlike a model, on the pool. The ticket tells it when
+    /// nobody waits for it any more. The deadline runs from `arrived`.
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        id: Option<&str>,
+        arrived: Instant,
+        work: impl FnOnce(&Ticket) -> T + Send + 'static,
+    ) -> std::result::Result<T, Failure> {
+        let ticket = Arc::new(Ticket::new(self.deadline(arrived)));
+        let _caller = Caller { shared: self.shared(), ticket: &ticket, waits: false };
+        let own = ticket.clone();
+        let result = in_time(&ticket, self.pooled(move || work(&own))).await;
+        result.map_err(|error| self.failure(id.map(str::to_string), error))
+    }
+
+    fn deadline(&self, arrived: Instant) -> Option<Instant> {
+        self.shared().options.timeout.and_then(|timeout| arrived.checked_add(timeout))
+    }
+
+    /// Runs work on tokio's pool: as many pieces at once as there are cores.
+    async fn pooled<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let permit = self.shared().decoders.clone().acquire_owned().await?;
+        let work = move || {
+            let _permit = permit;
+            work()
+        };
+        Ok(tokio::task::spawn_blocking(work).await?)
+    }
+
+    fn failure(&self, id: Option<String>, error: Error) -> Failure {
+        let id = id.unwrap_or_else(fresh_id);
+        self.log(&id, &error);
+        Failure { id, error }
     }
 
     async fn answer(&self, request: Request, place: Place, id: &mut Option<String>) -> Result<EncodedResponse> {
@@ -189,14 +216,8 @@ impl Host {
         let (own_id, prepared) = if inline {
             request.prepare(id.clone())
         } else {
-            // The pool is tokio's, bounded here: decoding always ends, unlike a model.
-            let permit = self.shared().decoders.clone().acquire_owned().await?;
             let fallback = id.clone();
-            let decode = move || {
-                let _permit = permit;
-                request.prepare(fallback)
-            };
-            tokio::task::spawn_blocking(decode).await?
+            self.pooled(move || request.prepare(fallback)).await?
         };
         *id = Some(own_id);
         let (items, head) = prepared?;
@@ -239,6 +260,17 @@ impl Host {
     }
 }
 
+/// What comes of work before the deadline.
+async fn in_time<T>(ticket: &Ticket, work: impl Future<Output = Result<T>>) -> Result<T> {
+    match ticket.deadline() {
+        None => work.await,
+        Some(deadline) => match tokio::time::timeout_at(deadline.into(), work).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::timed_out()),
+        },
+    }
+}
+
 /// The side of a request that waits; when it goes before the answer, the request's work goes with it.
 struct Caller<'a> {
     shared: &'a Shared,
@@ -261,7 +293,7 @@ struct Request {
     shared: Arc<Shared>,
     ticket: Arc<Ticket>,
     body: Bytes,
-    json_length: Option<usize>,
+    form: Form,
 }
 
 /// The decoded items, and what the response needs of the request.
@@ -283,38 +315,37 @@ impl Request {
         }
         let model = self.shared.model.get().and_then(Weak::upgrade);
         let model = model.ok_or_else(|| Error::unavailable("the engine is shutting down"))?;
-        let mut request = match self.json_length {
-            None => InferRequest::decode(&self.body)?,
-            Some(0) => InferRequest::decode_raw(&self.body, &only_input(model.spec())?)?,
-            Some(json_length) => InferRequest::decode_binary(&self.body, json_length)?,
-        };
+        let (mut request, protocol) = self.form.decode(&self.body, &self.shared.takes)?;
         if let Some(own) = request.id.take().filter(|own| !own.is_empty()) {
             *id = Some(own);
         }
-        let wanted = std::mem::take(&mut request.outputs);
+        let mut wanted = std::mem::take(&mut request.outputs);
         check_selection(model.spec(), &wanted)?;
-        let binary = request.binary_outputs;
+        let mut binary = request.binary_outputs;
+        if self.ticket.parts().is_some() {
+            // Events are text.
+            binary = false;
+            wanted.iter_mut().for_each(|output| output.binary = None);
+        }
         let options = DecodeOptions {
             max_pixels: self.shared.options.max_pixels,
             score_threshold: self.shared.options.score_threshold,
         };
         let decoded = model.decode(request, &self.ticket, options)?;
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
-        Ok((decoded.items, Head { id: id.get_or_insert_with(fresh_id).clone(), wanted, binary }))
+        Ok((decoded.items, Head { id: id.get_or_insert_with(fresh_id).clone(), protocol, wanted, binary }))
     }
 }
 
-/// The input whose tensor a body is that holds nothing else.
-fn only_input(spec: &Spec) -> Result<TensorMetadata, Rejection> {
-    match &spec.inputs[..] {
-        [only] => Ok(only.metadata()),
+/// What an engine of these options takes.
+fn takes(options: &HostOptions, spec: &Spec) -> Takes {
+    let alone = match &spec.inputs[..] {
+        [only] => Some(only.metadata()),
         // An item, or whatever an engine makes of bytes that takes anything.
-        [] => Ok(TensorMetadata::new(spec.element.unwrap_or_default(), DataType::Bytes, [1])),
-        several => Err(Rejection::new(format!(
-            "JSON is expected before the tensors of an engine with {} inputs, a tensor alone came",
-            several.len()
-        ))),
-    }
+        [] => Some(TensorMetadata::new(spec.element.unwrap_or_default(), DataType::Bytes, [1])),
+        _ => None,
+    };
+    Takes { protocol: options.protocol, items: spec.element.is_some() && spec.inputs.is_empty(), raw: spec.raw, alone }
 }
 
 fn fresh_id() -> String {

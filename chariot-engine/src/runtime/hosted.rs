@@ -8,7 +8,7 @@ use futures_util::{FutureExt, future::LocalBoxFuture};
 use crate::{
     device::Device,
     error::{Error, Kind, Rejection, Result},
-    input::{DecodeContext, Input, Medium},
+    input::{DecodeContext, Input, Medium, Unit},
     model::{
         Batch, Item, ItemInfo, Load, LoadCommon, LoadContext, MediumOf, Model, PartOf, Place, ScratchPool, Spec, Ticket,
     },
@@ -112,6 +112,7 @@ impl<M: Model> Hosted<M> {
     fn decode_item(
         &self,
         item: (crate::input::Slot, crate::protocol::Parameters, PartOf<M>),
+        index: usize,
         place: Place,
         ticket: &Arc<Ticket>,
         options: DecodeOptions,
@@ -122,9 +123,8 @@ impl<M: Model> Hosted<M> {
                 if !self.spec.actions.is_empty() && !self.spec.actions.iter().any(|known| known == action) {
                     let known = self.spec.actions.join("', '");
                     let came = crate::protocol::quote(action);
-                    return Err(Error::rejected(format_args!(
-                        "parameters.action: one of '{known}' is expected, {came} came"
-                    )));
+                    let text = format_args!("one of '{known}' is expected, {came} came");
+                    return Err(Error::rejected(text).at("parameters.action"));
                 }
                 action.into()
             }
@@ -133,7 +133,7 @@ impl<M: Model> Hosted<M> {
         let score_threshold = parameters.score_threshold().unwrap_or(options.score_threshold);
         let cx = DecodeContext { max_pixels: options.max_pixels, signature: &self.spec.inputs };
         let value = M::Input::decode(part, &cx)?;
-        let info = ItemInfo { slot, action, parameters, score_threshold, ticket: ticket.clone(), place };
+        let info = ItemInfo { slot, index, action, parameters, score_threshold, ticket: ticket.clone(), place };
         let mut item = Item::new(value, info);
         let load = self.model.admit(&mut item)?;
         let default_admit = item.has_default_admit();
@@ -162,17 +162,19 @@ impl<M: Model> DynModel for Hosted<M> {
         }
         let mut decoded = Decoded { items: Vec::with_capacity(parts.len()), default_admit: true };
         let mut faults = Vec::new();
-        for part in parts {
+        for (index, part) in parts.into_iter().enumerate() {
             if ticket.is_gone() {
                 return Err(Error::cancelled());
             }
             let slot = part.0.clone();
-            let place = match <MediumOf<M> as Medium>::ELEMENT {
-                None => Place::Request,
-                Some(_) if several[slot.input] => Place::Element,
-                Some(_) => Place::Input,
+            let place = match <MediumOf<M> as Medium>::unit(&part.2) {
+                Unit::Request => Place::Request,
+                Unit::Element if several[slot.input] => Place::Element,
+                Unit::Element => Place::Input,
+                Unit::MatrixRow => Place::MatrixRow,
+                Unit::TableRow => Place::TableRow,
             };
-            match self.decode_item(part, place, ticket, options) {
+            match self.decode_item(part, index, place, ticket, options) {
                 Ok((item, default_admit)) => {
                     decoded.default_admit &= default_admit;
                     decoded.items.push(item);
@@ -180,6 +182,8 @@ impl<M: Model> DynModel for Hosted<M> {
                 Err(error) => {
                     let error = place.of(&slot, error);
                     match (error.kind(), error.public()) {
+                        // What is wrong with all rows is told once.
+                        (Kind::Rejected, Some(text)) if faults.last() == Some(&text) => {}
                         (Kind::Rejected, Some(text)) => faults.push(text),
                         _ => return Err(error),
                     }

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
-use super::hosted::Answered;
+use super::{hosted::Answered, shared::HostOptions};
 use crate::{
     error::{Error, Kind, Rejection, Result},
     model::ItemInfo,
     output::Answer,
     protocol::{
-        EncodeError, EncodedResponse, InferOutput, InferResponse, ResponseHead, TensorData, WantedOutput, quote,
+        EncodeError, EncodedResponse, InferOutput, InferResponse, JsonText, Protocol, ResponseHead, TensorData,
+        WantedOutput, encode_chariot_v2, quote,
     },
+    settings::OutputEncoding,
 };
 
 /// What a response needs of its request.
@@ -17,6 +19,8 @@ use crate::{
 pub(super) struct Head {
     /// The id of request and response.
     pub(super) id: String,
+    /// The protocol of request and response.
+    pub(super) protocol: Protocol,
     /// The outputs that are asked for, in order; empty for all.
     pub(super) wanted: Vec<WantedOutput>,
     /// Whether outputs are binary of which `wanted` does not say.
@@ -27,7 +31,7 @@ pub(super) struct Head {
 ///
 /// # Errors
 /// A rejection that names every refused item (the first ten and a count), else the first failure.
-pub(super) fn encode(model: (&str, &str), head: &Head, answered: Vec<Answered>) -> Result<EncodedResponse> {
+pub(super) fn encode(options: &HostOptions, head: &Head, answered: Vec<Answered>) -> Result<EncodedResponse> {
     let mut answers = Vec::with_capacity(answered.len());
     let mut faults = Vec::new();
     let mut failure = None;
@@ -44,8 +48,11 @@ pub(super) fn encode(model: (&str, &str), head: &Head, answered: Vec<Answered>) 
     if let Some(error) = failure {
         return Err(error);
     }
-    let outputs = select(outputs(answers), &head.wanted)?;
-    let written = ResponseHead { model_name: model.0, model_version: Some(model.1), id: &head.id };
+    if head.protocol == Protocol::V2 {
+        return Ok(encode_chariot_v2(&results(answers)?));
+    }
+    let outputs = select(outputs(answers, options.encoding), &head.wanted)?;
+    let written = ResponseHead { model_name: &options.name, model_version: Some(&options.version), id: &head.id };
     let forms: HashMap<&str, bool> =
         head.wanted.iter().filter_map(|output| Some((&*output.name, output.binary?))).collect();
     let is_binary = |name: &str| forms.get(name).copied().unwrap_or(head.binary);
@@ -55,8 +62,17 @@ pub(super) fn encode(model: (&str, &str), head: &Head, answered: Vec<Answered>) 
     })
 }
 
+/// The answers to items, each with the metadata of its item.
+fn results(answers: Vec<(ItemInfo, Answer)>) -> Result<Vec<(JsonText, Option<JsonText>)>> {
+    let result = |(info, answer): (ItemInfo, Answer)| match answer {
+        Answer::Value(value) => Ok((value, info.parameters.metadata().cloned())),
+        Answer::Tensors(_) => Err("named tensors are no answer to an item".into()),
+    };
+    answers.into_iter().map(result).collect()
+}
+
 /// The answers to the elements of one input are one output; named tensors are outputs already.
-fn outputs(answers: Vec<(ItemInfo, Answer)>) -> (Vec<InferOutput>, bool) {
+fn outputs(answers: Vec<(ItemInfo, Answer)>, encoding: OutputEncoding) -> (Vec<InferOutput>, bool) {
     let mut outputs: Vec<InferOutput> = Vec::new();
     let mut named = false;
     let mut values = Vec::new();
@@ -72,9 +88,9 @@ fn outputs(answers: Vec<(ItemInfo, Answer)>) -> (Vec<InferOutput>, bool) {
                 let is_last = answers.peek().is_none_or(|(next, _)| next.slot.input != info.slot.input);
                 if is_last {
                     outputs.push(InferOutput {
-                        name: info.slot.name.to_string(),
+                        name: info.output_name().to_string(),
                         shape: vec![values.len()],
-                        data: TensorData::from(std::mem::take(&mut values)),
+                        data: elements(std::mem::take(&mut values), encoding),
                         metadata: info.parameters.metadata().cloned(),
                     });
                 }
@@ -82,6 +98,14 @@ fn outputs(answers: Vec<(ItemInfo, Answer)>) -> (Vec<InferOutput>, bool) {
         }
     }
     (outputs, named)
+}
+
+/// The values of an output as elements of BYTES. In binary form either encoding is the JSON text of each.
+fn elements(values: Vec<JsonText>, encoding: OutputEncoding) -> TensorData {
+    match encoding {
+        OutputEncoding::Json => values.into(),
+        OutputEncoding::String => values.iter().map(ToString::to_string).collect::<Vec<_>>().into(),
+    }
 }
 
 /// The outputs that were asked for, in the order in which they were. It applies to named tensors only.

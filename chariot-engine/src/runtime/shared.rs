@@ -11,7 +11,12 @@ use std::{
 use tokio::sync::Semaphore;
 
 use super::{hosted::DynModel, queue::Queue, state::Lifecycle};
-use crate::{device::Device, model::Spec, settings::OutputLayout};
+use crate::{
+    device::Device,
+    model::Spec,
+    protocol::{Protocol, Takes},
+    settings::{OutputEncoding, OutputLayout},
+};
 
 /// Where a model runs: how many workers over it, and with how many threads each.
 #[derive(Clone, Debug)]
@@ -34,6 +39,9 @@ pub(crate) struct HostOptions {
     pub(crate) score_threshold: f32,
     pub(crate) max_pixels: u64,
     pub(crate) layout: Option<OutputLayout>,
+    pub(crate) encoding: OutputEncoding,
+    /// The one protocol that is spoken; both if absent.
+    pub(crate) protocol: Option<Protocol>,
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -56,6 +64,7 @@ impl HostOptions {
 pub(super) struct Shared {
     pub(super) options: HostOptions,
     pub(super) spec: Spec,
+    pub(super) takes: Takes,
     pub(super) lifecycle: Lifecycle,
     pub(super) queue: Queue,
     /// Workers own the model and drop it: what an author keeps in it (a runtime, say) must not be dropped by an I/O

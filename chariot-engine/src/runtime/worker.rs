@@ -176,7 +176,7 @@ async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, job: 
     let result = tokio::select! {
         biased;
         result = infer(model, cx, items, &ticket) => result.and_then(|answered| {
-            reply::encode((&shared.options.name, &shared.options.version), &head, answered)
+            reply::encode(&shared.options, &head, answered)
         }),
         // Nobody reads an answer, and a model that awaits can be stopped.
         () = cancelled(&ticket, cx) => Err(Error::cancelled()),

@@ -2,7 +2,7 @@
 
 use std::{pin::Pin, time::Duration};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -18,7 +18,8 @@ pub(super) enum BodyFault {
     Broken,
 }
 
-/// The most that is set aside on the word of a `Content-Length`; more comes as the body comes.
+/// The most that is set aside on the word of a `Content-Length`. Once so much has come, the rest is believed too: a body
+/// that grew by and by would be there twice each time.
 const FIRST_ALLOCATION: u64 = 1 << 20;
 
 /// How much of a refused body is read, and for how long, so that a client that is still sending reads the answer.
@@ -51,17 +52,21 @@ async fn collect<B: Body>(mut body: Pin<&mut B>, limit: u64) -> Result<Bytes, Bo
         return Ok(first);
     };
     let expected = declared.lower().min(FIRST_ALLOCATION).max((first.len() + second.len()) as u64);
-    let mut whole = BytesMut::with_capacity(usize::try_from(expected).unwrap_or_default());
+    let declared = usize::try_from(declared.lower()).unwrap_or_default();
+    let mut whole = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
     whole.extend_from_slice(&first);
     let mut piece = Some(second);
     while let Some(bytes) = piece {
         if (whole.len() + bytes.len()) as u64 > limit {
             return Err(BodyFault::TooLarge);
         }
+        if whole.len() + bytes.len() > whole.capacity() && declared > whole.len() {
+            whole.reserve_exact(declared - whole.len());
+        }
         whole.extend_from_slice(&bytes);
         piece = next(&mut body).await?;
     }
-    Ok(whole.freeze())
+    Ok(whole.into())
 }
 
 /// The next piece of data; trailers are passed over.

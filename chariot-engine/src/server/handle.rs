@@ -5,21 +5,23 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use serde::Serialize;
 
 use super::{
     body::{self, BodyFault},
+    coding, events, form,
     respond::{self, ResponseBody},
     route::{NoRoute, Route, Routes},
 };
 use crate::{
-    error::{Kind, Rejection},
-    protocol::{self, DataType, ModelMetadata, TensorMetadata, quote},
+    error::Kind,
+    openapi::{self, Described},
+    protocol::{ModelMetadata, Protocol, quote},
     runtime::{Failure, Host, Refusal, State},
     settings::EngineSettings,
-    signature::TensorSpec,
 };
 
 /// What the service serves.
@@ -30,6 +32,24 @@ pub(crate) struct Served {
     pub(crate) settings: EngineSettings,
     /// Asks clients of HTTP/1 to come again by another connection while the engine drains: its port closes soon.
     pub(crate) closes_connections: bool,
+    /// What `/openapi.json` answers: it never changes.
+    pub(super) openapi: Bytes,
+}
+
+impl Served {
+    pub(crate) fn new(host: Host, routes: Routes, settings: EngineSettings) -> Self {
+        let document = openapi::document(&Described {
+            name: host.name(),
+            version: host.version(),
+            spec: host.spec(),
+            takes: host.takes(),
+            layout: settings.output_layout,
+            encoding: settings.output_encoding,
+            score_threshold: settings.score_threshold,
+            servers: routes.servers(),
+        });
+        Served { host, routes, settings, closes_connections: false, openapi: document.into() }
+    }
 }
 
 /// How messages name the platform's side of this engine in the metadata.
@@ -38,11 +58,10 @@ const PLATFORM: &str = "chariot-engine";
 /// The longest request id that is echoed.
 const MAX_REQUEST_ID: usize = 128;
 
-/// The extensions of the protocol that this server has.
+/// The extensions of the Open Inference Protocol that this server has.
 const EXTENSIONS: &[&str] = &["binary_tensor_data"];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 const BASE_ID: HeaderName = HeaderName::from_static("chariot-inference-base-id");
 
 /// Answers a request.
@@ -75,6 +94,10 @@ where
     B::Data: Send,
 {
     let route = match served.routes.find(request.uri().path()) {
+        Ok(Route::GenerateStream) if !served.host.spec().streaming => Err(NoRoute::Path),
+        found => found,
+    };
+    let route = match route {
         Ok(route) => route,
         Err(none) => {
             let text = match none {
@@ -93,7 +116,7 @@ where
         }
     };
     let method_fits = match route {
-        Route::Infer => request.method() == Method::POST,
+        Route::Infer | Route::GenerateStream => request.method() == Method::POST,
         _ => matches!(*request.method(), Method::GET | Method::HEAD),
     };
     if !method_fits {
@@ -101,13 +124,18 @@ where
         return respond::method_not_allowed(route.allowed());
     }
     match route {
-        Route::Infer => infer(served, request, request_id).await,
+        Route::Infer => {
+            let streams = served.host.spec().streaming && events::asked(request.headers());
+            infer(served, request, request_id, streams).await
+        }
+        Route::GenerateStream => infer(served, request, request_id, true).await,
         Route::Live => respond::json(StatusCode::OK, r#"{"live":true}"#),
         Route::Ready => ready(served),
         Route::ServerReady => server_ready(served),
         Route::Server => server(served),
         Route::Models => respond::value(StatusCode::OK, &Models { models: [served.host.name()] }),
         Route::Model => respond::value(StatusCode::OK, &metadata(served)),
+        Route::OpenApi => respond::json(StatusCode::OK, served.openapi.clone()),
     }
 }
 
@@ -165,20 +193,13 @@ fn server(served: &Served) -> Response<ResponseBody> {
         version: &'a str,
         extensions: &'a [&'a str],
     }
-    let body = Server { name: served.host.name(), version: served.host.version(), extensions: EXTENSIONS };
+    let extensions = if served.host.takes().speaks(Protocol::V2Kserve) { EXTENSIONS } else { &[] };
+    let body = Server { name: served.host.name(), version: served.host.version(), extensions };
     respond::value(StatusCode::OK, &body)
 }
 
 fn metadata(served: &Served) -> ModelMetadata {
-    let spec = served.host.spec();
-    let tensors = |specs: &[TensorSpec]| specs.iter().map(TensorSpec::metadata).collect();
-    let (mut inputs, mut outputs): (Vec<_>, Vec<_>) = (tensors(&spec.inputs), tensors(&spec.outputs));
-    if let Some(element) = spec.element {
-        // Inputs of any number and name, whose elements are the items; every output has the name of its input.
-        let items = TensorMetadata { name: element.to_string(), datatype: DataType::Bytes, shape: vec![-1] };
-        inputs.push(items.clone());
-        outputs.push(items);
-    }
+    let (inputs, outputs) = served.host.spec().announced();
     ModelMetadata {
         name: served.host.name().to_string(),
         versions: vec![served.host.version().to_string()],
@@ -188,19 +209,30 @@ fn metadata(served: &Served) -> ModelMetadata {
     }
 }
 
-async fn infer<B>(served: &Served, request: Request<B>, request_id: Option<&HeaderValue>) -> Response<ResponseBody>
+/// Answers an inference; by events, if it `streams`.
+async fn infer<B>(
+    served: &Served,
+    request: Request<B>,
+    request_id: Option<&HeaderValue>,
+    streams: bool,
+) -> Response<ResponseBody>
 where
     B: Body + Send + 'static,
     B::Data: Send,
 {
     let arrived = Instant::now();
     let (head, body) = request.into_parts();
-    if let Some(refused) = refuse_by_head(served, &head.headers, &body) {
+    // What the head alone shows to be wrong is refused before a byte of the body is read.
+    let Ok(coding) = coding::of_request(&head.headers) else {
         body::linger(&head.headers, body);
-        return refused;
+        return coding::unsupported();
+    };
+    if body.size_hint().lower() > served.settings.max_body.as_u64() {
+        body::linger(&head.headers, body);
+        return body_fault(served, &BodyFault::TooLarge);
     }
-    let json_length = match json_length(&head.headers) {
-        Ok(json_length) => json_length,
+    let form = match form::of(&head.headers) {
+        Ok(form) => form,
         Err(fault) => {
             body::linger(&head.headers, body);
             return respond::error(StatusCode::BAD_REQUEST, fault.text());
@@ -230,40 +262,27 @@ where
     if let Some(base_id) = head.headers.get(BASE_ID).filter(|id| is_request_id(id)) {
         tracing::debug!(request = request_id, base_id = ?base_id, "a request of the platform");
     }
-    match served.host.infer(place, bytes, json_length, request_id, arrived).await {
-        Ok(response) => respond::inference(response),
-        Err(failure) => failed(served, &failure),
+    let id = request_id.clone();
+    let bytes = match coding {
+        None => bytes,
+        Some(coding) => match coding::decompress(&served.host, coding, bytes, limit, id.as_deref(), arrived).await {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(fault)) => return coding::fault(coding, &fault),
+            Err(failure) => return failed(served, &failure),
+        },
+    };
+    if streams {
+        let host = served.host.clone();
+        let work = |parts| async move { host.infer(place, bytes, form, request_id, arrived, Some(parts)).await };
+        return events::answer(work).await.unwrap_or_else(|failure| failed(served, &failure));
     }
-}
-
-/// Refuses what the head alone shows to be wrong, before a byte of the body is read.
-fn refuse_by_head(served: &Served, headers: &HeaderMap, body: &impl Body) -> Option<Response<ResponseBody>> {
-    if let Some(coding) = headers.get(header::CONTENT_ENCODING)
-        && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
-        let mut response = respond::error(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "Content-Encoding: a body without a content coding is expected",
-        );
-        response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        return Some(response);
-    }
-    if body.size_hint().lower() > served.settings.max_body.as_u64() {
-        return Some(body_fault(served, &BodyFault::TooLarge));
-    }
-    None
-}
-
-/// How long the JSON is that binary tensors follow; `None` where the body is nothing else.
-fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Rejection> {
-    let mut values = headers.get_all(JSON_LENGTH).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => protocol::json_length(value.as_bytes()).map(Some),
-        (Some(_), Some(_)) => {
-            Err(Rejection::new("one length is expected, several came").at(protocol::JSON_LENGTH_HEADER))
+    let answer = match served.host.infer(place, bytes, form, request_id, arrived, None).await {
+        Ok(response) if served.settings.compress_responses => {
+            coding::compress(&served.host, &head.headers, response, id.as_deref(), arrived).await
         }
-    }
+        answer => answer.map(respond::inference),
+    };
+    answer.unwrap_or_else(|failure| failed(served, &failure))
 }
 
 /// How long a body may take: no longer than the whole request.
@@ -286,9 +305,8 @@ fn body_fault(served: &Served, fault: &BodyFault) -> Response<ResponseBody> {
 }
 
 fn failed(served: &Served, failure: &Failure) -> Response<ResponseBody> {
-    let Failure { id, error } = failure;
-    let text = error.public().unwrap_or_else(|| format!("the model failed (request {id})"));
-    match error.kind() {
+    let text = respond::failure_text(failure);
+    match failure.error.kind() {
         Kind::Rejected => respond::error(StatusCode::BAD_REQUEST, &text),
         Kind::Unavailable | Kind::Cancelled => respond::unavailable(&text, served.host.retry_after()),
         Kind::TimedOut => respond::error(StatusCode::GATEWAY_TIMEOUT, &text),

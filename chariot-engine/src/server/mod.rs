@@ -4,13 +4,19 @@
 //! |---|---|
 //! | `service` | [`EngineService`]: tower's and hyper's service over a model in service |
 //! | `route` | which route a path and a method mean, under the base URL and beside it |
+//! | `form` | what the headers of a request say of its body |
+//! | `coding` | content codings: which one a body has, which one an answer gets |
 //! | `handle` | what is answered on each route |
 //! | `respond` | responses: statuses, headers, the envelope of errors |
+//! | `events` | answers that are streamed as server-sent events |
 //! | `body` | reading a request's body within limits of size and time |
 //! | `listener` | accepting connections, and closing them without losing a request |
 //! | `opening` | the first bytes of a connection, which must come in time |
 
 mod body;
+mod coding;
+mod events;
+mod form;
 mod handle;
 mod listener;
 mod opening;

@@ -11,7 +11,11 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use serde::Serialize;
 
-use crate::protocol::{EncodedResponse, JsonText};
+use super::events::Events;
+use crate::{
+    protocol::{EncodedResponse, JsonText},
+    runtime::Failure,
+};
 
 /// The body of a response.
 ///
@@ -22,11 +26,30 @@ use crate::protocol::{EncodedResponse, JsonText};
 /// assert_eq!(ResponseBody::from("{}").size_hint().exact(), Some(2));
 /// ```
 #[derive(Debug, Default)]
-pub struct ResponseBody(Full<Bytes>);
+pub struct ResponseBody(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Whole(Full<Bytes>),
+    Events(Box<Events>),
+}
+
+impl Default for Kind {
+    fn default() -> Self {
+        Kind::Whole(Full::default())
+    }
+}
 
 impl<T: Into<Bytes>> From<T> for ResponseBody {
     fn from(bytes: T) -> Self {
-        ResponseBody(Full::new(bytes.into()))
+        ResponseBody(Kind::Whole(Full::new(bytes.into())))
+    }
+}
+
+impl ResponseBody {
+    /// A body that comes by and by.
+    pub(super) fn events(events: Events) -> Self {
+        ResponseBody(Kind::Events(Box::new(events)))
     }
 }
 
@@ -35,15 +58,24 @@ impl Body for ResponseBody {
     type Error = std::convert::Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.0).poll_frame(cx)
+        match &mut self.0 {
+            Kind::Whole(whole) => Pin::new(whole).poll_frame(cx),
+            Kind::Events(events) => events.poll_frame(cx).map(|frame| frame.map(Ok)),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        match &self.0 {
+            Kind::Whole(whole) => whole.is_end_stream(),
+            Kind::Events(events) => events.is_over(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        match &self.0 {
+            Kind::Whole(whole) => whole.size_hint(),
+            Kind::Events(_) => SizeHint::default(),
+        }
     }
 }
 
@@ -55,15 +87,14 @@ pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Respo
     response
 }
 
-/// A response to an inference: JSON, or JSON and binary tensors.
+/// A response to an inference: JSON, lines of it, or JSON and binary tensors.
 pub(super) fn inference(encoded: EncodedResponse) -> Response<ResponseBody> {
-    let Some(json_length) = encoded.json_length else {
-        return json(StatusCode::OK, encoded.body);
-    };
     let mut response = Response::new(ResponseBody::from(encoded.body));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    headers.insert(HeaderName::from_static("inference-header-content-length"), HeaderValue::from(json_length));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(encoded.content_type));
+    if let Some(json_length) = encoded.json_length {
+        headers.insert(HeaderName::from_static("inference-header-content-length"), HeaderValue::from(json_length));
+    }
     response
 }
 
@@ -85,6 +116,11 @@ pub(super) fn error(status: StatusCode, text: &str) -> Response<ResponseBody> {
         error: &'a str,
     }
     value(status, &Envelope { error: text })
+}
+
+/// What the caller reads of a failure.
+pub(super) fn failure_text(Failure { id, error }: &Failure) -> String {
+    error.public().unwrap_or_else(|| format!("the model failed (request {id})"))
 }
 
 /// 503, and when to come again.

@@ -1,5 +1,7 @@
 //! Which route a path means, under the base URL and beside it. The service asks for every request.
 
+use crate::openapi::Servers;
+
 /// What a path means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
@@ -7,6 +9,8 @@ pub(super) enum Route {
     Ready,
     /// Inference.
     Infer,
+    /// Inference, whose answer comes as events.
+    GenerateStream,
     /// Whether the process can answer.
     Live,
     /// Whether the server can serve.
@@ -17,11 +21,13 @@ pub(super) enum Route {
     Models,
     /// What the model is.
     Model,
+    /// How all of this is asked and answered.
+    OpenApi,
 }
 
 impl Route {
     pub(super) fn allowed(self) -> &'static str {
-        if self == Route::Infer { "POST" } else { "GET, HEAD" }
+        if matches!(self, Route::Infer | Route::GenerateStream) { "POST" } else { "GET, HEAD" }
     }
 }
 
@@ -40,6 +46,8 @@ pub(crate) struct Routes {
     base: Vec<String>,
     /// Whether the `/v2` tree is served under the base URL too.
     tree_under_base: bool,
+    /// What callers write before the paths that come, where a router takes it off.
+    taken_off: Option<String>,
     model: String,
     version: String,
     model_id: Option<String>,
@@ -74,6 +82,7 @@ impl Routes {
         Ok(Routes {
             tree_under_base: !base.is_empty() && !ends_in_tree,
             base,
+            taken_off: None,
             model: model.to_string(),
             version: version.to_string(),
             model_id,
@@ -82,9 +91,21 @@ impl Routes {
 
     /// The same engine behind a router that has taken the base URL off the path.
     pub(crate) fn without_base(mut self) -> Self {
+        // Where nobody says what it is, it is where the document itself is found.
+        self.taken_off = Some(if self.base.is_empty() { ".".into() } else { self.base_url() });
         self.base.clear();
         self.tree_under_base = false;
         self
+    }
+
+    /// What callers write before the paths.
+    pub(crate) fn servers(&self) -> Servers {
+        if let Some(prefix) = &self.taken_off {
+            return Servers { base: vec![prefix.clone()], tree: vec![prefix.clone()] };
+        }
+        let root = || vec![String::new()];
+        let base = if self.base.is_empty() { root() } else { vec![self.base_url(), String::new()] };
+        Servers { tree: if self.tree_under_base { base.clone() } else { root() }, base }
     }
 
     /// The base URL as it is served; `/` if there is none.
@@ -98,6 +119,7 @@ impl Routes {
             match rest {
                 ["ready"] => return Ok(Route::Ready),
                 ["infer"] => return Ok(Route::Infer),
+                ["openapi.json"] => return Ok(Route::OpenApi),
                 ["v2", rest @ ..] if self.tree_under_base => return self.tree(rest),
                 _ => {}
             }
@@ -105,6 +127,7 @@ impl Routes {
         match &path[..] {
             ["ready"] => Ok(Route::Ready),
             ["infer"] => Ok(Route::Infer),
+            ["openapi.json"] => Ok(Route::OpenApi),
             ["v2", rest @ ..] => self.tree(rest),
             _ => Err(NoRoute::Path),
         }
@@ -134,6 +157,7 @@ impl Routes {
                     [] => Route::Model,
                     ["ready"] => Route::Ready,
                     ["infer"] => Route::Infer,
+                    ["generate_stream"] => Route::GenerateStream,
                     _ => return Err(NoRoute::Path),
                 };
                 if !self.is_model(model) {
@@ -185,6 +209,7 @@ mod tests {
                 for (path, route) in [
                     ("/ready", Route::Ready),
                     ("/infer", Route::Infer),
+                    ("/openapi.json", Route::OpenApi),
                     ("/v2", Route::Server),
                     ("/v2/", Route::Server),
                     ("/v2/health/live", Route::Live),
@@ -193,6 +218,7 @@ mod tests {
                     ("/v2/models/digits", Route::Model),
                     ("/v2/models/digits/ready", Route::Ready),
                     ("/v2/models/digits/infer", Route::Infer),
+                    ("/v2/models/digits/generate_stream", Route::GenerateStream),
                     ("/v2/models/digits/versions/1.0", Route::Model),
                     ("/v2/models/digits/versions/1.0/ready", Route::Ready),
                     ("/v2/models/digits/versions/1.0/infer", Route::Infer),
@@ -207,8 +233,19 @@ mod tests {
     #[test]
     fn near_misses_are_not_found() {
         let routes = routes("/base", None);
-        for path in ["/", "/readyz", "/base", "/base/readyz", "/v2/modelsX", "/v2/health", "/v3", "/Ready", "/infer/x"]
-        {
+        for path in [
+            "/",
+            "/readyz",
+            "/base",
+            "/base/readyz",
+            "/v2/modelsX",
+            "/v2/health",
+            "/v3",
+            "/Ready",
+            "/infer/x",
+            "/openapi",
+            "/v2/openapi.json",
+        ] {
             assert_eq!(routes.find(path), Err(NoRoute::Path), "{path}");
         }
         assert_eq!(routes.find("/v2/models/other"), Err(NoRoute::Model("other".into())));
@@ -242,5 +279,21 @@ mod tests {
         for base in ["/m-{model_id}", "http://x/y", "/a b", "/a?b"] {
             assert!(Routes::new(base, "digits", "1", None).is_err(), "{base}");
         }
+    }
+
+    #[test]
+    fn the_document_names_what_stands_before_the_paths() {
+        let servers = |base: &str, off: bool| {
+            let routes = routes(base, Some(ID));
+            let Servers { base, tree } = if off { routes.without_base() } else { routes }.servers();
+            (base.join(" "), tree.join(" "))
+        };
+        let of = |base: &str, tree: &str| (base.to_string(), tree.to_string());
+        assert_eq!(servers("", false), of("", ""));
+        assert_eq!(servers("/a//b/", false), of("/a/b ", "/a/b "));
+        let platform = "/v2/models/m-2abcdefghijklmnopqrstuvwxyz";
+        assert_eq!(servers("/v2/models/m-{model_id}", false), of(&format!("{platform} "), ""));
+        assert_eq!(servers("/a/b", true), of("/a/b", "/a/b"));
+        assert_eq!(servers("", true), of(".", "."));
     }
 }

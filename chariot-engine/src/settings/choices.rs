@@ -79,6 +79,22 @@ pub enum OutputLayout {
     Columns,
 }
 
+/// How an answer stands in the `data` of an output: as a value, or as a string that holds its JSON.
+///
+/// ```
+/// use chariot_engine::settings::{OutputEncoding, SettingValue};
+///
+/// assert_eq!(OutputEncoding::parse("STRING"), Ok(OutputEncoding::String));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Settings)]
+pub enum OutputEncoding {
+    /// A native JSON value.
+    #[default]
+    Json,
+    /// A string that is the value's JSON text.
+    String,
+}
+
 /// How much is logged, from nothing to everything.
 ///
 /// ```

@@ -4,8 +4,8 @@
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use super::{
-    ByteSize, DeviceChoice, Environment, Field, LogFormat, LogLevel, OutputLayout, Reader, SettingSpec, SettingValue,
-    Settings, error::quoted, read,
+    ByteSize, DeviceChoice, Environment, Field, LogFormat, LogLevel, OutputEncoding, OutputLayout, Reader, SettingSpec,
+    SettingValue, Settings, error::quoted, read,
 };
 
 /// The runtime's own settings.
@@ -58,9 +58,15 @@ pub struct EngineSettings {
     pub score_threshold: f32,
     /// The form of an answer, where the task has several; absent: the task's first
     pub output_layout: Option<OutputLayout>,
-    /// The largest body of a request; larger ones are refused with 413
+    /// How an answer stands in `data`: as a JSON value, or as a string of its JSON; not for named tensors and `chariot-v2`
+    #[setting(default = "json")]
+    pub output_encoding: OutputEncoding,
+    /// The largest body of a request, as it comes and as it is decompressed; larger ones are refused with 413
     #[setting(default = "64MiB")]
     pub max_body: ByteSize,
+    /// Whether answers are compressed where the caller asks for it, by gzip or deflate
+    #[setting(default = false, with = compress_responses)]
+    pub compress_responses: bool,
     /// The most pixels of a decoded picture; larger ones are refused
     #[setting(default = 50_000_000, range = 1..)]
     pub max_pixels: u64,
@@ -140,6 +146,18 @@ fn port(reader: &mut Reader<'_>, field: Field<u16>) -> Option<u16> {
             reader.default(field)
         }
         _ => reader.field(field),
+    }
+}
+
+/// What is built without codings has no answer to the wish for them.
+fn compress_responses(reader: &mut Reader<'_>, field: Field<bool>) -> Option<bool> {
+    let name = field.name().to_owned();
+    match reader.field(field) {
+        Some(true) if cfg!(not(feature = "compression")) => {
+            reader.fault(name, "'false' is expected of an engine built without the feature `compression`, 'true' came");
+            None
+        }
+        read => read,
     }
 }
 
@@ -252,6 +270,17 @@ mod tests {
         );
         let own = Field::<u8>::new("CHARIOT_ENGINE_WORKER", "").spec();
         assert_eq!(EngineSettings::unknown(&environment, &[own]).len(), 2);
+    }
+
+    #[test]
+    fn answers_are_compressed_by_an_engine_that_can() {
+        let (settings, _) = read_with(&[("CHARIOT_ENGINE_COMPRESS_RESPONSES", "on")]);
+        if cfg!(feature = "compression") {
+            assert!(settings.unwrap().compress_responses);
+        } else {
+            assert!(settings.unwrap_err().contains("built without the feature `compression`, 'true' came"));
+        }
+        assert!(!EngineSettings::default().compress_responses);
     }
 
     #[test]

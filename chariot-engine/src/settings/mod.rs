@@ -49,7 +49,7 @@ pub use bytesize::ByteSize;
 pub use chariot_engine_macros::Settings;
 
 pub use self::{
-    choices::{DeviceChoice, LogFormat, LogLevel, OutputLayout},
+    choices::{DeviceChoice, LogFormat, LogLevel, OutputEncoding, OutputLayout},
     engine::EngineSettings,
     environment::Environment,
     error::{SettingFault, SettingsError},

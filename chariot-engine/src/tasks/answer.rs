@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use super::{check, open::open_task};
+use super::{
+    check,
+    open::open_task,
+    schema::{count, number, object, text},
+};
 use crate::{error::Result, protocol::JsonText};
 
 /// The part of a text that answers a question. Not to be taken for [`testing::Answer`](crate::testing::Answer) or
@@ -60,7 +64,13 @@ impl Answer {
     }
 }
 
-open_task!(Answer, "predict", Text = Some("Question Answering"), Json = Some("Question Answering"));
+open_task!(
+    Answer,
+    "predict",
+    object([("answer", text()), ("score", number()), ("start", count()), ("end", count())]),
+    Text = Some("Question Answering"),
+    Json = Some("Question Answering")
+);
 
 #[cfg(test)]
 mod tests {

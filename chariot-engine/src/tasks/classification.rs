@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::ClassLabels;
+use super::{ClassLabels, schema};
 use crate::{
     error::Result,
     input::media,
@@ -17,7 +17,7 @@ use crate::{
 /// |---|---|---|---|
 /// | Image Classification | `"<label>"` | `[{"label","score"},...]`, best first | `[p0, p1, ...]` by class id |
 /// | Text Classification | `[{"label","score"},...]`, best first | the same | `[p0, p1, ...]` by class id |
-/// | Structured Data Classification, by [`Json`](crate::input::Json) rows | `"<label>"` | | `[p0, p1, ...]` by class id |
+/// | Structured Data Classification, by [`Row`](crate::input::Row) or [`Json`](crate::input::Json) | `"<label>"` | | `[p0, p1, ...]` by class id |
 ///
 /// Classes of equal probability are ordered by id. The form of Text Classification is the convention of Hugging Face
 /// pipelines. Chariot documents neither it nor that of Structured Data Classification, so those two take any other
@@ -125,12 +125,26 @@ impl Classification {
     }
 }
 
+/// The schema of the answers to all actions.
+fn schema(objects: bool) -> Option<JsonText> {
+    let best = if objects {
+        schema::list(schema::object([("label", schema::text()), ("score", schema::number())]))
+    } else {
+        schema::text()
+    };
+    schema::written(&schema::either([best, schema::list(schema::number())]))
+}
+
 const ACTIONS: &[&str] = &["predict", "predict_proba"];
 
 impl Output<media::Image> for Classification {
     const TASK: Option<&'static str> = Some("Image Classification");
     const ACTIONS: &'static [&'static str] = ACTIONS;
     const LAYOUTS: &'static [OutputLayout] = &[OutputLayout::Objects];
+
+    fn schema(layout: Option<OutputLayout>) -> Option<JsonText> {
+        schema(layout == Some(OutputLayout::Objects))
+    }
 
     fn encode(self, cx: &EncodeContext<'_>) -> Result<JsonText> {
         self.encode_as(cx.action, cx.layout == Some(OutputLayout::Objects))
@@ -143,19 +157,39 @@ impl Output<media::Text> for Classification {
     const DEFAULT_ACTION: &'static str = "predict";
     const LAYOUTS: &'static [OutputLayout] = &[OutputLayout::Objects];
 
+    fn schema(_: Option<OutputLayout>) -> Option<JsonText> {
+        schema(true)
+    }
+
     fn encode(self, cx: &EncodeContext<'_>) -> Result<JsonText> {
         self.encode_as(cx.action, true)
     }
 }
 
-impl Output<media::Json> for Classification {
-    const TASK: Option<&'static str> = Some("Structured Data Classification");
-    // As for texts.
-    const DEFAULT_ACTION: &'static str = "predict";
+/// A row of structured data is answered alike, whatever form it comes in.
+macro_rules! structured {
+    ($($(#[$attribute:meta])? $medium:ident)*) => {$(
+        $(#[$attribute])?
+        impl Output<media::$medium> for Classification {
+            const TASK: Option<&'static str> = Some("Structured Data Classification");
+            // As for texts.
+            const DEFAULT_ACTION: &'static str = "predict";
 
-    fn encode(self, cx: &EncodeContext<'_>) -> Result<JsonText> {
-        self.encode_as(cx.action, false)
-    }
+            fn schema(_: Option<OutputLayout>) -> Option<JsonText> {
+                schema(false)
+            }
+
+            fn encode(self, cx: &EncodeContext<'_>) -> Result<JsonText> {
+                self.encode_as(cx.action, false)
+            }
+        }
+    )*};
+}
+structured! {
+    Json
+    // The compiler's list of what could be an output stays short enough to be printed whole.
+    #[diagnostic::do_not_recommend]
+    Row
 }
 
 #[cfg(test)]
@@ -182,10 +216,12 @@ mod tests {
         assert_eq!(text("predict"), objects);
         assert_eq!(text(""), objects);
         assert_eq!(text("predict_proba"), "[0.25,0.5,0.25]");
-        let row =
+        let json =
             |action| Output::<media::Json>::encode(answer(), &EncodeContext::new(action)).unwrap().as_str().to_string();
-        assert_eq!(row("predict"), r#""b""#);
-        assert_eq!(row("predict_proba"), "[0.25,0.5,0.25]");
+        let row =
+            |action| Output::<media::Row>::encode(answer(), &EncodeContext::new(action)).unwrap().as_str().to_string();
+        assert_eq!((json("predict"), row("predict")), (r#""b""#.into(), r#""b""#.into()));
+        assert_eq!((json("predict_proba"), row("predict_proba")), ("[0.25,0.5,0.25]".into(), "[0.25,0.5,0.25]".into()));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{ClassLabels, check};
+use super::{
+    ClassLabels, check,
+    schema::{self, count, list, list_of, number, object, text},
+};
 use crate::{
     error::Result,
     input::media,
@@ -160,6 +163,25 @@ impl Output<media::Image> for Detections {
     const TASK: Option<&'static str> = Some("Object Detection");
     const ACTIONS: &'static [&'static str] = &["detect"];
     const LAYOUTS: &'static [OutputLayout] = &[OutputLayout::Objects, OutputLayout::Columns];
+
+    fn schema(layout: Option<OutputLayout>) -> Option<JsonText> {
+        schema::written(&match layout {
+            Some(OutputLayout::Columns) => object([
+                ("num_detections", count()),
+                ("detection_classes", list(text())),
+                ("detection_scores", list(number())),
+                ("detection_boxes", list(list_of(4, number()))),
+            ]),
+            _ => list(object([
+                ("label", text()),
+                ("score", number()),
+                ("xmin", number()),
+                ("ymin", number()),
+                ("xmax", number()),
+                ("ymax", number()),
+            ])),
+        })
+    }
 
     fn encode(self, cx: &EncodeContext<'_>) -> Result<JsonText> {
         match cx.layout {

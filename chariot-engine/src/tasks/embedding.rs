@@ -1,6 +1,10 @@
 //! [`Embedding`]: the answer of Image Embedding and Text Embedding.
 
-use super::{check, open::open_task};
+use super::{
+    check,
+    open::open_task,
+    schema::{list, number},
+};
 use crate::{error::Result, protocol::JsonText};
 
 /// The vector that stands for a picture or a text.
@@ -57,7 +61,14 @@ impl Embedding {
     }
 }
 
-open_task!(Embedding, "embed", Image = Some("Image Embedding"), Text = Some("Text Embedding"), Json = None);
+open_task!(
+    Embedding,
+    "embed",
+    list(number()),
+    Image = Some("Image Embedding"),
+    Text = Some("Text Embedding"),
+    Json = None
+);
 
 #[cfg(test)]
 mod tests {

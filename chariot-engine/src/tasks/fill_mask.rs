@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use super::{check, open::open_task};
+use super::{
+    check,
+    open::open_task,
+    schema::{count, list, number, object, text},
+};
 use crate::{error::Result, protocol::JsonText};
 
 /// One token that may stand where the mask is.
@@ -70,7 +74,13 @@ impl FillMask {
     }
 }
 
-open_task!(FillMask, "predict", Text = Some("Text Fill Mask"), Json = Some("Text Fill Mask"));
+open_task!(
+    FillMask,
+    "predict",
+    list(object([("sequence", text()), ("score", number()), ("token", count()), ("token_str", text())])),
+    Text = Some("Text Fill Mask"),
+    Json = Some("Text Fill Mask")
+);
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,7 @@
 //! | `fill_mask`, `answer` | Text Fill Mask, Question Answering |
 //! | `regression` | Structured Data Regression |
 //! | `check` | what constructors check of a model's numbers |
+//! | `schema` | what the OpenAPI document says of answers |
 //! | `open` | what outputs share whose task the platform does not document |
 
 mod answer;
@@ -25,6 +26,7 @@ mod labels;
 mod open;
 mod oriented_detections;
 mod regression;
+mod schema;
 mod segmentation;
 mod task;
 mod texts;

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{ClassLabels, check};
+use super::{
+    ClassLabels, check,
+    schema::{self, list, number, object, text},
+};
 use crate::{
     error::Result,
     input::media,
@@ -171,6 +174,25 @@ impl Output<media::Image> for OrientedDetections {
     const TASK: Option<&'static str> = Some("Oriented Object Detection");
     const ACTIONS: &'static [&'static str] = &["detect"];
     const LAYOUTS: &'static [OutputLayout] = &[OutputLayout::Objects, OutputLayout::Columns];
+
+    fn schema(layout: Option<OutputLayout>) -> Option<JsonText> {
+        schema::written(&match layout {
+            Some(OutputLayout::Columns) => object([
+                ("detection_classes", list(text())),
+                ("detection_scores", list(number())),
+                ("oriented_detection_boxes", list(object(["cx", "cy", "w", "h", "r"].map(|name| (name, number()))))),
+            ]),
+            _ => list(object([
+                ("label", text()),
+                ("score", number()),
+                ("cx", number()),
+                ("cy", number()),
+                ("w", number()),
+                ("h", number()),
+                ("r", number()),
+            ])),
+        })
+    }
 
     fn encode(self, cx: &EncodeContext<'_>) -> Result<JsonText> {
         match cx.layout {

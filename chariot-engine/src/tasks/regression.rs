@@ -1,13 +1,13 @@
 //! [`Regression`]: the answer of Structured Data Regression, and of any model that answers with a number.
 
-use super::open::open_task;
+use super::{open::open_task, schema::number};
 use crate::{error::Result, protocol::JsonText};
 
 /// A number that a model estimates. It is written with the digits of the type that it was made from.
 ///
 /// | task | action `predict` |
 /// |---|---|
-/// | Structured Data Regression, by [`Json`](crate::input::Json) rows | a number |
+/// | Structured Data Regression, by [`Row`](crate::input::Row) or [`Json`](crate::input::Json) | a number |
 ///
 /// A picture and a text may be answered by it too: then it belongs to no task until `Spec::task` says so. Chariot does
 /// not document the form and the action, so any other action is taken too. A number that is `NaN` or infinite is the
@@ -68,7 +68,15 @@ impl Regression {
     }
 }
 
-open_task!(Regression, "predict", Json = Some("Structured Data Regression"), Image = None, Text = None);
+open_task!(
+    Regression,
+    "predict",
+    number(),
+    Row = Some("Structured Data Regression"),
+    Json = Some("Structured Data Regression"),
+    Image = None,
+    Text = None
+);
 
 #[cfg(test)]
 mod tests {

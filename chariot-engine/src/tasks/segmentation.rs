@@ -2,12 +2,13 @@
 
 use serde::{Serialize, Serializer};
 
-use super::check;
+use super::{check, schema};
 use crate::{
     error::Result,
     input::media,
     output::{EncodeContext, Output},
     protocol::JsonText,
+    settings::OutputLayout,
 };
 
 /// Which class every pixel of a picture belongs to: a class id a pixel, 0 for the background.
@@ -90,6 +91,10 @@ impl Segmentation {
 impl Output<media::Image> for Segmentation {
     const TASK: Option<&'static str> = Some("Image Segmentation");
     const ACTIONS: &'static [&'static str] = &["predict"];
+
+    fn schema(_: Option<OutputLayout>) -> Option<JsonText> {
+        schema::written(&schema::list(schema::list(schema::count())))
+    }
 
     fn encode(self, _: &EncodeContext<'_>) -> Result<JsonText> {
         struct Rows(Segmentation);

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::open::open_task;
+use super::{
+    open::open_task,
+    schema::{list_of, object, text},
+};
 use crate::{error::Result, protocol::JsonText};
 
 /// What a model wrote from a prompt.
@@ -75,7 +78,13 @@ macro_rules! one_text {
             }
         }
 
-        open_task!($output, $action, Text = Some($task), Json = Some($task));
+        open_task!(
+            $output,
+            $action,
+            list_of(1, object([(stringify!($member), text())])),
+            Text = Some($task),
+            Json = Some($task)
+        );
     };
 }
 one_text!(GeneratedText, generated_text, "complete", "Text Generation");

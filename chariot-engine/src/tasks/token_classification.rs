@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use super::{ClassLabels, check, open::open_task};
+use super::{
+    ClassLabels, check,
+    open::open_task,
+    schema::{count, list, number, object, text},
+};
 use crate::{error::Result, protocol::JsonText};
 
 /// One token of a text, and what it was found to be.
@@ -97,7 +101,20 @@ impl TokenClassification {
     }
 }
 
-open_task!(TokenClassification, "predict", Text = Some("Token Classification"), Json = Some("Token Classification"));
+open_task!(
+    TokenClassification,
+    "predict",
+    list(object([
+        ("entity", text()),
+        ("score", number()),
+        ("index", count()),
+        ("word", text()),
+        ("start", count()),
+        ("end", count()),
+    ])),
+    Text = Some("Token Classification"),
+    Json = Some("Token Classification")
+);
 
 #[cfg(test)]
 mod tests {

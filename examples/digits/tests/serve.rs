@@ -4,7 +4,8 @@
 use std::{fs, io::Cursor, path::Path, sync::Arc};
 
 use chariot_engine::image::{self, DynamicImage, GrayImage, ImageFormat, Rgb, RgbImage, imageops};
-use e2e::{Process, Shared, base64};
+use conformance::{Level, Suite, Target, run};
+use e2e::{OpenApi, Process, Shared, base64};
 use serde_json::{Value, json};
 
 const DIGITS: &str = env!("CARGO_BIN_EXE_digits");
@@ -235,4 +236,51 @@ fn weights_that_are_cut_short_are_named() {
 fn a_setting_out_of_its_range_is_a_fault_of_configuration() {
     let text = reason_of_end(&[("CHARIOT_ENGINE_MODEL_DIR", MODEL), ("TOP_K", "11")], 78);
     assert!(text.contains("TOP_K: an integer from 1 to 10 is expected, '11' came"), "{text}");
+}
+
+#[test]
+fn the_document_and_the_metadata_are_what_the_engine_does() {
+    let process = digits();
+    let document = OpenApi::of(&process.get("/openapi.json"));
+    document.holds(|method, path, body| match method {
+        "GET" => process.get(path),
+        _ => process.post_text(path, body),
+    });
+    assert_eq!(document.examples().len(), 2);
+
+    let announced = process.get("/v2/models/digits").ok()["inputs"][0].take();
+    let of = |parameters: Value| {
+        let mut input = announced.clone();
+        input["shape"] = json!([1]);
+        input["data"] = json!([base64(sample("7"))]);
+        input["parameters"] = parameters;
+        json!({ "inputs": [input] })
+    };
+    for (parameters, fits) in [
+        (json!({"action": "predict"}), true),
+        (json!({"action": "predict_proba", "score_threshold": 0.25}), true),
+        (json!({"action": "detect"}), false),
+        (json!({"score_threshold": [0.5]}), false),
+    ] {
+        let (body, answer) = (of(parameters.clone()), process.infer(&of(parameters)));
+        assert_eq!((document.check_request(&body).is_ok(), answer.status == 200), (fits, fits), "{answer:?}");
+        document.check_answer(&answer);
+    }
+    let mut numbers = of(json!({}));
+    numbers["inputs"][0]["datatype"] = json!("FP32");
+    numbers["inputs"][0]["data"] = json!([0.5]);
+    assert!(document.check_request(&numbers).is_err());
+    assert!(process.infer(&numbers).error(400).contains("FP32"));
+}
+
+#[test]
+fn the_conformance_suite_passes_and_skips_only_what_is_of_other_engines() {
+    let process = digits();
+    let target = Target::new(&format!("http://{}", process.address()), "digits").unwrap();
+    let report = run(&target.level(Level::Chariot).base(""), &Suite::embedded()).unwrap();
+    assert_eq!(report.failed(), 0, "{}", report.table());
+    let scripted = |condition: &&str| condition.starts_with("scripted:");
+    let unmet: Vec<_> = report.unmet().into_keys().filter(|condition| !scripted(condition)).collect();
+    let of_others = ["compress-responses", "echo", "json", "model-id", "numeric", "tensors", "text"];
+    assert_eq!(unmet, of_others, "{}", report.table());
 }

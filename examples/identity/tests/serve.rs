@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use e2e::{Process, Shared};
+use conformance::{Level, Suite, Target, run};
+use e2e::{OpenApi, Process, Shared};
 use serde_json::{Value, json};
 
 const IDENTITY: &str = env!("CARGO_BIN_EXE_identity");
@@ -126,4 +127,52 @@ fn the_base_url_has_the_id_of_the_model() {
         assert_eq!(process.post(&format!("{base}/infer"), &body).values(), [7], "{base}");
     }
     assert!(process.get("/v2/models/m-1234567890123456789012345ab").error(404).contains("identity"));
+}
+
+#[test]
+fn the_document_is_what_the_engine_does() {
+    let process = identity();
+    let document = OpenApi::of(&process.get("/openapi.json"));
+    document.holds(|method, path, body| match method {
+        "GET" => process.get(path),
+        _ => process.post_text(path, body),
+    });
+    let example = document.examples()[0].1;
+    document.check_answer(&process.infer(example));
+    let other = json!({"inputs": [tensor("FP64", &[2, 1], &json!([[0.1], [1e300]]))]});
+    assert_eq!(document.check_request(&other), Ok(()), "any tensor is taken");
+    document.check_answer(&process.infer(&other));
+    for (member, value) in [("datatype", json!("FP128")), ("data", Value::Null), ("shape", json!([-1]))] {
+        let mut input = tensor("FP32", &[1], &json!([1]));
+        input[member] = value;
+        let body = json!({ "inputs": [input] });
+        assert!(document.check_request(&body).is_err(), "{member}");
+        let refused = process.infer(&body);
+        document.check_answer(&refused);
+        assert_eq!(refused.status, 400, "{member}");
+    }
+}
+
+#[test]
+fn the_conformance_suite_passes_and_skips_only_what_is_of_other_engines() {
+    let process = identity();
+    let target = Target::new(&format!("http://{}", process.address()), "identity").unwrap();
+    let report = run(&target.level(Level::Chariot).base(""), &Suite::embedded()).unwrap();
+    assert_eq!(report.failed(), 0, "{}", report.table());
+    let scripted = |condition: &&str| condition.starts_with("scripted:");
+    let unmet: Vec<_> = report.unmet().into_keys().filter(|condition| !scripted(condition)).collect();
+    let of_others = [
+        "compress-responses",
+        "declared-inputs",
+        "fixed-shape",
+        "image",
+        "items",
+        "json",
+        "model-id",
+        "outputs",
+        "text",
+        "two-outputs",
+        "variable-batch",
+    ];
+    assert_eq!(unmet, of_others, "{}", report.table());
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use e2e::{Process, Shared};
+use conformance::{Level, Suite, Target, run};
+use e2e::{OpenApi, Process, Shared};
 use serde_json::{Value, json};
 
 const IRIS: &str = env!("CARGO_BIN_EXE_iris");
@@ -116,4 +117,54 @@ fn what_does_not_fit_the_signature_is_refused_by_name() {
         let text = iris().infer(&body).error(400);
         assert!(texts.iter().all(|part| text.contains(part)), "{text}");
     }
+}
+
+#[test]
+fn the_document_is_what_the_engine_does() {
+    let process = iris();
+    let document = OpenApi::of(&process.get("/openapi.json"));
+    document.holds(|method, path, body| match method {
+        "GET" => process.get(path),
+        _ => process.post_text(path, body),
+    });
+    let [(_, example)] = document.examples()[..] else { panic!("named tensors are no item of chariot-v2") };
+    assert_eq!(labels(example), json!(["setosa"]));
+    let good = flowers("FP32", [1, 4], json!([[5.0, 3.4, 1.5, 0.2]]));
+    assert_eq!(document.check_request(&good), Ok(()));
+    for (member, value) in [("name", json!("petals")), ("datatype", json!("BYTES")), ("shape", json!([1, 3]))] {
+        let mut body = good.clone();
+        body["inputs"][0][member] = value;
+        assert!(document.check_request(&body).is_err(), "{member}");
+        let refused = process.infer(&body);
+        document.check_answer(&refused);
+        assert!(refused.error(400).contains("features"), "{member}");
+    }
+}
+
+#[test]
+fn a_request_made_of_the_metadata_is_answered_as_the_metadata_says() {
+    let metadata = iris().get("/v2/models/iris").ok();
+    let input = &metadata["inputs"][0];
+    assert_eq!(input["shape"], json!([-1, 4]));
+    let body = json!({"inputs": [
+        {"name": input["name"], "datatype": input["datatype"], "shape": [2, 4], "data": [1, 2, 3, 4, 5, 6, 7, 8]},
+    ]});
+    let answer = iris().infer(&body).ok();
+    for (output, said) in answer["outputs"].as_array().unwrap().iter().zip(metadata["outputs"].as_array().unwrap()) {
+        assert_eq!((&output["name"], &output["datatype"]), (&said["name"], &said["datatype"]));
+        assert_eq!(output["shape"].as_array().unwrap()[1..], said["shape"].as_array().unwrap()[1..]);
+    }
+    assert_eq!(answer["outputs"].as_array().unwrap().len(), metadata["outputs"].as_array().unwrap().len());
+}
+
+#[test]
+fn the_conformance_suite_passes_and_skips_only_what_is_of_other_engines() {
+    let process = iris();
+    let target = Target::new(&format!("http://{}", process.address()), "iris").unwrap();
+    let report = run(&target.level(Level::Chariot).base(""), &Suite::embedded()).unwrap();
+    assert_eq!(report.failed(), 0, "{}", report.table());
+    let scripted = |condition: &&str| condition.starts_with("scripted:");
+    let unmet: Vec<_> = report.unmet().into_keys().filter(|condition| !scripted(condition)).collect();
+    let of_others = ["compress-responses", "echo", "image", "items", "json", "model-id", "text"];
+    assert_eq!(unmet, of_others, "{}", report.table());
 }

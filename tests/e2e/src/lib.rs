@@ -7,16 +7,19 @@
 //! | `output` | the lines that a process writes, as they come |
 //! | `answer` | what a server answered, and how tests look at it |
 //! | `connection` | HTTP/1.1 on one connection, of which a test decides every byte |
+//! | `openapi` | the OpenAPI document of an engine, held against what the engine does |
 //! | `wait` | waiting for a condition, at most so long |
 
 mod answer;
 mod connection;
+mod openapi;
 mod output;
 mod process;
 mod wait;
 
 pub use answer::Answer;
 pub use connection::Connection;
+pub use openapi::OpenApi;
 pub use process::{Process, Shared, Signal};
 pub use wait::{DEADLINE, until};
 

@@ -3,9 +3,12 @@
 use super::{Image, ImageLimits};
 use crate::{
     error::Result,
-    input::{DecodeContext, Element, Input, With, media},
-    protocol::BytesElement,
+    input::{DecodeContext, Element, Input, With, example, media},
+    protocol::{BytesElement, JsonText},
 };
+
+/// A grey square of 8 x 8 pixels, as PNG.
+const GREY: &str = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAADklEQVR42mNogAIGyhgAgIQgARDoahcAAAAASUVORK5CYII=";
 
 impl Input for Image {
     type Medium = media::Image;
@@ -16,6 +19,10 @@ impl Input for Image {
             BytesElement::Json(_) => Image::decode_base64(&part.text()?, &limits)?,
             BytesElement::Binary(file) => Image::decode(file, &limits)?,
         })
+    }
+
+    fn example() -> Option<JsonText> {
+        example::of_element("image", &JsonText::of(GREY).ok()?)
     }
 }
 

@@ -1,5 +1,5 @@
-//! A look through a TIFF file whose pixels are stored as JPEG before it is decoded: the decoder unpacks each such part
-//! in whole, however little of it the picture needs. [`decode`](super::decode) calls it.
+//! A look through a TIFF file before it is decoded: the decoder reserves room for as many values as an entry says that it
+//! has, and unpacks in whole each part that is stored as JPEG. [`decode`](super::decode) calls it.
 
 const WIDTH: u16 = 256;
 const HEIGHT: u16 = 257;
@@ -8,11 +8,16 @@ const ROWS_PER_STRIP: u16 = 278;
 const TILE_WIDTH: u16 = 322;
 const TILE_HEIGHT: u16 = 323;
 
-/// Whether no JPEG within the file is much larger than the strip or tile that it stands for.
+/// Whether no entry says that it has more values than the file can hold, and no JPEG within the file is much larger than
+/// the strip or tile that it stands for.
 ///
-/// Without this a small picture could be made of thousands of strips that all name one huge JPEG.
+/// Without this a file of some hundred bytes could make the decoder reserve hundreds of megabytes, and a small picture could
+/// be made of thousands of strips that all name one huge JPEG.
 pub(super) fn is_sound(bytes: &[u8]) -> bool {
     let Some(directory) = Directory::first(bytes) else { return false };
+    if directory.largest() > bytes.len() as u64 {
+        return false;
+    }
     let jpeg =
         directory.numbers(COMPRESSION).any(|number| !matches!(number, Some(number) if number != 6 && number != 7));
     if !jpeg {
@@ -43,6 +48,20 @@ impl<'a> Directory<'a> {
         let (count, rest) = rest.split_first_chunk::<2>()?;
         let entries = rest.get(..usize::from(short(count, little)) * 12)?;
         Some(Directory { entries: entries.as_chunks().0, little })
+    }
+
+    /// The most bytes that the values of one entry take.
+    fn largest(&self) -> u64 {
+        let size = |[_, _, kind, kind2, count @ .., _, _, _, _]: &[u8; 12]| {
+            let width = match short(&[*kind, *kind2], self.little) {
+                3 | 8 => 2,
+                4 | 9 | 11 | 13 => 4,
+                5 | 10 | 12 | 16..=18 => 8,
+                _ => 1,
+            };
+            u64::from(long(count, self.little)) * width
+        };
+        self.entries.iter().map(size).max().unwrap_or(0)
     }
 
     /// The values of a tag, which should be there once. `None` stands for one that is not a plain number.
@@ -108,6 +127,20 @@ mod tests {
         file.extend([side.to_be_bytes(), side.to_be_bytes()].concat());
         file.push(3);
         file
+    }
+
+    #[test]
+    fn an_entry_may_not_have_more_values_than_the_file_has_bytes() {
+        for little in [true, false] {
+            let mut file = file(1, 32, little);
+            let count = 8 + 2 + 4;
+            let (most, more) = (file.len() as u32 / 2, file.len() as u32 / 2 + 1);
+            for (values, is_good) in [(most, true), (more, false), (u32::MAX, false)] {
+                let values = if little { values.to_le_bytes() } else { values.to_be_bytes() };
+                file[count..count + 4].copy_from_slice(&values);
+                assert_eq!(is_sound(&file), is_good);
+            }
+        }
     }
 
     #[test]

@@ -68,7 +68,7 @@ fn what_is_no_request_is_refused_by_every_engine() {
     let wide = input(&format!(r#""datatype": "FP32", "shape": [{}1], "data": [1]"#, "1,".repeat(32)));
     let bodies = [
         row("inputs", "the member is missing", "{}"),
-        row("inputs", "the member is missing", r#"{"input": "x", "id": "a"}"#),
+        row("inputs", "the member is missing", r#"{"entries": "x", "id": "a"}"#),
         row("inputs", "a list of inputs is expected, null came", r#"{"inputs": null}"#),
         row("inputs", "a list of inputs is expected, an object came", r#"{"inputs": {"a": 1}}"#),
         row("inputs", "a list of inputs is expected, a string came", format!(r#"{{"inputs": "{SECRET}"}}"#)),

@@ -1,0 +1,167 @@
+//! Parts of an answer on their way to a caller who reads them as they come: a bounded channel. Items emit parts, from
+//! any thread and blocking where the caller is slow; the body of the server's response takes them.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+
+use crate::error::{Error, Result};
+
+/// The most parts that wait for their caller.
+const CAPACITY: usize = 16;
+
+/// How long a caller may take nothing before it counts as gone: it keeps a worker waiting.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The side that emits. When the caller has gone, it is told so.
+#[derive(Debug)]
+pub(crate) struct Parts(Arc<Shared>);
+
+/// The caller's side.
+#[derive(Debug)]
+pub(crate) struct PartsReader(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Rung when a part is taken, and when the caller goes.
+    taken: Condvar,
+    reader: AtomicWaker,
+    patience: Duration,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Bytes>,
+    gone: bool,
+}
+
+/// The two sides of a channel.
+pub(crate) fn parts() -> (Parts, PartsReader) {
+    with_patience(PATIENCE)
+}
+
+fn with_patience(patience: Duration) -> (Parts, PartsReader) {
+    let shared = Shared { state: Mutex::default(), taken: Condvar::new(), reader: AtomicWaker::new(), patience };
+    let shared = Arc::new(shared);
+    (Parts(shared.clone()), PartsReader(shared))
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while the lock is held, so the state is whole even if a holder's thread died.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Parts {
+    /// Adds a part; while there is no room for it, it waits.
+    ///
+    /// # Errors
+    /// The caller has gone, or takes nothing; the deadline has passed.
+    pub(crate) fn send(&self, part: Bytes, deadline: Option<Instant>) -> Result<()> {
+        let patience = Instant::now().checked_add(self.0.patience);
+        let until = deadline.into_iter().chain(patience).min();
+        let mut state = self.0.lock();
+        while !state.gone && state.waiting.len() >= CAPACITY {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            match left {
+                Some(Duration::ZERO) if until == deadline => return Err(Error::timed_out()),
+                Some(Duration::ZERO) => state.gone = true,
+                _ => {
+                    let left = left.unwrap_or(self.0.patience);
+                    let waited = self.0.taken.wait_timeout(state, left);
+                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+        if state.gone {
+            return Err(Error::cancelled());
+        }
+        state.waiting.push_back(part);
+        drop(state);
+        self.0.reader.wake();
+        Ok(())
+    }
+}
+
+impl PartsReader {
+    /// The next part that waits.
+    pub(crate) fn take(&self) -> Option<Bytes> {
+        let part = self.0.lock().waiting.pop_front();
+        if part.is_some() {
+            // Items of one request may wait on several threads.
+            self.0.taken.notify_all();
+        }
+        part
+    }
+
+    /// The next part, when there is one.
+    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<Bytes> {
+        self.0.reader.register(cx.waker());
+        self.take().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl Drop for PartsReader {
+    fn drop(&mut self) {
+        self.0.lock().gone = true;
+        self.0.taken.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, thread};
+
+    use super::*;
+    use crate::error::Kind;
+
+    fn part(index: usize) -> Bytes {
+        index.to_string().into()
+    }
+
+    #[test]
+    fn parts_come_in_order_and_a_full_channel_waits_for_its_reader() {
+        let (parts, reader) = parts();
+        let count = 10 * CAPACITY;
+        let sending = thread::spawn(move || (0..count).try_for_each(|index| parts.send(part(index), None)));
+        let read = async {
+            for index in 0..count {
+                assert_eq!(poll_fn(|cx| reader.poll(cx)).await, part(index));
+                assert!(reader.0.lock().waiting.len() <= CAPACITY);
+            }
+        };
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(read);
+        sending.join().unwrap().unwrap();
+        assert_eq!(reader.take(), None);
+    }
+
+    #[test]
+    fn who_waits_for_a_caller_that_goes_is_told_so() {
+        let (parts, reader) = parts();
+        let sending = thread::spawn(move || (0..=CAPACITY).try_for_each(|index| parts.send(part(index), None)));
+        while reader.0.lock().waiting.len() < CAPACITY {
+            thread::yield_now();
+        }
+        drop(reader);
+        assert_eq!(sending.join().unwrap().unwrap_err().kind(), Kind::Cancelled);
+    }
+
+    #[test]
+    fn a_caller_that_takes_nothing_has_gone_and_a_deadline_ends_the_wait_before() {
+        let fill = |parts: &Parts| (0..CAPACITY).for_each(|index| parts.send(part(index), None).unwrap());
+        let (parts, _reader) = with_patience(Duration::from_millis(1));
+        fill(&parts);
+        assert_eq!(parts.send(part(0), None).unwrap_err().kind(), Kind::Cancelled);
+        let (parts, _reader) = with_patience(Duration::from_secs(3600));
+        fill(&parts);
+        assert_eq!(parts.send(part(0), Some(Instant::now())).unwrap_err().kind(), Kind::TimedOut);
+    }
+}

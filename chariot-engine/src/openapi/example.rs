@@ -1,0 +1,69 @@
+//! A request that is answered: the author's, or that of the input's type, or one of zeros.
+
+use serde_json::{Map, Value, json};
+
+use super::{Described, object};
+use crate::{
+    error::Rejection,
+    protocol::{DataType, InferRequest, JsonText, Protocol},
+    signature::{Dim, TensorSpec},
+};
+
+/// The most elements of a tensor that is made up: larger ones would say nothing more.
+const MOST_ELEMENTS: usize = 4096;
+
+/// Checks an example that an author gave.
+///
+/// # Errors
+/// It is no request of `chariot-v2-kserve`.
+pub(crate) fn check(body: &str) -> Result<(), Rejection> {
+    InferRequest::decode(&body.to_string().into()).map(drop)
+}
+
+/// The examples, by the protocol that they speak; none if no request is known that is answered.
+pub(super) fn examples(engine: &Described<'_>) -> Map<String, Value> {
+    let spec = engine.spec;
+    let given = spec.given_example().and_then(|body| JsonText::read(body.to_owned()).ok());
+    let known = given.or_else(|| spec.example_of_input().cloned()).and_then(|body| body.parse().ok());
+    let zeros = || if spec.element.is_none() { zeros(&spec.inputs) } else { None };
+    let Some(body) = known.or_else(zeros) else {
+        return Map::new();
+    };
+    let item = item(&body);
+    let forms = [(Protocol::V2Kserve, Some(body)), (Protocol::V2, item)];
+    let spoken = forms.into_iter().filter(|(protocol, _)| engine.speaks(*protocol));
+    object(spoken.filter_map(|(protocol, body)| Some((protocol.name(), json!({ "value": body? })))))
+}
+
+/// The same request as one of `chariot-v2`: that takes one item, which is a string.
+fn item(body: &Value) -> Option<Value> {
+    let [input] = &body["inputs"].as_array()?[..] else { return None };
+    let [Value::String(element)] = &input["data"].as_array()?[..] else { return None };
+    let mut item = json!({ "input": element });
+    if let Some(parameters) = input.get("parameters") {
+        item["parameters"] = parameters.clone();
+    }
+    Some(item)
+}
+
+/// One row of zeros, or of empty texts, in every tensor.
+fn zeros(inputs: &[TensorSpec]) -> Option<Value> {
+    let zeros: Option<Vec<Value>> = inputs.iter().map(zero).collect();
+    zeros.filter(|inputs| !inputs.is_empty()).map(|inputs| json!({ "inputs": inputs }))
+}
+
+fn zero(input: &TensorSpec) -> Option<Value> {
+    let lengths = input.shape().iter().map(|dim| if let Dim::Fixed(length) = dim { *length } else { 1 });
+    let shape: Vec<usize> = lengths.collect();
+    let count = shape.iter().try_fold(1_usize, |count, length| count.checked_mul(*length))?;
+    let element = match input.datatype() {
+        DataType::Bool => json!(false),
+        DataType::Bytes => json!(""),
+        DataType::Fp16 | DataType::Bf16 | DataType::Fp32 | DataType::Fp64 => json!(0.0),
+        _ => json!(0),
+    };
+    (count <= MOST_ELEMENTS).then(|| {
+        let data = vec![element; count];
+        json!({ "name": input.name(), "datatype": input.datatype(), "shape": shape, "data": data })
+    })
+}

@@ -1,0 +1,110 @@
+//! The OpenAPI document of an engine, made from what it declares. The server makes it when it starts, and serves it.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `paths` | the routes, and what is asked and answered on each |
+//! | `request` | what is posted for an inference: its media types and their schemas |
+//! | `response` | what is answered: to an inference, on the other routes, and for faults |
+//! | `tensor` | the schema of a named tensor, on its way in and out |
+//! | `example` | a request that is answered |
+
+mod example;
+mod paths;
+mod request;
+mod response;
+mod tensor;
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    model::Spec,
+    protocol::{Protocol, Takes},
+    settings::{OutputEncoding, OutputLayout},
+};
+
+pub(crate) use example::check as check_example;
+
+/// What the document is about: an engine, and how it is served.
+#[derive(Debug)]
+pub(crate) struct Described<'a> {
+    /// The model's name.
+    pub(crate) name: &'a str,
+    /// The model's version.
+    pub(crate) version: &'a str,
+    /// What the engine declares.
+    pub(crate) spec: &'a Spec,
+    /// What it takes, and of which protocols.
+    pub(crate) takes: &'a Takes,
+    /// The layout of its answers, where the operator chose one.
+    pub(crate) layout: Option<OutputLayout>,
+    /// How its answers stand in `data`.
+    pub(crate) encoding: OutputEncoding,
+    /// The score threshold of a request that says none.
+    pub(crate) score_threshold: f32,
+    /// What stands before the paths.
+    pub(crate) servers: Servers,
+}
+
+/// What stands before the paths, without a slash at the end; empty for nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Servers {
+    /// Before `/ready` and `/infer`.
+    pub(crate) base: Vec<String>,
+    /// Before the `/v2` tree.
+    pub(crate) tree: Vec<String>,
+}
+
+/// The document, as JSON.
+pub(crate) fn document(engine: &Described<'_>) -> Vec<u8> {
+    let mut schemas = response::schemas(engine);
+    schemas.extend(request::schemas(engine));
+    let document = json!({
+        "openapi": "3.1.0",
+        "info": { "title": engine.name, "version": engine.version, "description": description(engine) },
+        "servers": paths::servers(&engine.servers.base),
+        "paths": paths::paths(engine),
+        "components": {
+            "schemas": schemas,
+            "requestBodies": { "Inference": request::body(engine) },
+            "responses": response::responses(engine),
+            "headers": response::headers(engine),
+            "parameters": request::headers(engine),
+        },
+    });
+    document.to_string().into_bytes()
+}
+
+fn description(engine: &Described<'_>) -> String {
+    let mut text = String::new();
+    if let Some(task) = engine.spec.task_name() {
+        text.push_str(&format!("An engine for {task}. "));
+    }
+    text.push_str(
+        "HEAD is answered as GET is, without a body. Every fault is told as `{\"error\": \"<text>\"}`. Members that are \
+         `null` count as absent, and members that are not known are passed over.",
+    );
+    text
+}
+
+impl Described<'_> {
+    fn speaks(&self, protocol: Protocol) -> bool {
+        self.takes.speaks(protocol)
+    }
+
+    /// What an element of an input is called, if elements are the items.
+    fn element(&self) -> Option<&'static str> {
+        self.spec.element
+    }
+}
+
+/// A schema that stands elsewhere in the document.
+fn schema(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+/// An object of some members.
+fn object<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Map<String, Value> {
+    members.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+}

@@ -1,0 +1,310 @@
+//! What comes out of each coding, what is refused, and what a stream may cost.
+
+use std::io::Read;
+
+use flate2::{Compression, bufread};
+use proptest::{collection::vec, prelude::*, sample::select};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+use super::*;
+
+const TEXT: &[u8] = br#"{"inputs":[{"name":"x","datatype":"FP32","shape":[4],"data":[0.5,0.25,0.125,0.5]}]}"#;
+
+/// [`TEXT`] by Python's zlib, in a member with every optional field.
+const GZIP: &[u8] = b"\x1f\x8b\x08\x1e\x00\x00\x00\x00\x00\xff\x04\x00\x41\x42\x00\x00\x78\x2e\x6a\x73\x6f\x6e\x00\
+    \x77\x68\x79\x00\xd2\x0e\xab\x56\xca\xcc\x2b\x28\x2d\x29\x56\xb2\x8a\xae\x56\xca\x4b\xcc\x4d\x55\xb2\x52\xaa\x50\
+    \xd2\x51\x4a\x49\x2c\x49\x2c\xa9\x2c\x00\x71\xdd\x02\x8c\x8d\x80\x22\xc5\x19\x89\x20\x6e\xb4\x49\x2c\x44\x16\xc8\
+    \x34\xd0\x33\xd5\x31\xd0\x33\x02\x11\x86\x60\xd2\x34\xb6\x36\xb6\x16\x00\x40\xc6\x87\xbf\x53\x00\x00\x00";
+
+/// The same by Python's zlib.
+const DEFLATE: &[u8] = b"\x78\xda\xab\x56\xca\xcc\x2b\x28\x2d\x29\x56\xb2\x8a\xae\x56\xca\x4b\xcc\x4d\x55\xb2\x52\xaa\
+    \x50\xd2\x51\x4a\x49\x2c\x49\x2c\xa9\x2c\x00\x71\xdd\x02\x8c\x8d\x80\x22\xc5\x19\x89\x20\x6e\xb4\x49\x2c\x44\x16\
+    \xc8\x34\xd0\x33\xd5\x31\xd0\x33\x02\x11\x86\x60\xd2\x34\xb6\x36\xb6\x16\x00\x31\xfa\x17\xf2";
+
+/// The same by the command `zstd -19`: a window of 8 MiB, no size, a checksum.
+const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd\x04\x68\x45\x02\x00\xc2\xc3\x0d\x12\x90\x3d\x06\x8c\x91\x8f\xd0\x22\xd5\x21\x08\
+    \x0e\x0e\x28\x8c\x5d\x51\x02\x9b\x6d\x76\x06\x09\x02\x9c\x20\x16\x3a\x33\xab\xc1\x7a\x70\x52\x54\xa2\xd9\x36\xdb\
+    \xdc\xc1\xf1\xd1\x9f\x6c\xf3\x7a\xa1\x57\x7b\xe9\x8c\xd7\x01\x05\x00\x29\x22\x50\x02\x0a\x6a\x06\x08\xb4\x04\xd3\
+    \x09\x88\x95\x6b\xf4";
+
+const STREAMS: [(Coding, &[u8]); 3] = [(Coding::Gzip, GZIP), (Coding::Deflate, DEFLATE), (Coding::Zstd, ZSTD)];
+
+const LIMIT: usize = 1 << 20;
+
+/// A body in a coding, smaller or not.
+fn stream(coding: Coding, body: &[u8]) -> Vec<u8> {
+    let mut stream = Vec::new();
+    let written = match coding {
+        Coding::Gzip => bufread::GzEncoder::new(body, Compression::default()).read_to_end(&mut stream),
+        Coding::Deflate => bufread::ZlibEncoder::new(body, Compression::default()).read_to_end(&mut stream),
+        Coding::Zstd => {
+            stream = compress_to_vec(body, CompressionLevel::Fastest);
+            Ok(stream.len())
+        }
+    };
+    written.unwrap();
+    stream
+}
+
+/// A frame of zstd of these blocks, whose head goes on after the magic number with these bytes.
+fn frame(head: &[u8], blocks: &[(Block, u32)]) -> Vec<u8> {
+    let mut frame = [&[0x28, 0xb5, 0x2f, 0xfd], head].concat();
+    for (index, (block, size)) in blocks.iter().enumerate() {
+        let last = u32::from(index + 1 == blocks.len());
+        let (kind, content) = match block {
+            Block::Raw => (0, vec![b'x'; *size as usize]),
+            Block::Repeated => (1, vec![0]),
+        };
+        frame.extend_from_slice(&(last | kind << 1 | size << 3).to_le_bytes()[..3]);
+        frame.extend(content);
+    }
+    frame
+}
+
+#[derive(Clone, Copy)]
+enum Block {
+    Raw,
+    Repeated,
+}
+
+/// A part of a sequence of frames that decoders pass over.
+const SKIPPABLE: &[u8] = b"\x53\x2a\x4d\x18\x03\x00\x00\x00abc";
+
+#[test]
+fn what_others_have_compressed_is_read() {
+    for (coding, stream) in STREAMS {
+        assert_eq!(coding.decompress(stream, LIMIT).as_deref(), Ok(TEXT), "{coding:?}");
+        assert_eq!(coding.decompress(stream, TEXT.len()).as_deref(), Ok(TEXT), "{coding:?}");
+        let limit = TEXT.len() - 1;
+        assert_eq!(coding.decompress(stream, limit), Err(CodingError::TooLarge { limit }), "{coding:?}");
+        assert_eq!(coding.decompress(stream, 0), Err(CodingError::TooLarge { limit: 0 }), "{coding:?}");
+    }
+}
+
+#[test]
+fn names_are_read_in_any_case() {
+    for (name, coding) in [("gzip", Coding::Gzip), ("X-Gzip", Coding::Gzip), ("DEFLATE", Coding::Deflate)] {
+        assert_eq!(Coding::parse(name), Some(coding));
+    }
+    for name in ["", "br", "identity", "gzip ", "x-deflate", "*"] {
+        assert_eq!(Coding::parse(name), None, "{name}");
+    }
+    for coding in Coding::ALL {
+        assert_eq!(Coding::parse(coding.token()), Some(*coding));
+    }
+}
+
+#[test]
+fn members_of_gzip_and_frames_of_zstd_are_one_body() {
+    let twice = [TEXT, b"", TEXT].concat();
+    let members = [GZIP, &stream(Coding::Gzip, b""), GZIP].concat();
+    assert_eq!(Coding::Gzip.decompress(&members, LIMIT), Ok(twice.clone()));
+    let frames = [SKIPPABLE, ZSTD, SKIPPABLE, &stream(Coding::Zstd, b""), ZSTD, SKIPPABLE].concat();
+    assert_eq!(Coding::Zstd.decompress(&frames, LIMIT), Ok(twice));
+    // A stream of zlib is one.
+    let streams = [DEFLATE, DEFLATE].concat();
+    assert_eq!(Coding::Deflate.decompress(&streams, LIMIT), Err(CodingError::Trailing(DEFLATE.len())));
+    // The limit is that of the whole.
+    assert_eq!(Coding::Gzip.decompress(&members, 100), Err(CodingError::TooLarge { limit: 100 }));
+    assert_eq!(Coding::Zstd.decompress(&frames, 100), Err(CodingError::TooLarge { limit: 100 }));
+}
+
+#[test]
+fn a_stream_that_is_cut_is_told_so() {
+    for (coding, stream) in STREAMS {
+        for length in 0..stream.len() {
+            assert_eq!(coding.decompress(&stream[..length], LIMIT), Err(CodingError::Cut), "{coding:?} {length}");
+        }
+    }
+    for length in 1..SKIPPABLE.len() {
+        assert_eq!(Coding::Zstd.decompress(&SKIPPABLE[..length], LIMIT), Err(CodingError::Cut), "{length}");
+    }
+}
+
+#[test]
+fn nothing_may_follow_a_stream() {
+    for (coding, stream) in STREAMS {
+        for after in [&b"\n"[..], b"\0\0\0", TEXT, &[0; 9]] {
+            let body = [stream, after].concat();
+            assert_eq!(coding.decompress(&body, LIMIT), Err(CodingError::Trailing(after.len())), "{coding:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_stream_is_refused() {
+    for coding in Coding::ALL.iter().copied() {
+        for body in [TEXT, &[0; 64], &[0xff; 64]] {
+            assert_eq!(coding.decompress(body, LIMIT), Err(CodingError::Broken), "{coding:?}");
+        }
+    }
+    // The format of another coding, and deflate without zlib's head.
+    assert_eq!(Coding::Gzip.decompress(DEFLATE, LIMIT), Err(CodingError::Broken));
+    assert_eq!(Coding::Deflate.decompress(GZIP, LIMIT), Err(CodingError::Broken));
+    assert_eq!(Coding::Deflate.decompress(&DEFLATE[2..], LIMIT), Err(CodingError::Broken));
+    assert_eq!(Coding::Zstd.decompress(GZIP, LIMIT), Err(CodingError::Broken));
+}
+
+#[test]
+fn no_bit_can_flip_and_change_the_body() {
+    for (coding, stream) in STREAMS {
+        let mut refused = 0;
+        for bit in 0..stream.len() * 8 {
+            let mut flipped = stream.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            match coding.decompress(&flipped, LIMIT) {
+                // A name or a time in a head, say.
+                Ok(body) => assert_eq!(body, TEXT, "{coding:?} {bit}"),
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(refused > stream.len() * 5, "{coding:?}: {refused} of {} bits", stream.len() * 8);
+    }
+}
+
+#[test]
+fn the_size_that_a_frame_declares_must_be_what_comes_out() {
+    let five = |size| frame(&[0x20, 5], &[(Block::Raw, size)]);
+    assert_eq!(Coding::Zstd.decompress(&five(5), LIMIT).as_deref(), Ok(&b"xxxxx"[..]));
+    for size in [0, 4] {
+        assert_eq!(Coding::Zstd.decompress(&five(size), LIMIT), Err(CodingError::Broken), "{size}");
+    }
+}
+
+#[test]
+fn a_frame_needs_a_window_that_is_not_too_large_and_no_dictionary() {
+    let text = |head: &[u8]| match Coding::Zstd.decompress(&frame(head, &[(Block::Raw, 1)]), LIMIT) {
+        Err(CodingError::Unsupported(text)) => text,
+        other => panic!("{head:x?}: {other:?}"),
+    };
+    assert_eq!(Coding::Zstd.decompress(&frame(&[0, 13 << 3], &[(Block::Raw, 1)]), LIMIT).as_deref(), Ok(&b"x"[..]));
+    assert_eq!(text(&[0, 13 << 3 | 1]), "a window of at most 8388608 bytes is expected, one of 9437184 came");
+    // The whole of a frame that is one segment is its window.
+    assert_eq!(
+        text(&[0xe0, 0, 0, 0, 0, 1, 0, 0, 0]),
+        "a window of at most 8388608 bytes is expected, one of 4294967296 came"
+    );
+    assert_eq!(text(&[1, 0, 7]), "a frame without a dictionary is expected, one with dictionary 7 came");
+}
+
+#[test]
+fn a_bomb_is_refused_before_it_takes_memory() {
+    let megabyte = vec![0; 1 << 20];
+    let repeated = |count: usize| frame(&[0, 0x50], &vec![(Block::Repeated, 128 << 10); 8 * count]);
+    let bombs = [
+        (Coding::Gzip, stream(Coding::Gzip, &megabyte).repeat(9)),
+        (Coding::Deflate, stream(Coding::Deflate, &megabyte.repeat(9))),
+        (Coding::Zstd, repeated(9)),
+    ];
+    for (coding, bomb) in bombs {
+        assert!(bomb.len() * Coding::MAX_RATIO < Coding::ANY_RATIO, "{coding:?}");
+        assert_eq!(coding.decompress(&bomb, LIMIT), Err(CodingError::TooLarge { limit: LIMIT }), "{coding:?}");
+        assert_eq!(coding.decompress(&bomb, 64 << 20), Err(CodingError::Ratio), "{coding:?}");
+    }
+    let sparse = Coding::Zstd.decompress(&repeated(8), 64 << 20);
+    assert_eq!(sparse.map(|body| body.len()), Ok(Coding::ANY_RATIO));
+}
+
+#[test]
+fn room_grows_to_the_limit_and_not_beyond() {
+    for limit in [200_000, 100_001, 100_000] {
+        for coding in Coding::ALL.iter().copied() {
+            let body = coding.decompress(&stream(coding, &[7; 100_000]), limit).unwrap();
+            assert_eq!(body.len(), 100_000);
+            assert!(body.capacity() <= limit + 1, "{coding:?}: {} at {limit}", body.capacity());
+        }
+    }
+}
+
+#[test]
+fn work_that_is_not_wanted_any_more_is_given_up() {
+    for coding in Coding::ALL.iter().copied() {
+        let stream = stream(coding, &vec![7; 1 << 20]);
+        assert_eq!(coding.decompress_while(&stream, 2 << 20, &|| false), Err(CodingError::Stopped), "{coding:?}");
+        // Streams of one coding after the other are asked in between.
+        let asked = std::cell::Cell::new(0);
+        let wanted = || {
+            asked.set(asked.get() + 1);
+            asked.get() < 20
+        };
+        let many = if coding == Coding::Deflate { continue } else { stream.repeat(100) };
+        assert_eq!(coding.decompress_while(&many, usize::MAX, &wanted), Err(CodingError::Stopped), "{coding:?}");
+    }
+}
+
+#[test]
+fn a_tensor_of_floats_shrinks() {
+    let tensor: Vec<u8> = (0..10_000u16).flat_map(|value| f32::from(value).to_le_bytes()).collect();
+    for coding in [Coding::Gzip, Coding::Deflate] {
+        let compressed = coding.compress(&tensor).expect("it is smaller").len();
+        assert!(compressed < tensor.len() * 3 / 4, "{compressed} of {}", tensor.len());
+    }
+}
+
+#[test]
+fn what_would_not_be_smaller_is_not_compressed() {
+    let noise: Vec<u8> = (0..1000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    for coding in [Coding::Gzip, Coding::Deflate] {
+        assert!(coding.compresses());
+        assert_eq!(coding.compress(&noise[..250]), None);
+        assert_eq!(coding.compress(b""), None);
+        let compressed = coding.compress(&[TEXT, TEXT].concat()).unwrap();
+        assert!(compressed.len() < TEXT.len() + 20);
+    }
+    assert_eq!((Coding::Zstd.compresses(), Coding::Zstd.compress(TEXT)), (false, None));
+}
+
+fn codings() -> impl Strategy<Value = Coding> {
+    select(Coding::ALL)
+}
+
+/// Bodies of all kinds: noise, and what repeats itself.
+fn bodies() -> impl Strategy<Value = Vec<u8>> {
+    let repeated = (vec(any::<u8>(), 1..20), 1..400_usize).prop_map(|(part, count)| part.repeat(count));
+    prop_oneof![vec(any::<u8>(), 0..2000), vec(0..4_u8, 0..4000), repeated]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_body_comes_out_as_it_went_in(coding in codings(), body in bodies()) {
+        let stream = stream(coding, &body);
+        prop_assert_eq!(coding.decompress(&stream, body.len()), Ok(body.clone()));
+        if let Some(compressed) = coding.compress(&body) {
+            prop_assert!(compressed.len() < body.len());
+            prop_assert_eq!(coding.decompress(&compressed, LIMIT), Ok(body));
+        }
+    }
+
+    #[test]
+    fn no_bytes_are_too_strange(coding in codings(), bytes in vec(any::<u8>(), 0..300), limit in 0..3000_usize) {
+        let head: &[u8] = match coding {
+            Coding::Gzip => b"\x1f\x8b\x08\0\0\0\0\0\0\xff",
+            Coding::Deflate => b"\x78\x01",
+            Coding::Zstd => b"\x28\xb5\x2f\xfd\0\x40",
+        };
+        for body in [bytes.clone(), [head, &bytes].concat()] {
+            if let Ok(out) = coding.decompress(&body, limit) {
+                prop_assert!(out.len() <= limit);
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_that_is_spoilt_is_refused_or_harmless(
+        coding in codings(),
+        body in bodies(),
+        spoilt in vec((any::<proptest::sample::Index>(), any::<u8>()), 1..4),
+        limit in 0..5000_usize,
+    ) {
+        let mut stream = stream(coding, &body);
+        for (index, byte) in spoilt {
+            let index = index.index(stream.len());
+            stream[index] = byte;
+        }
+        if let Ok(out) = coding.decompress(&stream, limit) {
+            prop_assert!(out.len() <= limit);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The suite at a command line: asks a server, prints a table, writes reports, and ends with 1 if a case failed and with
+//! 2 if none could be asked.
+
+use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::Parser;
+use conformance::{Level, Spec, Suite, Target, run};
+
+/// Asks a server of the Open Inference Protocol whether it keeps what the protocol says.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Where the server is: http://host:port
+    #[arg(long, required_unless_present = "list")]
+    url: Option<String>,
+    /// The name of the model to ask
+    #[arg(long, required_unless_present = "list")]
+    model: Option<String>,
+    /// A file that says what the model takes, where its metadata does not
+    #[arg(long, value_name = "FILE")]
+    inputs: Option<PathBuf>,
+    /// How much is asked; each level holds those before it
+    #[arg(long, value_enum, default_value = "oip")]
+    level: Level,
+    /// The path before Chariot's own routes /ready and /infer
+    #[arg(long, value_name = "PATH")]
+    base: Option<String>,
+    /// Writes the results as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Writes the results as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Only this section; may be given several times
+    #[arg(long, value_name = "N")]
+    section: Vec<String>,
+    /// Only cases whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    case: Option<String>,
+    /// How long an answer is waited for
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+    /// Lists the cases and asks nobody
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> ExitCode {
+    match asked(&Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(fault) => {
+            eprintln!("{fault}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether no case failed.
+fn asked(arguments: &Arguments) -> Result<bool, String> {
+    let wanted = |name: &str| arguments.case.as_ref().is_none_or(|part| name.contains(part.as_str()));
+    let suite = Suite::embedded().only(|section, case| {
+        (arguments.section.is_empty() || arguments.section.contains(&section.number)) && wanted(&case.name)
+    });
+    if suite.cases().is_empty() {
+        return Err("there is no such case".into());
+    }
+    let (Some(url), Some(model), false) = (&arguments.url, &arguments.model, arguments.list) else {
+        print!("{}", listed(&suite));
+        return Ok(true);
+    };
+    let mut target = Target::new(url, model).map_err(|fault| fault.to_string())?;
+    target = target.level(arguments.level).timeout(arguments.timeout);
+    if let Some(base) = &arguments.base {
+        target = target.base(base);
+    }
+    if let Some(file) = &arguments.inputs {
+        let told = |fault: String| format!("{}: {fault}", file.display());
+        let text = fs::read_to_string(file).map_err(|error| told(error.to_string()))?;
+        target = target.spec(Spec::from_json(&text).map_err(told)?);
+    }
+    let report = run(&target, &suite).map_err(|fault| fault.to_string())?;
+    print!("{}", report.table());
+    let write = |file: &Option<PathBuf>, text: Result<String, String>| match file {
+        Some(file) => fs::write(file, text?).map_err(|error| format!("{}: {error}", file.display())),
+        None => Ok(()),
+    };
+    write(&arguments.junit, report.junit().map_err(|error| error.to_string()))?;
+    write(&arguments.json, report.json().map_err(|error| error.to_string()))?;
+    Ok(report.failed() == 0)
+}
+
+fn listed(suite: &Suite) -> String {
+    let mut text = String::new();
+    for (section, case) in suite.cases() {
+        let needs = if case.needs.is_empty() { String::new() } else { format!(" [{}]", case.needs.join(", ")) };
+        text +=
+            &format!("{} {:<8} {}{needs}\n           {}\n", section.number, case.level.name(), case.name, case.says);
+    }
+    text + &format!("{} cases\n", suite.cases().len())
+}

@@ -1,0 +1,141 @@
+//! Asking a server every case of a suite. The binary and tests call it.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::{
+    check::check,
+    report::{CaseReport, Fault, Outcome, Report, SectionReport},
+    request::make,
+    suite::{Case, Names, Suite},
+    target::{Facts, Target, Unusable, learn},
+    tensor::document,
+};
+
+/// Asks a server every case of a suite that its level has and whose conditions hold.
+///
+/// # Errors
+/// The server does not answer, or none of the requests that may be valid is: no case was asked.
+pub fn run(target: &Target, suite: &Suite) -> Result<Report, Unusable> {
+    let facts = learn(target)?;
+    let sections = suite.sections().iter().map(|section| SectionReport {
+        number: section.number.clone(),
+        title: section.title.clone(),
+        cases: section
+            .cases
+            .iter()
+            .filter(|case| case.level <= target.asked_level())
+            .map(|case| one(target, &facts, case))
+            .collect(),
+    });
+    Ok(Report {
+        url: target.url().to_string(),
+        model: target.model().to_string(),
+        level: target.asked_level(),
+        conditions: facts.holds.iter().cloned().collect(),
+        sections: sections.filter(|section| !section.cases.is_empty()).collect(),
+    })
+}
+
+fn one(target: &Target, facts: &Facts, case: &Case) -> CaseReport {
+    let begin = Instant::now();
+    let (requests, outcome) = match facts.unmet(case.needs.iter().map(String::as_str)) {
+        Some(reason) => (0, Outcome::Skipped { reason }),
+        None => asked(target, facts, case),
+    };
+    CaseReport {
+        name: case.name.clone(),
+        says: case.says.clone(),
+        source: case.source.clone(),
+        level: case.level,
+        requests,
+        took: begin.elapsed(),
+        outcome,
+    }
+}
+
+/// Asks a case once, or once for each entry of its sweep.
+fn asked(target: &Target, facts: &Facts, case: &Case) -> (usize, Outcome) {
+    if case.sweep.is_empty() {
+        let (requests, faults) = round(target, case, facts, &facts.names, "");
+        return (requests, if faults.is_empty() { Outcome::Passed } else { Outcome::Failed { faults } });
+    }
+    let (mut requests, mut all, mut skipped) = (0, Vec::new(), None);
+    for entry in &case.sweep {
+        let needs = entry.get("needs").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        if let Some(reason) = facts.unmet(needs) {
+            skipped = Some(reason);
+            continue;
+        }
+        let (mut names, mut of) = (facts.names.clone(), Vec::new());
+        for (name, value) in entry.iter().filter(|(name, _)| *name != "needs") {
+            of.push(format!("{name} {}", crate::text::short(&value.to_string(), 80)));
+            match facts.names.sweep(value) {
+                Ok(value) => drop(names.0.insert(format!("sweep.{name}"), value)),
+                Err(fault) => all.push(of_case(&of.join(", "), fault)),
+            }
+        }
+        let (sent, faults) = round(target, case, facts, &names, &of.join(", "));
+        requests += sent;
+        all.extend(faults);
+    }
+    let outcome = match skipped {
+        _ if !all.is_empty() => Outcome::Failed { faults: all },
+        Some(reason) if requests == 0 => Outcome::Skipped { reason },
+        _ => Outcome::Passed,
+    };
+    (requests, outcome)
+}
+
+/// The steps of a case, until one fails. Returns how many requests were sent, too.
+fn round(target: &Target, case: &Case, facts: &Facts, names: &Names, of: &str) -> (usize, Vec<Fault>) {
+    let mut names = names.clone();
+    let steps = case.steps();
+    for (index, step) in steps.iter().enumerate() {
+        let of = if steps.len() > 1 { format!("request {} {of}", index + 1) } else { of.to_string() };
+        let made = match make(step, facts, &names) {
+            Ok(made) => made,
+            Err(fault) => return (index, vec![of_case(&of, fault)]),
+        };
+        let request = made.request.summary();
+        let answer = match target.ask(&made.request) {
+            Ok(answer) => answer,
+            Err(came) => {
+                let (expected, answer) = ("an answer".to_string(), "none".to_string());
+                return (index + 1, vec![Fault { of, expected, came, request, answer }]);
+            }
+        };
+        let found = match check(&step.expect, &made, &answer, &names) {
+            Ok(found) => found,
+            Err(fault) => return (index + 1, vec![of_case(&of, fault)]),
+        };
+        if !found.is_empty() {
+            let fault = |mismatch: crate::check::Mismatch| Fault {
+                of: of.clone(),
+                expected: mismatch.expected,
+                came: mismatch.came,
+                request: request.clone(),
+                answer: answer.summary(),
+            };
+            return (index + 1, found.into_iter().map(fault).collect());
+        }
+        let document = document(&answer).unwrap_or_default();
+        for (name, pointer) in &step.capture {
+            let value = document.pointer(pointer).cloned().unwrap_or_default();
+            names.0.insert(format!("captured.{name}"), value);
+        }
+    }
+    (steps.len(), Vec::new())
+}
+
+/// A case that cannot be asked of this server as it is written.
+fn of_case(of: &str, fault: String) -> Fault {
+    Fault {
+        of: of.to_string(),
+        expected: "a request that can be made for this server".into(),
+        came: fault,
+        request: "none was sent".into(),
+        answer: "none".into(),
+    }
+}

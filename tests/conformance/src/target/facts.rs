@@ -1,0 +1,102 @@
+//! What is known of a server: conditions that hold, a valid request, values for placeholders.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::item::Sample;
+use crate::suite::{Names, means};
+
+/// What is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) names: Names,
+    pub(crate) holds: BTreeSet<String>,
+    pub(crate) valid: Value,
+    pub(crate) sample: Option<Sample>,
+}
+
+impl Facts {
+    /// The valid request, and what follows from it and from nothing else.
+    pub(super) fn new(model: &str, base: Option<&str>, valid: Value, sample: Option<Sample>) -> Self {
+        let mut facts = Facts { names: Names::default(), holds: BTreeSet::new(), valid, sample };
+        facts.name("model", model.into());
+        facts.name("infer", format!("/v2/models/{model}/infer").into());
+        facts.name("base", base.unwrap_or_default().into());
+        facts.hold_if("base", base.is_some());
+
+        let input = facts.valid["inputs"][0].clone();
+        facts.name("valid", facts.valid.clone());
+        for member in ["name", "datatype", "shape", "data"] {
+            facts.name(&format!("input.{member}"), input[member].clone());
+        }
+        let lengths = input["shape"].as_array().into_iter().flatten().filter_map(Value::as_u64);
+        facts.name("input.count", lengths.product::<u64>().into());
+        facts.name("input", input);
+        facts.batches();
+        facts.name("valid.inputs", facts.valid["inputs"].clone());
+        let others = facts.valid["inputs"].as_array().into_iter().flatten().skip(1);
+        let others: String = others.map(|input| format!(",{input}")).collect();
+        facts.name("other.inputs", others.into());
+        facts.hold_if("two-inputs", facts.valid["inputs"].as_array().is_some_and(|inputs| inputs.len() > 1));
+        if let Some(sample) = facts.sample.clone() {
+            facts.name("item", sample.text().into());
+            facts.name("item.json", sample.json);
+            facts.name("item.media", sample.media.into());
+        }
+        facts
+    }
+
+    /// The first input with twice as many rows.
+    fn batches(&mut self) {
+        let input = &self.valid["inputs"][0];
+        let (mut shape, mut data) = (input["shape"].clone(), input["data"].clone());
+        if let Some(rows) = shape.get_mut(0) {
+            *rows = rows.as_u64().map_or(Value::Null, |rows| rows.saturating_mul(2).into());
+        }
+        if let Some(data) = data.as_array_mut() {
+            data.extend_from_within(..);
+        }
+        self.name("batch2.shape", shape);
+        self.name("batch2.data", data);
+    }
+
+    pub(super) fn name(&mut self, name: &str, value: Value) {
+        self.names.0.insert(name.to_string(), value);
+    }
+
+    pub(super) fn hold_if(&mut self, condition: &str, holds: bool) {
+        if holds {
+            self.holds.insert(condition.to_string());
+        }
+    }
+
+    /// The first of these conditions that does not hold, and why a case that needs it is skipped.
+    pub(crate) fn unmet<'a>(&self, needs: impl IntoIterator<Item = &'a str>) -> Option<String> {
+        let unmet = needs.into_iter().find(|need| match need.strip_prefix("not:") {
+            Some(condition) => self.holds.contains(condition),
+            None => !self.holds.contains(*need),
+        })?;
+        let means = means(unmet).unwrap_or_default();
+        Some(match unmet.strip_prefix("not:") {
+            Some(condition) => format!("{unmet}: of a server with {condition}, {means}, it is not asked"),
+            None => format!("{unmet}: it is not known that {means}"),
+        })
+    }
+
+    /// The valid request with its input a second time, under another name.
+    pub(crate) fn two(&self) -> Value {
+        let mut request = self.valid.clone();
+        let first = self.valid["inputs"][0].clone();
+        let mut second = first.clone();
+        second["name"] = format!("{}-2", first["name"].as_str().unwrap_or_default()).into();
+        request["inputs"] = json!([first, second]);
+        request
+    }
+
+    /// The item as `chariot-v2` has it.
+    pub(crate) fn item(&self) -> Result<Value, String> {
+        let sample = self.sample.as_ref().ok_or("no item is known of this server")?;
+        Ok(json!({ "input": sample.text() }))
+    }
+}

@@ -1,0 +1,50 @@
+//! The smallest item of each kind, for engines that take items and not tensors.
+
+use serde_json::{Value, json};
+
+/// The kinds of items. An engine of items names its one input so.
+pub(super) const KINDS: [&str; 4] = ["image", "text", "json", "row"];
+
+/// A picture of 8 x 8 pixels: a grey ramp.
+const PICTURE: &[u8] = include_bytes!("../../data/ramp.png");
+
+/// An item: how it stands in JSON, its media type, and its bytes where a body is nothing but the item.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) json: Value,
+    pub(crate) media: &'static str,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Sample {
+    /// The built-in item of a kind, or this one instead, which stands in JSON.
+    pub(super) fn of(kind: &str, given: Option<&Value>) -> Self {
+        let json = given.cloned().unwrap_or_else(|| match kind {
+            "image" => base64_simd::STANDARD.encode_to_string(PICTURE).into(),
+            "text" => "A short text.".into(),
+            _ => json!({}),
+        });
+        let text = json.as_str().map_or_else(|| json.to_string(), str::to_string);
+        let (media, bytes) = match kind {
+            "image" => match base64_simd::STANDARD.decode_to_vec(&text) {
+                Ok(bytes) => (media_type(&bytes), bytes),
+                Err(_) => ("application/octet-stream", text.into_bytes()),
+            },
+            _ => ("text/plain", text.into_bytes()),
+        };
+        Sample { json, media, bytes }
+    }
+
+    /// How the item stands where a string is expected.
+    pub(crate) fn text(&self) -> String {
+        self.json.as_str().map_or_else(|| self.json.to_string(), str::to_string)
+    }
+}
+
+fn media_type(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [0x89, b'P', b'N', b'G', ..] => "image/png",
+        [0xff, 0xd8, ..] => "image/jpeg",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,40 @@
+//! The suite against an engine of structured data, whose rows are items where they come as objects.
+
+use chariot_engine::prelude::*;
+use serde::Deserialize;
+
+use crate::served::Served;
+
+/// What a house has.
+#[derive(Deserialize)]
+struct House {
+    rooms: f64,
+    area: f64,
+}
+
+/// What houses cost.
+struct Prices;
+
+impl Model for Prices {
+    type Settings = ();
+    type Input = Row<House>;
+    type Output = Regression;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Prices)
+    }
+
+    async fn infer(&self, batch: Batch<Row<House>>) -> Result<Vec<Regression>> {
+        batch.map(|row| Ok(Regression::from(10.0 * row.0.rooms + row.0.area)))
+    }
+}
+
+#[test]
+fn an_engine_of_rows_passes_with_its_rows_as_items() {
+    let report = Served::start(Engine::builder().model::<Prices>("prices")).report("prices");
+    assert_eq!(report.failed(), 0, "{}", report.table());
+    assert!(["items", "row"].iter().all(|of| report.conditions.iter().any(|condition| condition == of)));
+    for section in &report.sections {
+        assert!(section.passed() > 0, "section {} is asked: {}", section.number, report.table());
+    }
+}

@@ -1,0 +1,119 @@
+//! The suite against an engine for every row of the protocol's table of tasks, and as a whole against engines of each kind:
+//! everything passes, and every case is asked of some engine.
+
+use std::collections::BTreeSet;
+
+use chariot_engine::{Engine, settings::Environment};
+use conformance::{Outcome, Report, Spec, Suite, Target, run};
+use serde_json::{Value, json};
+
+use crate::{
+    planted::Echo,
+    scripted::{self, Pairs, Scripted},
+    served::Served,
+};
+
+/// What is said of a scripted engine: its name as the cases have it, and an item that it takes.
+fn said_of(engine: &Scripted) -> Spec {
+    let item = match engine.task {
+        "Question Answering" => json!({"question": "where?", "context": "in Rome"}),
+        "Structured Data Classification" | "Structured Data Regression" => json!({"rooms": 6, "floors": 2}),
+        _ => Value::Null,
+    };
+    let input = json!({"name": "a", "datatype": "BYTES", "shape": [1], "data": [item]});
+    let streams = engine.condition().ends_with("-streaming").then(|| "streaming".to_string());
+    Spec {
+        item: Some(engine.item.into()),
+        inputs: (!item.is_null()).then(|| vec![input.as_object().cloned().unwrap_or_default()]),
+        conditions: streams.into_iter().chain([engine.condition()]).collect(),
+        ..Spec::default()
+    }
+}
+
+#[track_caller]
+fn passes(report: &Report) {
+    assert_eq!(report.failed(), 0, "{}", report.table());
+}
+
+/// The names of the cases that need one of the scripted engines, with what they need.
+fn scripted_cases() -> Vec<(String, String)> {
+    let suite = Suite::embedded();
+    let cases = suite.cases().into_iter().flat_map(|(_, case)| {
+        case.needs.iter().filter(|need| need.starts_with("scripted:")).map(|need| (case.name.clone(), need.clone()))
+    });
+    cases.collect()
+}
+
+#[test]
+fn every_row_of_the_table_answers_as_it_is_written() {
+    let wanted = scripted_cases();
+    let mut asked = BTreeSet::new();
+    for engine in scripted::all() {
+        let (condition, spec) = (engine.condition(), said_of(&engine));
+        let names: BTreeSet<&str> =
+            wanted.iter().filter(|(_, need)| *need == condition).map(|(name, _)| &**name).collect();
+        assert!(!names.is_empty(), "no case needs '{condition}'");
+        let served = Served::start(engine.builder);
+        let suite = Suite::embedded().only(|_, case| names.contains(&*case.name));
+        let report = run(&served.target("scripted").spec(spec), &suite).unwrap();
+        passes(&report);
+        assert_eq!((report.passed(), report.skipped()), (names.len(), 0), "{condition}: {}", report.table());
+        asked.extend(names.into_iter().map(str::to_string));
+    }
+    let never: Vec<_> = wanted.iter().filter(|(name, _)| !asked.contains(name)).collect();
+    assert!(never.is_empty(), "no engine is asked: {never:?}");
+}
+
+/// The whole suite against the scripted engine of this task.
+fn items(task: &str) -> Report {
+    let engine = scripted::all().into_iter().find(|engine| engine.task == task).expect("there is such an engine");
+    let spec = said_of(&engine);
+    whole_suite(Served::start(engine.builder).target("scripted").spec(spec))
+}
+
+/// The platform's id of a model, as it stands in the environment.
+const ID: &str = "2ABCdefGHIjklMNOpqrSTUvwxYZ";
+
+/// The whole suite against an engine of the platform: under a base URL, with a model's id, and with answers compressed.
+fn on_the_platform() -> Report {
+    let environment = Environment::from_iter([
+        ("CHARIOT_MODEL_ID", ID),
+        ("CHARIOT_ENGINE_BASE_URL", "/engines/m-{model_id}"),
+        ("CHARIOT_ENGINE_COMPRESS_RESPONSES", "true"),
+    ]);
+    let served = Served::start(Engine::builder().model::<Echo>("same").version("7").environment(environment));
+    let base = format!("/engines/m-{}", ID.to_ascii_lowercase());
+    let spec = Spec { model_id: Some(ID.into()), conditions: vec!["compress-responses".into()], ..Spec::default() };
+    whole_suite(served.target("same").base(&base).spec(spec))
+}
+
+#[test]
+fn the_whole_suite_passes_on_engines_of_each_kind_and_no_case_is_left_out() {
+    let runs: [fn() -> Report; 6] = [
+        || items("Object Detection"),
+        || items("Text Embedding"),
+        || items("Anything"),
+        || whole_suite(Served::start(Engine::builder().model::<Pairs>("pairs")).target("pairs")),
+        || whole_suite(Served::start(Engine::builder().model::<Echo>("echo")).target("echo")),
+        on_the_platform,
+    ];
+    let runs = runs.map(std::thread::spawn);
+    let reports = runs.map(|run| run.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault)));
+    let passed = |name: &str| {
+        let mut cases = reports.iter().flat_map(Report::cases);
+        cases.any(|(_, case)| case.name == name && matches!(case.outcome, Outcome::Passed))
+    };
+    let of_one = |needs: &[String]| needs.iter().any(|need| need.starts_with("scripted:"));
+    let suite = Suite::embedded();
+    let cases = suite.cases().into_iter().map(|(_, case)| case);
+    let left: Vec<_> =
+        cases.filter(|case| !of_one(&case.needs) && !passed(&case.name)).map(|case| &case.name).collect();
+    assert!(left.is_empty(), "no engine is asked: {left:?}");
+}
+
+#[track_caller]
+fn whole_suite(target: Target) -> Report {
+    let report = run(&target, &Suite::embedded()).expect("the server can be asked");
+    passes(&report);
+    report
+}

@@ -1,0 +1,180 @@
+//! Engines of every kind of input and of every task, for the tests of what engines say of themselves.
+
+use chariot_engine::{
+    EngineBuilder,
+    prelude::*,
+    tasks::{
+        self, Embedding, Entity, FillMask, Filling, GeneratedText, OrientedDetection, OrientedDetections, Summary,
+        TokenClassification, Translation,
+    },
+};
+use serde::Deserialize;
+
+/// A kind of engine.
+pub(super) trait Kind: Send + Sync + 'static {
+    type Input: Input;
+    type Output: Output<<Self::Input as Input>::Medium>;
+
+    fn spec(spec: Spec) -> Spec {
+        spec
+    }
+
+    fn infer(item: Item<Self::Input>) -> Result<Self::Output>;
+}
+
+/// An engine of a kind.
+struct Of<K>(std::marker::PhantomData<fn() -> K>);
+
+impl<K: Kind> Model for Of<K> {
+    type Settings = ();
+    type Input = K::Input;
+    type Output = K::Output;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Of(std::marker::PhantomData))
+    }
+
+    fn spec() -> Spec {
+        K::spec(Spec::of::<Self>())
+    }
+
+    async fn infer(&self, batch: Batch<K::Input>) -> Result<Vec<K::Output>> {
+        batch.map(K::infer)
+    }
+}
+
+pub(super) fn builder<K: Kind>() -> EngineBuilder {
+    Engine::builder().model::<Of<K>>("described").configure(|settings| settings.workers = Some(1))
+}
+
+/// A kind whose answers a closure gives.
+macro_rules! kinds {
+    ($($name:ident: $input:ty => $output:ty, $item:pat => $answer:expr;)*) => {$(
+        pub(super) struct $name;
+
+        impl Kind for $name {
+            type Input = $input;
+            type Output = $output;
+
+            fn infer($item: Item<$input>) -> Result<$output> {
+                $answer
+            }
+        }
+    )*};
+}
+
+kinds! {
+    Photo: Image => Classification, _ => Classification::new(vec![0.25, 0.75], &labels(), 2);
+    Boxes: Image => Detections, image => {
+        let whole = Detection { class: 1, score: 0.75, xmin: 1.0, ymin: 2.0, xmax: 3.0, ymax: 4.0 };
+        Detections::at_least(image.score_threshold(), [whole], &labels(), (image.width(), image.height()))
+    };
+    Turned: Image => OrientedDetections, image => {
+        let ship = OrientedDetection { class: 1, score: 0.75, cx: 3.0, cy: 3.0, w: 2.0, h: 1.0, r: 0.5 };
+        OrientedDetections::new([ship], &labels(), (image.width(), image.height()))
+    };
+    Mask: Image => Segmentation, image => Segmentation::new(vec![0, 3], (2, 1))?.resized((image.width(), image.height()));
+    Vector: Image => Embedding, _ => Embedding::new(vec![0.5, -2.0]);
+    Mood: Text => Classification, _ => Classification::new(vec![0.25, 0.75], &labels(), 2);
+    Names: Text => TokenClassification, text => {
+        let word = text.split(' ').next().unwrap_or_default().to_string();
+        let entity = Entity { class: 1, score: 0.75, index: 1, start: 0, end: word.len(), word };
+        TokenClassification::new(vec![entity], &labels())
+    };
+    Prompt: Text => GeneratedText, text => Ok(GeneratedText(format!("{} And so on.", &**text)));
+    Short: Text => Summary, _ => Ok(Summary("A fox.".into()));
+    German: Text => Translation, _ => Ok(Translation("Ein Fuchs.".into()));
+    Gap: Text => FillMask, _ => {
+        FillMask::new(vec![Filling { sequence: "A fox.".into(), score: 0.5, token: 7, token_str: "fox".into() }])
+    };
+    Reader: Json<Question> => tasks::Answer, item => {
+        let Json(Question { question, context }) = item.value();
+        tasks::Answer::new(context.as_str(), 0.75, 0, question.len() + context.len())
+    };
+    Price: Row<House> => Regression, house => Ok(Regression::from(house.area * f64::from(house.rooms)));
+    Sampled: With<Text, Sampling> => Json<u8>, text => Ok(Json(text.parameters.most));
+    Echo: InferRequest => InferResponse, _ => Ok(InferResponse::default());
+}
+
+#[derive(Deserialize)]
+pub(super) struct Question {
+    question: String,
+    context: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct House {
+    area: f64,
+    rooms: u8,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Sampling {
+    most: u8,
+}
+
+fn labels() -> ClassLabels {
+    ["plane", "ship"].into_iter().collect()
+}
+
+#[derive(Clone, TensorInput)]
+#[tensors(output)]
+pub(super) struct Named {
+    /// Some of each kind
+    #[tensor(shape = [n, 2])]
+    counts: Vec<i16>,
+    #[tensor(shape = [n], convert)]
+    weights: Vec<f32>,
+    #[tensor(shape = [n])]
+    words: Vec<String>,
+    #[tensor(shape = [])]
+    flag: Vec<bool>,
+}
+
+/// Named tensors, which come back.
+pub(super) struct Tensorial;
+
+impl Kind for Tensorial {
+    type Input = Named;
+    type Output = Named;
+
+    fn infer(item: Item<Named>) -> Result<Named> {
+        Ok(item.into_value())
+    }
+}
+
+/// Texts, of a closed set of actions, and an example that the author gives: the type's has too many letters.
+pub(super) struct Picky;
+
+impl Kind for Picky {
+    type Input = Text;
+    type Output = Json<usize>;
+
+    fn spec(spec: Spec) -> Spec {
+        spec.actions(["count", "double"]).example(r#"{"inputs": [{"data": ["short"]}]}"#)
+    }
+
+    fn infer(text: Item<Text>) -> Result<Json<usize>> {
+        if text.len() > 8 {
+            reject!("a short text is expected, a long one came");
+        }
+        Ok(Json(text.len()))
+    }
+}
+
+/// Texts, answered as they come.
+pub(super) struct Streamed;
+
+impl Kind for Streamed {
+    type Input = Text;
+    type Output = GeneratedText;
+
+    fn spec(spec: Spec) -> Spec {
+        spec.streaming()
+    }
+
+    fn infer(text: Item<Text>) -> Result<GeneratedText> {
+        text.emit("a part")?;
+        Ok(GeneratedText("a part of it".into()))
+    }
+}

@@ -1,0 +1,302 @@
+//! Answers that are streamed as server-sent events: who gets them, each event byte for byte, what becomes of faults before
+//! and after the first, and of callers who go.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    sync::{Arc, mpsc},
+};
+
+use chariot_engine::{EngineBuilder, State, prelude::*};
+use e2e::{DEADLINE, until};
+use reqwest::blocking::Response;
+
+use crate::{
+    scripted::{Scripted, echo},
+    support::{Gate, Server},
+};
+
+type Speak = dyn Fn(&Item<Text>) -> Result<String> + Send + Sync;
+
+/// A model that may emit parts.
+struct Speaks(Box<Speak>);
+
+impl Model for Speaks {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<String>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Err("it is given to the builder as an instance".into())
+    }
+
+    fn spec() -> Spec {
+        Spec::of::<Self>().streaming()
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
+        batch.map(|text| Ok(Json((self.0)(&text)?)))
+    }
+}
+
+fn speaks(speak: impl Fn(&Item<Text>) -> Result<String> + Send + Sync + 'static) -> EngineBuilder {
+    Engine::builder().instance("speaks", Speaks(Box::new(speak)))
+}
+
+/// A model that emits each word, and answers with the number of words.
+fn words() -> EngineBuilder {
+    speaks(|text| {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        words.iter().try_for_each(|word| text.emit(word))?;
+        Ok(words.len().to_string())
+    })
+}
+
+const EVENTS: (&str, &str) = ("accept", "text/event-stream");
+
+fn ask(server: &Server, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+    let client = reqwest::blocking::Client::builder().timeout(DEADLINE).no_proxy().build().unwrap();
+    let request = client.post(format!("http://{}{path}", server.address)).body(body.to_string());
+    headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().unwrap()
+}
+
+/// Asks for events.
+fn stream(server: &Server, body: &str) -> Response {
+    ask(server, "/infer", &[EVENTS], body)
+}
+
+/// The whole body of an answer that must be one of events.
+#[track_caller]
+fn events(response: Response) -> String {
+    assert_eq!(response.status(), 200);
+    let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap());
+    assert_eq!((header("content-type"), header("cache-control")), (Some("text/event-stream"), Some("no-cache")));
+    assert_eq!(header("content-length"), None);
+    response.text().unwrap()
+}
+
+#[track_caller]
+fn error(response: Response) -> (u16, String) {
+    assert_eq!(response.headers()["content-type"], "application/json");
+    let status = response.status().as_u16();
+    let body: serde_json::Value = serde_json::from_str(&response.text().unwrap()).unwrap();
+    (status, body["error"].as_str().unwrap().to_string())
+}
+
+fn body(inputs: &str) -> String {
+    format!(r#"{{"id":"7","inputs":[{inputs}]}}"#)
+}
+
+/// The event of a whole response to a request of the id 7.
+fn whole(outputs: &str) -> String {
+    format!("data: {{\"model_name\":\"speaks\",\"model_version\":\"1\",\"id\":\"7\",\"outputs\":[{outputs}]}}\n\n")
+}
+
+fn output(name: &str, data: &str) -> String {
+    let count = data.split(',').count();
+    format!(r#"{{"name":"{name}","datatype":"BYTES","shape":[{count}],"data":[{data}]}}"#)
+}
+
+fn part(name: &str, index: usize, part: &str) -> String {
+    format!("data: {{\"name\":\"{name}\",\"index\":{index},\"part\":\"{part}\"}}\n\n")
+}
+
+#[test]
+fn a_caller_who_asks_for_events_gets_every_part_and_then_the_whole_response() {
+    let server = Server::start(words().setting("CHARIOT_ENGINE_BASE_URL", "/base"));
+    let request = body(r#"{"name":"a","data":["two wörds"]}"#);
+    let expected = [part("a", 0, "two"), part("a", 0, "wörds"), whole(&output("a", "\"2\""))].concat();
+    for path in ["/infer", "/base/infer", "/v2/models/speaks/infer", "/v2/models/speaks/versions/1/infer"] {
+        assert_eq!(events(ask(&server, path, &[EVENTS], &request)), expected);
+        let among_others = ("accept", "application/json;q=0.1, Text/Event-Stream");
+        assert_eq!(events(ask(&server, path, &[among_others], &request)), expected);
+    }
+    for path in ["/v2/models/speaks/generate_stream", "/base/v2/models/speaks/versions/1/generate_stream"] {
+        assert_eq!(events(ask(&server, path, &[], &request)), expected);
+    }
+    // The items of a request are counted through.
+    let several =
+        body(r#"{"name":"a","data":["b c","d"]},{"name":"e","data":["f"],"parameters":{"metadata":{"k": 1}}}"#);
+    let parts = [part("a", 0, "b"), part("a", 0, "c"), part("a", 1, "d"), part("e", 2, "f")].concat();
+    let e = r#"{"name":"e","datatype":"BYTES","shape":[1],"data":["1"],"parameters":{"metadata":{"k": 1}}}"#;
+    let expected = parts + &whole(&format!("{},{e}", output("a", "\"2\",\"1\"")));
+    assert_eq!(events(stream(&server, &several)), expected);
+    // Nothing emitted: the response alone.
+    let silent = body(r#"{"name":"a","data":[""]}"#);
+    assert_eq!(events(stream(&server, &silent)), whole(&output("a", "\"0\"")));
+    let id = ask(&server, "/infer", &[EVENTS, ("x-request-id", "mine")], &request);
+    assert_eq!(id.headers()["x-request-id"], "mine");
+}
+
+#[test]
+fn who_does_not_ask_for_events_gets_one_answer() {
+    let server = Server::start(words());
+    let request = body(r#"{"name":"a","data":["two words"]}"#);
+    for headers in [&[][..], &[("accept", "*/*")], &[("accept", "application/json, text/event-stream;q=0")]] {
+        let response = ask(&server, "/infer", headers, &request);
+        assert_eq!(response.headers()["content-type"], "application/json");
+        assert_eq!(format!("data: {}\n\n", response.text().unwrap()), whole(&output("a", "\"2\"")));
+    }
+    let get = server.get("/v2/models/speaks/generate_stream");
+    assert_eq!((get.status, get.header("allow")), (405, Some("POST")));
+    // An engine that does not offer it knows no such route, and passes over what is accepted.
+    let server = Server::start(Engine::builder().instance("echo", Scripted::<1, 32>::blocking(echo)));
+    let response = stream(&server, &request);
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["content-type"]),
+        (200, &"application/json".parse().unwrap())
+    );
+    assert_eq!(error(ask(&server, "/v2/models/echo/generate_stream", &[], &request)).0, 404);
+}
+
+#[test]
+fn parts_come_while_the_model_works() {
+    let gate = Arc::new(Gate::default());
+    let waits = gate.clone();
+    let server = Server::start(speaks(move |text| {
+        text.emit("first")?;
+        waits.pass("the model");
+        Ok("done".into())
+    }));
+    let mut response = BufReader::new(stream(&server, &body(r#"{"name":"a","data":["x"]}"#)));
+    let mut first = String::new();
+    while !first.ends_with("\n\n") {
+        response.read_line(&mut first).unwrap();
+    }
+    assert_eq!(first, part("a", 0, "first"));
+    gate.open();
+    let mut rest = String::new();
+    response.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, whole(&output("a", "\"done\"")));
+}
+
+#[test]
+fn a_fault_before_the_first_event_is_an_answer_like_any_other_and_after_it_an_event() {
+    let server = Server::start(speaks(|text| {
+        let (parts, end) = text.split_once(' ').unwrap_or(("", text));
+        parts.chars().try_for_each(|part| text.emit(&part))?;
+        match end {
+            "fail" => Err("as it was told".into()),
+            "refuse" => reject!("another text is expected"),
+            "panic" => panic!("as it was told"),
+            "infinite" => text.emit(&f32::INFINITY).map(|()| String::new()),
+            _ => Ok(String::new()),
+        }
+    }));
+    let ask = |text: &str| stream(&server, &body(&format!(r#"{{"name":"a","data":["{text}"]}}"#)));
+    assert_eq!(error(stream(&server, "{")).0, 400);
+    assert_eq!(error(ask("refuse")), (400, "input 'a': another text is expected".into()));
+    assert_eq!(error(ask("fail")), (500, "the model failed (request 7)".into()));
+    assert_eq!(error(ask("panic")), (500, "the model failed (request 7)".into()));
+    let (status, text) = error(ask("infinite"));
+    assert!(status == 500 && text.contains("cannot hold"), "{text}");
+
+    let after = |text: &str| format!("{}event: error\ndata: {{\"error\":\"{text}\"}}\n\n", part("a", 0, "1"));
+    assert_eq!(events(ask("1 refuse")), after("input 'a': another text is expected"));
+    assert_eq!(events(ask("1 fail")), after("the model failed (request 7)"));
+    assert_eq!(events(ask("1 panic")), after("the model failed (request 7)"));
+    assert!(events(ask("1 infinite")).contains("event: error\ndata: {\"error\":\""));
+}
+
+#[test]
+fn a_caller_who_goes_ends_the_work() {
+    for asks in [&[EVENTS][..], &[]] {
+        let (ended, end) = mpsc::sync_channel(1);
+        let gate = Arc::new(Gate::default());
+        let waits = gate.clone();
+        let server = Server::start(
+            speaks(move |text| {
+                if text.0 == "again" {
+                    return Ok(String::new());
+                }
+                waits.pass("the model");
+                // More than any buffer holds; without a stream, until the caller is seen to have gone.
+                let failed = loop {
+                    if let Err(error) = text.emit(&"x".repeat(1 << 16)) {
+                        break error;
+                    }
+                };
+                ended.send(failed.kind()).unwrap();
+                Err(failed)
+            })
+            .configure(|settings| (settings.workers, settings.queue_size) = (Some(1), 0)),
+        );
+        let request = body(r#"{"name":"a","data":["x"]}"#);
+        let mut connection = server.connect();
+        let accept: String = asks.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let length = request.len();
+        connection
+            .write(format!("POST /infer HTTP/1.1\r\nHost: e\r\n{accept}Content-Length: {length}\r\n\r\n{request}"))
+            .unwrap();
+        gate.wait_for(1);
+        drop(connection);
+        gate.open();
+        assert_eq!(end.recv_timeout(DEADLINE).unwrap(), chariot_engine::Kind::Cancelled);
+        // Its place is free again.
+        let again = body(r#"{"name":"a","data":["again"]}"#);
+        until("the place is free", || (server.infer(&again).status == 200).then_some(()));
+    }
+}
+
+#[test]
+fn a_deadline_that_passes_after_the_first_event_is_an_event() {
+    let serves = |emits: bool, timeout: &str| {
+        let builder = speaks(move |text| {
+            if emits {
+                text.emit("first")?;
+            }
+            while !text.is_cancelled() {
+                std::thread::yield_now();
+            }
+            text.emit("nobody reads it").map(|()| String::new())
+        });
+        Server::start(builder.setting("CHARIOT_ENGINE_TIMEOUT", timeout))
+    };
+    let request = body(r#"{"name":"a","data":["x"]}"#);
+    let server = serves(false, "50ms");
+    assert_eq!(error(stream(&server, &request)), (504, "the deadline has passed".into()));
+    let server = serves(true, "1s");
+    let expected = part("a", 0, "first") + "event: error\ndata: {\"error\":\"the deadline has passed\"}\n\n";
+    assert_eq!(events(stream(&server, &request)), expected);
+}
+
+#[test]
+fn events_of_chariot_v2_end_with_its_answer() {
+    let server = Server::start(words());
+    let one = stream(&server, "{\"input\":\"two words\",\"parameters\":{\"metadata\":[1,\n2]}}");
+    let end = "data: {\"output\":\"2\",\"parameters\":{\"metadata\":[1,\ndata: 2]}}\n\n";
+    assert_eq!(events(one), [&part("", 0, "two"), &part("", 0, "words"), end].concat());
+    let lines = ask(
+        &server,
+        "/infer",
+        &[EVENTS, ("content-type", "application/jsonl")],
+        "{\"input\":\"a\"}\n{\"input\":\"b\"}\n",
+    );
+    let end = "data: {\"output\":\"1\"}\ndata: {\"output\":\"1\"}\n\n";
+    assert_eq!(events(lines), [&part("", 0, "a"), &part("", 1, "b"), end].concat());
+}
+
+#[test]
+fn a_response_in_events_is_json_whatever_was_asked() {
+    let server = Server::start(words());
+    let request = r#"{"id":"7","parameters":{"binary_data_output":true},"inputs":[{"name":"a","data":["b"]}]}"#;
+    assert_eq!(events(stream(&server, request)), part("a", 0, "b") + &whole(&output("a", "\"1\"")));
+}
+
+#[test]
+fn a_stream_is_finished_when_the_engine_stops() {
+    let gate = Arc::new(Gate::default());
+    let waits = gate.clone();
+    let mut server = Server::start(speaks(move |text| {
+        text.emit("first")?;
+        waits.pass("the model");
+        text.emit("last")?;
+        Ok("done".into())
+    }));
+    let response = stream(&server, &body(r#"{"name":"a","data":["x"]}"#));
+    let stopped = server.stop();
+    until("the shutdown begins", || (server.engine.state() == State::Draining).then_some(()));
+    gate.open();
+    let expected = [part("a", 0, "first"), part("a", 0, "last"), whole(&output("a", "\"done\""))].concat();
+    assert_eq!(events(response), expected);
+    assert_eq!(server.block_on(stopped).unwrap(), 0);
+}
