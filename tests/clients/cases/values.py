@@ -1,0 +1,60 @@
+"""Tensors that the clients send, and where to."""
+
+import json
+import os
+import urllib.request
+
+import ml_dtypes
+import numpy as np
+
+IRIS = os.environ["IRIS_URL"]
+IDENTITY = os.environ["IDENTITY_URL"]
+COMPRESSING = os.environ["COMPRESSING_URL"]
+
+# One flower of each species, and what they are.
+FLOWERS = np.array([[5.0, 3.4, 1.5, 0.2], [5.9, 2.8, 4.3, 1.3], [6.6, 3.0, 5.6, 2.0]], np.float32)
+SPECIES = ["setosa", "versicolor", "virginica"]
+
+# What is worth to be compressed.
+REPETITIVE = np.repeat(np.arange(100, dtype=np.float32), 100)
+
+TEXTS = np.array([["", "ä\n\"\0\U0001f600"], ["c" * 70_000, "[1, 2]"]], np.object_)
+BYTES = np.array([[b"", b"\xff\x00\xfe"], [bytes(range(256)) * 300, b"text"]], np.object_)
+
+
+def numbers():
+    """A tensor of each numeric type, with the ends of its range, by the protocol's name of the type."""
+    whole = {f"{sign}INT{bits}": np.dtype(f"{sign.lower()}int{bits}") for sign in ("", "U") for bits in (8, 16, 32, 64)}
+    tensors = {"BOOL": np.array([[True, False, True], [False, False, True]])}
+    for name, dtype in whole.items():
+        ends = np.iinfo(dtype)
+        tensors[name] = np.array([[ends.min, ends.max, 0], [1, 2, 3]], dtype)
+    for name, dtype in {"FP16": np.float16, "FP32": np.float32, "FP64": np.float64, "BF16": ml_dtypes.bfloat16}.items():
+        ends = ml_dtypes.finfo(dtype)
+        tensors[name] = np.array([[ends.max, ends.min, ends.tiny], [0.1, -0.0, 1 / 3]], dtype)
+    return tensors
+
+
+def same(came, sent):
+    """Whether two tensors are the same, bit for bit. Texts are the same as their UTF-8."""
+    if sent.dtype == np.object_:
+        flat = [[as_bytes(value) for value in tensor.flatten()] for tensor in (came, sent)]
+        return came.shape == sent.shape and flat[0] == flat[1]
+    return came.dtype == sent.dtype and came.shape == sent.shape and came.tobytes() == sent.tobytes()
+
+
+def as_bytes(value):
+    """A BYTES element as bytes."""
+    return value if isinstance(value, bytes) else value.encode()
+
+
+def plain(url, body=None, headers=None):
+    """What the server sends, without any of the clients: the headers and the body as they are."""
+    request = urllib.request.Request(url, body, headers or {})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.headers, answer.read()
+
+
+def version(url, model):
+    """The version of a model, from its metadata."""
+    return json.loads(plain(f"{url}/v2/models/{model}")[1])["versions"][0]
