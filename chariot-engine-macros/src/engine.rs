@@ -41,7 +41,7 @@ enum Value {
 }
 
 /// The runtime's settings that can have a default here: the fields of the SDK's `EngineSettings`.
-const SETTINGS: [(&str, Value); 23] = [
+const SETTINGS: [(&str, Value); 30] = [
     ("host", Value::Text),
     ("port", Value::Int(0, 65535)),
     ("base_url", Value::Text),
@@ -52,17 +52,24 @@ const SETTINGS: [(&str, Value); 23] = [
     ("threads", Value::Int(1, u64::MAX)),
     ("max_concurrency", Value::Int(1, u64::MAX)),
     ("queue_size", Value::Int(0, u64::MAX)),
+    ("max_batch", Value::Int(1, u64::MAX)),
+    ("batch_delay", Value::Duration),
     ("score_threshold", Value::Share),
     ("output_layout", Value::Choice(&["objects", "columns"])),
     ("output_encoding", Value::Choice(&["json", "string"])),
     ("max_body", Value::Size),
     ("compress_responses", Value::Bool),
+    ("max_inflight_bytes", Value::Size),
     ("max_pixels", Value::Int(1, u64::MAX)),
     ("header_timeout", Value::Duration),
     ("body_timeout", Value::Duration),
+    ("write_timeout", Value::Duration),
+    ("max_connections", Value::Int(1, u64::MAX)),
     ("timeout", Value::Duration),
+    ("stall_timeout", Value::Duration),
     ("drain_delay", Value::Duration),
     ("grace", Value::Duration),
+    ("metrics", Value::Bool),
     ("log_level", Value::Choice(&["off", "error", "warn", "info", "debug", "trace"])),
     ("log_format", Value::Choice(&["human", "json"])),
 ];

@@ -2,7 +2,12 @@
 //!
 //! What was asked for by name is used or is an error; only `auto` looks for the best device that really opens.
 
+mod fault;
+
 use std::fmt;
+
+pub use fault::DeviceFault;
+pub(crate) use fault::classify;
 
 use crate::{error::BoxError, settings::DeviceChoice};
 
@@ -61,7 +66,7 @@ impl fmt::Display for DeviceId {
 /// }
 ///
 /// let chosen = select(DeviceChoice::Auto, &NoGpu).unwrap();
-/// assert_eq!((chosen.id, chosen.device), (DeviceId::Cpu, "the CPU"));
+/// assert_eq!(chosen.devices, [(DeviceId::Cpu, "the CPU")]);
 /// assert!(select(DeviceChoice::Metal, &NoGpu).is_err());
 /// ```
 pub trait Inventory {
@@ -75,13 +80,11 @@ pub trait Inventory {
     fn open(&self, id: DeviceId) -> Result<Self::Device, BoxError>;
 }
 
-/// The device that was chosen, and those that were tried before it.
+/// The devices that were chosen, and those that were tried before them.
 #[derive(Debug)]
 pub struct Selection<D> {
-    /// Which one it is.
-    pub id: DeviceId,
-    /// The device, open.
-    pub device: D,
+    /// Which they are, open; at least one. The model is loaded on each of them.
+    pub devices: Vec<(DeviceId, D)>,
     /// What was tried in vain, and why it could not be opened.
     pub tried: Vec<(DeviceId, String)>,
 }
@@ -94,21 +97,30 @@ pub struct DeviceError {
     reason: String,
 }
 
-/// Chooses a device: the one that was asked for, or for `auto` the first of CUDA, Metal and CPU that opens.
+/// Chooses devices: the one that was asked for; for `cuda` every NVIDIA GPU that opens, one after the other; for `auto`
+/// these, or the first of Metal and CPU that opens. A platform makes visible what an engine is to use.
 ///
 /// # Errors
 /// The device that was asked for cannot be opened. There is no silent fall back.
-pub fn select<I: Inventory>(choice: DeviceChoice, inventory: &I) -> Result<Selection<I::Device>, DeviceError> {
+pub fn select<I: Inventory + ?Sized>(choice: DeviceChoice, inventory: &I) -> Result<Selection<I::Device>, DeviceError> {
     let candidates: &[DeviceId] = match choice {
         DeviceChoice::Auto => &[DeviceId::Cuda(0), DeviceId::Metal(0), DeviceId::Cpu],
         DeviceChoice::Cpu => &[DeviceId::Cpu],
         DeviceChoice::Cuda(index) => &[DeviceId::Cuda(index.unwrap_or(0))],
         DeviceChoice::Metal => &[DeviceId::Metal(0)],
     };
+    let all = matches!(choice, DeviceChoice::Auto | DeviceChoice::Cuda(None));
     let mut tried = Vec::new();
     for &id in candidates {
         match inventory.open(id) {
-            Ok(device) => return Ok(Selection { id, device, tried }),
+            Ok(device) => {
+                let mut devices = vec![(id, device)];
+                if all && id == DeviceId::Cuda(0) {
+                    let others = (1..MOST_DEVICES).map(DeviceId::Cuda);
+                    devices.extend(others.map_while(|id| Some((id, inventory.open(id).ok()?))));
+                }
+                return Ok(Selection { devices, tried });
+            }
             // candle's texts may have a backtrace behind their first line.
             Err(error) => tried.push((id, error.to_string().lines().next().unwrap_or_default().to_string())),
         }
@@ -116,6 +128,9 @@ pub fn select<I: Inventory>(choice: DeviceChoice, inventory: &I) -> Result<Selec
     let (id, reason) = tried.pop().unwrap_or((DeviceId::Cpu, "there is no device".into()));
     Err(DeviceError { id, reason })
 }
+
+/// More GPUs than any machine has.
+const MOST_DEVICES: usize = 64;
 
 /// The devices of this machine that this build can use.
 #[derive(Debug)]
@@ -159,10 +174,26 @@ mod tests {
             [(&[Cpu, Cuda(0), Metal(0)][..], Cuda(0), 0), (&[Cpu, Metal(0)], Metal(0), 1), (&[Cpu], Cpu, 2)]
         {
             let chosen = select(DeviceChoice::Auto, &Fake(there)).unwrap();
-            assert_eq!((chosen.id, chosen.device, chosen.tried.len()), (expected, expected, tried));
+            assert_eq!((chosen.devices, chosen.tried.len()), (vec![(expected, expected)], tried));
         }
         let chosen = select(DeviceChoice::Auto, &Fake(&[Cpu])).unwrap();
         assert_eq!(chosen.tried[0], (Cuda(0), "no cuda:0 here".to_string()));
+    }
+
+    fn ids(choice: DeviceChoice, inventory: &Fake) -> Vec<DeviceId> {
+        select(choice, inventory).unwrap().devices.into_iter().map(|(id, _)| id).collect()
+    }
+
+    #[test]
+    fn every_gpu_that_is_visible_is_taken() {
+        use DeviceId::{Cpu, Cuda, Metal};
+        let three = Fake(&[Cpu, Cuda(0), Cuda(1), Cuda(2), Metal(0)]);
+        for choice in [DeviceChoice::Auto, DeviceChoice::Cuda(None)] {
+            assert_eq!(ids(choice, &three), [Cuda(0), Cuda(1), Cuda(2)]);
+        }
+        assert_eq!(ids(DeviceChoice::Cuda(Some(2)), &three), [Cuda(2)]);
+        assert_eq!(ids(DeviceChoice::Metal, &three), [Metal(0)]);
+        assert_eq!(ids(DeviceChoice::Cpu, &three), [Cpu]);
     }
 
     #[test]
@@ -173,7 +204,6 @@ mod tests {
             assert!(error.contains("cannot be opened"), "{error}");
         }
         let two = Fake(&[DeviceId::Cuda(0), DeviceId::Cuda(1)]);
-        assert_eq!(select(DeviceChoice::Cuda(Some(1)), &two).unwrap().id, DeviceId::Cuda(1));
-        assert_eq!(select(DeviceChoice::Cuda(None), &two).unwrap().id, DeviceId::Cuda(0));
+        assert_eq!(ids(DeviceChoice::Cuda(Some(1)), &two), [DeviceId::Cuda(1)]);
     }
 }

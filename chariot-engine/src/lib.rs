@@ -20,7 +20,7 @@ pub mod server;
 pub mod settings;
 mod signature;
 pub mod tasks;
-mod telemetry;
+pub mod telemetry;
 pub mod testing;
 
 #[cfg(feature = "image")]
@@ -43,5 +43,5 @@ pub use error::{BoxError, Context, Error, Kind, Rejection, Result};
 #[cfg(feature = "image")]
 pub use input::{ChannelLayout, Filter, Image, ImageFormat, ImageLimits, PerChannel, Pixels, Placement, Resize};
 pub use model::Model;
-pub use runtime::State;
+pub use runtime::{InHand, State};
 pub use settings::Settings;

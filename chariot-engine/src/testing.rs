@@ -23,13 +23,29 @@
 //! assert_eq!((answer.status, answer.error()), (400, "input 'a': a string is expected, a number came".into()));
 //! ```
 
-use std::{rc::Rc, sync::Arc};
+#[cfg(feature = "test-util")]
+mod clock;
+mod control;
+mod devices;
+
+use std::{
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full};
-use tokio::runtime::Runtime;
+use tokio::{
+    runtime::{Handle, Runtime},
+    task::JoinHandle,
+};
 use tower_service::Service;
+
+use control::PATIENCE;
+pub use control::{Control, Controlled, controlled};
+pub use devices::Gpus;
 
 use crate::{
     device::Device,
@@ -38,7 +54,7 @@ use crate::{
     input::Slot,
     model::{Batch, Item, ItemInfo, Model, Place, ScratchPool, Ticket},
     protocol::{Origin, Parameters},
-    runtime::drive,
+    runtime::{InHand, drive},
     settings::EngineSettings,
 };
 
@@ -140,7 +156,25 @@ fn runtime() -> Runtime {
 #[derive(Debug)]
 pub struct TestEngine {
     engine: Engine,
-    runtime: Option<Runtime>,
+    stage: Option<Stage>,
+}
+
+/// What a test's engine runs on.
+#[derive(Debug)]
+enum Stage {
+    Runtime(Runtime),
+    #[cfg(feature = "test-util")]
+    Clock(clock::Clock),
+}
+
+impl Stage {
+    fn handle(&self) -> &Handle {
+        match self {
+            Stage::Runtime(runtime) => runtime.handle(),
+            #[cfg(feature = "test-util")]
+            Stage::Clock(clock) => clock.handle(),
+        }
+    }
 }
 
 /// What an engine answered.
@@ -185,10 +219,21 @@ impl TestEngine {
     /// # Panics
     /// No tokio runtime can be started.
     pub fn start(builder: EngineBuilder) -> Result<Self, StartError> {
-        let test = Self::begin(builder)?;
-        let engine = test.engine.clone();
-        test.wait(async move { engine.ready().await })?;
-        Ok(test)
+        Self::begin(builder)?.loaded()
+    }
+
+    fn loaded(self) -> Result<Self, StartError> {
+        let engine = self.engine.clone();
+        self.wait(async move { engine.ready().await })?;
+        Ok(self)
+    }
+
+    fn on(stage: Stage, builder: EngineBuilder) -> Result<Self, StartError> {
+        let engine = {
+            let _entered = stage.handle().enter();
+            builder.start()?
+        };
+        Ok(TestEngine { engine, stage: Some(stage) })
     }
 
     /// Starts an engine and does not wait for its model.
@@ -199,12 +244,7 @@ impl TestEngine {
     /// # Panics
     /// No tokio runtime can be started.
     pub fn begin(builder: EngineBuilder) -> Result<Self, StartError> {
-        let runtime = runtime();
-        let engine = {
-            let _entered = runtime.enter();
-            builder.start()?
-        };
-        Ok(TestEngine { engine, runtime: Some(runtime) })
+        Self::on(Stage::Runtime(runtime()), builder)
     }
 
     /// The engine itself.
@@ -234,30 +274,92 @@ impl TestEngine {
     /// # Panics
     /// The engine panics.
     pub fn send(&self, request: Request<Bytes>) -> Answer {
-        let mut service = self.engine.service();
-        self.wait(async move {
-            let response = service.call(request.map(Full::new)).await.unwrap_or_else(|never| match never {});
-            let (head, body) = response.into_parts();
-            let body = body.collect().await.unwrap_or_else(|never| match never {}).to_bytes();
-            Answer { status: head.status.as_u16(), headers: head.headers, body }
-        })
+        self.wait(answering(&self.engine, request))
+    }
+
+    /// Asks for an inference at `/infer`, and does not wait for the answer.
+    ///
+    /// # Panics
+    /// As [`send`](Self::send).
+    pub fn ask(&self, body: impl Into<Bytes>) -> Pending {
+        let request = Request::builder().method(Method::POST).uri("/infer").body(body.into()).expect("a request");
+        let (answered, answer) = std::sync::mpsc::channel();
+        let answering = answering(&self.engine, request);
+        let task = self.handle().spawn(async move {
+            let _ = answered.send(answering.await);
+        });
+        Pending { answer, task }
+    }
+
+    /// What the engine has in hand.
+    pub fn now(&self) -> InHand {
+        self.engine.in_hand()
+    }
+
+    /// Waits until what the engine has in hand is as `is_so` says.
+    ///
+    /// # Panics
+    /// It is not within a minute.
+    #[track_caller]
+    pub fn wait_until(&self, is_so: impl Fn(&InHand) -> bool) {
+        let begin = Instant::now();
+        while !is_so(&self.now()) {
+            assert!(begin.elapsed() < PATIENCE, "what the engine has in hand stays {:?}", self.now());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn handle(&self) -> &Handle {
+        self.stage.as_ref().expect("the runtime stands until the engine is dropped").handle()
     }
 
     /// Runs a future on the engine's runtime and waits for it.
     fn wait<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> T {
         let (sender, receiver) = std::sync::mpsc::channel();
-        let runtime = self.runtime.as_ref().expect("the runtime stands until the engine is dropped");
-        runtime.spawn(async move {
+        self.handle().spawn(async move {
             let _ = sender.send(future.await);
         });
         receiver.recv().expect("the engine answers")
     }
 }
 
+/// A request that has been sent. When it is dropped, it goes on, and nobody reads its answer.
+#[derive(Debug)]
+#[must_use = "a request that nobody asks for its answer is just sent"]
+pub struct Pending {
+    answer: std::sync::mpsc::Receiver<Answer>,
+    task: JoinHandle<()>,
+}
+
+impl Pending {
+    /// Waits for the answer.
+    ///
+    /// # Panics
+    /// There is none within a minute.
+    pub fn answer(self) -> Answer {
+        self.answer.recv_timeout(PATIENCE).expect("the engine answers")
+    }
+
+    /// Goes away without waiting for the answer, as a client whose connection breaks.
+    pub fn hang_up(self) {
+        self.task.abort();
+    }
+}
+
+fn answering(engine: &Engine, request: Request<Bytes>) -> impl Future<Output = Answer> + Send + 'static {
+    let mut service = engine.service();
+    async move {
+        let response = service.call(request.map(Full::new)).await.unwrap_or_else(|never| match never {});
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap_or_else(|never| match never {}).to_bytes();
+        Answer { status: head.status.as_u16(), headers: head.headers, body }
+    }
+}
+
 impl Drop for TestEngine {
     fn drop(&mut self) {
         // A model that a test left blocking must not block the test's end.
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(Stage::Runtime(runtime)) = self.stage.take() {
             runtime.shutdown_background();
         }
     }

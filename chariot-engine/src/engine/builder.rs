@@ -6,6 +6,7 @@ use tokio::runtime::Handle;
 
 use super::{Engine, StartError, plan::Plan, run};
 use crate::{
+    device::{Device, Inventory, Machine},
     model::{Model, Spec},
     runtime::{Loader, instance, loader},
     settings::{EngineSettings, Environment, Reader, SettingsError},
@@ -16,6 +17,8 @@ pub(super) type ReadSettings =
     Box<dyn FnOnce(&mut Reader<'_>) -> Result<(EngineSettings, Loader), SettingsError> + Send>;
 
 pub(super) type Change = Box<dyn FnOnce(&mut EngineSettings) + Send>;
+
+pub(super) type Devices = Box<dyn Inventory<Device = Device> + Send>;
 
 /// The model that an engine serves, without its type.
 pub(super) struct Source {
@@ -64,6 +67,7 @@ pub struct EngineBuilder {
     pub(super) configure: Vec<Change>,
     pub(super) class_labels: Option<ClassLabels>,
     pub(super) base_url_routing: bool,
+    pub(super) inventory: Devices,
 }
 
 impl EngineBuilder {
@@ -77,6 +81,7 @@ impl EngineBuilder {
             configure: Vec::new(),
             class_labels: None,
             base_url_routing: true,
+            inventory: Box::new(Machine),
         }
     }
 
@@ -147,6 +152,31 @@ impl EngineBuilder {
     /// Class labels, in place of `class_labels.json` among the model's files.
     pub fn class_labels<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
         self.class_labels = Some(labels.into_iter().collect());
+        self
+    }
+
+    /// The devices that there are, in place of this machine's: for an embedder that has opened them already, and for tests
+    /// of several.
+    ///
+    /// ```
+    /// use chariot_engine::{Engine, device::{Device, DeviceId, Inventory}};
+    ///
+    /// /// Two GPUs that compute on the CPU.
+    /// struct Two;
+    ///
+    /// impl Inventory for Two {
+    ///     type Device = Device;
+    ///
+    ///     fn open(&self, id: DeviceId) -> Result<Device, chariot_engine::BoxError> {
+    ///         if matches!(id, DeviceId::Cuda(0 | 1)) { Ok(Device::Cpu) } else { Err("there are two".into()) }
+    ///     }
+    /// }
+    ///
+    /// let builder = Engine::builder().inventory(Two).setting("CHARIOT_ENGINE_DEVICE", "cuda");
+    /// # let _ = builder;
+    /// ```
+    pub fn inventory(mut self, inventory: impl Inventory<Device = Device> + Send + 'static) -> Self {
+        self.inventory = Box::new(inventory);
         self
     }
 

@@ -37,6 +37,9 @@ pub enum StartError {
     /// The model could not be loaded; the text has all the causes.
     #[error("the model could not be loaded: {0}")]
     Load(String),
+    /// A device is lost, and nothing will succeed on it any more; the text has all the causes.
+    #[error("the device is lost: {0}")]
+    DeviceLost(String),
     /// The system gives no thread.
     #[error("a thread cannot be started: {0}")]
     Thread(#[source] io::Error),
@@ -46,10 +49,12 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// The exit code of a process that ends by it: 78 for what the operator has to change (`EX_CONFIG`), else 1.
+    /// The exit code of a process that ends by it: 78 for what the operator has to change (`EX_CONFIG`), 74 for a device that is lost
+    /// (`EX_IOERR`), else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
             StartError::Settings(_) | StartError::Device(_) | StartError::Configuration(_) => 78,
+            StartError::DeviceLost(_) => 74,
             StartError::Bind { .. } | StartError::Load(_) | StartError::Thread(_) | StartError::Stopped => 1,
         }
     }

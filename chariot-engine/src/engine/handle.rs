@@ -6,9 +6,10 @@ use tokio::net::TcpListener;
 
 use super::{EngineBuilder, StartError};
 use crate::{
-    runtime::{Host, State},
+    runtime::{Host, InHand, State, Status},
     server::{Connections, EngineService, ListenerOptions, Routes, Served, accept},
     settings::EngineSettings,
+    telemetry::metrics::Metrics,
 };
 
 /// An engine that runs: its model is being loaded or is served. Cheap to clone; when the last clone and the last
@@ -37,8 +38,8 @@ impl Engine {
         EngineBuilder::new()
     }
 
-    pub(super) fn new(host: Host, routes: Routes, settings: EngineSettings) -> Self {
-        let service = EngineService::new(Served::new(host.clone(), routes, settings.clone()));
+    pub(super) fn new(host: Host, routes: Routes, settings: EngineSettings, metrics: Metrics) -> Self {
+        let service = EngineService::new(Served::new(host.clone(), routes, settings.clone(), metrics));
         Engine { host, service, settings }
     }
 
@@ -50,6 +51,11 @@ impl Engine {
     /// The runtime's settings, as they were read.
     pub fn settings(&self) -> &EngineSettings {
         &self.settings
+    }
+
+    /// What the engine has in hand at this moment.
+    pub fn in_hand(&self) -> InHand {
+        self.host.in_hand()
     }
 
     /// Where the engine is in its life.
@@ -68,9 +74,19 @@ impl Engine {
         };
         match (status.state, &status.failure) {
             (State::Ready, _) => Ok(()),
+            (_, Some(why)) if status.lost => Err(StartError::DeviceLost(why.to_string())),
             (_, Some(why)) => Err(StartError::Load(why.to_string())),
             _ => Err(StartError::Stopped),
         }
+    }
+
+    /// Waits until the model could not be loaded or its device is lost; `None` if the engine stops without either.
+    pub(super) async fn failure(&self) -> Option<StartError> {
+        let mut watch = self.host.watch();
+        let ends = |status: &Status| matches!(status.state, State::Failed | State::Stopped);
+        let status = watch.wait_for(ends).await.ok()?.clone();
+        let why = status.failure?.to_string();
+        Some(if status.lost { StartError::DeviceLost(why) } else { StartError::Load(why) })
     }
 
     /// Says that no more requests should come: readiness answers 503, and requests are served on.
@@ -89,7 +105,11 @@ impl Engine {
     ///
     /// To let a load balancer notice first, call [`drain`](Self::drain) and wait before `stop` is ready.
     pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> usize {
-        let options = ListenerOptions { header_timeout: self.settings.header_timeout };
+        let options = ListenerOptions {
+            header_timeout: self.settings.header_timeout,
+            write_timeout: self.settings.write_timeout,
+            max_connections: self.settings.max_connections,
+        };
         let connections = accept(listener, self.service.closing_connections(), options, stop).await;
         self.finish(connections).await
     }

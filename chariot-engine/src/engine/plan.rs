@@ -1,22 +1,26 @@
 //! [`Plan`]: an engine that is read and checked, and not started. The builder and `run` make one, and start it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tokio::runtime::Handle;
 
-use super::{Engine, EngineBuilder, StartError, threads};
+use super::{Engine, EngineBuilder, StartError, builder::Devices, threads};
 use crate::{
-    device::{self, Machine},
+    device::{self, Device, DeviceId},
     model::{LoadCommon, Spec},
     openapi,
     protocol::Protocol,
-    runtime::{Host, HostOptions, Loader, Placement, available_cores},
+    runtime::{Batching, Host, HostOptions, Loader, Placement, available_cores},
     server::Routes,
     settings::{
         EngineSettings, Environment, OutputEncoding, OutputLayout, Reader, SettingFault, SettingSpec, SettingValue,
         Settings, SettingsError,
     },
     tasks::{ClassLabels, same_task},
+    telemetry::metrics::{AuthorMetrics, Metrics},
 };
 
 /// Where the platform unpacks the model's files.
@@ -33,6 +37,7 @@ pub(super) struct Plan {
     spec: Spec,
     loader: Loader,
     class_labels: Option<ClassLabels>,
+    inventory: Devices,
     model_id: Option<String>,
     task_type: Option<String>,
     /// The one protocol to speak; both if absent.
@@ -116,6 +121,7 @@ impl Plan {
             routes: if builder.base_url_routing { routes } else { routes.without_base() },
             spec: source.spec,
             class_labels: builder.class_labels,
+            inventory: builder.inventory,
             // Messages then name a place that can be found.
             model_dir: std::path::absolute(&model_dir).unwrap_or(model_dir),
             settings,
@@ -131,16 +137,20 @@ impl Plan {
     /// Opens the device and starts the workers, within a tokio runtime.
     pub(super) fn start(self, runtime: &Handle) -> Result<Engine, StartError> {
         let _entered = runtime.enter();
-        let selection = device::select(self.settings.device, &Machine)?;
+        let selection = device::select(self.settings.device, &*self.inventory)?;
         let tried: Vec<String> = selection.tried.iter().map(|(id, why)| format!("{id}: {why}")).collect();
         let tried = (!tried.is_empty()).then(|| tried.join("; "));
-        let threads::Threads { workers, threads } = threads::divide(&self.settings, selection.id, available_cores());
-        let most = workers.saturating_mul(self.spec.concurrency);
+        let ids: Vec<String> = selection.devices.iter().map(|(id, _)| id.to_string()).collect();
+        let first = selection.devices.first().map_or(DeviceId::Cpu, |(id, _)| *id);
+        let devices: Vec<Device> = selection.devices.into_iter().map(|(_, device)| device).collect();
+        let threads::Threads { workers, threads } =
+            threads::divide(&self.settings, first, devices.len(), available_cores());
+        let most = devices.len().saturating_mul(workers).saturating_mul(self.spec.concurrency);
         let max_concurrency = self.settings.max_concurrency.unwrap_or(most).min(most);
         tracing::info!(
             model = self.name,
             version = self.version,
-            device = %selection.id,
+            device = ids.join(" "),
             tried = tried.as_deref(),
             workers,
             threads,
@@ -148,8 +158,10 @@ impl Plan {
             base_url = self.routes.base_url(),
             "an engine starts"
         );
+        let metrics = Metrics::new();
         let common = LoadCommon {
-            device: selection.device.clone(),
+            metrics: AuthorMetrics::new(&metrics, &self.name),
+            device: devices.first().cloned().unwrap_or(Device::Cpu),
             model_dir: self.model_dir,
             model_name: self.name.clone(),
             model_id: self.model_id,
@@ -157,10 +169,11 @@ impl Plan {
             class_labels: self.class_labels,
         };
         let options = HostOptions {
-            name: self.name,
+            name: self.name.clone(),
             version: self.version,
-            placement: Placement { device: selection.device, workers, threads },
+            placement: Placement { devices, workers, threads },
             max_concurrency,
+            batching: batching(&self.settings, &self.spec),
             queue_size: self.settings.queue_size,
             score_threshold: self.settings.score_threshold,
             max_pixels: self.settings.max_pixels,
@@ -168,9 +181,30 @@ impl Plan {
             encoding: self.settings.output_encoding,
             protocol: self.protocol,
             timeout: self.settings.timeout,
+            stall_timeout: self.settings.stall_timeout,
+            max_inflight_bytes: inflight_bytes(&self.settings),
         };
-        let host = Host::start(options, self.spec, self.loader, common).map_err(StartError::Thread)?;
-        Ok(Engine::new(host, self.routes, self.settings))
+        let figures = metrics.model(&self.name);
+        let host = Host::start(options, figures, self.spec, self.loader, common).map_err(StartError::Thread)?;
+        Ok(Engine::new(host, self.routes, self.settings, metrics))
+    }
+}
+
+/// Room for a few of the largest bodies at least, where the operator does not say.
+fn inflight_bytes(settings: &EngineSettings) -> u64 {
+    const DEFAULT: u64 = 1 << 30;
+    const BODIES: u64 = 4;
+    let largest = settings.max_body.as_u64();
+    settings.max_inflight_bytes.map_or_else(|| DEFAULT.max(largest.saturating_mul(BODIES)), |bytes| bytes.as_u64())
+}
+
+/// What one call is given, and whether requests share calls: as the operator says, else the engine. Naming a size is
+/// asking for batches.
+fn batching(settings: &EngineSettings, spec: &Spec) -> Batching {
+    let by_size = settings.max_batch.map(|_| Duration::ZERO);
+    Batching {
+        max_cost: settings.max_batch.unwrap_or(spec.max_batch),
+        across: settings.batch_delay.or(spec.batch_delay).or(by_size),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A process that is nothing but its engine: environment, logs, port, signals, exit code. The generated `main` ends up
 //! here; nothing that an embedder meets does.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use tokio::{net::TcpListener, runtime::Runtime};
 
@@ -16,6 +16,9 @@ use crate::{
 /// The exit code of a process that had to give up requests, or that a second signal ended.
 const CUT_SHORT: u8 = 1;
 
+/// How long those who wait for an answer are given to read that the device is lost.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
 pub(super) fn run(builder: EngineBuilder) -> ExitCode {
     let environment = Environment::process();
     let builder = if builder.has_environment() { builder } else { builder.environment(environment.clone()) };
@@ -27,7 +30,7 @@ pub(super) fn run(builder: EngineBuilder) -> ExitCode {
         Err(_) => log_settings(&environment),
     };
     // Before any thread exists, the one of the logs included.
-    variables::set_threads(threads::divide(&settings, likely_device(settings.device), available_cores()).threads);
+    variables::set_threads(threads::divide(&settings, likely_device(settings.device), 1, available_cores()).threads);
     telemetry::install(settings.log_level, settings.log_format);
     // What looks wrong may be why something else is.
     for warning in warnings {
@@ -48,8 +51,8 @@ pub(super) fn run(builder: EngineBuilder) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            // A failed load has been logged by the worker, whose causes they are.
-            if !matches!(error, StartError::Load(_)) {
+            // These have been logged by the worker, with all their causes.
+            if !matches!(error, StartError::Load(_) | StartError::DeviceLost(_)) {
                 tracing::error!("the engine does not start: {error}");
             }
             ExitCode::from(error.exit_code())
@@ -97,7 +100,14 @@ async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
 
     let first = tokio::select! {
         signal = signals.next() => signal,
-        error = failure(&engine) => return Err(error),
+        error = failure(&engine) => {
+            if matches!(error, StartError::DeviceLost(_)) {
+                // Those who wait are told; nobody else is served.
+                let _ = stop.send(());
+                let _ = tokio::time::timeout(LAST_ANSWERS, serving).await;
+            }
+            return Err(error);
+        }
         _ = &mut serving => return Err(StartError::Stopped),
     };
     tracing::info!(signal = first.name(), "a signal to stop");
@@ -127,11 +137,11 @@ fn at_once(signal: Signal) -> ExitCode {
     ExitCode::from(CUT_SHORT)
 }
 
-/// Ends when the model could not be loaded.
+/// Ends when the model could not be loaded, or its device is lost.
 async fn failure(engine: &Engine) -> StartError {
-    match engine.ready().await {
-        Err(error @ StartError::Load(_)) => error,
-        _ => std::future::pending().await,
+    match engine.failure().await {
+        Some(error) => error,
+        None => std::future::pending().await,
     }
 }
 

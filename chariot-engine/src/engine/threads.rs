@@ -5,14 +5,15 @@ use crate::{device::DeviceId, settings::EngineSettings};
 /// Workers over a model, and the threads that each computes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Threads {
+    /// On each device.
     pub(super) workers: usize,
     pub(super) threads: usize,
 }
 
 /// On a CPU one worker a core with one thread each, which serves most requests a second; what one of the two settings
-/// takes, the other leaves. On a GPU one worker: the device computes.
-pub(super) fn divide(settings: &EngineSettings, device: DeviceId, cores: usize) -> Threads {
-    let cores = cores.max(1);
+/// takes, the other leaves. On a GPU one worker: the device computes. Several devices share the cores.
+pub(super) fn divide(settings: &EngineSettings, device: DeviceId, devices: usize, cores: usize) -> Threads {
+    let cores = (cores / devices.max(1)).max(1);
     let (workers, threads) = match (settings.workers, settings.threads) {
         (Some(workers), Some(threads)) => (workers, threads),
         (Some(workers), None) => (workers, cores / workers.max(1)),
@@ -29,11 +30,12 @@ mod tests {
 
     #[test]
     fn cores_are_divided_and_never_oversubscribed_unless_asked_for() {
-        let of = |workers, threads, device, cores| {
+        let on = |workers, threads, device, devices, cores| {
             let settings = EngineSettings { workers, threads, ..EngineSettings::default() };
-            let Threads { workers, threads } = divide(&settings, device, cores);
+            let Threads { workers, threads } = divide(&settings, device, devices, cores);
             (workers, threads)
         };
+        let of = |workers, threads, device, cores| on(workers, threads, device, 1, cores);
         let (cpu, gpu) = (DeviceId::Cpu, DeviceId::Cuda(0));
         assert_eq!(of(None, None, cpu, 8), (8, 1));
         assert_eq!(of(Some(2), None, cpu, 8), (2, 4));
@@ -44,5 +46,7 @@ mod tests {
         assert_eq!(of(None, None, cpu, 0), (1, 1));
         assert_eq!(of(None, None, gpu, 8), (1, 8));
         assert_eq!(of(Some(2), None, gpu, 8), (2, 4));
+        assert_eq!(on(None, None, gpu, 4, 8), (1, 2));
+        assert_eq!(on(None, None, gpu, 4, 2), (1, 1));
     }
 }

@@ -154,6 +154,12 @@ pub trait Input: Sized + Send + Sync + 'static {
         None
     }
 
+    /// The bytes that it holds beyond those of the request: of a decoded picture, say. They count against
+    /// `CHARIOT_ENGINE_MAX_INFLIGHT_BYTES`.
+    fn memory(&self) -> usize {
+        0
+    }
+
     /// What it costs in a batch; [`Model::admit`](crate::model::Model::admit) may say otherwise.
     fn load(&self) -> Load {
         Load::one()

@@ -67,4 +67,8 @@ where
     fn load(&self) -> Load {
         self.input.load()
     }
+
+    fn memory(&self) -> usize {
+        self.input.memory()
+    }
 }

@@ -3,12 +3,14 @@
 use std::{
     ops::Deref,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use crate::{
     device::Device,
     error::{Context, Result},
     tasks::ClassLabels,
+    telemetry::metrics::{AuthorMetrics, Counter, Gauge, Histogram},
 };
 
 /// What `load` is given: the engine's settings, and by `Deref` everything that does not depend on their type.
@@ -27,12 +29,12 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct LoadContext<S = ()> {
-    settings: S,
+    settings: Arc<S>,
     common: LoadCommon,
 }
 
 impl<S> LoadContext<S> {
-    pub(crate) fn new(settings: S, common: LoadCommon) -> Self {
+    pub(crate) fn new(settings: Arc<S>, common: LoadCommon) -> Self {
         LoadContext { settings, common }
     }
 
@@ -59,6 +61,7 @@ pub struct LoadCommon {
     pub(crate) model_id: Option<String>,
     pub(crate) task_type: Option<String>,
     pub(crate) class_labels: Option<ClassLabels>,
+    pub(crate) metrics: AuthorMetrics,
 }
 
 impl LoadCommon {
@@ -86,6 +89,30 @@ impl LoadCommon {
     /// The platform's name of the task (`CHARIOT_TASK_TYPE`).
     pub fn task_type(&self) -> Option<&str> {
         self.task_type.as_deref()
+    }
+
+    /// A counter of your own at `/metrics`, with the label `model`.
+    ///
+    /// # Errors
+    /// The name is none that Prometheus takes, is the runtime's, or is that of a metric of another type.
+    pub fn counter(&self, name: &str, help: &str) -> Result<Counter> {
+        self.metrics.counter(name, help)
+    }
+
+    /// A gauge of your own at `/metrics`, with the label `model`.
+    ///
+    /// # Errors
+    /// Those of [`counter`](Self::counter).
+    pub fn gauge(&self, name: &str, help: &str) -> Result<Gauge> {
+        self.metrics.gauge(name, help)
+    }
+
+    /// A histogram of your own at `/metrics`, with the label `model` and these upper bounds of its buckets.
+    ///
+    /// # Errors
+    /// Those of [`counter`](Self::counter), and bounds that do not grow.
+    pub fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram> {
+        self.metrics.histogram(name, help, buckets)
     }
 
     /// The path of one of the model's files, by its path inside the model directory.
@@ -183,6 +210,7 @@ fn list(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::metrics::Metrics;
 
     fn context(dir: &Path) -> LoadCommon {
         LoadCommon {
@@ -192,6 +220,7 @@ mod tests {
             model_id: None,
             task_type: None,
             class_labels: None,
+            metrics: AuthorMetrics::new(&Metrics::new(), "m"),
         }
     }
 

@@ -192,7 +192,7 @@ impl<I> Item<I> {
 
     /// When the caller is told that it took too long; `None` if there is no limit.
     pub fn deadline(&self) -> Option<Instant> {
-        self.info.ticket.deadline()
+        self.info.ticket.deadline().map(tokio::time::Instant::into_std)
     }
 
     /// The device of the worker that serves it. In `admit`, where no worker is known yet, it is the CPU.

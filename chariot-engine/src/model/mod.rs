@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `item`, `batch` | one item of a request, and what a model sees: a batch of them |
 //! | `ticket` | what ties an item to the caller that waits for it |
+//! | `memory` | how many bytes requests in flight may hold |
 //! | `parts` | parts of an answer on their way to a caller who reads them as they come |
 //! | `scratch` | state of a worker beside the shared model |
 //! | `spec` | what an engine declares of itself |
@@ -16,6 +17,7 @@ mod item;
 #[cfg(feature = "candle")]
 #[allow(unsafe_code)]
 mod mapped;
+mod memory;
 mod parts;
 mod scratch;
 mod spec;
@@ -28,11 +30,12 @@ pub(crate) use context::LoadCommon;
 pub use context::LoadContext;
 pub use item::Item;
 pub(crate) use item::{ItemInfo, Place};
+pub(crate) use memory::{Budget, Charge};
 pub(crate) use parts::{Parts, PartsReader, parts};
 pub use scratch::Scratch;
 pub(crate) use scratch::ScratchPool;
 pub use spec::Spec;
-pub(crate) use ticket::Ticket;
+pub(crate) use ticket::{OVER_BUDGET, Ticket};
 
 pub use crate::{
     input::Load,

@@ -3,7 +3,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -21,7 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The side that emits. When the caller has gone, it is told so.
 #[derive(Debug)]
-pub(crate) struct Parts(Arc<Shared>);
+pub(crate) struct Parts {
+    shared: Arc<Shared>,
+    has_sent: AtomicBool,
+}
 
 /// The caller's side.
 #[derive(Debug)]
@@ -50,7 +56,7 @@ pub(crate) fn parts() -> (Parts, PartsReader) {
 fn with_patience(patience: Duration) -> (Parts, PartsReader) {
     let shared = Shared { state: Mutex::default(), taken: Condvar::new(), reader: AtomicWaker::new(), patience };
     let shared = Arc::new(shared);
-    (Parts(shared.clone()), PartsReader(shared))
+    (Parts { shared: shared.clone(), has_sent: AtomicBool::new(false) }, PartsReader(shared))
 }
 
 impl Shared {
@@ -61,22 +67,27 @@ impl Shared {
 }
 
 impl Parts {
+    /// Whether the caller may have read something: then the work cannot be done again.
+    pub(crate) fn has_sent(&self) -> bool {
+        self.has_sent.load(Ordering::Acquire)
+    }
+
     /// Adds a part; while there is no room for it, it waits.
     ///
     /// # Errors
     /// The caller has gone, or takes nothing; the deadline has passed.
     pub(crate) fn send(&self, part: Bytes, deadline: Option<Instant>) -> Result<()> {
-        let patience = Instant::now().checked_add(self.0.patience);
+        let patience = Instant::now().checked_add(self.shared.patience);
         let until = deadline.into_iter().chain(patience).min();
-        let mut state = self.0.lock();
+        let mut state = self.shared.lock();
         while !state.gone && state.waiting.len() >= CAPACITY {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             match left {
                 Some(Duration::ZERO) if until == deadline => return Err(Error::timed_out()),
                 Some(Duration::ZERO) => state.gone = true,
                 _ => {
-                    let left = left.unwrap_or(self.0.patience);
-                    let waited = self.0.taken.wait_timeout(state, left);
+                    let left = left.unwrap_or(self.shared.patience);
+                    let waited = self.shared.taken.wait_timeout(state, left);
                     state = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
             }
@@ -86,7 +97,8 @@ impl Parts {
         }
         state.waiting.push_back(part);
         drop(state);
-        self.0.reader.wake();
+        self.has_sent.store(true, Ordering::Release);
+        self.shared.reader.wake();
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! [`Spec`]: what an engine declares of itself, made from its types and refined by its author.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use super::{MediumOf, Model, item::output_name};
 use crate::{
@@ -55,6 +55,7 @@ pub struct Spec {
     example_of_input: Option<JsonText>,
     pub(crate) settings: Vec<SettingSpec>,
     pub(crate) max_batch: usize,
+    pub(crate) batch_delay: Option<Duration>,
     pub(crate) concurrency: usize,
     pub(crate) streaming: bool,
 }
@@ -80,6 +81,7 @@ impl Spec {
             example_of_input: <M::Input as Input>::example(),
             settings: <M::Settings as Settings>::schema(),
             max_batch: <MediumOf<M> as Medium>::MAX_BATCH,
+            batch_delay: None,
             concurrency: 1,
             streaming: false,
         }
@@ -136,6 +138,15 @@ impl Spec {
     #[must_use]
     pub fn max_batch(mut self, cost: usize) -> Self {
         self.max_batch = cost.max(1);
+        self
+    }
+
+    /// Lets items of several requests share a call of `infer`, and says how long the first of them may wait for others that
+    /// are on their way; nothing waits while nothing else is coming. It is off by default, when a call has the items of one
+    /// request only. `CHARIOT_ENGINE_BATCH_DELAY` goes over it.
+    #[must_use]
+    pub fn batching(mut self, delay: Duration) -> Self {
+        self.batch_delay = Some(delay);
         self
     }
 

@@ -1,43 +1,71 @@
 //! [`Ticket`]: what ties the items of a request to the caller that waits for their answer.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Instant,
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
 };
 
-use futures_util::task::AtomicWaker;
+use tokio::{sync::Notify, time::Instant};
 
-use super::Parts;
+use super::{Budget, Charge, Parts};
+use crate::error::Error;
+
+/// What a caller is told whose request would hold more than there is room for.
+pub(crate) const OVER_BUDGET: &str = "the requests in flight hold all the memory that they may";
 
 /// Shared by a request's items, its place in the queue and the caller's side, which marks it when the caller leaves.
 #[derive(Debug, Default)]
 pub(crate) struct Ticket {
     gone: AtomicBool,
-    waker: AtomicWaker,
+    left: Notify,
+    /// What is known before the request is decoded.
     deadline: Option<Instant>,
     /// Where parts of the answer go; nowhere if the caller did not ask for them.
-    parts: Option<Parts>,
+    parts: OnceLock<Parts>,
+    /// What the request itself says.
+    own_deadline: OnceLock<Instant>,
+    /// The bytes that the request holds, for as long as anything of it is there.
+    charge: Charge,
 }
 
 impl Ticket {
-    pub(crate) fn new(deadline: Option<Instant>) -> Self {
-        Ticket { deadline, ..Default::default() }
+    pub(crate) fn new(deadline: Option<Instant>, budget: &Arc<Budget>) -> Self {
+        Ticket { deadline, charge: Charge::of(budget), ..Default::default() }
     }
 
-    /// For a caller who reads parts as they come, if there is a way for them.
-    pub(crate) fn streaming(self, parts: Option<Parts>) -> Self {
-        Ticket { parts, ..self }
+    /// The request holds more bytes.
+    ///
+    /// # Errors
+    /// The budget of all requests is full.
+    pub(crate) fn charge(&self, bytes: usize) -> Result<(), Error> {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        if self.charge.add(bytes) { Ok(()) } else { Err(Error::unavailable(OVER_BUDGET)) }
+    }
+
+    /// The request itself has a deadline, which counts if it is the earlier one.
+    pub(crate) fn set_own_deadline(&self, deadline: Instant) {
+        let _ = self.own_deadline.set(deadline);
+    }
+
+    /// The deadline that the request itself has.
+    pub(crate) fn own_deadline(&self) -> Option<Instant> {
+        self.own_deadline.get().copied()
+    }
+
+    /// The caller reads parts as they come.
+    pub(crate) fn stream(&self, parts: Parts) {
+        let _ = self.parts.set(parts);
     }
 
     /// Where parts of the answer go; nowhere if the caller did not ask for them.
     pub(crate) fn parts(&self) -> Option<&Parts> {
-        self.parts.as_ref()
+        self.parts.get()
     }
 
     /// The caller has gone: nobody reads an answer.
     pub(crate) fn leave(&self) {
         self.gone.store(true, Ordering::Release);
-        self.waker.wake();
+        self.left.notify_waiters();
     }
 
     pub(crate) fn is_gone(&self) -> bool {
@@ -45,19 +73,22 @@ impl Ticket {
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        match (self.deadline, self.own_deadline.get().copied()) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
     }
 
     pub(crate) fn is_expired(&self) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+        self.deadline().is_some_and(|deadline| deadline <= Instant::now())
     }
 
-    /// Ends when the caller has gone. One task at a time may wait for it: the worker that serves the request.
+    /// Ends when the caller has gone.
     pub(crate) async fn left(&self) {
-        std::future::poll_fn(|cx| {
-            self.waker.register(cx.waker());
-            if self.is_gone() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-        })
-        .await;
+        let mut left = std::pin::pin!(self.left.notified());
+        left.as_mut().enable();
+        if !self.is_gone() {
+            left.await;
+        }
     }
 }

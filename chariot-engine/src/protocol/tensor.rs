@@ -176,6 +176,16 @@ fn datatype_of<T: Element>(_: &[T]) -> DataType {
 }
 
 impl TensorData {
+    /// The bytes that the elements take beyond those of the request that they came in.
+    pub(crate) fn memory(&self) -> usize {
+        match &self.0 {
+            Form::Raw(_) => 0,
+            Form::Typed(elements) => {
+                on_elements!(elements, values => size_of_val(&values[..]), texts => texts.memory())
+            }
+        }
+    }
+
     pub(super) fn of(elements: Elements) -> Self {
         TensorData(Form::Typed(elements))
     }

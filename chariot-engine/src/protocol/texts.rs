@@ -70,6 +70,15 @@ impl Texts {
         }
     }
 
+    /// The bytes that the elements take beyond those of the request that they came in.
+    pub(super) fn memory(&self) -> usize {
+        match self {
+            Texts::Body { ranges, .. } | Texts::Binary { ranges, .. } => ranges.len() * size_of::<(u32, u32)>(),
+            Texts::Strings(strings) => strings.iter().map(|text| text.len() + size_of::<String>()).sum(),
+            Texts::Values(values) => values.iter().map(|text| text.as_bytes().len() + size_of::<JsonText>()).sum(),
+        }
+    }
+
     /// The element at `index`, which is within the length.
     pub(super) fn element(&self, index: usize) -> BytesElement {
         match self {

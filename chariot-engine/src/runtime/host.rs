@@ -5,26 +5,32 @@ use std::{
     panic::AssertUnwindSafe,
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch},
+    time::Instant,
+};
 
 use super::{
+    deadline::own_limit,
     hosted::{DecodeOptions, Loader, check_selection, panicked},
-    queue::{Job, Queue},
+    job::Job,
+    queue::{Coming, Policy, Queue},
     reply::Head,
-    shared::{HostOptions, Shared},
+    shared::{Heartbeat, HostOptions, InHand, Shared},
     state::{Lifecycle, State, Status},
     worker,
 };
 use crate::{
     error::{Error, Kind, Result},
-    model::{LoadCommon, Parts, Spec, Ticket},
+    model::{Budget, LoadCommon, Parts, Spec, Ticket},
     protocol::{DataType, EncodedResponse, Form, Takes, TensorMetadata},
+    telemetry::metrics::{ModelMetrics, Rejected, Snapshot, Stage},
 };
 
 /// Bodies up to this size may be decoded where they were read, if nothing of the author's own takes part: it is a matter
@@ -44,7 +50,27 @@ impl Drop for Owner {
 }
 
 /// A request's place among those admitted; it is free again when the request is done.
-pub(crate) struct Place(OwnedSemaphorePermit);
+pub(crate) struct Place {
+    permit: OwnedSemaphorePermit,
+    /// Until it stands in the queue, or comes to nothing.
+    coming: Coming,
+    ticket: Arc<Ticket>,
+}
+
+impl Place {
+    /// The request holds more bytes: of its body, as it comes.
+    ///
+    /// # Errors
+    /// There is no room for them.
+    pub(crate) fn charge(&self, bytes: usize) -> Result<()> {
+        self.ticket.charge(bytes)
+    }
+
+    /// When its caller is told that it took too long, as far as its head says so.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.ticket.deadline()
+    }
+}
 
 /// Why a request is not admitted.
 #[derive(Debug)]
@@ -53,6 +79,8 @@ pub(crate) enum Refusal {
     NotServing(&'static str),
     /// The queue is full.
     Full,
+    /// The requests in flight hold as many bytes as they may.
+    OverBudget,
 }
 
 /// A request that failed, with the id by which the log and the caller know it.
@@ -70,21 +98,36 @@ impl Host {
     ///
     /// # Panics
     /// It must be called within a tokio runtime.
-    pub(crate) fn start(options: HostOptions, spec: Spec, loader: Loader, common: LoadCommon) -> std::io::Result<Host> {
+    pub(crate) fn start(
+        options: HostOptions,
+        metrics: Arc<ModelMetrics>,
+        spec: Spec,
+        loader: Loader,
+        common: LoadCommon,
+    ) -> std::io::Result<Host> {
         let shared = Arc::new(Shared {
             places: Arc::new(Semaphore::new(options.capacity())),
+            budget: Budget::new(options.max_inflight_bytes),
             decoders: Arc::new(Semaphore::new(available_cores())),
             lifecycle: Lifecycle::new(),
-            queue: Queue::new(options.max_concurrency, options.wakes_all(&spec)),
+            queue: Queue::new(Policy {
+                max_running: options.max_concurrency,
+                wakes_all: options.wakes_all(&spec),
+                max_cost: options.batching.max_cost,
+                across: options.batching.across,
+            }),
             model: OnceLock::new(),
             default_admit: AtomicBool::new(false),
+            heartbeats: (0..options.placement.all_workers()).map(|_| Heartbeat::default()).collect(),
+            loading: AtomicUsize::new(options.placement.devices.len()),
             closing: AtomicBool::new(false),
             service_nanos: AtomicU64::new(0),
             takes: takes(&options, &spec),
+            metrics,
             spec,
             options,
         });
-        worker::start(shared.clone(), loader, common)?;
+        worker::start(&shared, &loader, &common)?;
         Ok(Host(Arc::new(Owner(shared))))
     }
 
@@ -109,8 +152,26 @@ impl Host {
         &self.shared().takes
     }
 
+    pub(crate) fn metrics(&self) -> &ModelMetrics {
+        &self.shared().metrics
+    }
+
+    /// Takes what is only looked at when figures are scraped.
+    pub(crate) fn take_snapshot(&self) {
+        let InHand { requests, queued, running, bytes } = self.in_hand();
+        let state = self.status().name();
+        self.metrics().take(Snapshot { state, in_flight: requests, queued, running, bytes });
+    }
+
+    pub(crate) fn in_hand(&self) -> InHand {
+        let (queued, running) = self.shared().queue.figures();
+        InHand { requests: self.admitted(), queued, running, bytes: self.shared().budget.used() }
+    }
+
     pub(crate) fn status(&self) -> Status {
-        self.shared().lifecycle.status()
+        let mut status = self.shared().lifecycle.status();
+        status.stalled = status.state == State::Ready && self.shared().is_stalled();
+        status
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<Status> {
@@ -118,7 +179,14 @@ impl Host {
     }
 
     /// Gives a request a place, or says at once why there is none.
-    pub(crate) fn admit(&self) -> std::result::Result<Place, Refusal> {
+    ///
+    /// Its deadline runs from `arrived`; `limit` is what its head gives it. Its body will have at least `declared` bytes.
+    pub(crate) fn admit(
+        &self,
+        arrived: Instant,
+        limit: Option<Duration>,
+        declared: u64,
+    ) -> std::result::Result<Place, Refusal> {
         let status = self.status();
         match status.state {
             State::Ready | State::Draining if self.shared().model.get().is_some() => {}
@@ -127,8 +195,16 @@ impl Host {
         if self.shared().closing.load(Ordering::Acquire) {
             return Err(Refusal::NotServing("the engine is shutting down"));
         }
+        if !self.shared().budget.has_room_for(declared) {
+            return Err(Refusal::OverBudget);
+        }
         match self.shared().places.clone().try_acquire_owned() {
-            Ok(place) => Ok(Place(place)),
+            Ok(permit) => {
+                let limit = [self.shared().options.timeout, limit].into_iter().flatten().min();
+                let deadline = limit.and_then(|limit| arrived.checked_add(limit));
+                let ticket = Arc::new(Ticket::new(deadline, &self.shared().budget));
+                Ok(Place { permit, coming: self.shared().queue.coming(), ticket })
+            }
             Err(_) => Err(Refusal::Full),
         }
     }
@@ -162,34 +238,37 @@ impl Host {
         arrived: Instant,
         parts: Option<Parts>,
     ) -> std::result::Result<EncodedResponse, Failure> {
-        let ticket = Arc::new(Ticket::new(self.deadline(arrived)).streaming(parts));
-        let mut caller = Caller { shared: self.shared(), ticket: &ticket, waits: true };
+        let ticket = place.ticket.clone();
+        if let Some(parts) = parts {
+            ticket.stream(parts);
+        }
+        let mut caller = Caller { shared: self.shared(), ticket: &ticket, waits: true, left: true };
         let mut id = request_id;
-        let request = Request { shared: self.shared().clone(), ticket: ticket.clone(), body, form };
+        let request = Request { shared: self.shared().clone(), ticket: ticket.clone(), body, form, arrived };
         let result = in_time(&ticket, self.answer(request, place, &mut id)).await;
         // The work of a request whose deadline passed may be anywhere; of any other it is done.
         caller.waits = matches!(&result, Err(error) if error.kind() == Kind::TimedOut);
+        caller.left = false;
+        if caller.waits {
+            self.metrics().deadline_misses.inc();
+        }
         drop(caller);
         result.map_err(|error| self.failure(id, error))
     }
 
     /// Runs work on a request or its response that always ends, unlike a model, on the pool. The ticket tells it when
-    /// nobody waits for it any more. The deadline runs from `arrived`.
+    /// nobody waits for it any more.
     pub(crate) async fn compute<T: Send + 'static>(
         &self,
         id: Option<&str>,
-        arrived: Instant,
+        deadline: Option<Instant>,
         work: impl FnOnce(&Ticket) -> T + Send + 'static,
     ) -> std::result::Result<T, Failure> {
-        let ticket = Arc::new(Ticket::new(self.deadline(arrived)));
-        let _caller = Caller { shared: self.shared(), ticket: &ticket, waits: false };
+        let ticket = Arc::new(Ticket::new(deadline, &self.shared().budget));
+        let _caller = Caller { shared: self.shared(), ticket: &ticket, waits: false, left: false };
         let own = ticket.clone();
         let result = in_time(&ticket, self.pooled(move || work(&own))).await;
         result.map_err(|error| self.failure(id.map(str::to_string), error))
-    }
-
-    fn deadline(&self, arrived: Instant) -> Option<Instant> {
-        self.shared().options.timeout.and_then(|timeout| arrived.checked_add(timeout))
     }
 
     /// Runs work on tokio's pool: as many pieces at once as there are cores.
@@ -209,6 +288,7 @@ impl Host {
     }
 
     async fn answer(&self, request: Request, place: Place, id: &mut Option<String>) -> Result<EncodedResponse> {
+        let begin = Instant::now();
         let ticket = request.ticket.clone();
         let inline = request.body.len() <= INLINE_DECODE
             && self.shared().default_admit.load(Ordering::Relaxed)
@@ -220,13 +300,31 @@ impl Host {
             self.pooled(move || request.prepare(fallback)).await?
         };
         *id = Some(own_id);
-        let (items, head) = prepared?;
+        self.metrics().took(Stage::Decode, begin.elapsed());
+        let (items, head) = prepared.inspect_err(|error| {
+            let reason = match error.kind() {
+                Kind::Rejected => Rejected::Invalid,
+                Kind::Unavailable => Rejected::Memory,
+                _ => return,
+            };
+            self.metrics().rejected(reason);
+        })?;
         let (reply, answered) = oneshot::channel();
-        let job = Job { items, head, ticket, reply, place: place.0 };
-        if self.shared().queue.push(job).is_err() {
+        let Place { permit, coming, .. } = place;
+        let own_deadline = ticket.own_deadline();
+        let job = Arc::new(Job::new(items.len(), head, ticket, reply, permit));
+        let pushed = self.shared().queue.push(job, items);
+        drop(coming);
+        if !pushed {
             return Err(Error::unavailable("the engine is shutting down"));
         }
-        answered.await.unwrap_or_else(|_| Err("the worker gave no answer".into()))
+        let answered = async { answered.await.unwrap_or_else(|_| Err("the worker gave no answer".into())) };
+        match own_deadline {
+            None => answered.await,
+            Some(deadline) => {
+                tokio::time::timeout_at(deadline, answered).await.unwrap_or_else(|_| Err(Error::timed_out()))
+            }
+        }
     }
 
     fn log(&self, id: &str, error: &Error) {
@@ -264,7 +362,7 @@ impl Host {
 async fn in_time<T>(ticket: &Ticket, work: impl Future<Output = Result<T>>) -> Result<T> {
     match ticket.deadline() {
         None => work.await,
-        Some(deadline) => match tokio::time::timeout_at(deadline.into(), work).await {
+        Some(deadline) => match tokio::time::timeout_at(deadline, work).await {
             Ok(result) => result,
             Err(_) => Err(Error::timed_out()),
         },
@@ -277,11 +375,16 @@ struct Caller<'a> {
     ticket: &'a Arc<Ticket>,
     /// Whether the work may still wait in the queue.
     waits: bool,
+    /// Whether it goes before the answer.
+    left: bool,
 }
 
 impl Drop for Caller<'_> {
     fn drop(&mut self) {
         self.ticket.leave();
+        if self.left {
+            self.shared.metrics.cancellations.inc();
+        }
         if self.waits {
             self.shared.queue.remove(self.ticket);
         }
@@ -294,6 +397,7 @@ struct Request {
     ticket: Arc<Ticket>,
     body: Bytes,
     form: Form,
+    arrived: Instant,
 }
 
 /// The decoded items, and what the response needs of the request.
@@ -319,6 +423,13 @@ impl Request {
         if let Some(own) = request.id.take().filter(|own| !own.is_empty()) {
             *id = Some(own);
         }
+        if let Some(deadline) = own_limit(&request.parameters)?.and_then(|limit| self.arrived.checked_add(limit)) {
+            self.ticket.set_own_deadline(deadline);
+            if self.ticket.is_expired() {
+                return Err(Error::timed_out());
+            }
+        }
+        self.ticket.charge(request.inputs.iter().map(|input| input.data.memory()).sum())?;
         let mut wanted = std::mem::take(&mut request.outputs);
         check_selection(model.spec(), &wanted)?;
         let mut binary = request.binary_outputs;

@@ -1,6 +1,11 @@
 //! The object-safe twin of [`Model`] that the runtime holds: no type of the model is in it.
 
-use std::{any::Any, panic::AssertUnwindSafe, rc::Rc, sync::Arc};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    rc::Rc,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
 use futures_util::{FutureExt, future::LocalBoxFuture};
@@ -20,9 +25,27 @@ use crate::{
 
 /// An item whose type only its model knows.
 pub(crate) struct DynItem {
-    value: Box<dyn Any + Send>,
+    value: Box<dyn DynValue>,
     pub(super) info: ItemInfo,
     pub(super) load: Load,
+}
+
+impl DynItem {
+    /// Another handle of the same item.
+    pub(super) fn handle(&self) -> DynItem {
+        DynItem { value: self.value.handle(), info: self.info.clone(), load: self.load }
+    }
+}
+
+/// An [`Item`] of any input.
+trait DynValue: Any + Send {
+    fn handle(&self) -> Box<dyn DynValue>;
+}
+
+impl<I: Send + Sync + 'static> DynValue for Item<I> {
+    fn handle(&self) -> Box<dyn DynValue> {
+        Box::new(self.clone())
+    }
 }
 
 /// What decoding needs to know of the engine's settings.
@@ -69,12 +92,14 @@ pub(crate) trait DynModel: Send + Sync {
     async fn health(&self) -> Result<()>;
 }
 
-/// Loads a model, on the worker's thread.
-pub(crate) type Loader = Box<dyn FnOnce(LoadCommon) -> LocalBoxFuture<'static, Result<Arc<dyn DynModel>>> + Send>;
+/// Loads a model, on the thread of its first worker; once for every device.
+pub(crate) type Loader = Arc<dyn Fn(LoadCommon) -> LocalBoxFuture<'static, Result<Arc<dyn DynModel>>> + Send + Sync>;
 
 /// A loader that calls [`Model::load`].
 pub(crate) fn loader<M: Model>(settings: M::Settings, spec: Spec) -> Loader {
-    Box::new(move |common| {
+    let settings = Arc::new(settings);
+    Arc::new(move |common| {
+        let (settings, spec) = (settings.clone(), spec.clone());
         async move {
             let context = LoadContext::new(settings, common);
             let model = M::load(&context).await?;
@@ -86,7 +111,14 @@ pub(crate) fn loader<M: Model>(settings: M::Settings, spec: Spec) -> Loader {
 
 /// A loader for a model that is there already.
 pub(crate) fn instance<M: Model>(model: M, spec: Spec) -> Loader {
-    Box::new(move |_| async move { Ok(Arc::new(Hosted { model, spec }) as Arc<dyn DynModel>) }.boxed_local())
+    let hosted: Arc<dyn DynModel> = Arc::new(Hosted { model, spec });
+    let all = Arc::downgrade(&hosted);
+    let first = Mutex::new(Some(hosted));
+    Arc::new(move |_| {
+        // Workers own the model, and drop it. Those of all devices share it.
+        let model = first.lock().unwrap_or_else(PoisonError::into_inner).take().or_else(|| all.upgrade());
+        async { model.ok_or_else(|| "the engine has stopped".into()) }.boxed_local()
+    })
 }
 
 /// Runs author's code, and makes an error of its panic.
@@ -100,8 +132,13 @@ pub(super) async fn unpanicked<T>(what: &str, future: impl Future<Output = Resul
 /// An error that tells of a panic.
 pub(super) fn panicked(what: &str, panic: &(dyn Any + Send)) -> Error {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("{what} panicked: {}", text.unwrap_or("without a text")).into()
+    Panicked(format!("{what} panicked: {}", text.unwrap_or("without a text"))).into()
 }
+
+/// That author's code panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Panicked(String);
 
 struct Hosted<M: Model> {
     model: M,
@@ -133,7 +170,8 @@ impl<M: Model> Hosted<M> {
         let score_threshold = parameters.score_threshold().unwrap_or(options.score_threshold);
         let cx = DecodeContext { max_pixels: options.max_pixels, signature: &self.spec.inputs };
         let value = M::Input::decode(part, &cx)?;
-        let info = ItemInfo { slot, index, action, parameters, score_threshold, ticket: ticket.clone(), place };
+        ticket.charge(value.memory())?;
+        let info = ItemInfo { index, slot, action, parameters, score_threshold, ticket: ticket.clone(), place };
         let mut item = Item::new(value, info);
         let load = self.model.admit(&mut item)?;
         let default_admit = item.has_default_admit();
@@ -199,7 +237,7 @@ impl<M: Model> DynModel for Hosted<M> {
         let mut infos = Vec::with_capacity(count);
         let mut typed = Vec::with_capacity(count);
         for item in items {
-            let Ok(value) = item.value.downcast::<Item<M::Input>>() else {
+            let Ok(value) = (item.value as Box<dyn Any>).downcast::<Item<M::Input>>() else {
                 return Err("an item of another model came into this model's queue".into());
             };
             infos.push(item.info);

@@ -6,16 +6,18 @@
 //! | `host` | a model in service: admits requests, decodes them, hands them to workers, waits for answers |
 //! | `shared` | what the host and its workers share |
 //! | `hosted` | the object-safe twin of [`Model`](crate::model::Model) that workers hold |
-//! | `queue` | requests that wait for a worker |
-//! | `plan` | how the items of a request become batches |
+//! | `job` | a request on its way, in which its answers come together |
+//! | `queue` | items that wait for a worker, and the batches that are made of them |
+//! | `deadline` | how long a request may take by its own word |
 //! | `reply` | how answers become the text of a response |
 //! | `worker` | the threads that load a model and run it |
 //! | `driver` | how a thread drives futures that may block |
 
+mod deadline;
 mod driver;
 mod host;
 mod hosted;
-mod plan;
+mod job;
 mod queue;
 mod reply;
 mod shared;
@@ -25,5 +27,7 @@ mod worker;
 pub(crate) use driver::drive;
 pub(crate) use host::{Failure, Host, Refusal, available_cores};
 pub(crate) use hosted::{Loader, instance, loader};
-pub(crate) use shared::{HostOptions, Placement};
+pub use shared::InHand;
+pub(crate) use shared::{Batching, HostOptions, Placement};
 pub use state::State;
+pub(crate) use state::Status;

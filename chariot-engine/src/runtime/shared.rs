@@ -2,28 +2,81 @@
 
 use std::{
     sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, OnceLock, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{hosted::DynModel, queue::Queue, state::Lifecycle};
 use crate::{
     device::Device,
-    model::Spec,
+    model::{Budget, Spec},
     protocol::{Protocol, Takes},
     settings::{OutputEncoding, OutputLayout},
+    telemetry::metrics::ModelMetrics,
 };
 
-/// Where a model runs: how many workers over it, and with how many threads each.
+/// Where a model runs: on which devices, with how many workers on each, and with how many threads each of those.
 #[derive(Clone, Debug)]
 pub(crate) struct Placement {
-    pub(crate) device: Device,
+    pub(crate) devices: Vec<Device>,
     pub(crate) workers: usize,
     pub(crate) threads: usize,
+}
+
+impl Placement {
+    /// The workers on all devices.
+    pub(crate) fn all_workers(&self) -> usize {
+        self.devices.len().saturating_mul(self.workers)
+    }
+}
+
+/// Since when a worker has been in the hands of its model. Whoever asks for the state looks at it.
+#[derive(Debug, Default)]
+pub(super) struct Heartbeat(Mutex<Option<Instant>>);
+
+impl Heartbeat {
+    /// The worker is about to run something, or comes back.
+    pub(super) fn set(&self, busy: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = busy;
+    }
+
+    fn is_late(&self, limit: Duration) -> bool {
+        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() > limit)
+    }
+}
+
+/// What one call of `infer` is given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Batching {
+    /// The most, in the unit of [`Load`](crate::model::Load).
+    pub(crate) max_cost: usize,
+    /// Whether requests share calls, and then how long the first of them may wait for others that are on their way.
+    pub(crate) across: Option<Duration>,
+}
+
+/// What an engine has in hand at a moment.
+///
+/// ```
+/// fn is_idle(engine: &chariot_engine::Engine) -> bool {
+///     engine.in_hand().requests == 0
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InHand {
+    /// Requests that are admitted and not answered.
+    pub requests: usize,
+    /// Those of them of which items wait for a worker.
+    pub queued: usize,
+    /// Calls of the model under way.
+    pub running: usize,
+    /// Bytes that requests hold: bodies, and what is decoded from them.
+    pub bytes: u64,
 }
 
 /// How a model is served.
@@ -34,6 +87,7 @@ pub(crate) struct HostOptions {
     pub(crate) placement: Placement,
     /// Calls of `infer` at once.
     pub(crate) max_concurrency: usize,
+    pub(crate) batching: Batching,
     /// Requests admitted beyond those that run.
     pub(crate) queue_size: usize,
     pub(crate) score_threshold: f32,
@@ -43,6 +97,10 @@ pub(crate) struct HostOptions {
     /// The one protocol that is spoken; both if absent.
     pub(crate) protocol: Option<Protocol>,
     pub(crate) timeout: Option<Duration>,
+    /// How long a worker may be in one call of the model before readiness says so.
+    pub(crate) stall_timeout: Duration,
+    /// The bytes that requests in flight may hold together.
+    pub(crate) max_inflight_bytes: u64,
 }
 
 impl HostOptions {
@@ -56,13 +114,14 @@ impl HostOptions {
     /// Whether an arrival wakes every worker: where one may have a call under way while it waits for the next, and so no
     /// thread for it. With many workers of one call each that would be a waste, and with a single one it makes no difference.
     pub(super) fn wakes_all(&self, spec: &Spec) -> bool {
-        spec.concurrency > 1 || self.placement.workers == 1
+        spec.concurrency > 1 || self.placement.all_workers() == 1
     }
 }
 
 /// What the host and its workers share.
 pub(super) struct Shared {
     pub(super) options: HostOptions,
+    pub(super) metrics: Arc<ModelMetrics>,
     pub(super) spec: Spec,
     pub(super) takes: Takes,
     pub(super) lifecycle: Lifecycle,
@@ -72,16 +131,27 @@ pub(super) struct Shared {
     pub(super) model: OnceLock<Weak<dyn DynModel>>,
     /// One permit a request that may be admitted.
     pub(super) places: Arc<Semaphore>,
+    /// The bytes that requests in flight may hold.
+    pub(super) budget: Arc<Budget>,
     /// One permit a request that may be decoded on the pool at once.
     pub(super) decoders: Arc<Semaphore>,
     /// Set once `admit` has been seen to be the default: then small requests are decoded where they were read.
     pub(super) default_admit: AtomicBool,
+    /// One for each worker.
+    pub(super) heartbeats: Vec<Heartbeat>,
+    /// The devices on which the model is not loaded yet.
+    pub(super) loading: AtomicUsize,
     pub(super) closing: AtomicBool,
     /// The mean time that a call of `infer` takes, in nanoseconds; 0 before the first.
     pub(super) service_nanos: AtomicU64,
 }
 
 impl Shared {
+    /// Whether a worker has been in one call of the model for longer than it may.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.heartbeats.iter().any(|heartbeat| heartbeat.is_late(self.options.stall_timeout))
+    }
+
     /// Takes the time that a call of `infer` took into the mean.
     pub(super) fn record(&self, took: Duration) {
         let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);

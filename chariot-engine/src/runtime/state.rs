@@ -1,4 +1,5 @@
-//! The engine's state: `Starting -> Ready -> Draining -> Stopped`, with `Failed` off `Starting`. The host owns it;
+//! The engine's state: `Starting -> Ready -> Draining -> Stopped`, with `Failed` off `Starting`, and off all of them when a
+//! device is lost. The host owns it;
 //! readiness and whoever waits for the engine read it.
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub enum State {
     Draining,
     /// Nothing is served any more.
     Stopped,
-    /// The model could not be loaded.
+    /// The model could not be loaded, or its device is lost.
     Failed,
 }
 
@@ -48,17 +49,30 @@ pub(crate) struct Status {
     pub(crate) failure: Option<Arc<str>>,
     /// The model's own health check fails.
     pub(crate) unhealthy: bool,
+    /// It failed because its device is lost.
+    pub(crate) lost: bool,
+    /// A worker has not come back from a call of the model in time.
+    pub(crate) stalled: bool,
 }
 
 impl Status {
+    /// The state's name, with that of a model whose health check fails.
+    pub(crate) fn name(&self) -> &'static str {
+        if self.state == State::Ready && (self.unhealthy || self.stalled) { "unhealthy" } else { self.state.as_str() }
+    }
+
     /// Why the model is not ready, for anyone who asks; `None` if it is.
     pub(crate) fn why_not_ready(&self) -> Option<&'static str> {
         match self.state {
             State::Ready if self.unhealthy => Some("the model's health check fails; the log says why"),
+            State::Ready if self.stalled => {
+                Some("a worker has been in one call of the model for longer than CHARIOT_ENGINE_STALL_TIMEOUT")
+            }
             State::Ready => None,
             State::Starting => Some("the model is being loaded"),
             State::Draining => Some("the engine is shutting down"),
             State::Stopped => Some("the engine has stopped"),
+            State::Failed if self.lost => Some("the device of the model is lost; the log says why"),
             State::Failed => Some("the model could not be loaded; the log says why"),
         }
     }
@@ -70,7 +84,13 @@ pub(crate) struct Lifecycle(watch::Sender<Status>);
 
 impl Lifecycle {
     pub(crate) fn new() -> Self {
-        Lifecycle(watch::Sender::new(Status { state: State::Starting, failure: None, unhealthy: false }))
+        Lifecycle(watch::Sender::new(Status {
+            state: State::Starting,
+            failure: None,
+            unhealthy: false,
+            lost: false,
+            stalled: false,
+        }))
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -88,6 +108,17 @@ impl Lifecycle {
 
     pub(crate) fn fail(&self, why: &str) {
         self.go(State::Failed, &[State::Starting], Some(why));
+    }
+
+    /// The device is lost: nothing is served any more.
+    pub(crate) fn lose(&self, why: &str) {
+        self.0.send_if_modified(|status| {
+            let goes = matches!(status.state, State::Starting | State::Ready | State::Draining);
+            if goes {
+                *status = Status { state: State::Failed, failure: Some(why.into()), lost: true, ..status.clone() };
+            }
+            goes
+        });
     }
 
     pub(crate) fn drain(&self) {

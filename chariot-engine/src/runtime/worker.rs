@@ -1,11 +1,12 @@
 //! The threads that load a model and run it. The host starts them; they end when its queue is closed and empty.
 
 use std::{
+    future::poll_fn,
     io,
     panic::AssertUnwindSafe,
     rc::Rc,
-    sync::Arc,
-    time::{Duration, Instant},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use futures_util::{
@@ -16,53 +17,79 @@ use futures_util::{
 use tokio::{
     runtime::Handle,
     sync::mpsc::{self, error::TrySendError},
+    time::Instant,
 };
 
 use super::{
     driver::drive,
-    hosted::{Answered, DynItem, DynModel, Loader, WorkerContext, unpanicked},
-    plan,
-    queue::{Job, Run},
+    hosted::{Answered, DynItem, DynModel, Loader, Panicked, WorkerContext, unpanicked},
+    queue::{Run, Share, Taken},
     reply,
     shared::Shared,
 };
 use crate::{
-    error::{Error, Result},
-    model::{LoadCommon, ScratchPool, Ticket},
+    device::{Device, DeviceFault, classify},
+    error::{Error, Kind, Result},
+    model::{LoadCommon, Parts, ScratchPool},
+    telemetry::metrics::Stage,
 };
 
 /// How often a model's own health check is asked.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Starts the first worker, which loads the model and then starts the others.
-pub(super) fn start(shared: Arc<Shared>, loader: Loader, common: LoadCommon) -> io::Result<()> {
-    let handle = Handle::current();
-    spawn(&shared.clone(), 0, move || {
-        let loaded = drive(&handle, load(&shared, loader, common));
-        match loaded {
-            Ok(model) => {
-                for index in 1..shared.options.placement.workers {
-                    let (of_worker, model, handle) = (shared.clone(), model.clone(), handle.clone());
-                    let started = spawn(&shared, index, move || drive(&handle, serve(&of_worker, &*model, false)));
-                    if let Err(error) = started {
-                        fail(&shared, &format!("worker {index} cannot be started: {error}"));
-                        return;
-                    }
-                }
-                if shared.model.set(Arc::downgrade(&model)).is_ok() {
-                    shared.lifecycle.ready();
-                }
-                drive(&handle, serve(&shared, &*model, true));
-            }
-            Err(error) => fail(&shared, &error.chain()),
+/// Starts the first worker of every device, which loads the model there and then starts the others.
+pub(super) fn start(shared: &Arc<Shared>, loader: &Loader, common: &LoadCommon) -> io::Result<()> {
+    for (index, device) in shared.options.placement.devices.iter().enumerate() {
+        let (of_worker, loader, handle) = (shared.clone(), loader.clone(), Handle::current());
+        let common = LoadCommon { device: device.clone(), ..common.clone() };
+        let first = index * shared.options.placement.workers;
+        spawn(shared, first, move || lead(&of_worker, &loader, common, first, &handle))?;
+    }
+    Ok(())
+}
+
+/// What the first worker of a device does.
+fn lead(shared: &Arc<Shared>, loader: &Loader, common: LoadCommon, first: usize, handle: &Handle) {
+    let device = common.device.clone();
+    let model = match drive(handle, load(shared, loader, common)) {
+        Ok(model) => model,
+        Err(error) => return fail(shared, &error),
+    };
+    for index in first + 1..first + shared.options.placement.workers {
+        let (of_worker, model, handle, device) = (shared.clone(), model.clone(), handle.clone(), device.clone());
+        let started = spawn(shared, index, move || work(&of_worker, &*model, device, index, false, &handle));
+        if let Err(error) = started {
+            return fail(shared, &Error::from(error).context(format_args!("starting worker {index}")));
         }
-    })
+    }
+    // What decodes and admits is the same on every device.
+    let _ = shared.model.set(Arc::downgrade(&model));
+    if shared.loading.fetch_sub(1, Ordering::AcqRel) == 1 {
+        shared.lifecycle.ready();
+    }
+    work(shared, &*model, device, first, true, handle);
+}
+
+/// Serves with a model, and tells while it is in the model's hands.
+fn work(shared: &Shared, model: &dyn DynModel, device: Device, index: usize, asks_health: bool, handle: &Handle) {
+    let heartbeat = &shared.heartbeats[index];
+    let mut serve = std::pin::pin!(serve(shared, model, device, asks_health));
+    drive(
+        handle,
+        poll_fn(|cx| {
+            heartbeat.set(Some(Instant::now()));
+            let poll = serve.as_mut().poll(cx);
+            heartbeat.set(None);
+            poll
+        }),
+    );
 }
 
 /// Ends the start: the log has the whole reason, and whoever waits for the engine too.
-fn fail(shared: &Shared, why: &str) {
+fn fail(shared: &Shared, error: &Error) {
+    let why = error.chain();
     tracing::error!(model = shared.options.name, "the model could not be loaded: {why}");
-    shared.lifecycle.fail(why);
+    shared.lifecycle.fail(&why);
 }
 
 fn spawn(shared: &Arc<Shared>, index: usize, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
@@ -89,22 +116,20 @@ fn in_pool(_: usize, run: impl FnOnce()) {
     run();
 }
 
-async fn load(shared: &Shared, loader: Loader, common: LoadCommon) -> Result<Arc<dyn DynModel>> {
+async fn load(shared: &Shared, loader: &Loader, common: LoadCommon) -> Result<Arc<dyn DynModel>> {
     let begin = Instant::now();
     let model = unpanicked("`load`", async { loader(common).await }).await?;
     unpanicked("`warm_up`", model.warm_up()).await.map_err(|error| error.context("warming up"))?;
-    let milliseconds = begin.elapsed().as_millis() as u64;
+    let took = begin.elapsed();
+    shared.metrics.loaded(took);
+    let milliseconds = took.as_millis() as u64;
     tracing::info!(model = shared.options.name, milliseconds, "the model is loaded");
     Ok(model)
 }
 
 /// Serves requests until the queue is closed and empty. One of the workers asks for the model's health too.
-async fn serve(shared: &Shared, model: &dyn DynModel, asks_health: bool) {
-    let cx = WorkerContext {
-        device: shared.options.placement.device.clone(),
-        scratch: Rc::new(ScratchPool::default()),
-        layout: shared.options.layout,
-    };
+async fn serve(shared: &Shared, model: &dyn DynModel, device: Device, asks_health: bool) {
+    let cx = WorkerContext { device, scratch: Rc::new(ScratchPool::default()), layout: shared.options.layout };
     let concurrency = model.spec().concurrency;
     let wakes_all = shared.options.wakes_all(model.spec());
     let mut running = FuturesUnordered::new();
@@ -127,9 +152,9 @@ async fn serve(shared: &Shared, model: &dyn DynModel, asks_health: bool) {
             }
             // A check may block: where others can take the next job, this worker does not wait for one beside it.
             next = shared.queue.pop(), if running.len() < concurrency && (wakes_all || checking.is_terminated()) => match next {
-                Some((job, run)) => {
+                Some((taken, run)) => {
                     // Whatever panics (a value of the author's that is dropped, say), the worker lives on.
-                    running.push(AssertUnwindSafe(answer(shared, model, &cx, job, run)).catch_unwind());
+                    running.push(AssertUnwindSafe(answer(shared, model, &cx, taken, run)).catch_unwind());
                 }
                 None => break,
             },
@@ -161,71 +186,136 @@ async fn check_health(shared: &Shared, model: &dyn DynModel) {
     shared.lifecycle.set_unhealthy(result.is_err());
 }
 
-/// Answers one request. Its place and its run are free when it returns.
-async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, job: Job, run: Run<'_>) {
-    let Job { items, head, ticket, reply, place } = job;
-    if ticket.is_gone() {
-        return;
+/// Runs one batch, and answers the requests of which nothing is left to do.
+async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, taken: Taken, run: Run<'_>) {
+    let Taken { items, shares, held } = taken;
+    let metrics = &shared.metrics;
+    for waited in shares.iter().filter_map(|share| share.waited) {
+        metrics.took(Stage::Queue, waited);
+        if !held.is_zero() {
+            metrics.took(Stage::BatchWait, held.min(waited));
+        }
     }
-    if ticket.is_expired() {
-        drop((place, run));
-        let _ = reply.send(Err(Error::timed_out()));
-        return;
-    }
+    metrics.batch(items.len());
     let begin = Instant::now();
-    let result = tokio::select! {
+    let results = tokio::select! {
         biased;
-        result = infer(model, cx, items, &ticket) => result.and_then(|answered| {
-            reply::encode(&shared.options, &head, answered)
-        }),
+        results = infer(shared, model, cx, items, &shares) => results,
         // Nobody reads an answer, and a model that awaits can be stopped.
-        () = cancelled(&ticket, cx) => Err(Error::cancelled()),
+        () = all_gone(&shares, cx) => shares.iter().map(|_| Err(Error::cancelled())).collect(),
     };
     cx.scratch.discard(false);
-    shared.record(begin.elapsed());
-    // The place is free before the caller knows, so that its next request finds one.
-    drop((place, run));
-    // A caller that has gone takes no answer.
-    let _ = reply.send(result);
+    let took = begin.elapsed();
+    metrics.took(Stage::Infer, took);
+    let results: Vec<_> = results.into_iter().map(|result| result.map_err(|error| of_device(shared, error))).collect();
+    shared.record(took / u32::try_from(shares.len()).unwrap_or(u32::MAX));
+    let written = shares.iter().zip(results).map(|(share, result)| match result {
+        Ok(answered) => share.job.fill(answered).map(|all| {
+            let begin = Instant::now();
+            let written = reply::encode(&shared.options, &share.job.head, all);
+            metrics.took(Stage::Encode, begin.elapsed());
+            written
+        }),
+        Err(error) => Some(Err(error)),
+    });
+    let written: Vec<_> = written.collect();
+    drop(run);
+    for (share, result) in shares.iter().zip(written) {
+        if matches!(result, Some(Err(_))) {
+            // The request has failed, whatever its other items would have come to.
+            shared.queue.remove(&share.job.ticket);
+        }
+        share.job.end(result);
+    }
 }
 
-/// Ends when the caller has gone. The call is dropped then, in mid-change perhaps, and with it what it had of the worker's
-/// scratch values.
-async fn cancelled(ticket: &Ticket, cx: &WorkerContext) {
-    ticket.left().await;
+/// Ends when every caller has gone. The call is dropped then, in mid-change perhaps, and with it what it had of the
+/// worker's scratch values.
+async fn all_gone(shares: &[Share], cx: &WorkerContext) {
+    for share in shares {
+        share.job.ticket.left().await;
+    }
     cx.scratch.discard(true);
 }
 
-/// Runs the items of a request, in as many calls as their cost and groups need, and puts the answers in order.
+/// Runs a batch, and says what came of it for each of its requests.
+///
+/// Where several share it and it fails as a whole, each is run again alone, once: only the one at fault is to suffer.
 async fn infer(
+    shared: &Shared,
     model: &dyn DynModel,
     cx: &WorkerContext,
     items: Vec<DynItem>,
-    ticket: &Ticket,
-) -> Result<Vec<Answered>> {
-    if items.len() == 1 {
-        return model.infer(items, cx).await;
+    shares: &[Share],
+) -> Vec<Result<Vec<Answered>>> {
+    if shares.len() == 1 {
+        return vec![call(shared, model, cx, items).await];
     }
-    let batches = plan::batches(items.iter().map(|item| item.load), model.spec().max_batch);
-    if batches.len() == 1 {
-        return model.infer(items, cx).await;
+    let spare: Vec<DynItem> = items.iter().map(DynItem::handle).collect();
+    match call(shared, model, cx, items).await {
+        Ok(answered) => {
+            let mut answered = answered.into_iter();
+            shares.iter().map(|share| Ok(answered.by_ref().take(share.count).collect())).collect()
+        }
+        // Nothing is gained on a device that is lost.
+        Err(error) if classify(error.source()) == Some(DeviceFault::Lost) => {
+            let why = error.chain();
+            shares.iter().map(|_| Err(Error::from(DeviceFault::Lost).context(&why))).collect()
+        }
+        Err(error) => {
+            tracing::warn!(
+                "a batch of {} requests failed and is run again one by one: {}",
+                shares.len(),
+                error.chain()
+            );
+            let failed = error.chain();
+            let mut spare = spare.into_iter();
+            let mut results = Vec::with_capacity(shares.len());
+            for share in shares {
+                let items: Vec<_> = spare.by_ref().take(share.count).collect();
+                let ticket = &share.job.ticket;
+                results.push(if ticket.is_gone() {
+                    Err(Error::cancelled())
+                } else if ticket.is_expired() {
+                    Err(Error::timed_out())
+                } else if ticket.parts().is_some_and(Parts::has_sent) {
+                    // Its caller has read of the first run already.
+                    Err(failed.clone().into())
+                } else {
+                    call(shared, model, cx, items).await
+                });
+            }
+            results
+        }
     }
-    let mut items: Vec<Option<_>> = items.into_iter().map(Some).collect();
-    let mut answers: Vec<Option<_>> = items.iter().map(|_| None).collect();
-    for batch in batches {
-        // A model that blocks leaves nobody else the chance to stop it between two calls.
-        if ticket.is_gone() {
-            return Err(Error::cancelled());
+}
+
+/// What an error of a call means, if its device is behind it: a request that was too large for now, or the end of the
+/// engine.
+fn of_device(shared: &Shared, error: Error) -> Error {
+    let model = &shared.options.name;
+    match classify(error.source()).filter(|_| error.kind() == Kind::Failed) {
+        None => error,
+        Some(DeviceFault::OutOfMemory) => {
+            tracing::warn!(model, "the device has no memory left for a call: {}", error.chain());
+            Error::unavailable(DeviceFault::OutOfMemory)
         }
-        if ticket.is_expired() {
-            return Err(Error::timed_out());
-        }
-        let part = batch.iter().filter_map(|&index| items[index].take()).collect();
-        for (index, answer) in batch.into_iter().zip(model.infer(part, cx).await?) {
-            answers[index] = Some(answer);
+        Some(DeviceFault::Lost) => {
+            let why = error.chain();
+            tracing::error!(model, "the device is lost: {why}");
+            shared.lifecycle.lose(&why);
+            Error::unavailable(DeviceFault::Lost)
         }
     }
-    Ok(answers.into_iter().flatten().collect())
+}
+
+/// Calls the model.
+async fn call(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, items: Vec<DynItem>) -> Result<Vec<Answered>> {
+    let result = model.infer(items, cx).await;
+    if matches!(&result, Err(error) if error.source().is::<Panicked>()) {
+        shared.metrics.panics.inc();
+    }
+    result
 }
 
 #[cfg(all(test, feature = "candle"))]

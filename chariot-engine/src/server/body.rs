@@ -12,10 +12,12 @@ use http_body_util::BodyExt;
 pub(super) enum BodyFault {
     /// It is longer than the limit.
     TooLarge,
-    /// It did not arrive in time.
-    TooSlow,
+    /// It did not arrive in this time.
+    TooSlow(Duration),
     /// The connection broke or the framing is wrong.
     Broken,
+    /// The requests in flight hold as much memory as they may.
+    OverBudget,
 }
 
 /// The most that is set aside on the word of a `Content-Length`. Once so much has come, the rest is believed too: a body
@@ -26,18 +28,29 @@ const FIRST_ALLOCATION: u64 = 1 << 20;
 const LINGER_BYTES: usize = 4 << 20;
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
-/// Reads a body of at most `limit` bytes within `time`. A body that came in one piece is not copied.
-pub(super) async fn read<B>(body: Pin<&mut B>, limit: u64, time: Duration) -> Result<Bytes, BodyFault>
+/// Reads a body of at most `limit` bytes within `time`; `charge` is told of every piece, and says whether there is room
+/// for it. A body that came in one piece is not copied.
+pub(super) async fn read<B>(
+    body: Pin<&mut B>,
+    limit: u64,
+    time: Duration,
+    charge: impl Fn(usize) -> bool,
+) -> Result<Bytes, BodyFault>
 where
     B: Body,
 {
-    match tokio::time::timeout(time, collect(body, limit)).await {
+    match tokio::time::timeout(time, collect(body, limit, charge)).await {
         Ok(result) => result,
-        Err(_) => Err(BodyFault::TooSlow),
+        Err(_) => Err(BodyFault::TooSlow(time)),
     }
 }
 
-async fn collect<B: Body>(mut body: Pin<&mut B>, limit: u64) -> Result<Bytes, BodyFault> {
+async fn collect<B: Body>(
+    mut body: Pin<&mut B>,
+    limit: u64,
+    charge: impl Fn(usize) -> bool,
+) -> Result<Bytes, BodyFault> {
+    let charged = |piece: &Bytes| if charge(piece.len()) { Ok(()) } else { Err(BodyFault::OverBudget) };
     let declared = body.size_hint();
     if declared.lower() > limit {
         return Err(BodyFault::TooLarge);
@@ -48,6 +61,7 @@ async fn collect<B: Body>(mut body: Pin<&mut B>, limit: u64) -> Result<Bytes, Bo
     if first.len() as u64 > limit {
         return Err(BodyFault::TooLarge);
     }
+    charged(&first)?;
     let Some(second) = next(&mut body).await? else {
         return Ok(first);
     };
@@ -60,6 +74,7 @@ async fn collect<B: Body>(mut body: Pin<&mut B>, limit: u64) -> Result<Bytes, Bo
         if (whole.len() + bytes.len()) as u64 > limit {
             return Err(BodyFault::TooLarge);
         }
+        charged(&bytes)?;
         if whole.len() + bytes.len() > whole.capacity() && declared > whole.len() {
             whole.reserve_exact(declared - whole.len());
         }
@@ -120,7 +135,7 @@ mod tests {
     }
 
     async fn read_all<B: Body + Unpin>(mut body: B, limit: u64) -> Result<Bytes, BodyFault> {
-        read(Pin::new(&mut body), limit, Duration::from_secs(60)).await
+        read(Pin::new(&mut body), limit, Duration::from_secs(60), |_| true).await
     }
 
     #[tokio::test]
@@ -142,6 +157,6 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_come_is_given_up() {
         let never = StreamBody::new(stream::pending::<Result<Frame<Bytes>, std::convert::Infallible>>());
-        assert_eq!(read_all(never, 5).await, Err(BodyFault::TooSlow));
+        assert_eq!(read_all(never, 5).await, Err(BodyFault::TooSlow(Duration::from_secs(60))));
     }
 }

@@ -1,10 +1,9 @@
 //! Content codings in the heads of requests and responses, and the work of them on the pool. The handler of inference
 //! calls it.
 
-use std::time::Instant;
-
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use tokio::time::Instant;
 
 use super::respond::{self, ResponseBody};
 use crate::{
@@ -53,11 +52,11 @@ pub(super) async fn decompress(
     body: Bytes,
     limit: u64,
     id: Option<&str>,
-    arrived: Instant,
+    deadline: Option<Instant>,
 ) -> Result<Result<Bytes, CodingError>, Failure> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let decompressed = host
-        .compute(id, arrived, move |ticket| {
+        .compute(id, deadline, move |ticket| {
             coding.decompress_while(&body, limit, &|| !ticket.is_gone() && !ticket.is_expired())
         })
         .await?;
@@ -81,14 +80,14 @@ pub(super) async fn compress(
     headers: &HeaderMap,
     mut response: EncodedResponse,
     id: Option<&str>,
-    arrived: Instant,
+    deadline: Option<Instant>,
 ) -> Result<Response<ResponseBody>, Failure> {
     let mut used = None;
     if let Some(coding) = accepted(headers)
         && response.body.len() >= SMALLEST
     {
         (response, used) = host
-            .compute(id, arrived, move |_| match coding.compress(&response.body) {
+            .compute(id, deadline, move |_| match coding.compress(&response.body) {
                 Some(compressed) => {
                     response.body = compressed;
                     (response, Some(coding))

@@ -1,27 +1,28 @@
 //! What is answered on each route. The service calls it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::{
     body::{self, BodyFault},
     coding, events, form,
     respond::{self, ResponseBody},
     route::{NoRoute, Route, Routes},
+    timeout,
 };
 use crate::{
     error::Kind,
+    model::OVER_BUDGET,
     openapi::{self, Described},
     protocol::{ModelMetadata, Protocol, quote},
     runtime::{Failure, Host, Refusal, State},
     settings::EngineSettings,
+    telemetry::metrics::{Metrics, OPEN_METRICS, Rejected, Stage},
 };
 
 /// What the service serves.
@@ -30,6 +31,7 @@ pub(crate) struct Served {
     pub(crate) host: Host,
     pub(crate) routes: Routes,
     pub(crate) settings: EngineSettings,
+    pub(crate) metrics: Metrics,
     /// Asks clients of HTTP/1 to come again by another connection while the engine drains: its port closes soon.
     pub(crate) closes_connections: bool,
     /// What `/openapi.json` answers: it never changes.
@@ -37,7 +39,7 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    pub(crate) fn new(host: Host, routes: Routes, settings: EngineSettings) -> Self {
+    pub(crate) fn new(host: Host, routes: Routes, settings: EngineSettings, metrics: Metrics) -> Self {
         let document = openapi::document(&Described {
             name: host.name(),
             version: host.version(),
@@ -48,9 +50,11 @@ impl Served {
             score_threshold: settings.score_threshold,
             servers: routes.servers(),
         });
-        Served { host, routes, settings, closes_connections: false, openapi: document.into() }
+        Served { host, routes, settings, metrics, closes_connections: false, openapi: document.into() }
     }
 }
+
+const NO_ROUTE: &str = "there is no such route; GET /v2 says what this server is";
 
 /// How messages name the platform's side of this engine in the metadata.
 const PLATFORM: &str = "chariot-engine";
@@ -101,7 +105,7 @@ where
         Ok(route) => route,
         Err(none) => {
             let text = match none {
-                NoRoute::Path => "there is no such route; GET /v2 says what this server is".to_string(),
+                NoRoute::Path => NO_ROUTE.to_string(),
                 NoRoute::Model(name) => {
                     format!("there is no model {}; this engine serves '{}'", quote(&name), served.host.name())
                 }
@@ -126,9 +130,11 @@ where
     match route {
         Route::Infer => {
             let streams = served.host.spec().streaming && events::asked(request.headers());
-            infer(served, request, request_id, streams).await
+            counted_infer(served, request, request_id, streams).await
         }
-        Route::GenerateStream => infer(served, request, request_id, true).await,
+        Route::GenerateStream => counted_infer(served, request, request_id, true).await,
+        Route::Metrics if !served.settings.metrics => respond::error(StatusCode::NOT_FOUND, NO_ROUTE),
+        Route::Metrics => metrics(served),
         Route::Live => respond::json(StatusCode::OK, r#"{"live":true}"#),
         Route::Ready => ready(served),
         Route::ServerReady => server_ready(served),
@@ -164,8 +170,7 @@ fn ready(served: &Served) -> Response<ResponseBody> {
     }
     let status = served.host.status();
     let error = status.why_not_ready();
-    let state = if status.state == State::Ready && error.is_some() { "unhealthy" } else { status.state.as_str() };
-    let body = Ready { name: served.host.name(), status: state, ready: error.is_none(), error };
+    let body = Ready { name: served.host.name(), status: status.name(), ready: error.is_none(), error };
     respond::value(ready_status(error), &body)
 }
 
@@ -209,8 +214,19 @@ fn metadata(served: &Served) -> ModelMetadata {
     }
 }
 
-/// Answers an inference; by events, if it `streams`.
-async fn infer<B>(
+fn metrics(served: &Served) -> Response<ResponseBody> {
+    served.host.take_snapshot();
+    match served.metrics.encode() {
+        Ok(text) => respond::text(OPEN_METRICS, text),
+        Err(error) => {
+            tracing::error!("the figures of the engine cannot be written: {error}");
+            respond::error(StatusCode::INTERNAL_SERVER_ERROR, "the engine failed")
+        }
+    }
+}
+
+/// Answers an inference, and counts it.
+async fn counted_infer<B>(
     served: &Served,
     request: Request<B>,
     request_id: Option<&HeaderValue>,
@@ -221,6 +237,25 @@ where
     B::Data: Send,
 {
     let arrived = Instant::now();
+    let response = infer(served, request, request_id, streams, arrived).await;
+    let metrics = served.host.metrics();
+    metrics.answered(response.status().as_u16());
+    metrics.took(Stage::Total, arrived.elapsed());
+    response
+}
+
+/// Answers an inference; by events, if it `streams`.
+async fn infer<B>(
+    served: &Served,
+    request: Request<B>,
+    request_id: Option<&HeaderValue>,
+    streams: bool,
+    arrived: Instant,
+) -> Response<ResponseBody>
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+{
     let (head, body) = request.into_parts();
     // What the head alone shows to be wrong is refused before a byte of the body is read.
     let Ok(coding) = coding::of_request(&head.headers) else {
@@ -238,26 +273,38 @@ where
             return respond::error(StatusCode::BAD_REQUEST, fault.text());
         }
     };
-    let place = match served.host.admit() {
+    let time_limit = match timeout::own_limit(&head.headers) {
+        Ok(time_limit) => time_limit,
+        Err(fault) => {
+            body::linger(&head.headers, body);
+            return respond::error(StatusCode::BAD_REQUEST, fault.text());
+        }
+    };
+    let place = match served.host.admit(arrived, time_limit, body.size_hint().lower()) {
         Ok(place) => place,
         Err(refusal) => {
             body::linger(&head.headers, body);
-            let text = match refusal {
-                Refusal::NotServing(why) => why,
-                Refusal::Full => "the queue is full",
+            let (text, reason) = match refusal {
+                Refusal::NotServing(why) => (why, Rejected::NotReady),
+                Refusal::Full => ("the queue is full", Rejected::QueueFull),
+                Refusal::OverBudget => (OVER_BUDGET, Rejected::Memory),
             };
+            served.host.metrics().rejected(reason);
             return respond::unavailable(text, served.host.retry_after());
         }
     };
+    let deadline = place.deadline();
     let limit = served.settings.max_body.as_u64();
     let mut body = Box::pin(body);
-    let bytes = match body::read(body.as_mut(), limit, body_time(&served.settings)).await {
+    let charge = |bytes| place.charge(bytes).is_ok();
+    let bytes = match body::read(body.as_mut(), limit, body_time(&served.settings, time_limit), charge).await {
         Ok(bytes) => bytes,
         Err(fault) => {
             body::linger(&HeaderMap::new(), body);
             return body_fault(served, &fault);
         }
     };
+    served.host.metrics().took(Stage::Read, arrived.elapsed());
     let request_id = request_id.and_then(|id| id.to_str().ok()).map(str::to_string);
     if let Some(base_id) = head.headers.get(BASE_ID).filter(|id| is_request_id(id)) {
         tracing::debug!(request = request_id, base_id = ?base_id, "a request of the platform");
@@ -265,7 +312,8 @@ where
     let id = request_id.clone();
     let bytes = match coding {
         None => bytes,
-        Some(coding) => match coding::decompress(&served.host, coding, bytes, limit, id.as_deref(), arrived).await {
+        Some(coding) => match coding::decompress(&served.host, coding, bytes, limit, id.as_deref(), deadline).await {
+            Ok(Ok(bytes)) if place.charge(bytes.len()).is_err() => return body_fault(served, &BodyFault::OverBudget),
             Ok(Ok(bytes)) => bytes,
             Ok(Err(fault)) => return coding::fault(coding, &fault),
             Err(failure) => return failed(served, &failure),
@@ -278,7 +326,7 @@ where
     }
     let answer = match served.host.infer(place, bytes, form, request_id, arrived, None).await {
         Ok(response) if served.settings.compress_responses => {
-            coding::compress(&served.host, &head.headers, response, id.as_deref(), arrived).await
+            coding::compress(&served.host, &head.headers, response, id.as_deref(), deadline).await
         }
         answer => answer.map(respond::inference),
     };
@@ -286,20 +334,27 @@ where
 }
 
 /// How long a body may take: no longer than the whole request.
-fn body_time(settings: &EngineSettings) -> Duration {
-    settings.timeout.map_or(settings.body_timeout, |whole| whole.min(settings.body_timeout))
+fn body_time(settings: &EngineSettings, limit: Option<Duration>) -> Duration {
+    [settings.timeout, limit].into_iter().flatten().fold(settings.body_timeout, Duration::min)
 }
 
 fn body_fault(served: &Served, fault: &BodyFault) -> Response<ResponseBody> {
+    served.host.metrics().rejected(match fault {
+        BodyFault::TooLarge => Rejected::TooLarge,
+        BodyFault::TooSlow(_) => Rejected::TooSlow,
+        BodyFault::Broken => Rejected::Invalid,
+        BodyFault::OverBudget => Rejected::Memory,
+    });
     match fault {
         BodyFault::TooLarge => respond::error(
             StatusCode::PAYLOAD_TOO_LARGE,
             &format!("a body of at most {} bytes is expected", served.settings.max_body.as_u64()),
         ),
-        BodyFault::TooSlow => respond::error(
+        BodyFault::TooSlow(time) => respond::error(
             StatusCode::REQUEST_TIMEOUT,
-            &format!("the body is expected within {}", humantime::format_duration(body_time(&served.settings))),
+            &format!("the body is expected within {}", humantime::format_duration(*time)),
         ),
+        BodyFault::OverBudget => respond::unavailable(OVER_BUDGET, served.host.retry_after()),
         BodyFault::Broken => respond::error(StatusCode::BAD_REQUEST, "the body ended before its end"),
     }
 }

@@ -10,8 +10,9 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Notify, watch},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
 };
+use tokio_io_timeout::TimeoutWriter;
 
 use super::{EngineService, opening::Opening};
 
@@ -27,6 +28,10 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) struct ListenerOptions {
     /// How long a request's head may take, the wait for it on an idle connection included.
     pub(crate) header_timeout: Duration,
+    /// How long a client may take nothing of its answer.
+    pub(crate) write_timeout: Duration,
+    /// Connections at once.
+    pub(crate) max_connections: usize,
 }
 
 /// How long a connection that has not asked anything when the port closes may take to do so.
@@ -58,10 +63,13 @@ pub(crate) async fn accept(
     builder.http1().timer(TokioTimer::new()).header_read_timeout(options.header_timeout);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(PING_INTERVAL).keep_alive_timeout(PING_TIMEOUT);
     let connections = watch::Sender::new(false);
-    let serve = |stream: TcpStream| {
+    let permits = Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS)));
+    let serve = |stream: TcpStream, permit: Option<OwnedSemaphorePermit>| {
         // Answers are written whole: waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
-        let stream = Opening::new(stream, options.header_timeout);
+        let mut stream = TimeoutWriter::new(Opening::new(stream, options.header_timeout));
+        stream.set_timeout(Some(options.write_timeout));
+        let stream = Box::pin(stream);
         let asked = Arc::new(Notify::new());
         let service = service_fn({
             let (asked, service) = (asked.clone(), service.clone());
@@ -90,16 +98,20 @@ pub(crate) async fn accept(
             if let Err(error) = result {
                 tracing::debug!("a connection ended: {error}");
             }
-            drop(closing);
+            drop((closing, permit));
         });
+    };
+    let next = async || {
+        let permit = permits.clone().acquire_owned().await.ok();
+        listener.accept().await.map(|(stream, _)| (stream, permit))
     };
     let mut stop = std::pin::pin!(stop);
     loop {
         tokio::select! {
             biased;
             () = &mut stop => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => serve(stream),
+            accepted = next() => match accepted {
+                Ok((stream, permit)) => serve(stream, permit),
                 Err(error) if is_of_the_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!("a connection cannot be accepted: {error}");
@@ -115,7 +127,7 @@ pub(crate) async fn accept(
             if stream.set_nonblocking(true).is_ok()
                 && let Ok(stream) = TcpStream::from_std(stream)
             {
-                serve(stream);
+                serve(stream, None);
             }
         }
     }

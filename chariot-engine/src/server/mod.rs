@@ -23,6 +23,7 @@ mod opening;
 mod respond;
 mod route;
 mod service;
+mod timeout;
 
 pub(crate) use handle::Served;
 pub(crate) use listener::{Connections, ListenerOptions, accept};

@@ -87,6 +87,13 @@ pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Respo
     response
 }
 
+/// A text of this media type.
+pub(super) fn text(media_type: &'static str, text: String) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
 /// A response to an inference: JSON, lines of it, or JSON and binary tensors.
 pub(super) fn inference(encoded: EncodedResponse) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::from(encoded.body));

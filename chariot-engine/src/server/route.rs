@@ -23,6 +23,8 @@ pub(super) enum Route {
     Model,
     /// How all of this is asked and answered.
     OpenApi,
+    /// The figures of the engine.
+    Metrics,
 }
 
 impl Route {
@@ -128,6 +130,7 @@ impl Routes {
             ["ready"] => Ok(Route::Ready),
             ["infer"] => Ok(Route::Infer),
             ["openapi.json"] => Ok(Route::OpenApi),
+            ["metrics"] => Ok(Route::Metrics),
             ["v2", rest @ ..] => self.tree(rest),
             _ => Err(NoRoute::Path),
         }

@@ -53,6 +53,13 @@ pub struct EngineSettings {
     /// The requests that may wait beyond those that run; more are refused with 503
     #[setting(default = 100)]
     pub queue_size: usize,
+    /// The most that one call of the model is given, in the engine's own unit; setting it lets requests share calls. Absent:
+    /// what the engine says
+    #[setting(range = 1..)]
+    pub max_batch: Option<usize>,
+    /// How long a call that several requests may share waits for those that are on their way; setting it lets requests
+    /// share calls. Absent: what the engine says
+    pub batch_delay: Option<Duration>,
     /// The score from which a result is reported where a request does not say
     #[setting(default = 0.5, range = 0.0..=1.0)]
     pub score_threshold: f32,
@@ -67,6 +74,9 @@ pub struct EngineSettings {
     /// Whether answers are compressed where the caller asks for it, by gzip or deflate
     #[setting(default = false, with = compress_responses)]
     pub compress_responses: bool,
+    /// The most bytes that all requests in flight may hold, bodies and what is decoded from them; beyond it requests are
+    /// refused with 503. Absent: 1GiB, or four times the largest body if that is more
+    pub max_inflight_bytes: Option<ByteSize>,
     /// The most pixels of a decoded picture; larger ones are refused
     #[setting(default = 50_000_000, range = 1..)]
     pub max_pixels: u64,
@@ -76,14 +86,26 @@ pub struct EngineSettings {
     /// How long the body of a request may take to arrive
     #[setting(default = "30s")]
     pub body_timeout: Duration,
+    /// How long a client may take nothing of its answer before its connection is cut
+    #[setting(default = "30s")]
+    pub write_timeout: Duration,
+    /// The most connections at once; more wait until one ends
+    #[setting(default = 16384, range = 1..)]
+    pub max_connections: usize,
     /// How long a request may take from its arrival to its answer; absent: as long as it needs
     pub timeout: Option<Duration>,
+    /// How long a worker may be in one call of the model before readiness says so
+    #[setting(default = "10m")]
+    pub stall_timeout: Duration,
     /// How long requests are still accepted after the signal to stop, so that the platform can notice
     #[setting(default = "5s")]
     pub drain_delay: Duration,
     /// How long requests that run may take to finish after that
     #[setting(default = "20s")]
     pub grace: Duration,
+    /// Whether `GET /metrics` is served
+    #[setting(default = true)]
+    pub metrics: bool,
     /// How much is logged; absent: what `LOG_LEVEL` without the prefix says
     #[setting(default = "info", with = log_level)]
     pub log_level: LogLevel,

@@ -84,6 +84,18 @@ impl Connection {
         Ok(answer)
     }
 
+    /// Whether anything has come that has not been read.
+    ///
+    /// # Panics
+    /// The system does not let it look.
+    pub fn has_come(&self) -> bool {
+        let stream = self.0.get_ref();
+        stream.set_nonblocking(true).expect("a stream can be looked at");
+        let came = !self.0.buffer().is_empty() || stream.peek(&mut [0]).is_ok();
+        stream.set_nonblocking(false).expect("a stream can be looked at");
+        came
+    }
+
     /// Waits until the server closes the connection.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use chariot_engine::prelude::*;
+use chariot_engine::{device::DeviceFault, prelude::*};
 use serde::Deserialize;
 
 /// What an operator can break.
@@ -27,6 +27,8 @@ struct Command {
     panic: Option<String>,
     /// Fails with this text.
     error: Option<String>,
+    /// Fails as its device would: `out_of_memory` or `lost`.
+    device: Option<String>,
     /// Refuses the input with this text.
     reject: Option<String>,
     /// Returns so many outputs, whatever came.
@@ -77,6 +79,12 @@ impl Model for Faulty {
             }
             if let Some(text) = &command.error {
                 return Err(text.clone().into());
+            }
+            match command.device.as_deref() {
+                None => {}
+                Some("out_of_memory") => return Err(DeviceFault::OutOfMemory.into()),
+                Some("lost") => return Err(DeviceFault::Lost.into()),
+                Some(other) => reject!("device: out_of_memory or lost is expected, '{other}' came"),
             }
             if let Some(text) = &command.reject {
                 reject!("{text}");

@@ -24,6 +24,10 @@ impl Input for Image {
     fn example() -> Option<JsonText> {
         example::of_element("image", &JsonText::of(GREY).ok()?)
     }
+
+    fn memory(&self) -> usize {
+        self.pixels.as_bytes().len()
+    }
 }
 
 impl<P> AsRef<Image> for With<Image, P> {

@@ -238,3 +238,35 @@ fn no_head_is_large_enough_to_hurt() {
     }
     assert_eq!(server.get("/ready").status, 200);
 }
+
+#[test]
+fn a_client_that_takes_nothing_of_its_answer_is_cut() {
+    let model = Scripted::blocking(|batch| batch.map(|_| Ok(Json("x".repeat(64 << 20)))));
+    let server = Server::start(Engine::builder().instance("large", model).configure(|settings| {
+        settings.write_timeout = Duration::from_millis(100);
+    }));
+    let mut connection = server.connect();
+    let body = text("a");
+    connection.write(head("POST", "/infer", &[], body.len()) + &body).unwrap();
+    until("the server cuts the connection", || connection.write(" ").is_err().then_some(()));
+    assert_eq!(server.get("/ready").status, 200);
+}
+
+#[test]
+fn connections_beyond_the_most_wait_until_one_ends() {
+    let server = small(|settings| settings.max_connections = 2);
+    let mut open = [server.connect(), server.connect()];
+    for connection in &mut open {
+        assert_eq!(connection.post("/infer", &text("a")).unwrap().values(), ["a"]);
+    }
+    let mut third = server.connect();
+    let body = text("b");
+    third.write(head("POST", "/infer", &[], body.len()) + &body).unwrap();
+    for connection in &mut open {
+        assert_eq!(connection.post("/infer", &text("a")).unwrap().values(), ["a"]);
+    }
+    assert!(!third.has_come(), "it waits");
+    let [first, _second] = open;
+    drop(first);
+    assert_eq!(third.answer().unwrap().values(), ["b"]);
+}

@@ -2,13 +2,19 @@
 
 mod bad_input;
 mod bad_json;
+mod batching;
 mod binary;
 mod chariot_v2;
 mod compression;
+mod deadlines;
+mod devices;
 mod embed;
 mod faults;
+mod harness;
 mod life;
 mod limits;
+mod memory;
+mod metrics;
 mod openapi;
 mod overload;
 mod refusing;

@@ -146,6 +146,10 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
+    pub(crate) const fn new() -> Self {
+        Gate { state: Mutex::new((Vec::new(), false)), changed: Condvar::new() }
+    }
+
     /// Blocks until the gate is open.
     pub(crate) fn pass(&self, who: &str) {
         let mut state = self.state.lock().unwrap();
@@ -160,6 +164,11 @@ impl Gate {
     pub(crate) fn open(&self) {
         self.state.lock().unwrap().1 = true;
         self.changed.notify_all();
+    }
+
+    /// Holds those who come from now on.
+    pub(crate) fn close(&self) {
+        self.state.lock().unwrap().1 = false;
     }
 
     /// Waits until so many have come.

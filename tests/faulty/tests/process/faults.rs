@@ -117,3 +117,16 @@ fn the_ids_of_the_platform_do_no_harm() {
     assert_eq!(answer.values(), ["ok"]);
     assert_eq!(answer.header("x-request-id"), None);
 }
+
+#[test]
+fn a_device_that_is_lost_ends_the_process_with_a_code_of_its_own() {
+    let process = Process::ready(FAULTY, &[]);
+    assert_eq!(
+        process.infer(&command(json!({"device": "out_of_memory"}))).error(503),
+        "the device has no memory left for this call"
+    );
+    assert_serves(&process);
+    assert_eq!(process.infer(&command(json!({"device": "lost"}))).error(503), "the device is lost");
+    assert_eq!(process.wait(), Some(74));
+    process.wait_for_log("the device is lost");
+}

@@ -1,0 +1,94 @@
+//! The metrics of the runtime as families of a registry. [`Metrics`](super::Metrics) owns them; the figures of a model are
+//! resolved from them once.
+
+use prometheus_client::{
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::{Metric, Registry},
+};
+
+use super::table::described;
+
+/// Names and values of labels. None of them comes from a caller.
+pub(super) type Labels = Vec<(&'static str, String)>;
+
+type Float = Gauge<f64, std::sync::atomic::AtomicU64>;
+
+/// The families of an engine.
+pub(super) struct Families {
+    pub(super) requests: Family<Labels, Counter>,
+    pub(super) stages: Family<Labels, Histogram, fn() -> Histogram>,
+    pub(super) batch: Family<Labels, Histogram, fn() -> Histogram>,
+    pub(super) in_flight: Family<Labels, Gauge>,
+    pub(super) queued: Family<Labels, Gauge>,
+    pub(super) running: Family<Labels, Gauge>,
+    pub(super) bytes: Family<Labels, Gauge>,
+    pub(super) rejections: Family<Labels, Counter>,
+    pub(super) cancellations: Family<Labels, Counter>,
+    pub(super) deadline_misses: Family<Labels, Counter>,
+    pub(super) panics: Family<Labels, Counter>,
+    pub(super) load: Family<Labels, Float>,
+    pub(super) state: Family<Labels, Gauge>,
+    memory: Gauge,
+}
+
+/// From a tenth of a millisecond, which is about what the runtime itself takes, to two minutes.
+const SECONDS: [f64; 19] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+    120.0,
+];
+
+const ITEMS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+impl Families {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let seconds: fn() -> Histogram = || Histogram::new(SECONDS);
+        let items: fn() -> Histogram = || Histogram::new(ITEMS);
+        let families = Families {
+            requests: add(registry, "chariot_requests_total", Family::default()),
+            stages: add(registry, "chariot_stage_seconds", Family::new_with_constructor(seconds)),
+            batch: add(registry, "chariot_batch_items", Family::new_with_constructor(items)),
+            in_flight: add(registry, "chariot_in_flight_requests", Family::default()),
+            queued: add(registry, "chariot_queued_requests", Family::default()),
+            running: add(registry, "chariot_running_calls", Family::default()),
+            bytes: add(registry, "chariot_in_flight_bytes", Family::default()),
+            rejections: add(registry, "chariot_rejections_total", Family::default()),
+            cancellations: add(registry, "chariot_cancellations_total", Family::default()),
+            deadline_misses: add(registry, "chariot_deadline_misses_total", Family::default()),
+            panics: add(registry, "chariot_panics_total", Family::default()),
+            load: add(registry, "chariot_load_seconds", Family::default()),
+            state: add(registry, "chariot_state", Family::default()),
+            memory: Gauge::default(),
+        };
+        if resident_bytes().is_some() {
+            add(registry, "process_resident_memory_bytes", families.memory.clone());
+        }
+        let build = described("chariot_build_info");
+        registry.register(bare(build.name), build.help, Info::new([("sdk_version", env!("CARGO_PKG_VERSION"))]));
+        families
+    }
+
+    /// Takes the figures of the process.
+    pub(super) fn take_process(&self) {
+        if let Some(bytes) = resident_bytes() {
+            self.memory.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+    }
+}
+
+fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, metric: M) -> M {
+    let described = described(name);
+    registry.register(bare(described.name), described.help, metric.clone());
+    metric
+}
+
+/// The registry adds what the type of a metric asks for.
+fn bare(name: &str) -> &str {
+    name.strip_suffix("_total").or_else(|| name.strip_suffix("_info")).unwrap_or(name)
+}
+
+/// The resident memory of the process, where the system is Linux.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}

@@ -1,0 +1,154 @@
+//! The figures of one model. The host, its workers and the server keep them.
+
+use std::time::Duration;
+
+use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram};
+
+use super::families::{Families, Labels};
+
+/// A stage of a request's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Read,
+    Decode,
+    Queue,
+    BatchWait,
+    Infer,
+    Encode,
+    Total,
+}
+
+const STAGES: [(Stage, &str); 7] = [
+    (Stage::Read, "read"),
+    (Stage::Decode, "decode"),
+    (Stage::Queue, "queue"),
+    (Stage::BatchWait, "batch_wait"),
+    (Stage::Infer, "infer"),
+    (Stage::Encode, "encode"),
+    (Stage::Total, "total"),
+];
+
+/// Why a request was refused before it reached a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rejected {
+    NotReady,
+    QueueFull,
+    Memory,
+    Invalid,
+    TooLarge,
+    TooSlow,
+}
+
+const REASONS: [(Rejected, &str); 6] = [
+    (Rejected::NotReady, "not_ready"),
+    (Rejected::QueueFull, "queue_full"),
+    (Rejected::Memory, "memory"),
+    (Rejected::Invalid, "invalid"),
+    (Rejected::TooLarge, "too_large"),
+    (Rejected::TooSlow, "too_slow"),
+];
+
+const STATES: [&str; 6] = ["starting", "ready", "unhealthy", "draining", "stopped", "failed"];
+
+/// What is looked at when the figures are scraped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) state: &'static str,
+    pub(crate) in_flight: usize,
+    pub(crate) queued: usize,
+    pub(crate) running: usize,
+    pub(crate) bytes: u64,
+}
+
+/// The figures of one model; resolved once, so that keeping them asks for no look-up.
+pub(crate) struct ModelMetrics {
+    name: String,
+    requests: Family<Labels, Counter>,
+    ok: Counter,
+    stages: [Histogram; STAGES.len()],
+    batch: Histogram,
+    in_flight: Gauge,
+    queued: Gauge,
+    running: Gauge,
+    bytes: Gauge,
+    rejections: [Counter; REASONS.len()],
+    pub(crate) cancellations: Counter,
+    pub(crate) deadline_misses: Counter,
+    pub(crate) panics: Counter,
+    load: Gauge<f64, std::sync::atomic::AtomicU64>,
+    states: [Gauge; STATES.len()],
+}
+
+impl ModelMetrics {
+    pub(super) fn new(families: &Families, name: &str) -> Self {
+        let model = vec![("model", name.to_string())];
+        let with = |key: &'static str, value: &str| vec![("model", name.to_string()), (key, value.to_string())];
+        ModelMetrics {
+            name: name.to_string(),
+            requests: families.requests.clone(),
+            ok: families.requests.get_or_create_owned(&with("status", "200")),
+            stages: STAGES.map(|(_, stage)| families.stages.get_or_create_owned(&with("stage", stage))),
+            batch: families.batch.get_or_create_owned(&model),
+            in_flight: families.in_flight.get_or_create_owned(&model),
+            queued: families.queued.get_or_create_owned(&model),
+            running: families.running.get_or_create_owned(&model),
+            bytes: families.bytes.get_or_create_owned(&model),
+            rejections: REASONS.map(|(_, reason)| families.rejections.get_or_create_owned(&with("reason", reason))),
+            cancellations: families.cancellations.get_or_create_owned(&model),
+            deadline_misses: families.deadline_misses.get_or_create_owned(&model),
+            panics: families.panics.get_or_create_owned(&model),
+            load: families.load.get_or_create_owned(&model),
+            states: STATES.map(|state| families.state.get_or_create_owned(&with("state", state))),
+        }
+    }
+
+    /// A request was answered with this status.
+    pub(crate) fn answered(&self, status: u16) {
+        if status == 200 {
+            self.ok.inc();
+        } else {
+            let labels = vec![("model", self.name.clone()), ("status", status.to_string())];
+            self.requests.get_or_create(&labels).inc();
+        }
+    }
+
+    pub(crate) fn took(&self, stage: Stage, time: Duration) {
+        self.stages[stage as usize].observe(time.as_secs_f64());
+    }
+
+    /// A call of the model with so many items begins.
+    pub(crate) fn batch(&self, items: usize) {
+        self.batch.observe(items as f64);
+    }
+
+    pub(crate) fn rejected(&self, reason: Rejected) {
+        self.rejections[reason as usize].inc();
+    }
+
+    pub(crate) fn loaded(&self, time: Duration) {
+        self.load.set(time.as_secs_f64());
+    }
+
+    /// Takes what is looked at only when the figures are scraped.
+    pub(crate) fn take(&self, now: Snapshot) {
+        let count = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        self.in_flight.set(count(now.in_flight));
+        self.queued.set(count(now.queued));
+        self.running.set(count(now.running));
+        self.bytes.set(i64::try_from(now.bytes).unwrap_or(i64::MAX));
+        for (state, gauge) in STATES.iter().zip(&self.states) {
+            gauge.set(i64::from(*state == now.state));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_and_reason_stands_at_its_own_index() {
+        assert!(STAGES.iter().enumerate().all(|(index, (stage, _))| *stage as usize == index));
+        assert!(REASONS.iter().enumerate().all(|(index, (reason, _))| *reason as usize == index));
+    }
+}

@@ -1,0 +1,173 @@
+//! A model that a test holds, lets go and makes fail. The author's tests use it.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use crate::{
+    device::DeviceFault,
+    error::Result,
+    model::{Batch, Item, Load, LoadContext, Model, Spec},
+};
+
+/// How long anything is waited for, in tests.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A model whose calls wait, fail and are counted as a test says; everything else it leaves to the model within.
+///
+/// ```
+/// # use chariot_engine::prelude::*;
+/// # struct Shout;
+/// # impl Model for Shout {
+/// #     type Settings = ();
+/// #     type Input = Text;
+/// #     type Output = Json<String>;
+/// #     async fn load(_: &LoadContext) -> Result<Self> { Ok(Shout) }
+/// #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.map(|t| Ok(Json(t.to_uppercase()))) }
+/// # }
+/// use chariot_engine::testing::{TestEngine, controlled};
+///
+/// let (model, control) = controlled(Shout);
+/// control.hold();
+/// let engine = TestEngine::start(Engine::builder().instance("shout", model).configure(|settings| {
+///     settings.workers = Some(1);
+///     settings.queue_size = 1;
+/// }))?;
+/// let body = r#"{"inputs": [{"name": "a", "data": ["hello"]}]}"#;
+///
+/// let runs = engine.ask(body);
+/// control.wait_for_calls(1);
+/// let waits = engine.ask(body);
+/// engine.wait_until(|now| now.queued == 1);
+/// assert_eq!(engine.infer(body).status, 503, "the queue is full");
+///
+/// waits.hang_up();
+/// engine.wait_until(|now| now.queued == 0);
+/// control.release();
+/// assert_eq!(runs.answer().status, 200);
+/// # Ok::<(), chariot_engine::StartError>(())
+/// ```
+pub struct Controlled<M> {
+    model: M,
+    control: Control,
+}
+
+/// What a test does to the calls of a [`Controlled`] model. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Control(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: bool,
+    /// How the next calls fail.
+    faults: VecDeque<DeviceFault>,
+    /// How many items each call had.
+    calls: Vec<usize>,
+}
+
+/// Puts a model into the hands of a test.
+pub fn controlled<M: Model>(model: M) -> (Controlled<M>, Control) {
+    let control = Control::default();
+    (Controlled { model, control: control.clone() }, control)
+}
+
+impl Control {
+    /// From now on calls of the model wait, on their workers, until [`release`](Self::release).
+    pub fn hold(&self) {
+        self.lock().held = true;
+    }
+
+    /// Lets all calls go on.
+    pub fn release(&self) {
+        self.lock().held = false;
+        self.0.changed.notify_all();
+    }
+
+    /// The next call fails as if its device had this fault.
+    pub fn fail(&self, fault: DeviceFault) {
+        self.lock().faults.push_back(fault);
+    }
+
+    /// How many items each call had that has begun, in the order in which they began.
+    pub fn calls(&self) -> Vec<usize> {
+        self.lock().calls.clone()
+    }
+
+    /// Waits until so many calls have begun.
+    ///
+    /// # Panics
+    /// They have not within a minute.
+    #[track_caller]
+    pub fn wait_for_calls(&self, count: usize) {
+        let late = self.wait(|state| state.calls.len() < count);
+        assert!(!late, "{count} calls were to begin, {} began", self.calls().len());
+    }
+
+    fn begin(&self, items: usize) -> Result<()> {
+        self.lock().calls.push(items);
+        self.0.changed.notify_all();
+        if self.wait(|state| state.held) {
+            return Err("the test holds the model for longer than a minute".into());
+        }
+        match self.lock().faults.pop_front() {
+            Some(fault) => Err(fault.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits while it is so; whether it still is after a minute.
+    fn wait(&self, is_so: impl Fn(&State) -> bool) -> bool {
+        let waited = self.0.changed.wait_timeout_while(self.lock(), PATIENCE, |state| is_so(state));
+        waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<M: Model> Model for Controlled<M> {
+    type Settings = M::Settings;
+    type Input = M::Input;
+    type Output = M::Output;
+
+    async fn load(ctx: &LoadContext<M::Settings>) -> Result<Self> {
+        Ok(controlled(M::load(ctx).await?).0)
+    }
+
+    async fn infer(&self, batch: Batch<M::Input>) -> Result<Vec<M::Output>> {
+        self.control.begin(batch.len())?;
+        self.model.infer(batch).await
+    }
+
+    fn spec() -> Spec {
+        M::spec()
+    }
+
+    fn admit(&self, item: &mut Item<M::Input>) -> Result<Load> {
+        self.model.admit(item)
+    }
+
+    async fn warm_up(&self) -> Result<()> {
+        self.model.warm_up().await
+    }
+
+    async fn health(&self) -> Result<()> {
+        self.model.health().await
+    }
+}
+
+impl<M> std::fmt::Debug for Controlled<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Controlled").field("control", &self.control).finish_non_exhaustive()
+    }
+}

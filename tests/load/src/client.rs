@@ -1,0 +1,67 @@
+//! A connection that asks, opens again when it was closed, and may hang up. Traffic is made of many of them.
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::Failure;
+
+/// How long an answer may take before it counts as none.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Client {
+    address: SocketAddr,
+    open: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Client {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Client { address, open: None }
+    }
+
+    /// Posts a body, and says with what status it was answered.
+    pub(crate) async fn infer(&mut self, body: Bytes) -> Result<u16, Failure> {
+        let request = Request::post("/infer").header("host", "engine").body(Full::new(body))?;
+        self.ask(request).await
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Result<u16, Failure> {
+        let request = Request::get(path).header("host", "engine").body(Full::default())?;
+        self.ask(request).await
+    }
+
+    async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<u16, Failure> {
+        let result = tokio::time::timeout(PATIENCE, self.ask_in_time(request)).await;
+        result.unwrap_or_else(|_| Err("no answer came in time".into()))
+    }
+
+    async fn ask_in_time(&mut self, request: Request<Full<Bytes>>) -> Result<u16, Failure> {
+        let mut sender = match self.open.take() {
+            Some(open) if !open.is_closed() => open,
+            _ => self.connect().await?,
+        };
+        if sender.ready().await.is_err() {
+            sender = self.connect().await?;
+        }
+        let response = sender.send_request(request).await?;
+        let status = response.status().as_u16();
+        let closes = response.headers().get("connection").is_some_and(|value| value == "close");
+        response.into_body().collect().await?;
+        self.open = (!closes).then_some(sender);
+        Ok(status)
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Failure> {
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // A connection that breaks is told by the request that is on it.
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+}

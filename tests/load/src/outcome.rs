@@ -1,0 +1,48 @@
+//! What came of a scenario. Scenarios fill it; the binary prints it, and the test asserts on it.
+
+use std::fmt;
+
+/// Figures, and what was not as it must be.
+///
+/// ```
+/// let mut outcome = load::Outcome::default();
+/// outcome.figure("answered", 12);
+/// outcome.must(true, "every request is answered");
+/// assert!(outcome.is_good());
+/// ```
+#[derive(Debug, Default)]
+pub struct Outcome {
+    figures: Vec<(String, String)>,
+    faults: Vec<String>,
+}
+
+impl Outcome {
+    /// Something that was measured.
+    pub fn figure(&mut self, what: &str, value: impl fmt::Display) {
+        self.figures.push((what.to_string(), value.to_string()));
+    }
+
+    /// Something that must be true.
+    pub fn must(&mut self, is_true: bool, what: impl fmt::Display) {
+        if !is_true {
+            self.faults.push(what.to_string());
+        }
+    }
+
+    /// Whether all was as it must be.
+    pub fn is_good(&self) -> bool {
+        self.faults.is_empty()
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (what, value) in &self.figures {
+            writeln!(f, "  {what:<58} {value:>14}")?;
+        }
+        for fault in &self.faults {
+            writeln!(f, "  NOT SO: {fault}")?;
+        }
+        if self.is_good() { writeln!(f, "  all as it must be") } else { Ok(()) }
+    }
+}
