@@ -1,0 +1,86 @@
+//! Settings: the values that an operator gives.
+
+use std::time::Duration;
+
+use chariot_engine::settings::{ByteSize, EngineSettings, Environment, Reader, SettingValue, Settings};
+
+use super::{Outcome, kind};
+use crate::check;
+
+pub(super) const WORDS: &[&str] = &[
+    "CHARIOT_ENGINE_",
+    "PORT=",
+    "TIMEOUT=",
+    "GRACE=",
+    "QUEUE_SIZE=",
+    "BASE_URL=",
+    "DEVICE=",
+    "OUTPUT_LAYOUT=",
+    "LOG_LEVEL=",
+    "true",
+    "no",
+    "auto",
+    "cuda:0",
+    "5s",
+    "1m 30s",
+    "1y",
+    "99999999999999999999s",
+    "64MiB",
+    "1e9",
+    "1.5.2MB",
+    "tcp://10.0.0.7:8080",
+    "/a//b/",
+    "{model_id}",
+    "inf",
+    "\u{2003}",
+    "objects",
+    "18446744073709551616",
+];
+
+/// What an author may want.
+#[derive(Debug, Settings)]
+struct Mine {
+    /// How many
+    #[setting(default = 3, range = 1..=10)]
+    top_k: usize,
+    /// How long
+    #[setting(default = "5s", range = Duration::from_secs(1)..=Duration::from_secs(3600))]
+    patience: Duration,
+    /// How much
+    room: Option<ByteSize>,
+    /// What share
+    #[setting(default = 0.5)]
+    share: f64,
+    /// How
+    #[setting(default = "fast")]
+    mode: Mode,
+}
+
+#[derive(Debug, PartialEq, Settings)]
+enum Mode {
+    Fast,
+    VeryExact,
+}
+
+/// A line is `NAME=value`.
+pub(super) fn settings(input: &[u8]) -> Outcome {
+    let text = String::from_utf8_lossy(input);
+    let environment: Environment = text.lines().filter_map(|line| line.split_once('=')).collect();
+    let mut reader = Reader::new(&environment);
+    let read = reader.read::<(EngineSettings, Mine)>();
+    reader.warnings().iter().for_each(|warning| check::refusal(warning, input));
+    match read {
+        Ok((_, mine)) => {
+            assert!((1..=10).contains(&mine.top_k) && mine.share.is_finite());
+            // What is shown is what is read.
+            assert_eq!(Duration::parse(&mine.patience.show()), Ok(mine.patience));
+            assert!(mine.room.is_none_or(|room| ByteSize::parse(&room.show()) == Ok(room)));
+            Outcome::Accepted(kind((mine.room.is_some(), mine.mode == Mode::Fast, environment.iter().count().min(8))))
+        }
+        Err(error) => {
+            assert!(!error.faults.is_empty());
+            error.faults.iter().for_each(|fault| check::refusal(&fault.to_string(), input));
+            Outcome::Refused(error.to_string())
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! A JSON value for a type of an author's: by `JsonText`, and by the inputs that use it.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use chariot_engine::{
+    input::{DecodeContext, Element, Input, Json, Text, With},
+    protocol::{BytesElement, JsonText, Parameters},
+};
+use serde::{Deserialize, de::IgnoredAny};
+
+use super::{Outcome, json, kind};
+use crate::check;
+
+pub(super) const WORDS: &[&str] = &[
+    "\"small\"",
+    "\"wide\"",
+    "\"ratio\"",
+    "\"name\"",
+    "\"tags\"",
+    "\"choice\"",
+    "\"First\"",
+    "{\"Second\":",
+    "\"pair\"",
+    "\"inner\"",
+    "\"map\"",
+    "\"letter\"",
+    "\"fixed\"",
+    "\"unit\"",
+    "\"shape\"",
+    "\"circle\"",
+    "\"kind\"",
+    "\"any\"",
+    "\"strict\"",
+    "[1,true]",
+    "{\"inner\":{\"inner\":",
+    "\"Paylo4dCanary\"",
+    "\"{\\\"small\\\":1}\"",
+];
+
+/// A field of every kind.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Zoo {
+    small: u8,
+    wide: Option<i64>,
+    ratio: f32,
+    name: String,
+    tags: Vec<String>,
+    choice: Choice,
+    pair: (i32, bool),
+    inner: Option<Box<Zoo>>,
+    map: BTreeMap<String, u16>,
+    letter: char,
+    fixed: [u8; 3],
+    unit: (),
+    shape: Option<Shape>,
+    any: Option<Untagged>,
+    strict: Option<Strict>,
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+enum Choice {
+    #[default]
+    First,
+    Second(u8),
+    Third {
+        flag: bool,
+    },
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Shape {
+    Circle { radius: f64 },
+    Square { side: u32 },
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum Untagged {
+    Number(i32),
+    Words(Vec<String>),
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Strict {
+    needed: u64,
+}
+
+pub(super) fn typed(input: &[u8]) -> Outcome {
+    let json_value = match JsonText::read(Bytes::copy_from_slice(input)) {
+        Ok(value) => value,
+        Err(rejection) => return json::refused(rejection.text(), input),
+    };
+    assert!(serde_json::from_slice::<IgnoredAny>(input).is_ok(), "serde_json refuses what we accept");
+    let theirs = serde_json::from_slice::<Zoo>(input);
+    let ours = json_value.parse::<Zoo>();
+    assert_eq!(ours.is_ok(), theirs.is_ok());
+    let cx = DecodeContext::default();
+    let element = |value| Element { name: "x".into(), value, parameters: Parameters::default() };
+    let mut faults = Vec::new();
+    for value in [BytesElement::Json(json_value.clone()), BytesElement::Binary(Bytes::copy_from_slice(input))] {
+        match Json::<Zoo>::decode(element(value), &cx) {
+            Ok(Json(read)) => assert!(theirs.as_ref().map_or(true, |theirs| *theirs == read)),
+            Err(error) => faults.extend(error.public()),
+        }
+    }
+    let text = With::<Text, Strict>::decode(element(BytesElement::Json(json_value.clone())), &cx);
+    faults.extend(text.err().and_then(|error| error.public()));
+    faults.extend(ours.as_ref().err().map(|rejection| rejection.text().to_owned()));
+    faults.iter().for_each(|text| check::refusal(text, input));
+    match ours {
+        Ok(zoo) => Outcome::Accepted(kind((zoo.inner.is_some(), zoo.tags.len().min(2), format!("{:?}", zoo.choice)))),
+        Err(rejection) => Outcome::Refused(rejection.text().to_owned()),
+    }
+}
