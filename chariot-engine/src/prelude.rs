@@ -2,7 +2,7 @@
 
 #[doc(no_inline)]
 pub use crate::{
-    Context, Engine, Error, Result, Settings, TensorInput, TensorOutput, chariot_engine,
+    Context, Engine, Error, Result, Settings, TensorInput, TensorOutput,
     input::{Input, Json, Row, Tensors, Text, With},
     model::{Batch, Item, Load, LoadContext, Model, Spec},
     output::Output,
@@ -10,6 +10,8 @@ pub use crate::{
     reject,
     tasks::{ClassLabels, Classification, Detection, Detections, Regression, Segmentation},
 };
+// By its own path: the name means this crate too, which is not to be re-exported.
+pub use chariot_engine_macros::chariot_engine;
 
 #[cfg(feature = "image")]
 #[doc(no_inline)]
