@@ -1,6 +1,9 @@
 //! What an item is cut from: an element of an input, or the whole request. The runtime splits requests by it.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
 
 use crate::{
     error::Rejection,
@@ -14,6 +17,9 @@ const MAX_ITEMS: usize = 16_384;
 
 /// What one call of `infer` is given at most, unless the engine says otherwise: a request may hold thousands of items.
 const MAX_BATCH: usize = 32;
+
+/// The name of what has none.
+static NAMELESS: LazyLock<Arc<str>> = LazyLock::new(|| "".into());
 
 /// Where in its request an item stands.
 #[derive(Clone, Debug)]
@@ -174,7 +180,7 @@ impl Medium for media::Request {
     }
 
     fn split(request: InferRequest) -> Result<Vec<PartOf<InferRequest>>, Rejection> {
-        let slot = Slot { input: 0, element: 0, name: "".into(), origin: Origin::Inputs };
+        let slot = Slot { input: 0, element: 0, name: NAMELESS.clone(), origin: Origin::Inputs };
         // An action for the whole request stands with the request, or with its only input.
         let parameters = match &request.inputs[..] {
             [only] if request.parameters.is_empty() => only.parameters.clone(),

@@ -68,6 +68,11 @@ impl Ticket {
         self.left.notify_waiters();
     }
 
+    /// The caller has its answer: nothing that waits for it to leave is left.
+    pub(crate) fn answered(&self) {
+        self.gone.store(true, Ordering::Release);
+    }
+
     pub(crate) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
     }

@@ -174,6 +174,10 @@ impl Host {
         status
     }
 
+    pub(crate) fn is_draining(&self) -> bool {
+        self.shared().lifecycle.state() == State::Draining
+    }
+
     pub(crate) fn watch(&self) -> watch::Receiver<Status> {
         self.shared().lifecycle.watch()
     }
@@ -187,10 +191,12 @@ impl Host {
         limit: Option<Duration>,
         declared: u64,
     ) -> std::result::Result<Place, Refusal> {
-        let status = self.status();
-        match status.state {
+        match self.shared().lifecycle.state() {
             State::Ready | State::Draining if self.shared().model.get().is_some() => {}
-            _ => return Err(Refusal::NotServing(status.why_not_ready().unwrap_or("the engine does not serve"))),
+            _ => {
+                let why = self.shared().lifecycle.status().why_not_ready();
+                return Err(Refusal::NotServing(why.unwrap_or("the engine does not serve")));
+            }
         }
         if self.shared().closing.load(Ordering::Acquire) {
             return Err(Refusal::NotServing("the engine is shutting down"));
@@ -242,13 +248,14 @@ impl Host {
         if let Some(parts) = parts {
             ticket.stream(parts);
         }
-        let mut caller = Caller { shared: self.shared(), ticket: &ticket, waits: true, left: true };
+        let mut caller = Caller { shared: self.shared(), ticket: &ticket, waits: true, left: true, answered: false };
         let mut id = request_id;
         let request = Request { shared: self.shared().clone(), ticket: ticket.clone(), body, form, arrived };
         let result = in_time(&ticket, self.answer(request, place, &mut id)).await;
         // The work of a request whose deadline passed may be anywhere; of any other it is done.
         caller.waits = matches!(&result, Err(error) if error.kind() == Kind::TimedOut);
         caller.left = false;
+        caller.answered = result.is_ok();
         if caller.waits {
             self.metrics().deadline_misses.inc();
         }
@@ -265,7 +272,7 @@ impl Host {
         work: impl FnOnce(&Ticket) -> T + Send + 'static,
     ) -> std::result::Result<T, Failure> {
         let ticket = Arc::new(Ticket::new(deadline, &self.shared().budget));
-        let _caller = Caller { shared: self.shared(), ticket: &ticket, waits: false, left: false };
+        let _caller = Caller { shared: self.shared(), ticket: &ticket, waits: false, left: false, answered: false };
         let own = ticket.clone();
         let result = in_time(&ticket, self.pooled(move || work(&own))).await;
         result.map_err(|error| self.failure(id.map(str::to_string), error))
@@ -289,6 +296,7 @@ impl Host {
 
     async fn answer(&self, request: Request, place: Place, id: &mut Option<String>) -> Result<EncodedResponse> {
         let begin = Instant::now();
+        self.metrics().took(Stage::Read, begin - request.arrived);
         let ticket = request.ticket.clone();
         let inline = request.body.len() <= INLINE_DECODE
             && self.shared().default_admit.load(Ordering::Relaxed)
@@ -300,7 +308,8 @@ impl Host {
             self.pooled(move || request.prepare(fallback)).await?
         };
         *id = Some(own_id);
-        self.metrics().took(Stage::Decode, begin.elapsed());
+        let decoded = Instant::now();
+        self.metrics().took(Stage::Decode, decoded - begin);
         let (items, head) = prepared.inspect_err(|error| {
             let reason = match error.kind() {
                 Kind::Rejected => Rejected::Invalid,
@@ -313,7 +322,7 @@ impl Host {
         let Place { permit, coming, .. } = place;
         let own_deadline = ticket.own_deadline();
         let job = Arc::new(Job::new(items.len(), head, ticket, reply, permit));
-        let pushed = self.shared().queue.push(job, items);
+        let pushed = self.shared().queue.push(job, items, decoded);
         drop(coming);
         if !pushed {
             return Err(Error::unavailable("the engine is shutting down"));
@@ -377,11 +386,17 @@ struct Caller<'a> {
     waits: bool,
     /// Whether it goes before the answer.
     left: bool,
+    /// Whether all of its work is done.
+    answered: bool,
 }
 
 impl Drop for Caller<'_> {
     fn drop(&mut self) {
-        self.ticket.leave();
+        if self.answered {
+            self.ticket.answered();
+        } else {
+            self.ticket.leave();
+        }
         if self.left {
             self.shared.metrics.cancellations.inc();
         }

@@ -9,6 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::{FutureExt, future::LocalBoxFuture};
+use smallvec::{SmallVec, smallvec};
 
 use crate::{
     device::Device,
@@ -47,6 +48,9 @@ impl<I: Send + Sync + 'static> DynValue for Item<I> {
         Box::new(self.clone())
     }
 }
+
+/// About how many bytes an item takes beside its value, from here to its answer.
+const ITEM: usize = 512;
 
 /// What decoding needs to know of the engine's settings.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +107,7 @@ pub(crate) fn loader<M: Model>(settings: M::Settings, spec: Spec) -> Loader {
         async move {
             let context = LoadContext::new(settings, common);
             let model = M::load(&context).await?;
-            Ok(Arc::new(Hosted { model, spec }) as Arc<dyn DynModel>)
+            Ok(Arc::new(Hosted::new(model, spec)) as Arc<dyn DynModel>)
         }
         .boxed_local()
     })
@@ -111,7 +115,7 @@ pub(crate) fn loader<M: Model>(settings: M::Settings, spec: Spec) -> Loader {
 
 /// A loader for a model that is there already.
 pub(crate) fn instance<M: Model>(model: M, spec: Spec) -> Loader {
-    let hosted: Arc<dyn DynModel> = Arc::new(Hosted { model, spec });
+    let hosted: Arc<dyn DynModel> = Arc::new(Hosted::new(model, spec));
     let all = Arc::downgrade(&hosted);
     let first = Mutex::new(Some(hosted));
     Arc::new(move |_| {
@@ -143,9 +147,15 @@ pub(super) struct Panicked(String);
 struct Hosted<M: Model> {
     model: M,
     spec: Spec,
+    default_action: Arc<str>,
 }
 
 impl<M: Model> Hosted<M> {
+    fn new(model: M, spec: Spec) -> Self {
+        let default_action = spec.default_action().into();
+        Hosted { model, spec, default_action }
+    }
+
     fn decode_item(
         &self,
         item: (crate::input::Slot, crate::protocol::Parameters, PartOf<M>),
@@ -165,7 +175,7 @@ impl<M: Model> Hosted<M> {
                 }
                 action.into()
             }
-            None => self.spec.default_action().into(),
+            None => self.default_action.clone(),
         };
         let score_threshold = parameters.score_threshold().unwrap_or(options.score_threshold);
         let cx = DecodeContext { max_pixels: options.max_pixels, signature: &self.spec.inputs };
@@ -194,7 +204,9 @@ impl<M: Model> DynModel for Hosted<M> {
             signature::check_request(&self.spec.inputs, &request)?;
         }
         let parts = <MediumOf<M> as Medium>::split(request)?;
-        let mut several = vec![false; parts.last().map_or(0, |(slot, ..)| slot.input + 1)];
+        ticket.charge(parts.len().saturating_mul(ITEM))?;
+        let inputs = parts.last().map_or(0, |(slot, ..)| slot.input + 1);
+        let mut several: SmallVec<[bool; 16]> = smallvec![false; inputs];
         for (slot, ..) in &parts {
             several[slot.input] |= slot.element > 0;
         }
@@ -234,7 +246,7 @@ impl<M: Model> DynModel for Hosted<M> {
 
     async fn infer(&self, items: Vec<DynItem>, cx: &WorkerContext) -> Result<Vec<Answered>> {
         let count = items.len();
-        let mut infos = Vec::with_capacity(count);
+        let mut infos: SmallVec<[ItemInfo; 1]> = SmallVec::with_capacity(count);
         let mut typed = Vec::with_capacity(count);
         for item in items {
             let Ok(value) = (item.value as Box<dyn Any>).downcast::<Item<M::Input>>() else {

@@ -21,7 +21,9 @@ pub(super) struct Job {
 
 /// What has become of a request's items.
 struct Assembly {
+    /// By index; empty while there is none.
     answers: Vec<Option<Answered>>,
+    items: usize,
     /// How many items have no answer yet.
     open: usize,
     /// How many calls of `infer` with items of this request are under way.
@@ -41,14 +43,9 @@ impl Job {
         reply: oneshot::Sender<Result<EncodedResponse>>,
         place: OwnedSemaphorePermit,
     ) -> Self {
-        let answers = std::iter::repeat_with(|| None).take(items).collect();
-        let state = Assembly { answers, open: items, running: 0, reply: Some(reply), place: Some(place) };
+        let (reply, place) = (Some(reply), Some(place));
+        let state = Assembly { answers: Vec::new(), items, open: items, running: 0, reply, place };
         Job { head, ticket, state: Mutex::new(state) }
-    }
-
-    /// Whether nobody waits for it any more.
-    pub(super) fn is_over(&self) -> bool {
-        self.ticket.is_gone() || self.lock().reply.is_none()
     }
 
     /// A call of `infer` takes some of its items.
@@ -57,8 +54,17 @@ impl Job {
     }
 
     /// Takes the answers of a call. With the last of them come all, in order, to be written as the response.
-    pub(super) fn fill(&self, answered: impl IntoIterator<Item = Answered>) -> Option<Vec<Answered>> {
+    pub(super) fn fill(&self, answered: Vec<Answered>) -> Option<Vec<Answered>> {
         let mut state = self.lock();
+        // One call for all of it, most often.
+        if answered.len() == state.items && answered.is_sorted_by_key(|answer| answer.info.index) {
+            state.open = 0;
+            return state.reply.is_some().then_some(answered);
+        }
+        if state.answers.is_empty() {
+            let items = state.items;
+            state.answers.resize_with(items, || None);
+        }
         for answer in answered {
             let index = answer.info.index;
             if let Some(slot @ None) = state.answers.get_mut(index) {

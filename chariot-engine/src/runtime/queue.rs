@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use smallvec::SmallVec;
 use tokio::{sync::Notify, time::Instant};
 
 use super::{hosted::DynItem, job::Job};
@@ -91,10 +92,15 @@ impl Drop for Coming {
 pub(super) struct Taken {
     pub(super) items: Vec<DynItem>,
     /// Whose they are, in their order.
-    pub(super) shares: Vec<Share>,
+    pub(super) shares: Each<Share>,
     /// How long it was held back for requests on their way.
     pub(super) held: Duration,
+    /// When it was taken.
+    pub(super) at: Instant,
 }
+
+/// Something of each request of a batch, which has one mostly.
+pub(super) type Each<T> = SmallVec<[T; 1]>;
 
 /// How many of a batch's items are of one request.
 pub(super) struct Share {
@@ -138,11 +144,11 @@ impl Queue {
         Coming { arrivals: self.arrivals.clone(), awaited }
     }
 
-    /// Adds the items of a request; false if the queue is closed.
-    pub(super) fn push(&self, job: Arc<Job>, mut items: Vec<DynItem>) -> bool {
+    /// Adds the items of a request, which waits since then; false if the queue is closed.
+    pub(super) fn push(&self, job: Arc<Job>, mut items: Vec<DynItem>, since: Instant) -> bool {
         // Stable: within a group the order stays.
         items.sort_by_key(|item| item.load.group);
-        let entry = Entry { job, items: items.into(), since: Instant::now(), begun: false };
+        let entry = Entry { job, items: items.into(), since, begun: false };
         let mut waiting = self.lock();
         if waiting.closed {
             return false;
@@ -186,7 +192,7 @@ impl Queue {
         let done = waiting.closed && empty;
         drop(waiting);
         // What an author keeps in an item is dropped outside the lock.
-        over.into_iter().filter(|entry: &Entry| !entry.job.is_over()).for_each(|entry| entry.job.expire());
+        over.into_iter().filter(|entry: &Entry| !entry.job.ticket.is_gone()).for_each(|entry| entry.job.expire());
         // One notice may stand for several arrivals: whoever takes a batch passes it on.
         if done {
             self.arrivals.arrived.notify_waiters();
@@ -197,7 +203,7 @@ impl Queue {
     }
 
     fn find(&self, waiting: &mut Waiting, over: &mut Vec<Entry>) -> Found {
-        while waiting.entries.front().is_some_and(|first| first.job.is_over() || first.job.ticket.is_expired()) {
+        while waiting.entries.front().is_some_and(|first| first.job.ticket.is_gone() || first.job.ticket.is_expired()) {
             over.extend(waiting.entries.pop_front());
         }
         if waiting.entries.is_empty() {
@@ -308,7 +314,7 @@ fn take(entries: &mut VecDeque<Entry>, policy: &Policy, now: Instant) -> Option<
     let group = first.items.front()?.load.group;
     let mut room = Room { group, cost: None, most: policy.max_cost };
     let count = first.items.iter().take_while(|item| room.takes(item.load)).count();
-    let mut shares = Vec::with_capacity(1);
+    let mut shares = Each::new();
     shares.push(first.share(count, now));
     let whole = count == first.items.len();
     let mut items: Vec<DynItem> =
@@ -318,7 +324,7 @@ fn take(entries: &mut VecDeque<Entry>, policy: &Policy, now: Instant) -> Option<
     }
     if policy.across.is_some() && !room.is_full() {
         for entry in entries.iter_mut().skip(usize::from(!whole)) {
-            if entry.job.is_over() || entry.job.ticket.is_expired() {
+            if entry.job.ticket.is_gone() || entry.job.ticket.is_expired() {
                 continue;
             }
             // Items of one group stand together.
@@ -337,5 +343,5 @@ fn take(entries: &mut VecDeque<Entry>, policy: &Policy, now: Instant) -> Option<
     for share in &shares {
         share.job.begin();
     }
-    Some(Taken { items, shares, held: Duration::ZERO })
+    Some(Taken { items, shares, held: Duration::ZERO, at: now })
 }

@@ -34,19 +34,31 @@ impl Placement {
     }
 }
 
-/// Since when a worker has been in the hands of its model. Whoever asks for the state looks at it.
+/// How a worker tells that it comes back from its model: it counts, and whoever asks for the readiness keeps the time.
 #[derive(Debug, Default)]
-pub(super) struct Heartbeat(Mutex<Option<Instant>>);
+pub(super) struct Heartbeat {
+    /// Odd while the worker is in the hands of its model.
+    beats: AtomicU64,
+    /// The count that was seen last, and when it was seen first.
+    seen: Mutex<Option<(u64, Instant)>>,
+}
 
 impl Heartbeat {
     /// The worker is about to run something, or comes back.
-    pub(super) fn set(&self, busy: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = busy;
+    pub(super) fn beat(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
     }
 
     fn is_late(&self, limit: Duration) -> bool {
-        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        since.is_some_and(|since| since.elapsed() > limit)
+        let now = self.beats.load(Ordering::Relaxed);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match *seen {
+            Some((beats, since)) if beats == now => now % 2 == 1 && since.elapsed() > limit,
+            _ => {
+                *seen = Some((now, Instant::now()));
+                false
+            }
+        }
     }
 }
 

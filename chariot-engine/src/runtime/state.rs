@@ -97,6 +97,11 @@ impl Lifecycle {
         self.0.borrow().clone()
     }
 
+    /// The state alone, for whoever asks at every request.
+    pub(crate) fn state(&self) -> State {
+        self.0.borrow().state
+    }
+
     pub(crate) fn watch(&self) -> watch::Receiver<Status> {
         self.0.subscribe()
     }

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use smallvec::smallvec;
+
 use futures_util::{
     FutureExt, StreamExt,
     future::{Fuse, FusedFuture},
@@ -23,7 +25,7 @@ use tokio::{
 use super::{
     driver::drive,
     hosted::{Answered, DynItem, DynModel, Loader, Panicked, WorkerContext, unpanicked},
-    queue::{Run, Share, Taken},
+    queue::{Each, Run, Share, Taken},
     reply,
     shared::Shared,
 };
@@ -31,6 +33,7 @@ use crate::{
     device::{Device, DeviceFault, classify},
     error::{Error, Kind, Result},
     model::{LoadCommon, Parts, ScratchPool},
+    protocol::EncodedResponse,
     telemetry::metrics::Stage,
 };
 
@@ -77,9 +80,9 @@ fn work(shared: &Shared, model: &dyn DynModel, device: Device, index: usize, ask
     drive(
         handle,
         poll_fn(|cx| {
-            heartbeat.set(Some(Instant::now()));
+            heartbeat.beat();
             let poll = serve.as_mut().poll(cx);
-            heartbeat.set(None);
+            heartbeat.beat();
             poll
         }),
     );
@@ -188,7 +191,7 @@ async fn check_health(shared: &Shared, model: &dyn DynModel) {
 
 /// Runs one batch, and answers the requests of which nothing is left to do.
 async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, taken: Taken, run: Run<'_>) {
-    let Taken { items, shares, held } = taken;
+    let Taken { items, shares, held, at } = taken;
     let metrics = &shared.metrics;
     for waited in shares.iter().filter_map(|share| share.waited) {
         metrics.took(Stage::Queue, waited);
@@ -197,7 +200,6 @@ async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, taken
         }
     }
     metrics.batch(items.len());
-    let begin = Instant::now();
     let results = tokio::select! {
         biased;
         results = infer(shared, model, cx, items, &shares) => results,
@@ -205,20 +207,12 @@ async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, taken
         () = all_gone(&shares, cx) => shares.iter().map(|_| Err(Error::cancelled())).collect(),
     };
     cx.scratch.discard(false);
-    let took = begin.elapsed();
+    let took = at.elapsed();
     metrics.took(Stage::Infer, took);
-    let results: Vec<_> = results.into_iter().map(|result| result.map_err(|error| of_device(shared, error))).collect();
     shared.record(took / u32::try_from(shares.len()).unwrap_or(u32::MAX));
-    let written = shares.iter().zip(results).map(|(share, result)| match result {
-        Ok(answered) => share.job.fill(answered).map(|all| {
-            let begin = Instant::now();
-            let written = reply::encode(&shared.options, &share.job.head, all);
-            metrics.took(Stage::Encode, begin.elapsed());
-            written
-        }),
-        Err(error) => Some(Err(error)),
-    });
-    let written: Vec<_> = written.collect();
+    let written: Each<_> =
+        shares.iter().zip(results).map(|(share, result)| write(shared, share, result, at + took)).collect();
+    // Another batch may run before the callers know.
     drop(run);
     for (share, result) in shares.iter().zip(written) {
         if matches!(result, Some(Err(_))) {
@@ -226,6 +220,23 @@ async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, taken
             shared.queue.remove(&share.job.ticket);
         }
         share.job.end(result);
+    }
+}
+
+/// Writes the response of a request, if this was the last that was left to do of it.
+fn write(
+    shared: &Shared,
+    share: &Share,
+    result: Result<Vec<Answered>>,
+    begin: Instant,
+) -> Option<Result<EncodedResponse>> {
+    match result {
+        Ok(answered) => share.job.fill(answered).map(|all| {
+            let written = reply::encode(&shared.options, &share.job.head, all);
+            shared.metrics.took(Stage::Encode, begin.elapsed());
+            written
+        }),
+        Err(error) => Some(Err(of_device(shared, error))),
     }
 }
 
@@ -247,9 +258,9 @@ async fn infer(
     cx: &WorkerContext,
     items: Vec<DynItem>,
     shares: &[Share],
-) -> Vec<Result<Vec<Answered>>> {
+) -> Each<Result<Vec<Answered>>> {
     if shares.len() == 1 {
-        return vec![call(shared, model, cx, items).await];
+        return smallvec![call(shared, model, cx, items).await];
     }
     let spare: Vec<DynItem> = items.iter().map(DynItem::handle).collect();
     match call(shared, model, cx, items).await {
@@ -270,7 +281,7 @@ async fn infer(
             );
             let failed = error.chain();
             let mut spare = spare.into_iter();
-            let mut results = Vec::with_capacity(shares.len());
+            let mut results = Each::with_capacity(shares.len());
             for share in shares {
                 let items: Vec<_> = spare.by_ref().take(share.count).collect();
                 let ticket = &share.job.ticket;

@@ -20,7 +20,7 @@ use crate::{
     model::OVER_BUDGET,
     openapi::{self, Described},
     protocol::{ModelMetadata, Protocol, quote},
-    runtime::{Failure, Host, Refusal, State},
+    runtime::{Failure, Host, Refusal},
     settings::EngineSettings,
     telemetry::metrics::{Metrics, OPEN_METRICS, Rejected, Stage},
 };
@@ -81,7 +81,7 @@ where
     if let Some(id) = request_id {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    if served.closes_connections && http1 && served.host.status().state == State::Draining {
+    if served.closes_connections && http1 && served.host.is_draining() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if head { respond::without_body(response) } else { response }
@@ -128,11 +128,16 @@ where
         return respond::method_not_allowed(route.allowed());
     }
     match route {
-        Route::Infer => {
-            let streams = served.host.spec().streaming && events::asked(request.headers());
-            counted_infer(served, request, request_id, streams).await
+        Route::Infer | Route::GenerateStream => {
+            let streams =
+                route == Route::GenerateStream || (served.host.spec().streaming && events::asked(request.headers()));
+            let arrived = Instant::now();
+            let response = infer(served, request, request_id, streams, arrived).await;
+            let metrics = served.host.metrics();
+            metrics.answered(response.status().as_u16());
+            metrics.took(Stage::Total, arrived.elapsed());
+            response
         }
-        Route::GenerateStream => counted_infer(served, request, request_id, true).await,
         Route::Metrics if !served.settings.metrics => respond::error(StatusCode::NOT_FOUND, NO_ROUTE),
         Route::Metrics => metrics(served),
         Route::Live => respond::json(StatusCode::OK, r#"{"live":true}"#),
@@ -225,25 +230,6 @@ fn metrics(served: &Served) -> Response<ResponseBody> {
     }
 }
 
-/// Answers an inference, and counts it.
-async fn counted_infer<B>(
-    served: &Served,
-    request: Request<B>,
-    request_id: Option<&HeaderValue>,
-    streams: bool,
-) -> Response<ResponseBody>
-where
-    B: Body + Send + 'static,
-    B::Data: Send,
-{
-    let arrived = Instant::now();
-    let response = infer(served, request, request_id, streams, arrived).await;
-    let metrics = served.host.metrics();
-    metrics.answered(response.status().as_u16());
-    metrics.took(Stage::Total, arrived.elapsed());
-    response
-}
-
 /// Answers an inference; by events, if it `streams`.
 async fn infer<B>(
     served: &Served,
@@ -304,7 +290,6 @@ where
             return body_fault(served, &fault);
         }
     };
-    served.host.metrics().took(Stage::Read, arrived.elapsed());
     let request_id = request_id.and_then(|id| id.to_str().ok()).map(str::to_string);
     if let Some(base_id) = head.headers.get(BASE_ID).filter(|id| is_request_id(id)) {
         tracing::debug!(request = request_id, base_id = ?base_id, "a request of the platform");

@@ -43,7 +43,7 @@ pub const METRICS: &[Description] = &[
         "chariot_stage_seconds",
         "histogram",
         &["model", "stage"],
-        "Seconds that a request spent in a stage: read (its body), decode, queue, batch_wait (the part of queue in which \
+        "Seconds that a request spent in a stage: read (its body, and what decompressing it takes), decode, queue, batch_wait (the part of queue in which \
          a batch was held for others), infer (a call of the model), encode, total (from its head to its answer)",
     ),
     metric("chariot_batch_items", "histogram", &["model"], "Items in a call of the model"),
