@@ -58,11 +58,18 @@ impl Charge {
     }
 }
 
+impl Charge {
+    /// Gives all of it back.
+    pub(crate) fn release(&self) {
+        if let Some(budget) = &self.budget {
+            budget.used.fetch_sub(self.bytes.swap(0, Ordering::AcqRel), Ordering::AcqRel);
+        }
+    }
+}
+
 impl Drop for Charge {
     fn drop(&mut self) {
-        if let Some(budget) = &self.budget {
-            budget.used.fetch_sub(*self.bytes.get_mut(), Ordering::AcqRel);
-        }
+        self.release();
     }
 }
 
@@ -78,6 +85,9 @@ mod tests {
         assert!(!other.add(1) && !other.add(u64::MAX) && !budget.has_room_for(1));
         drop(one);
         assert_eq!(budget.used(), 40);
+        other.release();
+        assert_eq!(budget.used(), 0);
+        assert!(other.add(40));
         assert!(budget.has_room_for(60) && other.add(60) && !budget.has_room_for(1));
         drop(other);
         assert_eq!(budget.used(), 0);

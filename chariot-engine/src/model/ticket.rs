@@ -42,6 +42,11 @@ impl Ticket {
         if self.charge.add(bytes) { Ok(()) } else { Err(Error::unavailable(OVER_BUDGET)) }
     }
 
+    /// Nothing of the request is held any more.
+    pub(crate) fn release(&self) {
+        self.charge.release();
+    }
+
     /// The request itself has a deadline, which counts if it is the earlier one.
     pub(crate) fn set_own_deadline(&self, deadline: Instant) {
         let _ = self.own_deadline.set(deadline);

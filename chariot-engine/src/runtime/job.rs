@@ -79,7 +79,8 @@ impl Job {
     /// A call that had items of it has ended, with what the caller is told if that is known now: the response, or the
     /// error of a call, which is the error of the request whatever becomes of its other items.
     ///
-    /// The place is free before the caller knows, so that its next request finds one; unless another call still runs.
+    /// The place and the bytes are free before the caller knows, so that its next request finds them; unless another call
+    /// still runs.
     pub(super) fn end(&self, result: Option<Result<EncodedResponse>>) {
         let mut state = self.lock();
         state.running -= 1;
@@ -90,6 +91,9 @@ impl Job {
         let over = reply.is_some() || state.reply.is_none() || self.ticket.is_gone();
         let place = if over && state.running == 0 { state.place.take() } else { None };
         drop(state);
+        if place.is_some() {
+            self.ticket.release();
+        }
         drop(place);
         if let (Some(reply), Some(result)) = (reply, result) {
             // A caller that has gone takes no answer.
