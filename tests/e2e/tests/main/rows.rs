@@ -292,7 +292,10 @@ fn rows_go_to_the_model_by_the_thousand() {
     assert_eq!(*model.0.lock().unwrap(), [1000]);
     let answer = ask(1025);
     assert_eq!(answer[0]["data"].as_array().map(Vec::len), Some(1025));
-    assert_eq!(*model.0.lock().unwrap(), [1000, 1024, 1]);
+    // Two workers may share the calls of one request.
+    let mut calls = model.0.lock().unwrap().clone();
+    calls.sort_unstable();
+    assert_eq!(calls, [1, 1000, 1024]);
 }
 
 #[test]
