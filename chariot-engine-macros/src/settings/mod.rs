@@ -16,6 +16,8 @@ use crate::shared::{Errors, default_crate, for_stub, help, parse_attributes, par
 struct Options {
     sdk: TokenStream,
     prefix: String,
+    /// For the SDK alone, and so not listed: these are the runtime's own.
+    runtime: bool,
 }
 
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
@@ -51,7 +53,7 @@ const SHAPE: &str = "`#[derive(Settings)]` needs a struct with named fields, or 
                      for no settings at all write `type Settings = ();`";
 
 fn options(input: &DeriveInput, errors: &mut Errors) -> Options {
-    let mut options = Options { sdk: default_crate(), prefix: String::new() };
+    let mut options = Options { sdk: default_crate(), prefix: String::new(), runtime: false };
     parse_attributes(&input.attrs, "settings", errors, |key, errors| {
         match key.text().as_str() {
             "crate" => options.sdk = key.value(parse_crate)?,
@@ -62,6 +64,7 @@ fn options(input: &DeriveInput, errors: &mut Errors) -> Options {
                     errors.on(&text, "a prefix is made of letters, digits and `_`, and begins with no digit");
                 }
             }
+            "runtime" => options.runtime = true,
             _ => return Err(key.unknown(&["prefix", "crate"])),
         }
         Ok(())
@@ -79,8 +82,10 @@ struct FieldOptions {
 }
 
 fn settings(input: &DeriveInput, fields: &syn::FieldsNamed, options: &Options, errors: &mut Errors) -> TokenStream {
-    let Options { sdk, prefix } = options;
+    let Options { sdk, prefix, runtime } = options;
     let reader = Ident::new("reader", Span::mixed_site());
+    let located = Ident::new("located", Span::mixed_site());
+    let runtime = runtime.then(|| quote!(let __chariot_field = __chariot_field.runtime();));
     let (mut declared, mut schema, mut reads, mut members) = (vec![], vec![], vec![], vec![]);
     let mut names: Vec<String> = vec![];
     for (number, field) in fields.named.iter().enumerate() {
@@ -108,12 +113,16 @@ fn settings(input: &DeriveInput, fields: &syn::FieldsNamed, options: &Options, e
                 let __chariot_field = #new;
                 #default
                 #range
+                #runtime
                 __chariot_field
             }
         });
         schema.push(quote!(#function().spec()));
         reads.push(match &found.with {
-            Some(with) => quote!(let #value: ::core::option::Option<#ty> = #with(#reader, #function());),
+            Some(with) => quote! {
+                let #located = #reader.locate(#function());
+                let #value: ::core::option::Option<#ty> = #with(#reader, #located);
+            },
             None => quote!(let #value = #reader.field(#function());),
         });
         members.push(quote!(#ident: #value?));

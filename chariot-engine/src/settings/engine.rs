@@ -23,7 +23,7 @@ use super::{
 /// assert_eq!(read::<EngineSettings>(&environment).unwrap().queue_size, 8);
 /// ```
 #[derive(Clone, Debug, PartialEq, Settings)]
-#[settings(prefix = "CHARIOT_ENGINE_")]
+#[settings(prefix = "CHARIOT_ENGINE_", runtime)]
 pub struct EngineSettings {
     /// The address to listen on
     #[setting(default = "0.0.0.0")]
@@ -161,7 +161,7 @@ fn is_service_link(name: &str, value: &str) -> bool {
 
 /// A service named `chariot-engine` would set the port to `tcp://10.0.0.7:8080`: that is nobody's wish.
 fn port(reader: &mut Reader<'_>, field: Field<u16>) -> Option<u16> {
-    match reader.given(field.name()) {
+    match field.given() {
         Some(text) if text.starts_with("tcp://") => {
             let link = quoted(text);
             reader.warn(format!("{} is ignored: {link} is a service link of Kubernetes, not a port", field.name()));
@@ -186,7 +186,7 @@ fn compress_responses(reader: &mut Reader<'_>, field: Field<bool>) -> Option<boo
 /// Plain `LOG_LEVEL` is read where ours is not set. It may be meant for others too, so it is never a fault.
 fn log_level(reader: &mut Reader<'_>, field: Field<LogLevel>) -> Option<LogLevel> {
     const PLAIN: &str = "LOG_LEVEL";
-    let Some(text) = reader.given(PLAIN).filter(|_| reader.given(field.name()).is_none()) else {
+    let Some(text) = reader.given(PLAIN).filter(|_| field.given().is_none()) else {
         return reader.field(field);
     };
     let level = match text.to_ascii_lowercase().as_str() {

@@ -29,6 +29,8 @@ pub struct SettingSpec {
     pub required: bool,
     /// What it does, for an operator.
     pub help: String,
+    /// Whether it is the runtime's own, and no author's.
+    pub runtime: bool,
 }
 
 /// The declaration of one setting: its variable, its default, its range, its text.
@@ -48,6 +50,8 @@ pub struct Field<T> {
     help: String,
     kind: SettingKind,
     expected: String,
+    runtime: bool,
+    found: Option<Found>,
     parse: fn(&str) -> Result<T, String>,
     show: fn(&T) -> String,
     absent: Option<T>,
@@ -66,6 +70,8 @@ impl<T> Field<T> {
             help: help.into(),
             kind: T::KIND,
             expected: T::expected(),
+            runtime: false,
+            found: None,
             parse: T::parse,
             show: T::show,
             absent: T::absent(),
@@ -103,9 +109,22 @@ impl<T> Field<T> {
         self
     }
 
-    /// The variable.
+    /// One of the runtime's own.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn runtime(mut self) -> Self {
+        self.runtime = true;
+        self
+    }
+
+    /// The variable: the declared one, and once a reader has [looked for it](super::Reader::locate) the one that is read.
     pub fn name(&self) -> &str {
-        &self.name
+        self.found.as_ref().map_or(&self.name, |found| &found.variable)
+    }
+
+    /// What is set, without blanks around it, once a reader has [looked for it](super::Reader::locate).
+    pub fn given(&self) -> Option<&str> {
+        self.found.as_ref()?.text.as_deref()
     }
 
     /// What the schema says of it.
@@ -117,7 +136,25 @@ impl<T> Field<T> {
             default: self.default.as_ref().and_then(|value| value.as_ref().ok().map(self.show)),
             required: self.default.is_none() && self.absent.is_none(),
             help: self.help.clone(),
+            runtime: self.runtime,
         }
+    }
+
+    pub(super) fn declared(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn is_runtime(&self) -> bool {
+        self.runtime
+    }
+
+    pub(super) fn is_located(&self) -> bool {
+        self.found.is_some()
+    }
+
+    pub(super) fn located(mut self, found: Found) -> Self {
+        self.found = Some(found);
+        self
     }
 
     /// Reads a text that somebody set.
@@ -139,6 +176,13 @@ impl<T> Field<T> {
             None => self.absent.ok_or_else(|| format!("{} is expected, nothing is set", self.expected)),
         }
     }
+}
+
+/// Where a reader has found a setting.
+pub(super) struct Found {
+    /// The variable that is set; the one that would go first if none is.
+    pub(super) variable: String,
+    pub(super) text: Option<String>,
 }
 
 fn came(expected: &str, text: &str) -> String {

@@ -6,6 +6,7 @@
 //! - [`SettingValue`]: what a field can be; [`Field`] and [`SettingSpec`]: one field's declaration
 //! - [`SettingsError`]: everything that was wrong
 //! - [`EngineSettings`]: the runtime's own settings, a `Settings` struct like any author's
+//! - [`scoped_schema`]: a schema as one of several models has it
 //! - [`markdown_table`]: a schema for people
 
 mod choices;
@@ -14,6 +15,7 @@ mod environment;
 mod error;
 mod field;
 mod reader;
+mod scope;
 mod table;
 mod types;
 mod value;
@@ -55,6 +57,7 @@ pub use self::{
     error::{SettingFault, SettingsError},
     field::{Field, SettingSpec},
     reader::Reader,
+    scope::scoped_schema,
     table::markdown_table,
     value::{Ranged, SettingKind, SettingText, SettingValue},
 };

@@ -1,7 +1,7 @@
 //! Reads settings from an environment over a layer of defaults, and collects everything that is wrong. `run` uses one
 //! for the runtime's settings and the author's together.
 
-use super::{Environment, Field, SettingFault, Settings, SettingsError};
+use super::{Environment, Field, SettingFault, SettingSpec, Settings, SettingsError, field::Found, scope};
 
 /// Reads settings, and collects faults and warnings.
 ///
@@ -20,6 +20,7 @@ use super::{Environment, Field, SettingFault, Settings, SettingsError};
 #[derive(Debug)]
 pub struct Reader<'a> {
     environment: &'a Environment,
+    scope: String,
     defaults: Vec<(String, String)>,
     faults: Vec<SettingFault>,
     warnings: Vec<String>,
@@ -28,7 +29,34 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader of this environment.
     pub fn new(environment: &'a Environment) -> Self {
-        Reader { environment, defaults: vec![], faults: vec![], warnings: vec![] }
+        Reader { environment, scope: String::new(), defaults: vec![], faults: vec![], warnings: vec![] }
+    }
+
+    /// The same reader for one of several models: with the scope `DIGITS_` the setting `TOP_K` is read from
+    /// `DIGITS_TOP_K`, and a setting of the runtime, `CHARIOT_ENGINE_QUEUE_SIZE`, from `CHARIOT_ENGINE_DIGITS_QUEUE_SIZE`
+    /// or, where that is not set, from its own name. Faults and warnings name the variable that is read.
+    ///
+    /// [Defaults](Self::with_defaults) hold under the names that are declared; one under a name within the scope goes
+    /// first.
+    ///
+    /// ```
+    /// use chariot_engine::settings::{EngineSettings, Environment, Reader};
+    ///
+    /// let environment = Environment::from_iter([
+    ///     ("CHARIOT_ENGINE_QUEUE_SIZE", "10"),
+    ///     ("CHARIOT_ENGINE_WORKERS", "2"),
+    ///     ("CHARIOT_ENGINE_DIGITS_WORKERS", "0"),
+    /// ]);
+    /// let read = |environment| Reader::new(environment).scoped("DIGITS_").read::<EngineSettings>();
+    /// assert_eq!(
+    ///     read(&environment).unwrap_err().to_string(),
+    ///     "CHARIOT_ENGINE_DIGITS_WORKERS: an integer of at least 1 is expected, '0' came"
+    /// );
+    /// ```
+    #[must_use]
+    pub fn scoped(mut self, scope: impl Into<String>) -> Self {
+        self.scope = scope.into();
+        self
     }
 
     /// Adds defaults: above those that settings declare, below the environment. `prefix` is put before each name. Of
@@ -52,7 +80,10 @@ impl<'a> Reader<'a> {
         let value = S::read(self);
         let schema = S::schema();
         for (name, _) in self.defaults.drain(..) {
-            if !schema.iter().any(|setting| setting.name == name) {
+            let is_of = |setting: &SettingSpec| {
+                setting.name == name || scope::variable(&self.scope, &setting.name, setting.runtime) == name
+            };
+            if !schema.iter().any(is_of) {
                 self.faults.push(SettingFault { name, text: "has a default, but there is no such setting".into() });
             }
         }
@@ -71,21 +102,38 @@ impl<'a> Reader<'a> {
     /// Reads one setting. `None` says that it is at fault, and that the fault is kept for [`read`](Self::read) to
     /// report.
     pub fn field<T>(&mut self, field: Field<T>) -> Option<T> {
+        let field = self.locate(field);
         if self.environment.is_garbled(field.name()) {
             self.fault(field.name().to_owned(), "text in UTF-8 is expected, something else came");
             return None;
         }
-        match self.given(field.name()) {
+        match field.given() {
             Some(text) => field.parse(text).map_err(|text| self.fault(field.name(), text)).ok(),
             None => self.default(field),
         }
     }
 
+    /// Looks for a setting: then [`Field::name`] is the variable that is read, and [`Field::given`] what is set. A
+    /// function that reads a field (`#[setting(with = function)]`) gets it so.
+    pub fn locate<T>(&self, field: Field<T>) -> Field<T> {
+        if field.is_located() {
+            return field;
+        }
+        let names = scope::variables(&self.scope, field.declared(), field.is_runtime());
+        let is_set = |name: &&String| self.environment.is_garbled(name) || self.given(name).is_some();
+        let variable = names.iter().find(is_set).unwrap_or(&names[0]).clone();
+        let text = self.given(&variable).map(str::to_owned);
+        field.located(Found { variable, text })
+    }
+
     /// As [`field`](Self::field), without a look at the environment: for a reading function that found nothing there
     /// that it could use.
     pub fn default<T>(&mut self, field: Field<T>) -> Option<T> {
+        let field = self.locate(field);
         let name = field.name().to_owned();
-        let layer = self.defaults.iter().rev().find(|(of, _)| *of == name).map(|(_, text)| text.trim());
+        let within = scope::variable(&self.scope, field.declared(), field.is_runtime());
+        let of = |name: &str| self.defaults.iter().rev().find(|(of, _)| of == name).map(|(_, text)| text.trim());
+        let layer = of(&within).or_else(|| of(field.declared()));
         let value = match layer {
             Some(text) if !text.is_empty() => field.parse(text).map_err(|text| format!("{text} as a default")),
             _ => field.into_default(),
@@ -117,7 +165,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::read;
+    use crate::settings::{EngineSettings, read};
     use std::time::Duration;
 
     #[derive(Debug, PartialEq, Settings)]
@@ -222,6 +270,60 @@ mod tests {
              TOP_K: an integer from 0 to 10 is expected, the declared default is '11'"
         );
         assert_eq!(Wrong::schema()[0].default, None);
+    }
+
+    #[test]
+    fn within_a_scope_an_author_s_setting_has_one_name_and_the_runtime_s_has_two() {
+        let read = |variables: &[(&str, &str)]| {
+            let environment = variables.iter().copied().collect();
+            let mut reader = Reader::new(&environment).scoped("DIGITS_").with_defaults("APP_", [("TOP_K", "4")]);
+            let read = reader.read::<(EngineSettings, App)>().map(|(engine, app)| (engine.queue_size, app.top_k));
+            (read.map_err(|error| error.to_string()), reader.warnings().to_vec())
+        };
+        assert_eq!(read(&[("APP_TOP_K", "5")]), (Ok((100, 4)), vec![]));
+        assert_eq!(read(&[("DIGITS_APP_TOP_K", "5"), ("CHARIOT_ENGINE_QUEUE_SIZE", "7")]).0, Ok((7, 5)));
+        let queue = "CHARIOT_ENGINE_DIGITS_QUEUE_SIZE";
+        assert_eq!(read(&[(queue, "8"), ("CHARIOT_ENGINE_QUEUE_SIZE", "7")]).0, Ok((8, 4)));
+        assert_eq!(read(&[(queue, " "), ("CHARIOT_ENGINE_QUEUE_SIZE", "7")]).0, Ok((7, 4)));
+        let (faults, warnings) = read(&[
+            (queue, "some"),
+            ("CHARIOT_ENGINE_WORKERS", "0"),
+            ("CHARIOT_ENGINE_DIGITS_PORT", "tcp://10.0.0.7:80"),
+            ("DIGITS_APP_TOP_K", "0"),
+        ]);
+        assert_eq!(
+            faults.unwrap_err(),
+            "3 settings cannot be read: \
+             CHARIOT_ENGINE_WORKERS: an integer of at least 1 is expected, '0' came; \
+             CHARIOT_ENGINE_DIGITS_QUEUE_SIZE: an integer of at least 0 is expected, 'some' came; \
+             DIGITS_APP_TOP_K: an integer from 1 to 10 is expected, '0' came"
+        );
+        assert!(warnings[0].starts_with("CHARIOT_ENGINE_DIGITS_PORT is ignored"), "{warnings:?}");
+    }
+
+    #[test]
+    fn within_a_scope_defaults_go_by_the_declared_name_or_first_by_that_of_the_scope() {
+        let environment = Environment::default();
+        let read = |defaults: &[(&str, &str)]| {
+            let reader = Reader::new(&environment).with_defaults("", defaults.iter().copied());
+            let read = reader.scoped("DIGITS_").read::<(EngineSettings, Required)>();
+            read.map(|(engine, own)| (engine.queue_size, own.key)).map_err(|error| error.to_string())
+        };
+        let (plain, within) = ("CHARIOT_ENGINE_QUEUE_SIZE", "CHARIOT_ENGINE_DIGITS_QUEUE_SIZE");
+        assert_eq!(read(&[("KEY", "a"), (within, "5"), (plain, "6")]), Ok((5, "a".into())));
+        assert_eq!(read(&[("DIGITS_KEY", "b"), (plain, "6")]), Ok((6, "b".into())));
+        assert_eq!(
+            read(&[(plain, "x"), ("CHARIOT_ENGINE_IRIS_QUEUE_SIZE", "1")]).unwrap_err(),
+            "3 settings cannot be read: \
+             CHARIOT_ENGINE_DIGITS_QUEUE_SIZE: an integer of at least 0 is expected, 'x' came as a default; \
+             DIGITS_KEY: text is expected, nothing is set; \
+             CHARIOT_ENGINE_IRIS_QUEUE_SIZE: has a default, but there is no such setting"
+        );
+    }
+
+    #[derive(Debug, Settings)]
+    struct Required {
+        key: String,
     }
 
     #[test]
