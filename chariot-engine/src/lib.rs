@@ -38,7 +38,7 @@ pub use chariot_engine_macros::TensorInput;
 pub use chariot_engine_macros::TensorOutput;
 #[doc = include_str!("docs/chariot_engine.md")]
 pub use chariot_engine_macros::chariot_engine;
-pub use engine::{Engine, EngineBuilder, StartError};
+pub use engine::{Engine, EngineBuilder, ModelOptions, ServedModel, StartError};
 pub use error::{BoxError, Context, Error, Kind, Rejection, Result};
 #[cfg(feature = "image")]
 pub use input::{ChannelLayout, Filter, Image, ImageFormat, ImageLimits, PerChannel, Pixels, Placement, Resize};

@@ -261,6 +261,15 @@ impl TestEngine {
         self.send(request.expect("a request"))
     }
 
+    /// Asks one of several models for an inference.
+    ///
+    /// # Panics
+    /// The name is none that a model can have, and as [`send`](Self::send).
+    pub fn infer_with(&self, model: &str, body: impl Into<Bytes>) -> Answer {
+        let path = format!("/v2/models/{model}/infer");
+        self.send(Request::post(path).body(body.into()).expect("the name of a model"))
+    }
+
     /// Asks a path by GET.
     ///
     /// # Panics

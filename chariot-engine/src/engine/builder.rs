@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tokio::runtime::Handle;
 
-use super::{Engine, StartError, plan::Plan, run};
+use super::{Engine, ModelOptions, StartError, plan::Plan, run};
 use crate::{
     device::{Device, Inventory, Machine},
     model::{Model, Spec},
@@ -16,13 +16,14 @@ use crate::{
 pub(super) type ReadSettings =
     Box<dyn FnOnce(&mut Reader<'_>) -> Result<(EngineSettings, Loader), SettingsError> + Send>;
 
-pub(super) type Change = Box<dyn FnOnce(&mut EngineSettings) + Send>;
+pub(super) type Change = Box<dyn Fn(&mut EngineSettings) + Send>;
 
 pub(super) type Devices = Box<dyn Inventory<Device = Device> + Send>;
 
-/// The model that an engine serves, without its type.
+/// A model that an engine serves, without its type.
 pub(super) struct Source {
     pub(super) name: String,
+    pub(super) options: ModelOptions,
     pub(super) spec: Spec,
     pub(super) read: ReadSettings,
 }
@@ -59,7 +60,7 @@ pub(super) struct Source {
 /// ```
 #[must_use = "a builder does nothing until it is started"]
 pub struct EngineBuilder {
-    pub(super) source: Option<Source>,
+    pub(super) sources: Vec<Source>,
     pub(super) version: Option<String>,
     pub(super) environment: Option<Environment>,
     pub(super) settings: Vec<(String, String)>,
@@ -73,7 +74,7 @@ pub struct EngineBuilder {
 impl EngineBuilder {
     pub(super) fn new() -> Self {
         EngineBuilder {
-            source: None,
+            sources: Vec::new(),
             version: None,
             environment: None,
             settings: Vec::new(),
@@ -85,37 +86,48 @@ impl EngineBuilder {
         }
     }
 
-    /// The model to serve, and its name: letters, digits, `-`, `_` and `.`. `CHARIOT_ENGINE_MODEL_NAME` goes over it.
-    pub fn model<M: Model>(mut self, name: impl Into<String>) -> Self {
+    /// A model to serve, and its name: letters, digits, `-`, `_` and `.`. `CHARIOT_ENGINE_MODEL_NAME` goes over it.
+    ///
+    /// An engine may have several models, each with its own settings, limits, state and routes under
+    /// `/v2/models/{name}`; [`model_with`](Self::model_with) says more of one of them. The engine is ready when all of
+    /// them are.
+    pub fn model<M: Model>(self, name: impl Into<String>) -> Self {
+        self.model_with::<M>(name, ModelOptions::new())
+    }
+
+    /// A model to serve, its name, and what is said of it alone.
+    pub fn model_with<M: Model>(self, name: impl Into<String>, options: ModelOptions) -> Self {
         let spec = M::spec();
         let of_loader = spec.clone();
-        self.source = Some(Source {
-            name: name.into(),
-            spec,
-            read: Box::new(move |reader| {
-                let (engine, own) = reader.read::<(EngineSettings, M::Settings)>()?;
-                Ok((engine, loader::<M>(own, of_loader)))
-            }),
+        let read: ReadSettings = Box::new(move |reader| {
+            let (engine, own) = reader.read::<(EngineSettings, M::Settings)>()?;
+            Ok((engine, loader::<M>(own, of_loader)))
         });
-        self
+        self.source(Source { name: name.into(), options, spec, read })
     }
 
     /// A model that is there already, in place of one that is loaded: for tests, and for models that share something.
-    pub fn instance<M: Model>(mut self, name: impl Into<String>, model: M) -> Self {
+    pub fn instance<M: Model>(self, name: impl Into<String>, model: M) -> Self {
+        self.instance_with(name, model, ModelOptions::new())
+    }
+
+    /// As [`instance`](Self::instance), with what is said of this model alone.
+    pub fn instance_with<M: Model>(self, name: impl Into<String>, model: M, options: ModelOptions) -> Self {
         let spec = M::spec();
         let of_loader = spec.clone();
-        self.source = Some(Source {
-            name: name.into(),
-            spec,
-            read: Box::new(move |reader| {
-                let (engine, ()) = reader.read::<(EngineSettings, ())>()?;
-                Ok((engine, instance(model, of_loader)))
-            }),
+        let read: ReadSettings = Box::new(move |reader| {
+            let (engine, ()) = reader.read::<(EngineSettings, ())>()?;
+            Ok((engine, instance(model, of_loader)))
         });
+        self.source(Source { name: name.into(), options, spec, read })
+    }
+
+    fn source(mut self, source: Source) -> Self {
+        self.sources.push(source);
         self
     }
 
-    /// The model's version, as routes and answers name it (default: `1`).
+    /// The version of the models, as routes and answers name it (default: `1`).
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
         self
@@ -143,8 +155,8 @@ impl EngineBuilder {
         self
     }
 
-    /// Changes the runtime's settings after everything else has been read.
-    pub fn configure(mut self, change: impl FnOnce(&mut EngineSettings) + Send + 'static) -> Self {
+    /// Changes the runtime's settings after everything else has been read; with several models, those of each.
+    pub fn configure(mut self, change: impl Fn(&mut EngineSettings) + Send + 'static) -> Self {
         self.configure.push(Box::new(change));
         self
     }
@@ -187,7 +199,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Starts the engine: opens the device, starts the workers, and loads the model behind the returned handle.
+    /// Starts the engine: opens the devices, starts the workers, and loads the models behind the returned handle.
     /// [`Engine::ready`] waits for it. No port is opened: [`Engine::service`] and [`Engine::serve`] are there for that.
     ///
     /// # Errors
@@ -221,6 +233,7 @@ impl EngineBuilder {
 
 impl std::fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EngineBuilder").field("model", &self.source.as_ref().map(|of| &of.name)).finish_non_exhaustive()
+        let models: Vec<&str> = self.sources.iter().map(|of| &*of.name).collect();
+        f.debug_struct("EngineBuilder").field("models", &models).finish_non_exhaustive()
     }
 }

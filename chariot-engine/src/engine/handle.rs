@@ -2,17 +2,17 @@
 
 use std::future::Future;
 
+use futures_util::{StreamExt, future::try_join_all, stream::FuturesUnordered};
 use tokio::net::TcpListener;
 
 use super::{EngineBuilder, StartError};
 use crate::{
-    runtime::{Host, InHand, State, Status},
-    server::{Connections, EngineService, ListenerOptions, Routes, Served, accept},
+    runtime::{Host, InHand, Models, State, Status},
+    server::{Connections, EngineService, ListenerOptions, Served, accept},
     settings::EngineSettings,
-    telemetry::metrics::Metrics,
 };
 
-/// An engine that runs: its model is being loaded or is served. Cheap to clone; when the last clone and the last
+/// An engine that runs: its models are being loaded or are served. Cheap to clone; when the last clone and the last
 /// [`EngineService`] are dropped, its workers end.
 ///
 /// ```
@@ -27,7 +27,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Engine {
-    host: Host,
+    models: Models,
     service: EngineService,
     settings: EngineSettings,
 }
@@ -38,9 +38,12 @@ impl Engine {
         EngineBuilder::new()
     }
 
-    pub(super) fn new(host: Host, routes: Routes, settings: EngineSettings, metrics: Metrics) -> Self {
-        let service = EngineService::new(Served::new(host.clone(), routes, settings.clone(), metrics));
-        Engine { host, service, settings }
+    pub(super) fn new(served: Served, settings: EngineSettings) -> Self {
+        Engine { models: served.models.clone(), service: EngineService::new(served), settings }
+    }
+
+    pub(super) fn all(&self) -> &Models {
+        &self.models
     }
 
     /// The engine as a service of tower and of hyper, to be mounted in a router or served.
@@ -48,56 +51,74 @@ impl Engine {
         self.service.clone()
     }
 
-    /// The runtime's settings, as they were read.
+    /// The runtime's settings, as they were read: those of the process, and of the models what is said of none alone.
+    /// [`ServedModel::settings`](super::ServedModel::settings) has those of one.
     pub fn settings(&self) -> &EngineSettings {
         &self.settings
     }
 
     /// What the engine has in hand at this moment.
     pub fn in_hand(&self) -> InHand {
-        self.host.in_hand()
+        self.models.in_hand()
     }
 
-    /// Where the engine is in its life.
+    /// Where the engine is in its life; of several models, where the one is that is farthest from being ready.
     pub fn state(&self) -> State {
-        self.host.status().state
+        self.models.state()
     }
 
-    /// Waits until the model is loaded.
+    /// Waits until all models are loaded.
     ///
     /// # Errors
-    /// It could not be loaded, or the engine was stopped meanwhile.
+    /// One could not be loaded, or the engine was stopped meanwhile.
     pub async fn ready(&self) -> Result<(), StartError> {
-        let mut watch = self.host.watch();
+        try_join_all(self.models.iter().map(|model| self.loaded(&model.host))).await.map(drop)
+    }
+
+    async fn loaded(&self, host: &Host) -> Result<(), StartError> {
+        let mut watch = host.watch();
         let Ok(status) = watch.wait_for(|status| status.state != State::Starting).await else {
             return Err(StartError::Stopped);
         };
-        match (status.state, &status.failure) {
-            (State::Ready, _) => Ok(()),
-            (_, Some(why)) if status.lost => Err(StartError::DeviceLost(why.to_string())),
-            (_, Some(why)) => Err(StartError::Load(why.to_string())),
-            _ => Err(StartError::Stopped),
+        match status.state {
+            State::Ready => Ok(()),
+            _ => Err(self.why(host, &status).unwrap_or(StartError::Stopped)),
         }
     }
 
-    /// Waits until the model could not be loaded or its device is lost; `None` if the engine stops without either.
+    /// Waits until a model could not be loaded or its device is lost; `None` if the engine stops without either.
     pub(super) async fn failure(&self) -> Option<StartError> {
-        let mut watch = self.host.watch();
-        let ends = |status: &Status| matches!(status.state, State::Failed | State::Stopped);
-        let status = watch.wait_for(ends).await.ok()?.clone();
-        let why = status.failure?.to_string();
+        let failure = async |host: &Host| {
+            let mut watch = host.watch();
+            let ends = |status: &Status| matches!(status.state, State::Failed | State::Stopped);
+            let status = watch.wait_for(ends).await.ok()?.clone();
+            self.why(host, &status)
+        };
+        let mut failures: FuturesUnordered<_> = self.models.iter().map(|model| failure(&model.host)).collect();
+        while let Some(failed) = failures.next().await {
+            if failed.is_some() {
+                return failed;
+            }
+        }
+        None
+    }
+
+    /// Why a model does not serve, if it failed.
+    fn why(&self, host: &Host, status: &Status) -> Option<StartError> {
+        let why = status.failure.as_deref()?;
+        let why = if self.models.len() > 1 { format!("model '{}': {why}", host.name()) } else { why.to_string() };
         Some(if status.lost { StartError::DeviceLost(why) } else { StartError::Load(why) })
     }
 
     /// Says that no more requests should come: readiness answers 503, and requests are served on.
     pub fn drain(&self) {
-        self.host.drain();
+        self.models.drain();
     }
 
     /// Stops the engine: admits nothing more, and waits for what is in flight, at most as long as the setting `grace`.
     /// Returns how many requests it had to give up.
     pub async fn shutdown(&self) -> usize {
-        self.host.stop(self.settings.grace).await
+        self.models.stop(self.settings.grace).await
     }
 
     /// Serves the engine on a port until `stop` is ready; then closes the port, waits for what is in flight, and stops
@@ -116,16 +137,19 @@ impl Engine {
 
     /// Ends what is in flight and the connections, within the grace.
     async fn finish(&self, connections: Connections) -> usize {
-        self.host.drain();
+        self.models.drain();
         let begin = tokio::time::Instant::now();
         // Connections first: what has arrived on one that is open is still served.
         connections.close(self.settings.grace).await;
-        self.host.stop(self.settings.grace.saturating_sub(begin.elapsed())).await
+        self.models.stop(self.settings.grace.saturating_sub(begin.elapsed())).await
     }
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("model", &self.host.name()).field("state", &self.state()).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("models", &self.models.names())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
     }
 }

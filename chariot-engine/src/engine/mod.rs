@@ -3,8 +3,13 @@
 //! | file | holds |
 //! |---|---|
 //! | `builder` | what an engine is made of |
+//! | `options` | what is said of one model among several |
 //! | `plan` | an engine that is read and checked: environment, the attribute's defaults, the builder's own values |
+//! | `part` | the same of one of its models |
+//! | `names` | which variables the models read |
+//! | `notes` | faults and warnings, as they are found |
 //! | `handle` | an engine that runs: its service, its state, its end |
+//! | `served` | one of its models |
 //! | `run` | a process of its own: environment, logs, signals, exit codes |
 //! | `threads` | how many workers and threads; `variables` tells the libraries below |
 //! | `error` | why an engine does not start |
@@ -12,8 +17,13 @@
 mod builder;
 mod error;
 mod handle;
+mod names;
+mod notes;
+mod options;
+mod part;
 mod plan;
 mod run;
+mod served;
 mod threads;
 #[allow(unsafe_code)]
 mod variables;
@@ -21,3 +31,5 @@ mod variables;
 pub use builder::EngineBuilder;
 pub use error::StartError;
 pub use handle::Engine;
+pub use options::ModelOptions;
+pub use served::ServedModel;

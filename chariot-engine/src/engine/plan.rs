@@ -1,50 +1,42 @@
 //! [`Plan`]: an engine that is read and checked, and not started. The builder and `run` make one, and start it.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use tokio::runtime::Handle;
 
-use super::{Engine, EngineBuilder, StartError, builder::Devices, threads};
+use super::{
+    Engine, EngineBuilder, StartError,
+    builder::{Devices, Source},
+    names::Names,
+    notes::Notes,
+    part::{Part, Platform, model_dir},
+    threads,
+};
 use crate::{
-    device::{self, Device, DeviceId},
-    model::{LoadCommon, Spec},
+    device::{Device, DeviceId, Inventory},
+    error::BoxError,
     openapi,
-    protocol::Protocol,
-    runtime::{Batching, Host, HostOptions, Loader, Placement, available_cores},
-    server::Routes,
-    settings::{
-        EngineSettings, Environment, OutputEncoding, OutputLayout, Reader, SettingFault, SettingSpec, SettingValue,
-        Settings, SettingsError,
-    },
-    tasks::{ClassLabels, same_task},
-    telemetry::metrics::{AuthorMetrics, Metrics},
+    runtime::{Models, OneModel, available_cores},
+    server::{ModelRoute, Routes, Served},
+    settings::{EngineSettings, Reader, SettingsError},
+    tasks::same_task,
+    telemetry::metrics::Metrics,
 };
 
-/// Where the platform unpacks the model's files.
-const PLATFORM_MODEL_DIR: &str = "/mnt/models";
-
-/// What the platform sets itself.
-const PLATFORM_VARIABLES: [&str; 4] =
-    ["CHARIOT_MODEL_ID", "CHARIOT_TASK_TYPE", "CHARIOT_INFERENCE_PROTOCOL", "CARGO_MANIFEST_DIR"];
+/// What an engine of several models calls itself, where none of them is the default one.
+const SEVERAL: &str = "chariot-engine";
 
 /// An engine that is read and checked, and not started.
 pub(super) struct Plan {
     pub(super) settings: EngineSettings,
+    parts: Vec<Part>,
     routes: Routes,
-    spec: Spec,
-    loader: Loader,
-    class_labels: Option<ClassLabels>,
+    /// The model that answers where none is named.
+    default: Option<usize>,
     inventory: Devices,
-    model_id: Option<String>,
-    task_type: Option<String>,
-    /// The one protocol to speak; both if absent.
-    protocol: Option<Protocol>,
+    platform: Platform,
     name: String,
     version: String,
-    model_dir: PathBuf,
 }
 
 impl Plan {
@@ -54,232 +46,188 @@ impl Plan {
     /// # Errors
     /// No model; every fault of the settings, all at once.
     pub(super) fn new(builder: EngineBuilder, warnings: &mut Vec<String>) -> Result<Plan, StartError> {
-        let Some(source) = builder.source else {
+        if builder.sources.is_empty() {
             return Err(StartError::Configuration(
                 "an engine needs a model: Engine::builder().model::<M>(name)".into(),
             ));
-        };
-        let mut faults = check_given(&builder.settings, source.spec.settings());
+        }
+        let mut notes = Notes::default();
+        let names = Names::of(&builder.sources);
+        let several = builder.sources.len() > 1;
         let mut environment = builder.environment.unwrap_or_default();
-        for (name, value) in builder.settings {
+        for (name, value) in &builder.settings {
             environment.set(name, value);
         }
-        warnings.extend(EngineSettings::unknown(&environment, source.spec.settings()));
-        let platform =
-            |name| environment.get(name).map(str::trim).filter(|value| !value.is_empty()).map(str::to_string);
-        let model_id = platform("CHARIOT_MODEL_ID");
-        let task_type = platform("CHARIOT_TASK_TYPE");
-        if let (Some(declared), Some(asked)) = (source.spec.task_name(), &task_type)
-            && !same_task(declared, asked)
-        {
-            warnings.push(format!("CHARIOT_TASK_TYPE is '{asked}', and this engine does '{declared}'"));
-        }
-        let protocol = platform("CHARIOT_INFERENCE_PROTOCOL").map(|name| protocol(&name, &source.spec)).transpose();
-        let protocol = protocol.unwrap_or_else(|text| {
-            faults.push(fault("CHARIOT_INFERENCE_PROTOCOL", text));
-            None
-        });
-
-        let mut reader = Reader::new(&environment).with_defaults(EngineSettings::PREFIX, builder.defaults);
-        let read = (source.read)(&mut reader);
-        warnings.extend(reader.warnings().iter().cloned());
-        let (mut settings, loader) = match read {
-            Ok(read) => read,
-            Err(mut error) => {
-                error.faults.append(&mut faults);
-                return Err(error.into());
-            }
-        };
-        for change in builder.configure {
-            change(&mut settings);
-        }
-        if let Some(layout) = settings.output_layout
-            && !source.spec.layouts.contains(&layout)
-        {
-            faults.push(fault("CHARIOT_ENGINE_OUTPUT_LAYOUT", no_such_layout(layout, source.spec.layouts)));
-        }
-        if settings.output_encoding == OutputEncoding::String && source.spec.element.is_none() {
-            warnings.push("CHARIOT_ENGINE_OUTPUT_ENCODING does nothing in an engine of named tensors".into());
-        }
-        if let Some(Err(text)) = source.spec.given_example().map(openapi::check_example) {
-            faults.push(fault("the engine's example of a request", text.to_string()));
-        }
-        let of_name = if settings.model_name.is_some() { "CHARIOT_ENGINE_MODEL_NAME" } else { "the model's name" };
-        let name = settings.model_name.clone().unwrap_or(source.name);
-        if let Err(text) = check_name(&name) {
-            faults.push(fault(of_name, text));
-        }
+        notes.warn(EngineSettings::unknown(&environment, &names.beside));
+        let platform = Platform::of(&environment);
+        warn_of_task(&platform, &builder.sources, &mut notes);
+        let default = default_model(&builder.sources, &mut notes);
         let version = builder.version.unwrap_or_else(|| "1".into());
-        let routes = Routes::new(&settings.base_url, &name, &version, model_id.as_deref())
-            .map_err(|text| faults.push(fault("CHARIOT_ENGINE_BASE_URL", text)));
-        let routes = match routes {
-            Ok(routes) if faults.is_empty() => routes,
-            _ => return Err(SettingsError { faults }.into()),
+
+        let defaults = builder.defaults.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let reader = || Reader::new(&environment).with_defaults(EngineSettings::PREFIX, defaults.clone());
+        let mut shared = None;
+        if several {
+            let mut reader = reader();
+            shared = notes.keep(reader.read::<EngineSettings>());
+            notes.warn(reader.warnings().iter().cloned());
+        }
+        builder.configure.iter().for_each(|change| shared.iter_mut().for_each(change));
+        let mut parts = Vec::new();
+        for (source, prefix) in builder.sources.into_iter().zip(&names.prefixes) {
+            let mut reader = match prefix {
+                Some(prefix) => reader().scoped(prefix),
+                None => reader(),
+            };
+            let read = notes.keep((source.read)(&mut reader));
+            notes.warn(reader.warnings().iter().cloned());
+            let Some((mut settings, loader)) = read else { continue };
+            builder.configure.iter().chain(&source.options.configure).for_each(|change| change(&mut settings));
+            let of_all = shared.get_or_insert_with(|| settings.clone());
+            let folder = several && settings.model_dir == of_all.model_dir;
+            let mut part = Part {
+                model_dir: model_dir(settings.model_dir.as_deref(), &environment, folder.then_some(&source.name)),
+                name: settings.model_name.clone().unwrap_or(source.name),
+                version: source.options.version.unwrap_or_else(|| version.clone()),
+                class_labels: source.options.class_labels.or_else(|| builder.class_labels.clone()),
+                settings,
+                spec: source.spec,
+                loader,
+                protocol: None,
+            };
+            part.check(&environment, &platform, prefix.as_deref(), &mut notes);
+            parts.push(part);
+        }
+        names.check(&parts, &mut notes);
+        names.check_given(&builder.settings, &mut notes);
+        let models = parts.iter().map(|part| ModelRoute { name: part.name.clone(), version: part.version.clone() });
+        let base_url = shared.as_ref().map_or("", |settings| &settings.base_url);
+        let routes = Routes::new(base_url, models.collect(), default, platform.model_id.as_deref());
+        let routes = routes.map_err(|text| notes.fault("CHARIOT_ENGINE_BASE_URL", text));
+        warnings.append(&mut notes.warnings);
+        let (Ok(routes), Some(settings), true) = (routes, shared, notes.faults.is_empty()) else {
+            return Err(SettingsError { faults: notes.faults }.into());
         };
-        let model_dir = settings.model_dir.clone().unwrap_or_else(|| default_model_dir(&environment));
         Ok(Plan {
             routes: if builder.base_url_routing { routes } else { routes.without_base() },
-            spec: source.spec,
-            class_labels: builder.class_labels,
+            name: default.map_or_else(|| SEVERAL.into(), |index| parts[index].name.clone()),
+            version: default.map_or(version, |index| parts[index].version.clone()),
             inventory: builder.inventory,
-            // Messages then name a place that can be found.
-            model_dir: std::path::absolute(&model_dir).unwrap_or(model_dir),
             settings,
-            loader,
-            model_id,
-            task_type,
-            protocol,
-            name,
-            version,
+            parts,
+            default,
+            platform,
         })
     }
 
-    /// Opens the device and starts the workers, within a tokio runtime.
+    /// The threads that a worker computes with: the most of any model, where they differ.
+    pub(super) fn threads(&self, device: impl Fn(&EngineSettings) -> DeviceId) -> usize {
+        let of = |part: &Part| threads::divide(&part.settings, device(&part.settings), 1, self.cores()).threads;
+        self.parts.iter().map(of).max().unwrap_or(1)
+    }
+
+    /// The cores of each model.
+    fn cores(&self) -> usize {
+        (available_cores() / self.parts.len().max(1)).max(1)
+    }
+
+    /// Opens the devices and starts the workers, within a tokio runtime.
     pub(super) fn start(self, runtime: &Handle) -> Result<Engine, StartError> {
         let _entered = runtime.enter();
-        let selection = device::select(self.settings.device, &*self.inventory)?;
-        let tried: Vec<String> = selection.tried.iter().map(|(id, why)| format!("{id}: {why}")).collect();
-        let tried = (!tried.is_empty()).then(|| tried.join("; "));
-        let ids: Vec<String> = selection.devices.iter().map(|(id, _)| id.to_string()).collect();
-        let first = selection.devices.first().map_or(DeviceId::Cpu, |(id, _)| *id);
-        let devices: Vec<Device> = selection.devices.into_iter().map(|(_, device)| device).collect();
-        let threads::Threads { workers, threads } =
-            threads::divide(&self.settings, first, devices.len(), available_cores());
-        let most = devices.len().saturating_mul(workers).saturating_mul(self.spec.concurrency);
-        let max_concurrency = self.settings.max_concurrency.unwrap_or(most).min(most);
         tracing::info!(
-            model = self.name,
-            version = self.version,
-            device = ids.join(" "),
-            tried = tried.as_deref(),
-            workers,
-            threads,
-            max_concurrency,
+            engine = self.name,
+            models = self.parts.len(),
             base_url = self.routes.base_url(),
             "an engine starts"
         );
-        let metrics = Metrics::new();
-        let common = LoadCommon {
-            metrics: AuthorMetrics::new(&metrics, &self.name),
-            device: devices.first().cloned().unwrap_or(Device::Cpu),
-            model_dir: self.model_dir,
-            model_name: self.name.clone(),
-            model_id: self.model_id,
-            task_type: self.task_type,
-            class_labels: self.class_labels,
-        };
-        let options = HostOptions {
-            name: self.name.clone(),
+        let (cores, metrics) = (self.cores(), Metrics::new());
+        let inventory = Opened { inventory: self.inventory, open: RefCell::default() };
+        let mut models = Vec::with_capacity(self.parts.len());
+        for part in self.parts {
+            let settings = Arc::new(part.settings.clone());
+            let host = part.start(&self.platform, &inventory, cores, &metrics)?;
+            models.push(OneModel { host, settings });
+        }
+        let models = Models::new(models);
+        let openapi = document(&self.name, &self.version, &models, self.default, &self.routes);
+        let served = Served {
+            models,
+            routes: self.routes,
+            name: self.name,
             version: self.version,
-            placement: Placement { devices, workers, threads },
-            max_concurrency,
-            batching: batching(&self.settings, &self.spec),
-            queue_size: self.settings.queue_size,
-            score_threshold: self.settings.score_threshold,
-            max_pixels: self.settings.max_pixels,
-            layout: self.settings.output_layout,
-            encoding: self.settings.output_encoding,
-            protocol: self.protocol,
-            timeout: self.settings.timeout,
-            stall_timeout: self.settings.stall_timeout,
-            max_inflight_bytes: inflight_bytes(&self.settings),
+            shows_metrics: self.settings.metrics,
+            metrics,
+            closes_connections: false,
+            openapi: openapi.into(),
         };
-        let figures = metrics.model(&self.name);
-        let host = Host::start(options, figures, self.spec, self.loader, common).map_err(StartError::Thread)?;
-        Ok(Engine::new(host, self.routes, self.settings, metrics))
+        Ok(Engine::new(served, self.settings))
     }
 }
 
-/// Room for a few of the largest bodies at least, where the operator does not say.
-fn inflight_bytes(settings: &EngineSettings) -> u64 {
-    const DEFAULT: u64 = 1 << 30;
-    const BODIES: u64 = 4;
-    let largest = settings.max_body.as_u64();
-    settings.max_inflight_bytes.map_or_else(|| DEFAULT.max(largest.saturating_mul(BODIES)), |bytes| bytes.as_u64())
+/// The OpenAPI document of an engine.
+fn document(name: &str, version: &str, models: &Models, default: Option<usize>, routes: &Routes) -> Vec<u8> {
+    let names = models.iter().map(|model| model.host.name()).collect();
+    let server = openapi::Served { name, version, models: names, default, servers: routes.servers() };
+    let described = models.iter().map(|OneModel { host, settings }| openapi::Described {
+        server: &server,
+        name: host.name(),
+        version: host.version(),
+        spec: host.spec(),
+        takes: host.takes(),
+        layout: settings.output_layout,
+        encoding: settings.output_encoding,
+        score_threshold: settings.score_threshold,
+    });
+    openapi::document(&server, &described.collect::<Vec<_>>())
 }
 
-/// What one call is given, and whether requests share calls: as the operator says, else the engine. Naming a size is
-/// asking for batches.
-fn batching(settings: &EngineSettings, spec: &Spec) -> Batching {
-    let by_size = settings.max_batch.map(|_| Duration::ZERO);
-    Batching {
-        max_cost: settings.max_batch.unwrap_or(spec.max_batch),
-        across: settings.batch_delay.or(spec.batch_delay).or(by_size),
-    }
-}
-
-fn fault(name: &str, text: String) -> SettingFault {
-    SettingFault { name: name.into(), text }
-}
-
-/// A variable that the embedder sets and the engine does not have would do nothing, silently.
-fn check_given(given: &[(String, String)], own: &[SettingSpec]) -> Vec<SettingFault> {
-    let mut known: Vec<String> = EngineSettings::schema().into_iter().map(|setting| setting.name).collect();
-    known.extend(own.iter().map(|setting| setting.name.clone()));
-    let unknown =
-        |name: &&str| !known.iter().any(|of| of == name) && !PLATFORM_VARIABLES.contains(name) && *name != "LOG_LEVEL";
-    let names = given.iter().map(|(name, _)| name.as_str());
-    names
-        .filter(unknown)
-        .map(|name| {
-            let nearest = known.iter().max_by(|a, b| {
-                let alike =
-                    |of: &str| strsim::jaro_winkler(name, of.strip_prefix(EngineSettings::PREFIX).unwrap_or(of));
-                alike(a).total_cmp(&alike(b))
-            });
-            let nearest = nearest.map(|nearest| format!("; {nearest} is the nearest")).unwrap_or_default();
-            fault(name, format!("there is no such setting{nearest}"))
-        })
-        .collect()
-}
-
-/// The protocol of this name, which an engine must be able to speak.
-fn protocol(name: &str, spec: &Spec) -> Result<Protocol, String> {
-    let [kserve, v2] = Protocol::ALL.map(Protocol::name);
-    match Protocol::named(name) {
-        None => Err(format!("{kserve} or {v2} is expected, '{name}' came")),
-        Some(Protocol::V2) if spec.element.is_none() => {
-            Err(format!("{kserve} is expected for an engine of named tensors, '{name}' came"))
-        }
-        Some(protocol) => Ok(protocol),
-    }
-}
-
-fn no_such_layout(came: OutputLayout, known: &[OutputLayout]) -> String {
-    let came = came.show();
-    match known {
-        [] => format!("the answers of this engine have one form, '{came}' came"),
+/// The model that answers where none is named: the only one, or the one that is marked.
+fn default_model(sources: &[Source], notes: &mut Notes) -> Option<usize> {
+    let marked: Vec<usize> = (0..sources.len()).filter(|&index| sources[index].options.default).collect();
+    match marked[..] {
+        [] => (sources.len() == 1).then_some(0),
+        [only] => Some(only),
         _ => {
-            let known: Vec<String> = known.iter().map(SettingValue::show).collect();
-            format!("{} is expected for the task of this engine, '{came}' came", known.join(" or "))
+            let names: Vec<&str> = marked.iter().map(|&index| &*sources[index].name).collect();
+            let text = format!("one default model at most is expected, '{}' are marked as such", names.join("' and '"));
+            notes.fault("the default model", text);
+            None
         }
     }
 }
 
-fn check_name(name: &str) -> Result<(), String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if !name.is_empty() && name.chars().all(fits) {
-        return Ok(());
+/// Warns if no model does the task that the platform asks for, as far as they say what they do.
+fn warn_of_task(platform: &Platform, sources: &[Source], notes: &mut Notes) {
+    let Some(asked) = &platform.task_type else { return };
+    let declared: Option<Vec<&str>> = sources.iter().map(|source| source.spec.task_name()).collect();
+    if let Some(declared) = declared.filter(|tasks| !tasks.iter().any(|task| same_task(task, asked))) {
+        notes.warn([format!("CHARIOT_TASK_TYPE is '{asked}', and this engine does '{}'", declared.join("', '"))]);
     }
-    Err(format!("letters, digits, '-', '_' and '.' are expected, '{name}' came"))
 }
 
-/// The platform's directory if it is there, else `model` beside the engine's `Cargo.toml` when cargo runs it, else
-/// `model` where the process stands.
-fn default_model_dir(environment: &Environment) -> PathBuf {
-    if Path::new(PLATFORM_MODEL_DIR).is_dir() {
-        return PLATFORM_MODEL_DIR.into();
-    }
-    match environment.get("CARGO_MANIFEST_DIR") {
-        Some(crate_dir) => Path::new(crate_dir).join("model"),
-        None => "model".into(),
+/// The devices of an inventory, each opened once: two that are opened for one GPU are two to candle.
+struct Opened {
+    inventory: Devices,
+    open: RefCell<HashMap<DeviceId, Device>>,
+}
+
+impl Inventory for Opened {
+    type Device = Device;
+
+    fn open(&self, id: DeviceId) -> Result<Device, BoxError> {
+        if let Some(device) = self.open.borrow().get(&id) {
+            return Ok(device.clone());
+        }
+        let device = self.inventory.open(id)?;
+        self.open.borrow_mut().insert(id, device.clone());
+        Ok(device)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prelude::*;
+    use crate::{prelude::*, protocol::Protocol, settings::Environment};
 
     struct Echo;
 
@@ -411,7 +359,7 @@ mod tests {
         let plan = |name: &str, value: &str| {
             let builder = Engine::builder().model::<Tensorial>("tensorial").setting(name, value);
             let mut warnings = Vec::new();
-            (Plan::new(builder, &mut warnings).map(|plan| plan.protocol), warnings)
+            (Plan::new(builder, &mut warnings).map(|plan| plan.parts[0].protocol), warnings)
         };
         let protocol = "CHARIOT_INFERENCE_PROTOCOL";
         let error = plan(protocol, "chariot-v2").0.unwrap_err().to_string();
@@ -424,18 +372,9 @@ mod tests {
 
     #[test]
     fn the_platform_names_one_protocol_or_none() {
-        let of = |name: &str| plan(&[("CHARIOT_INFERENCE_PROTOCOL", name)]).unwrap().protocol;
+        let of = |name: &str| plan(&[("CHARIOT_INFERENCE_PROTOCOL", name)]).unwrap().parts[0].protocol;
         assert_eq!(of(" "), None);
         assert_eq!(of(" chariot-v2-kserve "), Some(Protocol::V2Kserve));
         assert_eq!(of("chariot-v2"), Some(Protocol::V2));
-    }
-
-    #[test]
-    fn under_cargo_the_model_is_beside_the_manifest() {
-        let environment = Environment::from_iter([("CARGO_MANIFEST_DIR", "/crate")]);
-        if !Path::new(PLATFORM_MODEL_DIR).is_dir() {
-            assert_eq!(default_model_dir(&environment), Path::new("/crate/model"));
-            assert_eq!(default_model_dir(&Environment::default()), Path::new("model"));
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use tokio::{net::TcpListener, runtime::Runtime};
 
-use super::{Engine, EngineBuilder, StartError, plan::Plan, threads, variables};
+use super::{Engine, EngineBuilder, StartError, plan::Plan, variables};
 use crate::{
     device::DeviceId,
     runtime::{State, available_cores},
@@ -30,7 +30,9 @@ pub(super) fn run(builder: EngineBuilder) -> ExitCode {
         Err(_) => log_settings(&environment),
     };
     // Before any thread exists, the one of the logs included.
-    variables::set_threads(threads::divide(&settings, likely_device(settings.device), 1, available_cores()).threads);
+    if let Ok(plan) = &plan {
+        variables::set_threads(plan.threads(|settings| likely_device(settings.device)));
+    }
     telemetry::install(settings.log_level, settings.log_format);
     // What looks wrong may be why something else is.
     for warning in warnings {

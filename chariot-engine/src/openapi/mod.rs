@@ -2,6 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `several` | one document of those of several models |
 //! | `paths` | the routes, and what is asked and answered on each |
 //! | `request` | what is posted for an inference: its media types and their schemas |
 //! | `response` | what is answered: to an inference, on the other routes, and for faults |
@@ -12,6 +13,7 @@ mod example;
 mod paths;
 mod request;
 mod response;
+mod several;
 mod tensor;
 #[cfg(test)]
 mod tests;
@@ -26,14 +28,31 @@ use crate::{
 
 pub(crate) use example::check as check_example;
 
-/// What the document is about: an engine, and how it is served.
+/// What the document is about: an engine.
+#[derive(Debug)]
+pub(crate) struct Served<'a> {
+    /// What the server calls itself.
+    pub(crate) name: &'a str,
+    /// Its version.
+    pub(crate) version: &'a str,
+    /// The names of its models.
+    pub(crate) models: Vec<&'a str>,
+    /// Which of them answers where none is named.
+    pub(crate) default: Option<usize>,
+    /// What stands before the paths.
+    pub(crate) servers: Servers,
+}
+
+/// A model of it, and how it is served.
 #[derive(Debug)]
 pub(crate) struct Described<'a> {
+    /// The engine.
+    pub(crate) server: &'a Served<'a>,
     /// The model's name.
     pub(crate) name: &'a str,
     /// The model's version.
     pub(crate) version: &'a str,
-    /// What the engine declares.
+    /// What the model declares.
     pub(crate) spec: &'a Spec,
     /// What it takes, and of which protocols.
     pub(crate) takes: &'a Takes,
@@ -43,8 +62,6 @@ pub(crate) struct Described<'a> {
     pub(crate) encoding: OutputEncoding,
     /// The score threshold of a request that says none.
     pub(crate) score_threshold: f32,
-    /// What stands before the paths.
-    pub(crate) servers: Servers,
 }
 
 /// What stands before the paths, without a slash at the end; empty for nothing.
@@ -57,35 +74,44 @@ pub(crate) struct Servers {
 }
 
 /// The document, as JSON.
-pub(crate) fn document(engine: &Described<'_>) -> Vec<u8> {
-    let mut schemas = response::schemas(engine);
-    schemas.extend(request::schemas(engine));
-    let document = json!({
-        "openapi": "3.1.0",
-        "info": { "title": engine.name, "version": engine.version, "description": description(engine) },
-        "servers": paths::servers(&engine.servers.base),
-        "paths": paths::paths(engine),
-        "components": {
-            "schemas": schemas,
-            "requestBodies": { "Inference": request::body(engine) },
-            "responses": response::responses(engine),
-            "headers": response::headers(engine),
-            "parameters": request::headers(engine),
-        },
-    });
-    document.to_string().into_bytes()
+pub(crate) fn document(server: &Served<'_>, models: &[Described<'_>]) -> Vec<u8> {
+    let whole = match models {
+        [only] => of_model(only),
+        _ => {
+            let documents: Vec<(&str, Value)> = models.iter().map(|model| (model.name, of_model(model))).collect();
+            let mut whole = several::join(&documents, server.default);
+            let description = format!("An engine of the models {}. {RULES}", server.models.join(", "));
+            whole["info"] = json!({ "title": server.name, "version": server.version, "description": description });
+            whole
+        }
+    };
+    whole.to_string().into_bytes()
 }
 
-fn description(engine: &Described<'_>) -> String {
-    let mut text = String::new();
-    if let Some(task) = engine.spec.task_name() {
-        text.push_str(&format!("An engine for {task}. "));
-    }
-    text.push_str(
-        "HEAD is answered as GET is, without a body. Every fault is told as `{\"error\": \"<text>\"}`. Members that are \
-         `null` count as absent, and members that are not known are passed over.",
-    );
-    text
+fn of_model(model: &Described<'_>) -> Value {
+    let mut schemas = response::schemas(model);
+    schemas.extend(request::schemas(model));
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": model.name, "version": model.version, "description": description(model) },
+        "servers": paths::servers(&model.server.servers.base),
+        "paths": paths::paths(model),
+        "components": {
+            "schemas": schemas,
+            "requestBodies": { "Inference": request::body(model), "Index": request::index() },
+            "responses": response::responses(model),
+            "headers": response::headers(model),
+            "parameters": request::headers(model),
+        },
+    })
+}
+
+/// What holds on every route.
+const RULES: &str = "HEAD is answered as GET is, without a body. Every fault is told as `{\"error\": \"<text>\"}`. Members \
+                     that are `null` count as absent, and members that are not known are passed over.";
+
+fn description(model: &Described<'_>) -> String {
+    model.spec.task_name().map_or_else(|| RULES.into(), |task| format!("An engine for {task}. {RULES}"))
 }
 
 impl Described<'_> {

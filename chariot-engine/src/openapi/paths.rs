@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Described, object, request};
+use super::{Described, Servers, object, request};
 
 /// What stands before the paths, as the document has it.
 pub(super) fn servers(prefixes: &[String]) -> Value {
@@ -13,7 +13,7 @@ pub(super) fn servers(prefixes: &[String]) -> Value {
 pub(super) fn paths(engine: &Described<'_>) -> Map<String, Value> {
     let infer = |operation: &str| inference(engine, operation, "Inference", "Inference");
     let base = [
-        ("/ready".to_string(), get("ready", "Whether the model can serve", "Ready", true)),
+        ("/ready".to_string(), get("ready", "Whether all models can serve", "Ready", true)),
         ("/infer".to_string(), infer("infer")),
         ("/openapi.json".to_string(), get("openapi", "This document", "Document", false)),
     ];
@@ -22,13 +22,14 @@ pub(super) fn paths(engine: &Described<'_>) -> Map<String, Value> {
         ("/v2/health/live".to_string(), get("live", "Whether the process can answer", "Live", false)),
         ("/v2/health/ready".to_string(), get("serverReady", "Whether the server can serve", "ServerReady", true)),
         ("/v2/models".to_string(), get("models", "Which models there are", "Models", false)),
+        ("/v2/repository/index".to_string(), index()),
     ];
     let model = format!("/v2/models/{}", engine.name);
     let version = is_segment(engine.version).then(|| (format!("{model}/versions/{}", engine.version), "version"));
     for (path, of) in [Some((model, "model")), version].into_iter().flatten() {
         tree.extend([
             (path.clone(), get(of, "What the model takes and gives", "Model", false)),
-            (format!("{path}/ready"), get(&format!("{of}Ready"), "Whether the model can serve", "Ready", true)),
+            (format!("{path}/ready"), get(&format!("{of}Ready"), "Whether the model can serve", "ModelReady", true)),
             (format!("{path}/infer"), infer(&format!("{of}Infer"))),
         ]);
         if engine.spec.streaming {
@@ -37,9 +38,10 @@ pub(super) fn paths(engine: &Described<'_>) -> Map<String, Value> {
             tree.push((format!("{path}/generate_stream"), item));
         }
     }
-    if engine.servers.tree != engine.servers.base {
+    let Servers { base: of_base, tree: of_tree } = &engine.server.servers;
+    if of_tree != of_base {
         for (_, item) in &mut tree {
-            item["servers"] = servers(&engine.servers.tree);
+            item["servers"] = servers(of_tree);
         }
     }
     base.into_iter().chain(tree).collect()
@@ -58,6 +60,22 @@ fn get(operation: &str, summary: &str, answer: &str, may_fail: bool) -> Value {
         responses.insert("503".into(), response(&format!("Not{answer}")));
     }
     json!({ "get": { "operationId": operation, "summary": summary, "responses": responses } })
+}
+
+/// The index of models, to which is posted which of them are meant.
+fn index() -> Value {
+    json!({ "post": {
+        "operationId": "repositoryIndex",
+        "summary": "Which models there are, and in which state",
+        "requestBody": { "$ref": "#/components/requestBodies/Index" },
+        "responses": {
+            "200": response("Index"),
+            "400": response("BadRequest"),
+            "405": response("MethodNotAllowed"),
+            "408": response("RequestTimeout"),
+            "413": response("ContentTooLarge"),
+        },
+    } })
 }
 
 /// A route to which a request is posted, and the name of its answer.

@@ -41,6 +41,14 @@ pub(super) fn body(engine: &Described<'_>) -> Value {
     json!({ "required": true, "content": content })
 }
 
+/// What may be posted to the index of models.
+pub(super) fn index() -> Value {
+    let ready = json!({ "type": ["boolean", "null"], "description": "Whether only those that are ready are meant." });
+    let schema = json!({ "type": "object", "properties": { "ready": ready } });
+    let examples = json!({ "all": { "value": {} }, "ready": { "value": { "ready": true } } });
+    json!({ "required": false, "content": { "application/json": { "schema": schema, "examples": examples } } })
+}
+
 fn described(text: &str) -> Value {
     json!({ "schema": { "description": text } })
 }

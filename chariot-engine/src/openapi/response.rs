@@ -12,19 +12,10 @@ use crate::{
 pub(super) fn schemas(engine: &Described<'_>) -> Map<String, Value> {
     let mut schemas = object([
         ("Error", members([("error", json!({ "type": "string" }))])),
-        (
-            "Ready",
-            members([("name", named(engine.name)), ("status", json!({ "const": "ready" })), ("ready", constant(true))]),
-        ),
-        (
-            "NotReady",
-            members([
-                ("name", named(engine.name)),
-                ("status", json!({ "type": "string" })),
-                ("ready", constant(false)),
-                ("error", json!({ "type": "string" })),
-            ]),
-        ),
+        ("Ready", ready(engine.server.name)),
+        ("NotReady", not_ready(engine.server.name)),
+        ("ModelReady", ready(engine.name)),
+        ("NotModelReady", not_ready(engine.name)),
         ("Live", members([("live", constant(true))])),
         ("ServerReady", members([("ready", constant(true)), ("live", constant(true))])),
         (
@@ -34,12 +25,13 @@ pub(super) fn schemas(engine: &Described<'_>) -> Map<String, Value> {
         (
             "Server",
             members([
-                ("name", named(engine.name)),
-                ("version", named(engine.version)),
+                ("name", named(engine.server.name)),
+                ("version", named(engine.server.version)),
                 ("extensions", json!({ "type": "array", "items": { "type": "string" } })),
             ]),
         ),
-        ("Models", members([("models", json!({ "const": [engine.name] }))])),
+        ("Models", members([("models", json!({ "const": engine.server.models }))])),
+        ("Index", index(engine)),
         (
             "Model",
             members([
@@ -74,6 +66,30 @@ pub(super) fn schemas(engine: &Described<'_>) -> Map<String, Value> {
     schemas
 }
 
+fn ready(name: &str) -> Value {
+    members([("name", named(name)), ("status", json!({ "const": "ready" })), ("ready", constant(true))])
+}
+
+fn not_ready(name: &str) -> Value {
+    members([
+        ("name", named(name)),
+        ("status", json!({ "type": "string" })),
+        ("ready", constant(false)),
+        ("error", json!({ "type": "string" })),
+    ])
+}
+
+/// The models, as the index tells of them.
+fn index(engine: &Described<'_>) -> Value {
+    let entry = members([
+        ("name", json!({ "enum": engine.server.models })),
+        ("version", json!({ "type": "string" })),
+        ("state", json!({ "enum": ["LOADING", "READY", "UNLOADING", "UNAVAILABLE"] })),
+        ("reason", json!({ "type": "string", "description": "Why it is not ready; empty if it is." })),
+    ]);
+    json!({ "type": "array", "items": entry })
+}
+
 /// The answers themselves, each with its statuses' headers.
 pub(super) fn responses(engine: &Described<'_>) -> Map<String, Value> {
     let ok = |name: &str, text: &str| (name.to_string(), json!({ "description": text, "content": json(schema(name)) }));
@@ -85,13 +101,16 @@ pub(super) fn responses(engine: &Described<'_>) -> Map<String, Value> {
         (name.to_string(), response)
     };
     let mut responses: Map<String, Value> = [
-        ok("Ready", "The model can serve."),
-        ok("NotReady", "The model cannot serve, and why."),
+        ok("Ready", "All models can serve."),
+        ok("NotReady", "A model cannot serve, and why."),
+        ok("ModelReady", "The model can serve."),
+        ok("NotModelReady", "The model cannot serve, and why."),
         ok("Live", "The process can answer."),
         ok("ServerReady", "The server can serve."),
         ok("NotServerReady", "The server cannot serve, and why."),
         ok("Server", "The server, and which extensions of the protocol it has."),
         ok("Models", "The models."),
+        ok("Index", "The models and their states."),
         ok("Model", "The model's inputs and outputs; -1 is a length that varies."),
         fault(
             "BadRequest",

@@ -34,7 +34,14 @@ fn spec<I: Input, O: Output<I::Medium>>() -> Spec {
 }
 
 fn with(spec: &Spec, takes: &Takes, change: impl FnOnce(&mut Described<'_>)) -> Value {
+    let servers = Servers { base: vec![String::new()], tree: vec![String::new()] };
+    behind(servers, spec, takes, change)
+}
+
+fn behind(servers: Servers, spec: &Spec, takes: &Takes, change: impl FnOnce(&mut Described<'_>)) -> Value {
+    let server = Served { name: "shout", version: "1.0", models: vec!["shout"], default: Some(0), servers };
     let mut engine = Described {
+        server: &server,
         name: "shout",
         version: "1.0",
         spec,
@@ -42,10 +49,9 @@ fn with(spec: &Spec, takes: &Takes, change: impl FnOnce(&mut Described<'_>)) -> 
         layout: None,
         encoding: OutputEncoding::default(),
         score_threshold: 0.5,
-        servers: Servers { base: vec![String::new()], tree: vec![String::new()] },
     };
     change(&mut engine);
-    serde_json::from_slice(&document(&engine)).unwrap()
+    serde_json::from_slice(&document(&server, &[engine])).unwrap()
 }
 
 fn of(spec: &Spec) -> Value {
@@ -100,8 +106,7 @@ fn what_is_referred_to_is_there_and_what_is_there_is_referred_to() {
             }
             let takes = takes(&spec, protocol);
             let servers = Servers { base: vec!["/a".into(), String::new()], tree: vec![String::new()] };
-            let document = with(&spec, &takes, |engine| {
-                engine.servers = servers;
+            let document = behind(servers, &spec, &takes, |engine| {
                 engine.encoding = OutputEncoding::String;
             });
             let mut found = HashSet::new();
@@ -134,6 +139,7 @@ fn every_path_is_there_once_with_an_operation_of_its_own() {
         "/v2/health/live",
         "/v2/health/ready",
         "/v2/models",
+        "/v2/repository/index",
         "/v2/models/shout",
         "/v2/models/shout/ready",
         "/v2/models/shout/infer",
@@ -143,16 +149,16 @@ fn every_path_is_there_once_with_an_operation_of_its_own() {
     ] {
         assert!(paths.contains_key(path), "{path}");
     }
-    assert_eq!(paths.len(), 13);
+    assert_eq!(paths.len(), 14);
     let operations: HashSet<&str> = paths
         .values()
         .flat_map(|item| item.as_object().unwrap().values())
         .map(|operation| operation["operationId"].as_str().unwrap())
         .collect();
-    assert_eq!(operations.len(), 13);
+    assert_eq!(operations.len(), 14);
 
     let odd = with(&text, &takes(&text, None), |engine| engine.version = "a/b");
-    assert_eq!(odd["paths"].as_object().unwrap().len(), 10, "a version that no path can hold is in none");
+    assert_eq!(odd["paths"].as_object().unwrap().len(), 11, "a version that no path can hold is in none");
 }
 
 #[test]
@@ -163,7 +169,7 @@ fn servers_are_what_stands_before_the_paths() {
     assert_eq!(document["paths"]["/v2"].get("servers"), None);
 
     let servers = Servers { base: vec!["/a/b".into(), String::new()], tree: vec![String::new()] };
-    let document = with(&text, &takes(&text, None), |engine| engine.servers = servers);
+    let document = behind(servers, &text, &takes(&text, None), |_| {});
     assert_eq!(document["servers"], json!([{"url": "/a/b"}, {"url": "/"}]));
     assert_eq!(document["paths"]["/v2"]["servers"], json!([{"url": "/"}]));
     assert_eq!(document["paths"]["/infer"].get("servers"), None);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `state` | the engine's state: one value that one owner changes |
 //! | `host` | a model in service: admits requests, decodes them, hands them to workers, waits for answers |
+//! | `models` | the models of an engine, together |
 //! | `shared` | what the host and its workers share |
 //! | `hosted` | the object-safe twin of [`Model`](crate::model::Model) that workers hold |
 //! | `job` | a request on its way, in which its answers come together |
@@ -18,6 +19,7 @@ mod driver;
 mod host;
 mod hosted;
 mod job;
+mod models;
 mod queue;
 mod reply;
 mod shared;
@@ -27,6 +29,7 @@ mod worker;
 pub(crate) use driver::drive;
 pub(crate) use host::{Failure, Host, Refusal, available_cores};
 pub(crate) use hosted::{Loader, instance, loader};
+pub(crate) use models::{Models, OneModel, Readiness};
 pub use shared::InHand;
 pub(crate) use shared::{Batching, HostOptions, Placement};
 pub use state::State;

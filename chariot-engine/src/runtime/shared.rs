@@ -91,6 +91,19 @@ pub struct InHand {
     pub bytes: u64,
 }
 
+impl std::iter::Sum for InHand {
+    /// What several models have in hand together.
+    fn sum<I: Iterator<Item = InHand>>(all: I) -> InHand {
+        let none = InHand { requests: 0, queued: 0, running: 0, bytes: 0 };
+        all.fold(none, |sum, of| InHand {
+            requests: sum.requests + of.requests,
+            queued: sum.queued + of.queued,
+            running: sum.running + of.running,
+            bytes: sum.bytes + of.bytes,
+        })
+    }
+}
+
 /// How a model is served.
 #[derive(Clone, Debug)]
 pub(crate) struct HostOptions {

@@ -2,15 +2,15 @@
 
 use crate::openapi::Servers;
 
-/// What a path means.
+/// What a path means. A model is named by its place among those of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
-    /// Whether the model can serve.
+    /// Whether all models can serve.
     Ready,
     /// Inference.
-    Infer,
+    Infer(usize),
     /// Inference, whose answer comes as events.
-    GenerateStream,
+    GenerateStream(usize),
     /// Whether the process can answer.
     Live,
     /// Whether the server can serve.
@@ -19,26 +19,49 @@ pub(super) enum Route {
     Server,
     /// Which models there are.
     Models,
-    /// What the model is.
-    Model,
+    /// Which models there are, and in which state.
+    RepositoryIndex,
+    /// What a model is.
+    Model(usize),
+    /// Whether a model can serve.
+    ModelReady(usize),
     /// How all of this is asked and answered.
     OpenApi,
     /// The figures of the engine.
     Metrics,
 }
 
+/// The method of a route to which something is posted.
+pub(super) const POST: &str = "POST";
+
 impl Route {
+    /// The methods that the route has.
     pub(super) fn allowed(self) -> &'static str {
-        if matches!(self, Route::Infer | Route::GenerateStream) { "POST" } else { "GET, HEAD" }
+        match self {
+            Route::Infer(_) | Route::GenerateStream(_) | Route::RepositoryIndex => POST,
+            _ => "GET, HEAD",
+        }
     }
 }
 
 /// Why a path means nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NoRoute {
+    /// There is no such path.
     Path,
+    /// There is no model of this name.
     Model(String),
-    Version(String),
+    /// The model has another version.
+    Version { model: usize, version: String },
+    /// No model is named, and none is the default.
+    NoDefault,
+}
+
+/// A model, as paths name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ModelRoute {
+    pub(crate) name: String,
+    pub(crate) version: String,
 }
 
 /// The routes of one engine.
@@ -50,8 +73,9 @@ pub(crate) struct Routes {
     tree_under_base: bool,
     /// What callers write before the paths that come, where a router takes it off.
     taken_off: Option<String>,
-    model: String,
-    version: String,
+    models: Vec<ModelRoute>,
+    /// The model that is meant where none is named, and by the platform's name.
+    default: Option<usize>,
     model_id: Option<String>,
 }
 
@@ -63,7 +87,12 @@ impl Routes {
     ///
     /// # Errors
     /// `{model_id}` stands in the base URL and there is no id, or the base URL is no path.
-    pub(crate) fn new(base_url: &str, model: &str, version: &str, model_id: Option<&str>) -> Result<Self, String> {
+    pub(crate) fn new(
+        base_url: &str,
+        models: Vec<ModelRoute>,
+        default: Option<usize>,
+        model_id: Option<&str>,
+    ) -> Result<Self, String> {
         let model_id = model_id.map(str::to_ascii_lowercase);
         let base_url = match &model_id {
             Some(id) => base_url.replace("{model_id}", id),
@@ -85,8 +114,8 @@ impl Routes {
             tree_under_base: !base.is_empty() && !ends_in_tree,
             base,
             taken_off: None,
-            model: model.to_string(),
-            version: version.to_string(),
+            models,
+            default,
             model_id,
         })
     }
@@ -120,7 +149,7 @@ impl Routes {
         if let Some(rest) = self.under_base(&path) {
             match rest {
                 ["ready"] => return Ok(Route::Ready),
-                ["infer"] => return Ok(Route::Infer),
+                ["infer"] => return self.default().map(Route::Infer),
                 ["openapi.json"] => return Ok(Route::OpenApi),
                 ["v2", rest @ ..] if self.tree_under_base => return self.tree(rest),
                 _ => {}
@@ -128,7 +157,7 @@ impl Routes {
         }
         match &path[..] {
             ["ready"] => Ok(Route::Ready),
-            ["infer"] => Ok(Route::Infer),
+            ["infer"] => self.default().map(Route::Infer),
             ["openapi.json"] => Ok(Route::OpenApi),
             ["metrics"] => Ok(Route::Metrics),
             ["v2", rest @ ..] => self.tree(rest),
@@ -151,6 +180,7 @@ impl Routes {
             ["health", "live"] => Ok(Route::Live),
             ["health", "ready"] => Ok(Route::ServerReady),
             ["models"] => Ok(Route::Models),
+            ["repository", "index"] => Ok(Route::RepositoryIndex),
             ["models", model, rest @ ..] => {
                 let (version, rest) = match rest {
                     ["versions", version, rest @ ..] => (Some(*version), rest),
@@ -158,27 +188,34 @@ impl Routes {
                 };
                 let route = match rest {
                     [] => Route::Model,
-                    ["ready"] => Route::Ready,
+                    ["ready"] => Route::ModelReady,
                     ["infer"] => Route::Infer,
                     ["generate_stream"] => Route::GenerateStream,
                     _ => return Err(NoRoute::Path),
                 };
-                if !self.is_model(model) {
-                    return Err(NoRoute::Model((*model).to_string()));
-                }
+                let index = self.model(model).ok_or_else(|| NoRoute::Model((*model).to_string()))?;
                 match version {
-                    Some(version) if version != self.version => Err(NoRoute::Version(version.to_string())),
-                    _ => Ok(route),
+                    Some(version) if version != self.models[index].version => {
+                        Err(NoRoute::Version { model: index, version: version.to_string() })
+                    }
+                    _ => Ok(route(index)),
                 }
             }
             _ => Err(NoRoute::Path),
         }
     }
 
-    fn is_model(&self, name: &str) -> bool {
-        if name == self.model {
-            return true;
-        }
+    fn default(&self) -> Result<usize, NoRoute> {
+        self.default.ok_or(NoRoute::NoDefault)
+    }
+
+    /// The model of this name, or the default one by the platform's.
+    fn model(&self, name: &str) -> Option<usize> {
+        let named = self.models.iter().position(|model| model.name == name);
+        named.or_else(|| self.default.filter(|_| self.is_platforms(name)))
+    }
+
+    fn is_platforms(&self, name: &str) -> bool {
         let Some(("m-" | "M-", id)) = name.split_at_checked(2) else {
             return false;
         };
@@ -200,8 +237,12 @@ mod tests {
 
     const ID: &str = "2ABCdefGHIjklMNOpqrSTUvwxYZ";
 
+    fn model(name: &str) -> ModelRoute {
+        ModelRoute { name: name.into(), version: "1.0".into() }
+    }
+
     fn routes(base: &str, id: Option<&str>) -> Routes {
-        Routes::new(base, "digits", "1.0", id).unwrap()
+        Routes::new(base, vec![model("digits")], Some(0), id).unwrap()
     }
 
     #[test]
@@ -211,21 +252,22 @@ mod tests {
             for prefix in prefixes {
                 for (path, route) in [
                     ("/ready", Route::Ready),
-                    ("/infer", Route::Infer),
+                    ("/infer", Route::Infer(0)),
                     ("/openapi.json", Route::OpenApi),
                     ("/v2", Route::Server),
                     ("/v2/", Route::Server),
                     ("/v2/health/live", Route::Live),
                     ("//v2///health/ready/", Route::ServerReady),
                     ("/v2/models", Route::Models),
-                    ("/v2/models/digits", Route::Model),
-                    ("/v2/models/digits/ready", Route::Ready),
-                    ("/v2/models/digits/infer", Route::Infer),
-                    ("/v2/models/digits/generate_stream", Route::GenerateStream),
-                    ("/v2/models/digits/versions/1.0", Route::Model),
-                    ("/v2/models/digits/versions/1.0/ready", Route::Ready),
-                    ("/v2/models/digits/versions/1.0/infer", Route::Infer),
-                    ("/v2/models/m-2ABCdefGHIjklMNOpqrSTUvwxYZ/infer", Route::Infer),
+                    ("/v2/repository/index", Route::RepositoryIndex),
+                    ("/v2/models/digits", Route::Model(0)),
+                    ("/v2/models/digits/ready", Route::ModelReady(0)),
+                    ("/v2/models/digits/infer", Route::Infer(0)),
+                    ("/v2/models/digits/generate_stream", Route::GenerateStream(0)),
+                    ("/v2/models/digits/versions/1.0", Route::Model(0)),
+                    ("/v2/models/digits/versions/1.0/ready", Route::ModelReady(0)),
+                    ("/v2/models/digits/versions/1.0/infer", Route::Infer(0)),
+                    ("/v2/models/m-2ABCdefGHIjklMNOpqrSTUvwxYZ/infer", Route::Infer(0)),
                 ] {
                     assert_eq!(routes.find(&format!("{prefix}{path}")), Ok(route), "{base} {prefix}{path}");
                 }
@@ -253,7 +295,10 @@ mod tests {
         }
         assert_eq!(routes.find("/v2/models/other"), Err(NoRoute::Model("other".into())));
         assert_eq!(routes.find("/v2/models/m-short/infer"), Err(NoRoute::Model("m-short".into())));
-        assert_eq!(routes.find("/v2/models/digits/versions/2/infer"), Err(NoRoute::Version("2".into())));
+        assert_eq!(
+            routes.find("/v2/models/digits/versions/2/infer"),
+            Err(NoRoute::Version { model: 0, version: "2".into() })
+        );
     }
 
     #[test]
@@ -262,11 +307,30 @@ mod tests {
         let lower = ID.to_ascii_lowercase();
         assert_eq!(routes.base_url(), format!("/v2/models/m-{lower}"));
         for id in [ID, &lower, &ID.to_ascii_uppercase()] {
-            assert_eq!(routes.find(&format!("/v2/models/m-{id}/infer")), Ok(Route::Infer));
-            assert_eq!(routes.find(&format!("/v2/models/m-{id}")), Ok(Route::Model));
+            assert_eq!(routes.find(&format!("/v2/models/m-{id}/infer")), Ok(Route::Infer(0)));
+            assert_eq!(routes.find(&format!("/v2/models/m-{id}")), Ok(Route::Model(0)));
         }
         assert!(matches!(routes.find("/v2/models/m-1234567890123456789012345ab"), Err(NoRoute::Model(_))));
         assert_eq!(routes.find("/ready"), Ok(Route::Ready));
+    }
+
+    #[test]
+    fn every_model_has_its_tree_and_the_base_is_the_default_ones() {
+        let of = |default| Routes::new("/b", vec![model("a"), model("b")], default, Some(ID)).unwrap();
+        let platform = format!("/v2/models/m-{ID}/infer");
+        for default in [None, Some(1)] {
+            assert_eq!(of(default).find("/v2/models/a/infer"), Ok(Route::Infer(0)));
+            assert_eq!(of(default).find("/b/v2/models/b/versions/1.0/ready"), Ok(Route::ModelReady(1)));
+            assert_eq!(of(default).find("/v2/models/c"), Err(NoRoute::Model("c".into())));
+            assert_eq!(of(default).find("/b/ready"), Ok(Route::Ready));
+            let other = NoRoute::Version { model: 1, version: "2".into() };
+            assert_eq!(of(default).find("/v2/models/b/versions/2"), Err(other));
+        }
+        for path in ["/infer", "/b/infer", &platform] {
+            assert_eq!(of(Some(1)).find(path), Ok(Route::Infer(1)), "{path}");
+        }
+        assert_eq!(of(None).find("/b/infer"), Err(NoRoute::NoDefault));
+        assert!(matches!(of(None).find(&platform), Err(NoRoute::Model(_))));
     }
 
     #[test]
@@ -280,7 +344,7 @@ mod tests {
     #[test]
     fn a_base_url_that_cannot_be_served_is_an_error() {
         for base in ["/m-{model_id}", "http://x/y", "/a b", "/a?b"] {
-            assert!(Routes::new(base, "digits", "1", None).is_err(), "{base}");
+            assert!(Routes::new(base, vec![model("digits")], Some(0), None).is_err(), "{base}");
         }
     }
 

@@ -46,7 +46,7 @@ impl EngineService {
 
 impl std::fmt::Debug for EngineService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EngineService").field("model", &self.0.host.name()).finish_non_exhaustive()
+        f.debug_struct("EngineService").field("models", &self.0.models.names()).finish_non_exhaustive()
     }
 }
 

@@ -124,6 +124,11 @@ impl EngineSettings {
     /// The prefix of every variable.
     pub const PREFIX: &str = "CHARIOT_ENGINE_";
 
+    /// Whether a setting is one of a model's, of which an engine of several has one for each; the others are of the process.
+    pub(crate) fn is_of_a_model(setting: &SettingSpec) -> bool {
+        setting.name.strip_prefix(Self::PREFIX).is_some_and(|bare| OF_A_MODEL.contains(&bare))
+    }
+
     /// Warnings about variables under the prefix that no setting reads, each with the nearest name that one does.
     ///
     /// `own` are settings of the author, which may have the prefix too. What Kubernetes sets for a service whose name
@@ -137,6 +142,29 @@ impl EngineSettings {
         environment.iter().filter(strange).map(|(name, _)| unknown_text(name, &known)).collect()
     }
 }
+
+/// The settings by which a model is served, without the prefix.
+const OF_A_MODEL: [&str; 19] = [
+    "MODEL_DIR",
+    "MODEL_NAME",
+    "DEVICE",
+    "WORKERS",
+    "THREADS",
+    "MAX_CONCURRENCY",
+    "QUEUE_SIZE",
+    "MAX_BATCH",
+    "BATCH_DELAY",
+    "SCORE_THRESHOLD",
+    "OUTPUT_LAYOUT",
+    "OUTPUT_ENCODING",
+    "MAX_BODY",
+    "COMPRESS_RESPONSES",
+    "MAX_INFLIGHT_BYTES",
+    "MAX_PIXELS",
+    "BODY_TIMEOUT",
+    "TIMEOUT",
+    "STALL_TIMEOUT",
+];
 
 fn unknown_text(name: &str, known: &[String]) -> String {
     let alike = |of: &String| strsim::jaro_winkler(&without_prefix(name), &without_prefix(of));

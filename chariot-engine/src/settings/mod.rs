@@ -50,6 +50,7 @@ pub use bytesize::ByteSize;
 /// [The trait](trait@Settings) has an example with every kind of fault.
 pub use chariot_engine_macros::Settings;
 
+pub(crate) use self::scope::variable as scoped_variable;
 pub use self::{
     choices::{DeviceChoice, LogFormat, LogLevel, OutputEncoding, OutputLayout},
     engine::EngineSettings,

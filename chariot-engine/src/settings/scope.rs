@@ -28,7 +28,7 @@ pub fn scoped_schema(schema: &[SettingSpec], scope: &str) -> Vec<SettingSpec> {
 }
 
 /// The variable of a setting within a scope.
-pub(super) fn variable(scope: &str, declared: &str, runtime: bool) -> String {
+pub(crate) fn variable(scope: &str, declared: &str, runtime: bool) -> String {
     match declared.strip_prefix(EngineSettings::PREFIX).filter(|_| runtime) {
         Some(bare) => format!("{}{scope}{bare}", EngineSettings::PREFIX),
         None => format!("{scope}{declared}"),

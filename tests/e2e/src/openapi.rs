@@ -41,8 +41,9 @@ impl OpenApi {
                     self.answered(operation, &path, &ask("GET", &path, ""));
                 }
                 if let Some(operation) = item.get("post") {
-                    for (name, example) in self.examples() {
-                        if let Err(faults) = self.check_request(example) {
+                    let body = Self::body(operation);
+                    for (name, example) in self.examples_of(&body) {
+                        if let Err(faults) = self.check(&format!("{body}/schema"), example) {
                             panic!("the example of {name} is not as its schema says: {faults}");
                         }
                         let answer = ask("POST", &path, &example.to_string());
@@ -56,7 +57,17 @@ impl OpenApi {
 
     /// The examples of an inference, by the protocol that they speak.
     pub fn examples(&self) -> Vec<(&str, &Value)> {
-        let examples = self.0.pointer(&format!("{BODY}/examples")).and_then(Value::as_object);
+        self.examples_of(BODY)
+    }
+
+    /// Where the body of an operation stands.
+    fn body(operation: &Value) -> String {
+        let of = operation["requestBody"]["$ref"].as_str().expect("a body");
+        format!("{}/content/application~1json", of.trim_start_matches('#'))
+    }
+
+    fn examples_of(&self, body: &str) -> Vec<(&str, &Value)> {
+        let examples = self.0.pointer(&format!("{body}/examples")).and_then(Value::as_object);
         examples.into_iter().flatten().map(|(name, example)| (&**name, &example["value"])).collect()
     }
 

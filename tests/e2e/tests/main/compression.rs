@@ -27,8 +27,8 @@ const CODINGS: [&str; 5] = ["gzip", "x-gzip", "deflate", "zstd", "GZip"];
 const LIMIT: usize = 20_000;
 
 /// An engine that answers every text as it came.
-fn echoing(configure: impl FnOnce(&mut EngineSettings) + Send + 'static) -> Server {
-    Server::start(Engine::builder().instance("echo", Scripted::blocking(echo)).configure(|settings| {
+fn echoing(configure: impl Fn(&mut EngineSettings) + Send + 'static) -> Server {
+    Server::start(Engine::builder().instance("echo", Scripted::blocking(echo)).configure(move |settings| {
         settings.workers = Some(1);
         settings.max_body = ByteSize::b(LIMIT as u64);
         configure(settings);
@@ -317,7 +317,7 @@ fn nothing_is_compressed_unless_the_operator_wants_it() {
 
 #[tokio::test]
 async fn the_deadline_of_a_request_holds_for_its_coding_too() {
-    let builder = Engine::builder().instance("echo", Scripted::blocking(echo)).configure(|settings| {
+    let builder = Engine::builder().instance("echo", Scripted::blocking(echo)).configure(move |settings| {
         settings.timeout = Some(Duration::from_millis(300));
         settings.max_body = ByteSize::gib(1);
     });

@@ -15,12 +15,10 @@ use crate::{
 };
 
 /// A held engine with one worker, on a clock that the test moves.
-fn held(
-    configure: impl FnOnce(&mut chariot_engine::settings::EngineSettings) + Send + 'static,
-) -> (TestEngine, Control) {
+fn held(configure: impl Fn(&mut chariot_engine::settings::EngineSettings) + Send + 'static) -> (TestEngine, Control) {
     let (model, control) = controlled(Scripted::blocking(echo));
     control.hold();
-    let builder = Engine::builder().instance("held", model).configure(|settings| {
+    let builder = Engine::builder().instance("held", model).configure(move |settings| {
         settings.workers = Some(1);
         configure(settings);
     });

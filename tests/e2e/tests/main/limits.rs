@@ -19,8 +19,8 @@ use crate::{
 const LIMIT: usize = 1024;
 
 /// An engine of one worker that takes small bodies.
-fn small(configure: impl FnOnce(&mut EngineSettings) + Send + 'static) -> Server {
-    let builder = Engine::builder().instance("echo", Scripted::blocking(echo)).configure(|settings| {
+fn small(configure: impl Fn(&mut EngineSettings) + Send + 'static) -> Server {
+    let builder = Engine::builder().instance("echo", Scripted::blocking(echo)).configure(move |settings| {
         settings.workers = Some(1);
         settings.max_body = ByteSize::b(LIMIT as u64);
         configure(settings);
@@ -242,7 +242,7 @@ fn no_head_is_large_enough_to_hurt() {
 #[test]
 fn a_client_that_takes_nothing_of_its_answer_is_cut() {
     let model = Scripted::blocking(|batch| batch.map(|_| Ok(Json("x".repeat(64 << 20)))));
-    let server = Server::start(Engine::builder().instance("large", model).configure(|settings| {
+    let server = Server::start(Engine::builder().instance("large", model).configure(move |settings| {
         settings.write_timeout = Duration::from_millis(100);
     }));
     let mut connection = server.connect();

@@ -21,6 +21,7 @@ mod refusing;
 mod routes;
 mod rows;
 mod scripted;
+mod several;
 mod streaming;
 mod support;
 mod tasks;

@@ -1,0 +1,92 @@
+//! [`ModelOptions`]: what is said of one model of an engine that serves several. The builder takes it.
+
+use super::builder::Change;
+use crate::{settings::EngineSettings, tasks::ClassLabels};
+
+/// What is said of one model, where [`EngineBuilder`](super::EngineBuilder) says the same of all of them otherwise.
+///
+/// ```
+/// use chariot_engine::{ModelOptions, prelude::*};
+///
+/// # struct Shout;
+/// # impl Model for Shout {
+/// #     type Settings = ();
+/// #     type Input = Text;
+/// #     type Output = Json<String>;
+/// #     async fn load(_: &LoadContext) -> Result<Self> { Ok(Shout) }
+/// #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.map(|t| Ok(Json(t.to_uppercase()))) }
+/// # }
+/// let builder = Engine::builder()
+///     .model_with::<Shout>("shout", ModelOptions::new().default_model())
+///     .model_with::<Shout>(
+///         "whisper",
+///         ModelOptions::new().version("2").configure(|settings| settings.queue_size = 10),
+///     );
+/// # let _ = builder;
+/// ```
+#[derive(Default)]
+#[must_use = "options do nothing until a builder takes them"]
+pub struct ModelOptions {
+    pub(super) version: Option<String>,
+    pub(super) class_labels: Option<ClassLabels>,
+    pub(super) prefix: Option<String>,
+    pub(super) configure: Vec<Change>,
+    pub(super) default: bool,
+}
+
+impl ModelOptions {
+    /// Nothing but what holds for all models.
+    pub fn new() -> Self {
+        ModelOptions::default()
+    }
+
+    /// The model's version, as routes and answers name it.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// Class labels, in place of `class_labels.json` among the model's files.
+    pub fn class_labels<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
+        self.class_labels = Some(labels.into_iter().collect());
+        self
+    }
+
+    /// What stands before the model's variables (default: its name in capitals, and `_`). With `DIGITS_`, its own setting
+    /// `TOP_K` is read from `DIGITS_TOP_K`, and the runtime's `CHARIOT_ENGINE_WORKERS` from `CHARIOT_ENGINE_DIGITS_WORKERS`,
+    /// else from `CHARIOT_ENGINE_WORKERS`. The only model of an engine has no prefix.
+    pub fn settings_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some(prefix.into());
+        self
+    }
+
+    /// Changes the settings by which this model is served, after everything else has been read. Those of the process
+    /// (the address, the base URL, connections, the end, logs) are the builder's: changing them here does nothing.
+    pub fn configure(mut self, change: impl Fn(&mut EngineSettings) + Send + 'static) -> Self {
+        self.configure.push(Box::new(change));
+        self
+    }
+
+    /// The model that answers where a request names none: at `/infer` under the base URL, and under the platform's name.
+    /// Without one, such a request is a 404 that lists the models. The only model of an engine is the default one.
+    pub fn default_model(mut self) -> Self {
+        self.default = true;
+        self
+    }
+
+    /// What stands before the variables of a model of this name.
+    pub(super) fn prefix(&self, name: &str) -> String {
+        let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+        self.prefix.clone().unwrap_or_else(|| name.chars().map(letter).chain(['_']).collect())
+    }
+}
+
+impl std::fmt::Debug for ModelOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModelOptions")
+            .field("version", &self.version)
+            .field("prefix", &self.prefix)
+            .field("default", &self.default)
+            .finish_non_exhaustive()
+    }
+}

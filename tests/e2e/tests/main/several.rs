@@ -1,0 +1,359 @@
+//! Several models in one engine: each with its own routes, settings, limits and state, and ready together.
+
+use std::{collections::HashSet, sync::Arc};
+
+use chariot_engine::{EngineBuilder, ModelOptions, StartError, prelude::*, settings::Environment, testing::TestEngine};
+use e2e::{OpenApi, until};
+use serde_json::{Value, json};
+
+use crate::{
+    scripted::Scripted,
+    support::{Gate, Server, text},
+};
+
+/// A model that puts a word of its own before every text.
+fn says(word: &'static str) -> Scripted {
+    Scripted::blocking(move |batch| batch.map(|text| Ok(Json(format!("{word} {}", &**text)))))
+}
+
+fn two() -> EngineBuilder {
+    Engine::builder()
+        .instance_with("a", says("hello"), ModelOptions::new().version("2"))
+        .instance("b", says("bye"))
+        .configure(|settings| settings.workers = Some(1))
+}
+
+fn with_default() -> EngineBuilder {
+    Engine::builder()
+        .instance("a", says("hello"))
+        .instance_with("b", says("bye"), ModelOptions::new().default_model())
+        .setting("CHARIOT_ENGINE_BASE_URL", "/base")
+}
+
+#[track_caller]
+fn answer(server: &Server, path: &str) -> Value {
+    let answer = server.ask("POST", path, &[], text("you")).ok();
+    json!([answer["model_name"], answer["outputs"][0]["data"][0]])
+}
+
+#[test]
+fn every_model_has_routes_of_its_own() {
+    let server = Server::start(two());
+    assert_eq!(answer(&server, "/v2/models/a/infer"), json!(["a", "hello you"]));
+    assert_eq!(answer(&server, "/v2/models/a/versions/2/infer"), json!(["a", "hello you"]));
+    assert_eq!(answer(&server, "/v2/models/b/versions/1/infer"), json!(["b", "bye you"]));
+    assert_eq!(server.get("/v2/models").ok(), json!({"models": ["a", "b"]}));
+    assert_eq!(server.get("/v2/models/a").ok()["versions"], json!(["2"]));
+    assert_eq!(server.get("/v2/models/b/ready").ok()["name"], "b");
+    assert_eq!(server.get("/v2").ok()["name"], "chariot-engine");
+    assert_eq!(server.get("/ready").ok(), json!({"name": "chariot-engine", "status": "ready", "ready": true}));
+    let names: Vec<_> = server.engine.models().map(|model| model.name().to_string()).collect();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(server.engine.model("a").unwrap().version(), "2");
+
+    let other = server.get("/v2/models/c").error(404);
+    assert_eq!(other, "there is no model 'c'; this engine serves 'a', 'b'");
+    let version = server.get("/v2/models/b/versions/2").error(404);
+    assert_eq!(version, "there is no version '2' of the model; this engine serves version '1'");
+}
+
+#[test]
+fn the_base_is_that_of_the_default_model() {
+    let server = Server::start(with_default());
+    for path in ["/infer", "/base/infer", "/base/v2/models/b/infer", "/v2/models/m-2ABCdefGHIjklMNOpqrSTUvwxYZ/infer"] {
+        assert_eq!(answer(&server, path), json!(["b", "bye you"]), "{path}");
+    }
+    assert_eq!(answer(&server, "/base/v2/models/a/infer"), json!(["a", "hello you"]));
+    assert_eq!(server.get("/base/v2").ok()["name"], "b");
+}
+
+#[test]
+fn without_a_default_model_the_base_lists_the_models() {
+    let server = Server::start(two());
+    for path in ["/infer", "/infer/"] {
+        let error = server.ask("POST", path, &[], text("you")).error(404);
+        assert!(error.contains("'a', 'b'") && error.contains("/v2/models/{name}/infer"), "{error}");
+    }
+    let platform = server.ask("POST", "/v2/models/m-2ABCdefGHIjklMNOpqrSTUvwxYZ/infer", &[], text("you"));
+    assert_eq!(platform.status, 404);
+}
+
+/// A model whose load waits until the test lets it go on.
+struct Slow;
+
+static LOADING: Gate = Gate::new();
+
+impl Model for Slow {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<String>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        LOADING.pass("load");
+        Ok(Slow)
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
+        batch.map(|text| Ok(Json(text.to_string())))
+    }
+}
+
+/// The states of the index, one after the other.
+fn index(server: &Server, body: &str) -> Vec<(String, String)> {
+    let answer = server.ask("POST", "/v2/repository/index", &[], body).ok();
+    let entries = answer.as_array().expect("a list").iter();
+    entries.map(|of| (of["name"].as_str().unwrap().into(), of["state"].as_str().unwrap().into())).collect()
+}
+
+#[test]
+fn an_engine_is_ready_when_all_of_its_models_are() {
+    let mut server = Server::begin(Engine::builder().instance("a", says("hello")).model::<Slow>("slow"));
+    LOADING.wait_for(1);
+    until("the first model is ready", || (server.get("/v2/models/a/ready").status == 200).then_some(()));
+    let ready = server.get("/ready");
+    assert_eq!(ready.status, 503);
+    let why = "model 'slow': the model is being loaded";
+    assert_eq!(ready.json(), json!({"name": "chariot-engine", "status": "starting", "ready": false, "error": why}));
+    assert_eq!(server.get("/v2/health/ready").status, 503);
+    assert_eq!(server.get("/v2/models/slow/ready").json()["error"], "the model is being loaded");
+    assert_eq!(answer(&server, "/v2/models/a/infer"), json!(["a", "hello you"]));
+    assert_eq!(server.ask("POST", "/v2/models/slow/infer", &[], text("you")).status, 503);
+    let pair = |name: &str, state: &str| (name.to_string(), state.to_string());
+    assert_eq!(index(&server, ""), [pair("a", "READY"), pair("slow", "LOADING")]);
+    assert_eq!(index(&server, r#"{"ready": true}"#), [pair("a", "READY")]);
+
+    LOADING.open();
+    server.block_on(server.engine.ready()).unwrap();
+    assert_eq!(server.get("/ready").status, 200);
+    assert_eq!(index(&server, r#"{"ready": false}"#), [pair("a", "READY"), pair("slow", "READY")]);
+    server.engine.drain();
+    assert_eq!(server.get("/ready").status, 503);
+    assert_eq!(index(&server, "{}"), [pair("a", "UNLOADING"), pair("slow", "UNLOADING")]);
+    let serving = server.stop();
+    assert_eq!(server.block_on(serving).unwrap(), 0);
+}
+
+#[test]
+fn the_index_takes_an_object_or_nothing() {
+    let server = Server::start(two());
+    for body in ["[", "3", r#"{"ready": "yes"}"#] {
+        let error = server.ask("POST", "/v2/repository/index", &[], body).error(400);
+        assert!(error.contains("{\"ready\": true}"), "{body}: {error}");
+    }
+    assert_eq!(server.ask("POST", "/v2/repository/index", &[], vec![b' '; 5000]).status, 413);
+    let wrong = server.get("/v2/repository/index");
+    assert_eq!((wrong.status, wrong.header("allow")), (405, Some("POST")));
+}
+
+/// A model that cannot be loaded.
+struct Broken;
+
+impl Model for Broken {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<String>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Err("the weights are gone".into())
+    }
+
+    async fn infer(&self, _: Batch<Text>) -> Result<Vec<Json<String>>> {
+        Ok(vec![])
+    }
+}
+
+#[test]
+fn a_model_that_cannot_be_loaded_fails_the_engine_by_its_name() {
+    let server = Server::begin(Engine::builder().instance("a", says("hello")).model::<Broken>("broken"));
+    let error = server.block_on(server.engine.ready()).unwrap_err();
+    assert!(matches!(&error, StartError::Load(_)), "{error:?}");
+    assert!(error.to_string().contains("model 'broken': the weights are gone"), "{error}");
+    let ready = server.get("/ready");
+    assert_eq!((ready.status, ready.json()["status"].as_str()), (503, Some("failed")));
+    assert!(!ready.text.contains("weights"), "{}", ready.text);
+}
+
+#[test]
+fn a_full_queue_is_that_of_one_model() {
+    let gate = Arc::new(Gate::default());
+    let held = {
+        let gate = gate.clone();
+        Scripted::blocking(move |batch| {
+            gate.pass("held");
+            batch.map(|text| Ok(Json(text.to_string())))
+        })
+    };
+    let server = Server::start(
+        Engine::builder()
+            .instance("held", held)
+            .instance("free", says("hello"))
+            .setting("CHARIOT_ENGINE_WORKERS", "1")
+            .setting("CHARIOT_ENGINE_HELD_QUEUE_SIZE", "0"),
+    );
+    assert_eq!(server.engine.model("free").unwrap().settings().queue_size, 100);
+    let mut running = server.connect();
+    assert_eq!(running.post_admitted("/v2/models/held/infer", &text("you")).unwrap(), None);
+    gate.wait_for(1);
+    let full = server.ask("POST", "/v2/models/held/infer", &[], text("you")).error(503);
+    assert_eq!(full, "the queue is full");
+    assert_eq!(answer(&server, "/v2/models/free/infer"), json!(["free", "hello you"]));
+    assert_eq!(server.engine.in_hand().requests, 1);
+    assert_eq!(server.engine.model("free").unwrap().in_hand().requests, 0);
+    let metrics = server.get("/metrics").text;
+    for line in [
+        r#"chariot_rejections_total{model="held",reason="queue_full"} 1"#,
+        r#"chariot_rejections_total{model="free",reason="queue_full"} 0"#,
+        r#"chariot_requests_total{model="free",status="200"} 1"#,
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+    gate.open();
+    assert_eq!(running.answer().unwrap().status, 200);
+}
+
+/// A model that answers with what it was told.
+struct Told(String);
+
+#[derive(Settings)]
+struct ToldSettings {
+    /// What it says
+    #[setting(default = "nothing")]
+    word: String,
+}
+
+impl Model for Told {
+    type Settings = ToldSettings;
+    type Input = Text;
+    type Output = Json<String>;
+
+    async fn load(ctx: &LoadContext<ToldSettings>) -> Result<Self> {
+        let dir = ctx.model_dir().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let labels = ctx.class_labels()?.iter().map(str::to_string).collect::<Vec<_>>().join(",");
+        Ok(Told(format!("{} {} {dir} {labels}", ctx.model_name(), ctx.settings().word)))
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
+        batch.map(|_| Ok(Json(self.0.clone())))
+    }
+}
+
+fn told() -> EngineBuilder {
+    Engine::builder()
+        .model::<Told>("my-first")
+        .model_with::<Told>("second", ModelOptions::new().settings_prefix("TWO_").class_labels(["yes", "no"]))
+        .class_labels(["cat"])
+}
+
+#[test]
+fn settings_and_files_are_those_of_each_model() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("second")).unwrap();
+    let environment = Environment::from_iter([
+        ("CHARIOT_ENGINE_MODEL_DIR", dir.path().to_str().unwrap()),
+        ("MY_FIRST_WORD", "hello"),
+        ("TWO_WORD", "bye"),
+        ("WORD", "of nobody"),
+        ("CHARIOT_ENGINE_TWO_TIMEOUT", "7s"),
+        ("CHARIOT_ENGINE_TIMEOUT", "9s"),
+    ]);
+    let engine = TestEngine::start(told().environment(environment)).unwrap();
+    let says = |model: &str| engine.infer_with(model, text("you")).json()["outputs"][0]["data"][0].clone();
+    let top = dir.path().file_name().unwrap().to_str().unwrap();
+    assert_eq!(says("my-first"), format!("my-first hello {top} cat"));
+    assert_eq!(says("second"), "second bye second yes,no");
+    let timeout = |name| engine.engine().model(name).unwrap().settings().timeout.unwrap().as_secs();
+    assert_eq!((timeout("my-first"), timeout("second")), (9, 7));
+}
+
+/// What is wrong with an engine, told before it starts.
+fn fault(builder: EngineBuilder) -> String {
+    let Err(error) = TestEngine::begin(builder) else { panic!("it starts") };
+    assert_eq!(error.exit_code(), 78);
+    error.to_string()
+}
+
+#[test]
+fn all_faults_name_the_variables_of_their_models() {
+    let error = fault(
+        told()
+            .setting("CHARIOT_ENGINE_PORT", "many")
+            .setting("CHARIOT_ENGINE_TWO_WORKERS", "0")
+            .setting("TWO_WORD", "\u{20}")
+            .setting("CHARIOT_ENGINE_SECOND_WORKERS", "1"),
+    );
+    for name in [
+        "CHARIOT_ENGINE_PORT: ",
+        "CHARIOT_ENGINE_TWO_WORKERS: an integer of at least 1 is expected, '0' came",
+        "CHARIOT_ENGINE_SECOND_WORKERS: there is no such setting; ",
+    ] {
+        assert_eq!(error.matches(name).count(), 1, "{name} in {error}");
+    }
+    assert!(!error.contains("TWO_WORD"), "{error}");
+    let layout = |name: &str| fault(told().setting(name, "objects"));
+    for name in ["CHARIOT_ENGINE_MY_FIRST_OUTPUT_LAYOUT", "CHARIOT_ENGINE_OUTPUT_LAYOUT"] {
+        assert_eq!(layout(name).matches(&format!("{name}: ")).count(), 1, "{}", layout(name));
+    }
+}
+
+#[test]
+fn models_are_told_apart() {
+    let twice = || Engine::builder().instance("a", says("x")).instance("a", says("y"));
+    assert!(fault(twice()).contains("'a' is that of two"));
+    let prefixes = Engine::builder().instance("a-b", says("x")).instance("a_b", says("y"));
+    assert!(fault(prefixes).contains("'A_B_' is that of two"));
+    let default = || ModelOptions::new().default_model();
+    let defaults = Engine::builder().instance_with("a", says("x"), default()).instance_with("b", says("y"), default());
+    assert!(fault(defaults).contains("'a' and 'b' are marked"));
+    let same = Engine::builder().instance("a", says("x")).instance("b", says("y"));
+    assert!(fault(same.setting("CHARIOT_ENGINE_MODEL_NAME", "c")).contains("'c' is that of two"));
+}
+
+/// Named tensors, and the sum of them.
+struct Numbers;
+
+#[derive(TensorInput, Clone)]
+struct Named {
+    #[tensor(shape = [n, 2])]
+    numbers: Vec<f32>,
+}
+
+#[derive(TensorOutput)]
+struct Sum {
+    #[tensor(shape = [1])]
+    sum: Vec<f32>,
+}
+
+impl Model for Numbers {
+    type Settings = ();
+    type Input = Named;
+    type Output = Sum;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Numbers)
+    }
+
+    async fn infer(&self, batch: Batch<Named>) -> Result<Vec<Sum>> {
+        batch.map(|named| Ok(Sum { sum: vec![named.numbers.iter().sum()] }))
+    }
+}
+
+#[test]
+fn the_document_of_several_models_says_what_each_does() {
+    for (builder, default) in [(two(), false), (with_default(), true)] {
+        let server = Server::start(builder.model::<Numbers>("t"));
+        let document = OpenApi::of(&server.get("/openapi.json"));
+        document.holds(|method, path, body| server.ask(method, path, &[], body));
+        let paths = document.json()["paths"].as_object().unwrap();
+        assert_eq!(paths.contains_key("/infer"), default);
+        for model in ["a", "b", "t"] {
+            assert!(paths.contains_key(&format!("/v2/models/{model}/infer")), "{model}");
+        }
+        let components = document.json()["components"]["schemas"].as_object().unwrap();
+        assert!(components.contains_key("t.InferRequest") && components.contains_key("Error"), "{components:?}");
+        assert!(!components.contains_key("t.Error"));
+        let operations = paths.values().flat_map(|item| item.as_object().unwrap().values());
+        let ids: Vec<_> = operations.filter_map(|operation| operation["operationId"].as_str()).collect();
+        let once: HashSet<_> = ids.iter().collect();
+        assert_eq!(once.len(), ids.len(), "{ids:?}");
+    }
+}
