@@ -35,6 +35,8 @@ struct Command {
     outputs: Option<usize>,
     /// Takes so much memory while it runs, in units of 2^20 bytes.
     allocate_mb: usize,
+    /// What it costs of the most that a call is given, in place of 1.
+    cost: Option<usize>,
 }
 
 /// An engine that fails on command.
@@ -57,6 +59,10 @@ impl Model for Faulty {
             _ => return Err(format!("FAULTY_LOAD: slow:MS, fail:TEXT or panic:TEXT is expected, '{load}' came").into()),
         }
         Ok(Faulty)
+    }
+
+    fn admit(&self, item: &mut Item<Self::Input>) -> Result<Load> {
+        Ok(Load::of(item.parameters.cost.unwrap_or(1)))
     }
 
     async fn infer(&self, batch: Batch<Self::Input>) -> Result<Vec<Self::Output>> {

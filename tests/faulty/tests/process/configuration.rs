@@ -95,7 +95,7 @@ fn values_are_read_as_people_write_them() {
             ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v2-kserve"),
         ],
     );
-    let line = process.wait_for_log("an engine starts");
+    let line = process.wait_for_log("a model starts");
     assert_eq!((&line["workers"], &line["model"]), (&json!(3), &json!("named")));
     assert_eq!(process.get("/v2/models/named").ok()["name"], "named");
     assert_serves(&process);

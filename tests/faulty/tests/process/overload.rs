@@ -1,32 +1,18 @@
 //! More requests than the engine can hold, requests that take too long, and callers that go away.
 
-use e2e::{Answer, Connection, Process, until};
+use e2e::{Connection, Process, until};
 use serde_json::json;
 
-use super::{FAULTY, FOREVER_MS, assert_served, assert_serves, command, retry_after};
+use super::{FAULTY, FOREVER_MS, admit, assert_served, assert_serves, awaits, command, retry_after};
 
 /// One worker, and one place to wait.
 fn narrow() -> Process {
     Process::ready(FAULTY, &[("CHARIOT_ENGINE_WORKERS", "1"), ("CHARIOT_ENGINE_QUEUE_SIZE", "1")])
 }
 
-/// A request that waits without blocking its thread until the test lets go of it.
-fn awaits() -> String {
-    command(json!({"await_ms": FOREVER_MS})).to_string()
-}
-
 /// Sends requests until the engine is full: one that runs and one that waits, in which order ever.
 fn fill(process: &Process, body: &str) -> [Connection; 2] {
     [(); 2].map(|()| admit(process, body).expect("a place is free"))
-}
-
-/// Sends a request that is admitted, or the answer by which it is refused.
-fn admit(process: &Process, body: &str) -> Result<Connection, Answer> {
-    let mut connection = process.connect();
-    match connection.post_admitted("/infer", body).expect("an answer") {
-        None => Ok(connection),
-        Some(refused) => Err(refused),
-    }
 }
 
 #[track_caller]
