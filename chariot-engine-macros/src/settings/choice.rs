@@ -58,6 +58,10 @@ pub(super) fn choice(input: &DeriveInput, data: &syn::DataEnum, options: &Option
                     }
                 }
 
+                fn choices() -> ::std::vec::Vec<::std::string::String> {
+                    ::std::vec![#(::core::convert::From::from(#names)),*]
+                }
+
                 fn show(&self) -> ::std::string::String {
                     ::core::convert::From::from(match self { #(#ident::#idents => #names),* })
                 }

@@ -1,16 +1,20 @@
 //! `#[derive(Settings)]`: a settings struct, or an enum as a choice of words.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{
-    Data, DeriveInput, Expr, ExprLit, ExprUnary, Fields, Ident, Lit, LitStr, RangeLimits, Type, UnOp, ext::IdentExt,
-    spanned::Spanned,
-};
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Data, DeriveInput, Fields, LitStr};
 
+mod check;
 mod choice;
+mod field;
+mod fields;
 
-use self::choice::{choice, choice_stub};
-use crate::shared::{Errors, default_crate, for_stub, help, parse_attributes, parse_crate, respan};
+use self::{
+    choice::{choice, choice_stub},
+    field::is_variable,
+    fields::settings,
+};
+use crate::shared::{Errors, default_crate, for_stub, parse_attributes, parse_crate};
 
 /// What stands on the struct or the enum: `#[settings(...)]`.
 struct Options {
@@ -70,198 +74,6 @@ fn options(input: &DeriveInput, errors: &mut Errors) -> Options {
         Ok(())
     });
     options
-}
-
-/// What stands on a field: `#[setting(...)]`.
-#[derive(Default)]
-struct FieldOptions {
-    default: Option<Expr>,
-    range: Option<syn::ExprRange>,
-    name: Option<LitStr>,
-    with: Option<syn::Path>,
-}
-
-fn settings(input: &DeriveInput, fields: &syn::FieldsNamed, options: &Options, errors: &mut Errors) -> TokenStream {
-    let Options { sdk, prefix, runtime } = options;
-    let reader = Ident::new("reader", Span::mixed_site());
-    let located = Ident::new("located", Span::mixed_site());
-    let runtime = runtime.then(|| quote!(let __chariot_field = __chariot_field.runtime();));
-    let (mut declared, mut schema, mut reads, mut members) = (vec![], vec![], vec![], vec![]);
-    let mut names: Vec<String> = vec![];
-    for (number, field) in fields.named.iter().enumerate() {
-        let Some(ident) = &field.ident else { continue };
-        let found = field_options(field, errors);
-        check_default(&field.ty, &found, errors);
-
-        let name = found.name.as_ref().map_or_else(|| ident.unraw().to_string().to_uppercase(), LitStr::value);
-        let name = format!("{prefix}{name}");
-        if names.contains(&name) {
-            errors.on(ident, format!("two settings are read from `{name}`: give one another `name`"));
-        }
-
-        // What a `with` or a default names must be the author's, never ours.
-        let function = format_ident!("__chariot_setting_{number}");
-        let value = format_ident!("value_{number}", span = Span::mixed_site());
-        let (ty, help) = (&field.ty, help(&field.attrs));
-        let default = found.default.as_ref().map(|default| default_call(ty, default, sdk));
-        let range = found.range.as_ref().map(|range| range_call(ty, range, sdk));
-        // The type's own span, so that a type that no setting can have is the error's place.
-        let here = respan(sdk, ty.span());
-        let new = quote_spanned!(ty.span()=> #here::settings::Field::<#ty>::new(#name, #help));
-        declared.push(quote! {
-            fn #function() -> #sdk::settings::Field<#ty> {
-                let __chariot_field = #new;
-                #default
-                #range
-                #runtime
-                __chariot_field
-            }
-        });
-        schema.push(quote!(#function().spec()));
-        reads.push(match &found.with {
-            Some(with) => quote! {
-                let #located = #reader.locate(#function());
-                let #value: ::core::option::Option<#ty> = #with(#reader, #located);
-            },
-            None => quote!(let #value = #reader.field(#function());),
-        });
-        members.push(quote!(#ident: #value?));
-        names.push(name);
-    }
-    let ident = &input.ident;
-    // A struct without fields reads nothing.
-    let unused = reads.is_empty().then(|| quote!(let _ = #reader;));
-    quote! {
-        const _: () = {
-            #(#declared)*
-
-            #[automatically_derived]
-            impl #sdk::settings::Settings for #ident {
-                fn schema() -> ::std::vec::Vec<#sdk::settings::SettingSpec> {
-                    ::std::vec![#(#schema),*]
-                }
-
-                fn read(#reader: &mut #sdk::settings::Reader<'_>) -> ::core::option::Option<Self> {
-                    #unused
-                    #(#reads)*
-                    ::core::option::Option::Some(#ident { #(#members),* })
-                }
-            }
-        };
-    }
-}
-
-fn field_options(field: &syn::Field, errors: &mut Errors) -> FieldOptions {
-    let mut found = FieldOptions::default();
-    parse_attributes(&field.attrs, "setting", errors, |key, errors| {
-        match key.text().as_str() {
-            "default" => found.default = Some(key.value(|input| input.parse())?),
-            "range" => match key.value(|input| input.parse::<Expr>())? {
-                Expr::Range(range) if is_closed(&range) => found.range = Some(range),
-                other => errors.on(other, "a range is written `1..=10`, `1..` or `..=10`: both ends are included"),
-            },
-            "name" => {
-                let name: LitStr = key.value(|input| input.parse())?;
-                if !is_variable(&name.value()) {
-                    errors.on(&name, "a variable is made of letters, digits and `_`, and begins with no digit");
-                }
-                found.name = Some(name);
-            }
-            "with" => found.with = Some(key.value(|input| input.parse())?),
-            _ => return Err(key.unknown(&["default", "range", "name", "with"])),
-        }
-        Ok(())
-    });
-    found
-}
-
-fn is_variable(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
-}
-
-fn is_closed(range: &syn::ExprRange) -> bool {
-    match (&range.limits, &range.start, &range.end) {
-        (RangeLimits::Closed(_), _, Some(_)) => true,
-        (RangeLimits::HalfOpen(_), start, None) => start.is_some(),
-        _ => false,
-    }
-}
-
-/// Text goes through the trait that only what is written as text implements, anything else as it stands.
-fn default_call(ty: &Type, default: &Expr, sdk: &TokenStream) -> TokenStream {
-    let span = default.span();
-    match default {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-            let here = respan(sdk, span);
-            let call = quote_spanned!(span=> #here::settings::Field::default_text(__chariot_field, #text));
-            quote!(let __chariot_field = #call;)
-        }
-        // As an argument a wrong type would be reported with notes about the SDK's function.
-        _ => quote!(let __chariot_field = __chariot_field.default({ let default: #ty = #default; default });),
-    }
-}
-
-fn range_call(ty: &Type, range: &syn::ExprRange, sdk: &TokenStream) -> TokenStream {
-    let here = respan(sdk, ty.span());
-    let bound = quote_spanned!(ty.span()=> <#ty as #here::settings::Ranged>::Bound);
-    let end = |end: &Option<Box<Expr>>| match end {
-        // As with a default: as an argument a wrong type would be reported with notes about the SDK's function.
-        Some(end) => quote!(::core::option::Option::Some({ let end: #bound = #end; end })),
-        None => quote!(::core::option::Option::None),
-    };
-    let (from, to) = (end(&range.start), end(&range.end));
-    let call = quote_spanned!(range.span()=> range);
-    quote!(let __chariot_field = __chariot_field.#call(#from, #to);)
-}
-
-/// What can be seen without types: a literal outside a range of literals, and a default that no `Option` needs.
-fn check_default(ty: &Type, found: &FieldOptions, errors: &mut Errors) {
-    if let Some(FieldRange { from: Some(from), to: Some(to) }) = found.range.as_ref().map(FieldRange::of)
-        && from > to
-    {
-        errors.on(&found.range, "the range is empty");
-    }
-    let Some(default) = &found.default else { return };
-    if is_option(ty) && matches!(default, Expr::Lit(_) | Expr::Unary(_)) {
-        errors.on(default, "an `Option` that is not set is `None`: drop the default, or the `Option`");
-    }
-    let Some((value, range)) = number(default).zip(found.range.as_ref()) else { return };
-    let FieldRange { from, to } = FieldRange::of(range);
-    if from.is_some_and(|from| value < from) || to.is_some_and(|to| value > to) {
-        errors.on(default, format!("the default is outside the range `{}`", written(range)));
-    }
-}
-
-struct FieldRange {
-    from: Option<f64>,
-    to: Option<f64>,
-}
-
-impl FieldRange {
-    fn of(range: &syn::ExprRange) -> Self {
-        let end = |end: &Option<Box<Expr>>| end.as_deref().and_then(number);
-        FieldRange { from: end(&range.start), to: end(&range.end) }
-    }
-}
-
-/// A literal's number. Integers beyond 2^53 lose their last digits, which matters to no check here.
-fn number(expr: &Expr) -> Option<f64> {
-    match expr {
-        Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse().ok(),
-        Expr::Lit(ExprLit { lit: Lit::Float(float), .. }) => float.base10_parse().ok(),
-        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => number(expr).map(|value| -value),
-        _ => None,
-    }
-}
-
-fn written(range: &syn::ExprRange) -> String {
-    range.to_token_stream().to_string().replace(' ', "")
-}
-
-fn is_option(ty: &Type) -> bool {
-    let Type::Path(path) = ty else { return false };
-    path.path.segments.last().is_some_and(|last| last.ident == "Option" && !last.arguments.is_empty())
 }
 
 /// Stands beside errors, so that nothing else is reported than they.

@@ -54,17 +54,15 @@ impl Names {
 
     /// A variable that the embedder sets and the engine does not have would do nothing, silently.
     pub(super) fn check_given(&self, given: &[(String, String)], notes: &mut Notes) {
-        let mut known: Vec<String> = EngineSettings::schema().into_iter().map(|setting| setting.name).collect();
-        known.extend(self.beside.iter().map(|setting| setting.name.clone()));
-        let unknown = |name: &&str| !known.iter().any(|of| of == name) && !OTHERS.contains(name);
+        let known: Vec<SettingSpec> = EngineSettings::schema().into_iter().chain(self.beside.iter().cloned()).collect();
+        let unknown = |name: &&str| !known.iter().any(|setting| setting.is_read_from(name)) && !OTHERS.contains(name);
         let names = given.iter().map(|(name, _)| name.as_str());
         notes.all(names.filter(unknown).map(|name| {
-            let nearest = known.iter().max_by(|a, b| {
-                let alike =
-                    |of: &str| strsim::jaro_winkler(name, of.strip_prefix(EngineSettings::PREFIX).unwrap_or(of));
-                alike(a).total_cmp(&alike(b))
-            });
-            let nearest = nearest.map(|nearest| format!("; {nearest} is the nearest")).unwrap_or_default();
+            let alike = |of: &SettingSpec| {
+                strsim::jaro_winkler(name, of.name.strip_prefix(EngineSettings::PREFIX).unwrap_or(&of.name))
+            };
+            let nearest = known.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
+            let nearest = nearest.map(|nearest| format!("; {} is the nearest", nearest.name)).unwrap_or_default();
             SettingFault { name: name.into(), text: format!("there is no such setting{nearest}") }
         }));
     }

@@ -4,8 +4,8 @@
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use super::{
-    ByteSize, DeviceChoice, Environment, Field, LogFormat, LogLevel, OutputEncoding, OutputLayout, Reader, SettingSpec,
-    SettingValue, Settings, error::quoted, read,
+    ByteSize, DeviceChoice, Environment, Field, LogFormat, LogLevel, Origin, OutputEncoding, OutputLayout, Reader,
+    SettingSpec, SettingValue, Settings, error::quoted, read,
 };
 
 /// The runtime's own settings.
@@ -131,13 +131,15 @@ impl EngineSettings {
 
     /// Warnings about variables under the prefix that no setting reads, each with the nearest name that one does.
     ///
-    /// `own` are settings of the author, which may have the prefix too. What Kubernetes sets for a service whose name
+    /// `own` are settings of the author, which may have the prefix too, and those of models
+    /// [within their scopes](super::scoped_schema). What Kubernetes sets for a service whose name
     /// gives this prefix is passed over.
     pub fn unknown(environment: &Environment, own: &[SettingSpec]) -> Vec<String> {
-        let mut known: Vec<String> = Self::schema().into_iter().map(|setting| setting.name).collect();
-        known.extend(own.iter().map(|setting| setting.name.clone()));
+        let mut known = Self::schema();
+        known.extend_from_slice(own);
         let strange = |&(name, value): &(&str, &str)| {
-            name.starts_with(Self::PREFIX) && !known.iter().any(|of| of == name) && !is_service_link(name, value)
+            let is_known = || known.iter().any(|setting| setting.is_read_from(name));
+            name.starts_with(Self::PREFIX) && !is_known() && !is_service_link(name, value)
         };
         environment.iter().filter(strange).map(|(name, _)| unknown_text(name, &known)).collect()
     }
@@ -166,9 +168,9 @@ const OF_A_MODEL: [&str; 19] = [
     "STALL_TIMEOUT",
 ];
 
-fn unknown_text(name: &str, known: &[String]) -> String {
-    let alike = |of: &String| strsim::jaro_winkler(&without_prefix(name), &without_prefix(of));
-    let nearest = known.iter().map(|of| (alike(of), of)).max_by(|a, b| a.0.total_cmp(&b.0));
+fn unknown_text(name: &str, known: &[SettingSpec]) -> String {
+    let alike = |of: &str| strsim::jaro_winkler(&without_prefix(name), &without_prefix(of));
+    let nearest = known.iter().map(|of| (alike(&of.name), &of.name)).max_by(|a, b| a.0.total_cmp(&b.0));
     match nearest {
         Some((alike, nearest)) if alike > 0.75 => format!("{name} is not a setting; {nearest} is the nearest"),
         _ => format!("{name} is not a setting"),
@@ -222,17 +224,18 @@ fn log_level(reader: &mut Reader<'_>, field: Field<LogLevel>) -> Option<LogLevel
         "critical" | "fatal" => Some(LogLevel::Error),
         other => LogLevel::parse(other).ok(),
     };
-    level.or_else(|| {
+    let Some(level) = level else {
         let expected = LogLevel::expected();
         reader.warn(format!("{PLAIN} is ignored: {expected} is expected, {} came", quoted(text)));
-        reader.field(field)
-    })
+        return reader.field(field);
+    };
+    reader.take(field, level, Origin::Variable(PLAIN.into()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Settings;
+    use crate::settings::{Settings, scoped_schema};
 
     fn with(variables: &[(&str, &str)]) -> Environment {
         variables.iter().copied().collect()
@@ -320,6 +323,22 @@ mod tests {
         );
         let own = Field::<u8>::new("CHARIOT_ENGINE_WORKER", "").spec();
         assert_eq!(EngineSettings::unknown(&environment, &[own]).len(), 2);
+        let renamed = Field::<u8>::new("OTHER", "").alias("CHARIOT_ENGINE_WORKER").spec();
+        assert_eq!(EngineSettings::unknown(&environment, &[renamed]).len(), 2);
+    }
+
+    #[test]
+    fn files_of_settings_and_those_of_a_scope_are_known() {
+        let environment = with(&[
+            ("CHARIOT_ENGINE_PORT_FILE", "/port"),
+            ("CHARIOT_ENGINE_PROT_FILE", "/port"),
+            ("CHARIOT_ENGINE_DIGITS_WORKERS", "1"),
+            ("CHARIOT_ENGINE_DIGITS_WORKERS_FILE", "/workers"),
+        ]);
+        assert_eq!(EngineSettings::unknown(&environment, &[]).len(), 3);
+        let of_digits = scoped_schema(&EngineSettings::schema(), "DIGITS_");
+        let warnings = EngineSettings::unknown(&environment, &of_digits);
+        assert_eq!(warnings, ["CHARIOT_ENGINE_PROT_FILE is not a setting; CHARIOT_ENGINE_PORT is the nearest"]);
     }
 
     #[test]

@@ -44,6 +44,11 @@ impl Environment {
         self.variables.get(name)?.as_deref()
     }
 
+    /// The value without blanks around it; an empty one is none.
+    pub(super) fn given(&self, name: &str) -> Option<&str> {
+        self.get(name).map(str::trim).filter(|text| !text.is_empty())
+    }
+
     /// Names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.variables.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)))

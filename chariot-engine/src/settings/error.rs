@@ -61,9 +61,17 @@ impl std::error::Error for SettingsError {}
 
 /// A value as a message shows it: quoted, at most 64 characters, with control characters escaped.
 pub(crate) fn quoted(value: &str) -> String {
-    const MOST: usize = 64;
+    cut(value, 64)
+}
+
+/// A path as a message shows it: as a value, and at most 512 characters.
+pub(super) fn quoted_path(path: &str) -> String {
+    cut(path, 512)
+}
+
+fn cut(value: &str, most: usize) -> String {
     let mut text = String::from("'");
-    for character in value.chars().take(MOST) {
+    for character in value.chars().take(most) {
         if character.is_control() {
             text.extend(character.escape_default());
         } else {
@@ -71,7 +79,7 @@ pub(crate) fn quoted(value: &str) -> String {
         }
     }
     text.push('\'');
-    if value.chars().nth(MOST).is_some() {
+    if value.chars().nth(most).is_some() {
         text.push_str("...");
     }
     text

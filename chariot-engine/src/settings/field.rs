@@ -1,37 +1,12 @@
 //! The declaration of one setting: what the derive writes for a field, what a [`Reader`](super::Reader) reads, and what
 //! the schema says of it, all from one place.
 
-use super::{Ranged, SettingKind, SettingText, SettingValue, error::quoted};
-
-/// What can be set by one variable.
-///
-/// ```
-/// use chariot_engine::settings::{EngineSettings, Settings, SettingKind};
-///
-/// let schema = EngineSettings::schema();
-/// let port = schema.iter().find(|setting| setting.name == "CHARIOT_ENGINE_PORT").unwrap();
-/// assert_eq!(port.kind, SettingKind::Int);
-/// assert_eq!(port.default.as_deref(), Some("8080"));
-/// assert!(!port.required);
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SettingSpec {
-    /// The variable.
-    pub name: String,
-    /// The platform's type of it.
-    pub kind: SettingKind,
-    /// What a value must be: `an integer from 1 to 10`, `one of fast, accurate`.
-    pub expected: String,
-    /// The default as text; `None` where there is none.
-    pub default: Option<String>,
-    /// Whether the engine cannot start without it.
-    pub required: bool,
-    /// What it does, for an operator.
-    pub help: String,
-    /// Whether it is the runtime's own, and no author's.
-    pub runtime: bool,
-}
+use super::{
+    Origin, Ranged, SettingKind, SettingRange, SettingSpec, SettingText, SettingValue,
+    error::{quoted, quoted_path},
+    find::Found,
+    secret::MASK,
+};
 
 /// The declaration of one setting: its variable, its default, its range, its text.
 ///
@@ -46,17 +21,16 @@ pub struct SettingSpec {
 /// assert_eq!(Reader::new(&Environment::default()).field(top_k()), Some(3));
 /// ```
 pub struct Field<T> {
-    name: String,
-    help: String,
-    kind: SettingKind,
-    expected: String,
-    runtime: bool,
+    /// All but the default, and whether one is required, which stand below.
+    declared: SettingSpec,
     found: Option<Found>,
     parse: fn(&str) -> Result<T, String>,
     show: fn(&T) -> String,
     absent: Option<T>,
     default: Option<Result<T, String>>,
     allowed: Box<dyn Fn(&T) -> bool>,
+    /// What is wrong with the declaration itself.
+    wrong: Option<String>,
 }
 
 impl<T> Field<T> {
@@ -66,17 +40,27 @@ impl<T> Field<T> {
         T: SettingValue,
     {
         Field {
-            name: name.into(),
-            help: help.into(),
-            kind: T::KIND,
-            expected: T::expected(),
-            runtime: false,
+            declared: SettingSpec {
+                name: name.into(),
+                aliases: vec![],
+                kind: T::KIND,
+                expected: T::expected(),
+                values: T::choices(),
+                range: T::limits(),
+                default: None,
+                required: true,
+                secret: T::SECRET,
+                deprecated: None,
+                help: help.into(),
+                runtime: false,
+            },
             found: None,
             parse: T::parse,
             show: T::show,
             absent: T::absent(),
             default: None,
             allowed: Box::new(|_| true),
+            wrong: None,
         }
     }
 
@@ -104,8 +88,99 @@ impl<T> Field<T> {
         T: Ranged,
         T::Bound: 'static,
     {
-        self.expected = T::expected_within(from.as_ref(), to.as_ref());
+        let SettingRange { from: least, to: most } = T::limits();
+        self.declared.range = SettingRange {
+            from: from.as_ref().map(SettingValue::show).or(least),
+            to: to.as_ref().map(SettingValue::show).or(most),
+        };
+        self.declared.expected = T::expected_within(from.as_ref(), to.as_ref());
         self.allowed = Box::new(move |value| value.within(from.as_ref(), to.as_ref()));
+        self
+    }
+
+    /// The values that there are, in the place of a range.
+    ///
+    /// ```
+    /// use chariot_engine::settings::{Environment, Field, Reader};
+    ///
+    /// let size = Field::<u16>::new("SIZE", "The side of a picture").values([224, 384]);
+    /// assert_eq!(size.spec().expected, "one of 224, 384");
+    /// assert_eq!(Reader::new(&Environment::from_iter([("SIZE", "225")])).field(size), None);
+    /// ```
+    #[must_use]
+    pub fn values(mut self, values: impl IntoIterator<Item = T::Bound>) -> Self
+    where
+        T: Ranged,
+        T::Bound: 'static,
+    {
+        let values: Vec<T::Bound> = values.into_iter().collect();
+        self.list(values.iter().map(SettingValue::show).collect());
+        self.allowed = Box::new(move |value| values.iter().any(|one| value.within(Some(one), Some(one))));
+        self
+    }
+
+    /// The values that there are, as text. One that cannot be read is a fault when the setting is read.
+    ///
+    /// ```
+    /// use chariot_engine::settings::{Environment, Field, Reader};
+    ///
+    /// let language = Field::<Option<String>>::new("LANGUAGE", "").values_text(&["de", "en"]);
+    /// assert_eq!(Reader::new(&Environment::from_iter([("LANGUAGE", "en")])).field(language), Some(Some("en".into())));
+    /// ```
+    #[must_use]
+    pub fn values_text(mut self, values: &[&str]) -> Self
+    where
+        T: SettingText,
+    {
+        let mut shown = vec![];
+        for text in values {
+            match T::parse(text) {
+                Ok(value) => shown.push(value.show()),
+                Err(expected) => {
+                    self.wrong = Some(format!("{expected} is expected, a declared value is {}", quoted(text)));
+                }
+            }
+        }
+        self.list(shown.clone());
+        self.allowed = Box::new(move |value| shown.contains(&value.show()));
+        self
+    }
+
+    fn list(&mut self, values: Vec<String>) {
+        self.declared.expected = format!("one of {}", values.join(", "));
+        self.declared.range = SettingRange::default();
+        self.declared.values = values;
+    }
+
+    /// A name that the setting had before: it is still read, with a warning that says the new one.
+    ///
+    /// ```
+    /// use chariot_engine::settings::{Environment, Field, Reader};
+    ///
+    /// let environment = Environment::from_iter([("COUNT", "3")]);
+    /// let mut reader = Reader::new(&environment);
+    /// assert_eq!(reader.field(Field::<u8>::new("TOP_K", "").alias("COUNT")), Some(3));
+    /// assert_eq!(reader.warnings(), ["COUNT has a new name: set TOP_K instead"]);
+    /// ```
+    #[must_use]
+    pub fn alias(mut self, name: impl Into<String>) -> Self {
+        self.declared.aliases.push(name.into());
+        self
+    }
+
+    /// Says why the setting should not be set any more, and what to do instead: a warning where it is set.
+    ///
+    /// ```
+    /// use chariot_engine::settings::{Environment, Field, Reader};
+    ///
+    /// let environment = Environment::from_iter([("FAST", "yes")]);
+    /// let mut reader = Reader::new(&environment);
+    /// reader.field(Field::<bool>::new("FAST", "").default(false).deprecated("it is always fast"));
+    /// assert_eq!(reader.warnings(), ["FAST is deprecated: it is always fast"]);
+    /// ```
+    #[must_use]
+    pub fn deprecated(mut self, why: impl Into<String>) -> Self {
+        self.declared.deprecated = Some(why.into());
         self
     }
 
@@ -113,80 +188,106 @@ impl<T> Field<T> {
     #[doc(hidden)]
     #[must_use]
     pub fn runtime(mut self) -> Self {
-        self.runtime = true;
+        self.declared.runtime = true;
         self
     }
 
     /// The variable: the declared one, and once a reader has [looked for it](super::Reader::locate) the one that is read.
     pub fn name(&self) -> &str {
-        self.found.as_ref().map_or(&self.name, |found| &found.variable)
+        self.found.as_ref().map_or(&self.declared.name, |found| &found.variable)
     }
 
-    /// What is set, without blanks around it, once a reader has [looked for it](super::Reader::locate).
+    /// What is set, by a variable or by its file, once a reader has [looked for it](super::Reader::locate). There are no
+    /// blanks around it; what comes from a file may begin with some.
     pub fn given(&self) -> Option<&str> {
         self.found.as_ref()?.text.as_deref()
     }
 
     /// What the schema says of it.
     pub fn spec(&self) -> SettingSpec {
+        let shown = self.default.as_ref().and_then(|value| value.as_ref().ok().map(self.show));
         SettingSpec {
-            name: self.name.clone(),
-            kind: self.kind,
-            expected: self.expected.clone(),
-            default: self.default.as_ref().and_then(|value| value.as_ref().ok().map(self.show)),
+            default: shown.filter(|_| !self.declared.secret),
             required: self.default.is_none() && self.absent.is_none(),
-            help: self.help.clone(),
-            runtime: self.runtime,
+            ..self.declared.clone()
         }
     }
 
-    pub(super) fn declared(&self) -> &str {
-        &self.name
-    }
-
-    pub(super) fn is_runtime(&self) -> bool {
-        self.runtime
+    pub(super) fn declared(&self) -> &SettingSpec {
+        &self.declared
     }
 
     pub(super) fn is_located(&self) -> bool {
         self.found.is_some()
     }
 
-    pub(super) fn located(mut self, found: Found) -> Self {
-        self.found = Some(found);
-        self
+    /// The field, with the names that it has within its group, and where it was found.
+    pub(super) fn located(self, declared: SettingSpec, found: Found) -> Self {
+        Field { declared, found: Some(found), ..self }
     }
 
-    /// Reads a text that somebody set.
-    pub(crate) fn parse(&self, text: &str) -> Result<T, String> {
+    pub(super) fn origin(&self) -> Origin {
+        self.found.as_ref().map_or(Origin::Nothing, |found| found.origin.clone())
+    }
+
+    /// Whether what is set cannot be read at all, which has been reported.
+    pub(super) fn is_at_fault(&self) -> bool {
+        self.found.as_ref().is_some_and(|found| found.is_at_fault)
+    }
+
+    /// What is wrong with the declaration itself.
+    pub(super) fn wrong(&self) -> Option<&str> {
+        self.wrong.as_deref()
+    }
+
+    /// How a value is shown.
+    pub(super) fn shows(&self) -> fn(&T) -> String {
+        self.show
+    }
+
+    /// Reads a text that somebody set, or says what was expected.
+    pub(super) fn parse(&self, text: &str) -> Result<T, String> {
+        let SettingSpec { kind, secret, expected, values, .. } = &self.declared;
         match (self.parse)(text) {
             Ok(value) if (self.allowed)(&value) => Ok(value),
-            Ok(_) => Err(came(&self.expected, text)),
-            // A parser's own words are the better ones, but they know nothing of the range.
-            Err(_) if self.kind != SettingKind::String => Err(came(&self.expected, text)),
-            Err(expected) => Err(came(&expected, text)),
+            Ok(_) => Err(expected.clone()),
+            // A parser's own words are the better ones, but they know nothing of the range and of the list, and may repeat
+            // the text.
+            Err(_) if *kind != SettingKind::String || *secret || !values.is_empty() => Err(expected.clone()),
+            Err(expected) => Err(expected),
         }
+    }
+
+    /// What came, in words: nothing of a secret, and nothing of what a file holds.
+    pub(super) fn came(&self, text: &str) -> String {
+        match self.found.as_ref().map(|found| &found.origin) {
+            Some(Origin::File { path, .. }) => {
+                format!("{} holds something else", quoted_path(&path.to_string_lossy()))
+            }
+            _ => self.came_as_default(text),
+        }
+    }
+
+    /// As [`came`](Self::came), of a text that stands in the program.
+    pub(super) fn came_as_default(&self, text: &str) -> String {
+        if self.declared.secret { "something else came".into() } else { format!("{} came", quoted(text)) }
     }
 
     /// The declared default, or what the type itself says of no value.
-    pub(crate) fn into_default(self) -> Result<T, String> {
-        match self.default {
-            Some(Ok(value)) if !(self.allowed)(&value) => Err(wrong_default(&self.expected, &(self.show)(&value))),
-            Some(value) => value,
-            None => self.absent.ok_or_else(|| format!("{} is expected, nothing is set", self.expected)),
+    pub(super) fn take_default(&mut self) -> Result<(T, Origin), String> {
+        let SettingSpec { secret, expected, .. } = &self.declared;
+        match self.default.take() {
+            Some(Ok(value)) if !(self.allowed)(&value) => {
+                let shown = (self.show)(&value);
+                Err(wrong_default(expected, if *secret { MASK } else { &shown }))
+            }
+            Some(value) => value.map(|value| (value, Origin::Default)),
+            None => {
+                let absent = self.absent.take().ok_or_else(|| format!("{expected} is expected, nothing is set"));
+                absent.map(|value| (value, Origin::Nothing))
+            }
         }
     }
-}
-
-/// Where a reader has found a setting.
-pub(super) struct Found {
-    /// The variable that is set; the one that would go first if none is.
-    pub(super) variable: String,
-    pub(super) text: Option<String>,
-}
-
-fn came(expected: &str, text: &str) -> String {
-    format!("{expected} is expected, {} came", quoted(text))
 }
 
 fn wrong_default(expected: &str, text: &str) -> String {

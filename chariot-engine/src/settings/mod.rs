@@ -3,20 +3,28 @@
 //!
 //! - [`Environment`]: the variables
 //! - [`Settings`], by `#[derive(Settings)]`: a struct that is read from them; [`read`] and [`Reader`] read it
-//! - [`SettingValue`]: what a field can be; [`Field`] and [`SettingSpec`]: one field's declaration
+//! - [`SettingValue`]: what a field can be, [`Secret`] one that is not shown; [`Field`] and [`SettingSpec`]: one field's
+//!   declaration
+//! - [`Explained`] and [`Origin`]: a value, and where it came from
 //! - [`SettingsError`]: everything that was wrong
 //! - [`EngineSettings`]: the runtime's own settings, a `Settings` struct like any author's
 //! - [`scoped_schema`]: a schema as one of several models has it
-//! - [`markdown_table`]: a schema for people
+//! - [`predictor_env_schema`], [`json_schema`], [`env_example`], [`markdown_table`]: a schema for others; and
+//!   [`explained_table`], how settings were read
 
 mod choices;
 mod engine;
 mod environment;
 mod error;
+mod explained;
+mod export;
 mod field;
+mod file;
+mod find;
 mod reader;
 mod scope;
-mod table;
+mod secret;
+mod spec;
 mod types;
 mod value;
 
@@ -56,10 +64,13 @@ pub use self::{
     engine::EngineSettings,
     environment::Environment,
     error::{SettingFault, SettingsError},
-    field::{Field, SettingSpec},
+    explained::{Explained, Origin},
+    export::{PredictorEnv, env_example, explained_table, json_schema, markdown_table, predictor_env_schema},
+    field::Field,
     reader::Reader,
     scope::scoped_schema,
-    table::markdown_table,
+    secret::Secret,
+    spec::{SettingRange, SettingSpec},
     value::{Ranged, SettingKind, SettingText, SettingValue},
 };
 
@@ -159,6 +170,48 @@ impl<A: Settings, B: Settings> Settings for (A, B) {
         let (first, second) = (A::read(reader), B::read(reader));
         Some((first?, second?))
     }
+}
+
+/// Settings that may be left out as a whole: where none of them is set, there is no value, and nothing is required.
+///
+/// ```
+/// use chariot_engine::settings::{Environment, Settings, read};
+///
+/// #[derive(Debug, PartialEq, Settings)]
+/// struct Proxy {
+///     host: String,
+///     #[setting(default = 3128)]
+///     port: u16,
+/// }
+///
+/// #[derive(Settings)]
+/// struct Network {
+///     #[setting(group)]
+///     proxy: Option<Proxy>,
+/// }
+///
+/// assert_eq!(read::<Network>(&Environment::default()).unwrap().proxy, None);
+/// let error = read::<Network>(&Environment::from_iter([("PROXY_PORT", "80")])).err().unwrap();
+/// assert_eq!(error.to_string(), "PROXY_HOST: text is expected, nothing is set");
+/// ```
+impl<S: Settings> Settings for Option<S> {
+    fn schema() -> Vec<SettingSpec> {
+        S::schema().into_iter().map(|setting| SettingSpec { required: false, ..setting }).collect()
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        if reader.has_any(&S::schema()) {
+            return S::read(reader).map(Some);
+        }
+        reader.without::<S>();
+        Some(None)
+    }
+}
+
+/// The schema of a group, whose names all begin with this prefix. The derive calls it.
+#[doc(hidden)]
+pub fn __group<S: Settings>(prefix: &str) -> Vec<SettingSpec> {
+    S::schema().iter().map(|setting| setting.renamed(|name| format!("{prefix}{name}"))).collect()
 }
 
 /// Reads settings from an environment. To have warnings too, or a layer of defaults, use a [`Reader`].

@@ -20,11 +20,12 @@ use super::{EngineSettings, SettingSpec};
 /// assert_eq!(schema[1].name, "CHARIOT_ENGINE_DIGITS_HOST");
 /// ```
 pub fn scoped_schema(schema: &[SettingSpec], scope: &str) -> Vec<SettingSpec> {
-    let within = |setting: &SettingSpec| SettingSpec {
-        name: variable(scope, &setting.name, setting.runtime),
-        ..setting.clone()
-    };
-    schema.iter().map(within).collect()
+    schema.iter().map(|setting| within(scope, setting)).collect()
+}
+
+/// A setting with the names that it has within a scope.
+pub(super) fn within(scope: &str, setting: &SettingSpec) -> SettingSpec {
+    setting.renamed(|name| variable(scope, name, setting.runtime))
 }
 
 /// The variable of a setting within a scope.
@@ -35,12 +36,13 @@ pub(crate) fn variable(scope: &str, declared: &str, runtime: bool) -> String {
     }
 }
 
-/// The variables that a setting is read from within a scope, of which the first that is set counts. There is at least
-/// one.
-pub(super) fn variables(scope: &str, declared: &str, runtime: bool) -> Vec<String> {
-    let mut names = vec![variable(scope, declared, runtime)];
-    if runtime && !scope.is_empty() {
-        names.push(declared.to_owned());
+/// The names of a setting within a scope, the newest first in each tier; what is set in the first tier goes over all of the
+/// second, the runtime's settings without the scope. There is at least one name.
+pub(super) fn tiers(scope: &str, setting: &SettingSpec) -> Vec<Vec<String>> {
+    let names = |setting: &SettingSpec| setting.names().map(str::to_owned).collect();
+    let mut tiers: Vec<Vec<String>> = vec![names(&within(scope, setting))];
+    if setting.runtime && !scope.is_empty() {
+        tiers.push(names(setting));
     }
-    names
+    tiers
 }

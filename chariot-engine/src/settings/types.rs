@@ -4,7 +4,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
 
-use super::{Ranged, SettingKind, SettingText, SettingValue};
+use super::{Ranged, SettingKind, SettingRange, SettingText, SettingValue};
 
 impl SettingText for String {}
 impl SettingValue for String {
@@ -72,8 +72,10 @@ impl SettingValue for bool {
     }
 }
 
+impl<T: SettingText> SettingText for Option<T> {}
 impl<T: SettingValue> SettingValue for Option<T> {
     const KIND: SettingKind = T::KIND;
+    const SECRET: bool = T::SECRET;
 
     fn expected() -> String {
         T::expected()
@@ -85,6 +87,14 @@ impl<T: SettingValue> SettingValue for Option<T> {
 
     fn show(&self) -> String {
         self.as_ref().map(T::show).unwrap_or_default()
+    }
+
+    fn choices() -> Vec<String> {
+        T::choices()
+    }
+
+    fn limits() -> SettingRange {
+        T::limits()
     }
 
     fn absent() -> Option<Self> {
@@ -124,6 +134,14 @@ macro_rules! ordered {
     };
 }
 
+/// The ends of an integer's type, where a person can read them: not twenty digits.
+macro_rules! ends {
+    ($integer:ty) => {{
+        let short = <$integer>::BITS < 64;
+        ((short || <$integer>::MIN == 0).then_some(<$integer>::MIN), short.then_some(<$integer>::MAX))
+    }};
+}
+
 macro_rules! integers {
     ($($integer:ty),*) => { $(
         impl SettingValue for $integer {
@@ -140,17 +158,19 @@ macro_rules! integers {
             fn show(&self) -> String {
                 self.to_string()
             }
+
+            fn limits() -> SettingRange {
+                let (least, most) = ends!($integer);
+                SettingRange { from: least.as_ref().map(Self::show), to: most.as_ref().map(Self::show) }
+            }
         }
 
         impl Ranged for $integer {
             ordered!();
 
             fn expected_within(from: Option<&Self>, to: Option<&Self>) -> String {
-                // The ends of the type are said where a person can read them: not twenty digits.
-                let short = Self::BITS < 64;
-                let from = from.or((short || Self::MIN == 0).then_some(&Self::MIN));
-                let to = to.or(short.then_some(&Self::MAX));
-                describe("an integer", from, to)
+                let (least, most) = ends!($integer);
+                describe("an integer", from.or(least.as_ref()), to.or(most.as_ref()))
             }
         }
     )* };

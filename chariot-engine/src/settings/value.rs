@@ -1,5 +1,7 @@
 //! What a type must do to be a setting. A field of a settings struct is of such a type; `types` has those of the SDK.
 
+use super::SettingRange;
+
 /// The type of a setting as the platform knows it.
 ///
 /// ```
@@ -35,12 +37,13 @@ impl SettingKind {
 ///
 /// The SDK reads `String`, `bool`, integers, `f32` and `f64` (finite), [`Duration`] (`5s`, `1m 30s`; a plain number is
 /// seconds), [`ByteSize`] (`64MiB`, `64MB`; a plain number is bytes), [`PathBuf`], [`IpAddr`], an enum with
-/// `#[derive(Settings)]`, and an `Option` of any of these. For another type, implement it:
+/// `#[derive(Settings)]`, a [`Secret`] of any of these, and an `Option` of any. For another type, implement it:
 ///
 /// [`Duration`]: std::time::Duration
 /// [`ByteSize`]: super::ByteSize
 /// [`PathBuf`]: std::path::PathBuf
 /// [`IpAddr`]: std::net::IpAddr
+/// [`Secret`]: super::Secret
 ///
 /// ```
 /// use chariot_engine::settings::{SettingKind, SettingValue};
@@ -72,12 +75,16 @@ impl SettingKind {
 #[diagnostic::on_unimplemented(
     message = "a setting cannot be a `{Self}`",
     label = "not read from settings",
-    note = "a setting is a `String`, `bool`, integer, `f32`, `f64`, `Duration`, `ByteSize`, `PathBuf`, `IpAddr`, or an `Option` of one",
+    note = "a setting is a `String`, `bool`, integer, `f32`, `f64`, `Duration`, `ByteSize`, `PathBuf`, `IpAddr`, a `Secret`, or an `Option` of one",
+    note = "a struct with `#[derive(Settings)]` is a group of settings: write `#[setting(group)]` on the field",
     note = "an enum without fields becomes one by `#[derive(Settings)]`, any other type by `impl SettingValue`"
 )]
 pub trait SettingValue: Sized {
     /// The platform's type of it.
     const KIND: SettingKind;
+
+    /// Whether a value is shown to nobody.
+    const SECRET: bool = false;
 
     /// What a value must be, so that `... is expected` can follow: `an integer from 0 to 255`.
     fn expected() -> String {
@@ -90,7 +97,7 @@ pub trait SettingValue: Sized {
         .into()
     }
 
-    /// Reads a value. The text is not empty and has no blanks around it.
+    /// Reads a value. The text is not empty and has no blanks around it; what comes from a file may begin with some.
     ///
     /// # Errors
     /// What was expected, mostly [`expected`](Self::expected).
@@ -99,13 +106,24 @@ pub trait SettingValue: Sized {
     /// The value as text that [`parse`](Self::parse) reads.
     fn show(&self) -> String;
 
+    /// The values that there are, where they can be listed: those of a choice.
+    fn choices() -> Vec<String> {
+        vec![]
+    }
+
+    /// The smallest and the largest value of the type, where they are worth saying.
+    fn limits() -> SettingRange {
+        SettingRange::default()
+    }
+
     /// The value where none is set and there is no default. `None` makes the setting a required one.
     fn absent() -> Option<Self> {
         None
     }
 }
 
-/// A value whose default may be written as text: `#[setting(default = "5s")]`.
+/// A value that may be written as text where a setting is declared: `#[setting(default = "5s")]`,
+/// `#[setting(values = ["de", "en"])]`.
 ///
 /// ```
 /// use chariot_engine::settings::{SettingText, SettingValue};
@@ -116,13 +134,14 @@ pub trait SettingValue: Sized {
 /// assert_eq!(default("5s"), Ok(std::time::Duration::from_secs(5)));
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "text cannot be the default of a setting that is a `{Self}`",
-    label = "write the default as a `{Self}`, without quotes",
-    note = "text is the default of a `String`, `Duration`, `ByteSize`, `PathBuf`, `IpAddr` or an enum with `#[derive(Settings)]`"
+    message = "a setting that is a `{Self}` is not declared by text",
+    label = "write it as a `{Self}`, without quotes",
+    note = "text stands for a `String`, `Duration`, `ByteSize`, `PathBuf`, `IpAddr` or an enum with `#[derive(Settings)]`"
 )]
 pub trait SettingText: SettingValue {}
 
-/// A value that can have a range: `#[setting(range = 1..=10)]`.
+/// A value that can have a range, `#[setting(range = 1..=10)]`, or a list of values that are not text,
+/// `#[setting(values = [1, 2, 4])]`.
 ///
 /// ```
 /// use chariot_engine::settings::Ranged;
@@ -132,9 +151,9 @@ pub trait SettingText: SettingValue {}
 /// assert_eq!(u8::expected_within(Some(&1), None), "an integer from 1 to 255");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "a setting that is a `{Self}` cannot have a range",
-    label = "no range for a `{Self}`",
-    note = "integers, `f32`, `f64`, `Duration`, `ByteSize` and an `Option` of one can"
+    message = "a setting that is a `{Self}` has no range, and no list of values",
+    label = "no range or list for a `{Self}`",
+    note = "integers, `f32`, `f64`, `Duration`, `ByteSize` and an `Option` of one can; a list of texts is for what is written as text"
 )]
 pub trait Ranged: SettingValue {
     /// What the ends of the range are: the type itself, and what is within an `Option`.

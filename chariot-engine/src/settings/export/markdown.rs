@@ -1,8 +1,10 @@
 //! A schema as a Markdown table: the README's tables of settings are made by it.
 
-use super::SettingSpec;
+use super::about;
+use crate::settings::SettingSpec;
 
-/// Renders settings as a Markdown table of name, default and meaning.
+/// Renders settings as a Markdown table of name, default and meaning. Where some are the runtime's and some are not, a
+/// column says which.
 ///
 /// ```
 /// use chariot_engine::settings::{Settings, markdown_table};
@@ -22,19 +24,24 @@ use super::SettingSpec;
 /// );
 /// ```
 pub fn markdown_table(settings: &[SettingSpec]) -> String {
-    let mut table = String::from("| Name | Default | Meaning |\n|---|---|---|\n");
+    // A column that says the same of all would be one too many.
+    let mixed = settings.iter().any(|setting| setting.runtime) && settings.iter().any(|setting| !setting.runtime);
+    let (head, line) = if mixed { (" Of |", "---|") } else { ("", "") };
+    let mut table = format!("| Name | Default | Meaning |{head}\n|---|---|---|{line}\n");
     for setting in settings {
         let default = match &setting.default {
             Some(default) if !default.is_empty() => format!("`{}`", cell(default)),
             _ if setting.required => "required".into(),
             _ => String::new(),
         };
-        let meaning = match (setting.help.is_empty(), setting.expected.as_str()) {
-            (false, "text") => cell(&setting.help),
-            (false, expected) => cell(&format!("{} ({expected})", setting.help)),
-            (true, expected) => cell(expected),
+        let old: Vec<String> = setting.aliases.iter().map(|alias| format!("`{alias}`")).collect();
+        let old = if old.is_empty() { String::new() } else { format!("; formerly {}", old.join(", ")) };
+        let of = match mixed {
+            true if setting.runtime => " the runtime |",
+            true => " the engine |",
+            false => "",
         };
-        table.push_str(&format!("| `{}` | {default} | {meaning} |\n", setting.name));
+        table.push_str(&format!("| `{}` | {default} | {}{old} |{of}\n", setting.name, cell(&about(setting))));
     }
     table
 }

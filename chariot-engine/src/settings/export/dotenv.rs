@@ -1,0 +1,77 @@
+//! A schema as an example of an environment: a file `.env.example` that somebody copies and fills.
+
+use super::about;
+use crate::settings::SettingSpec;
+
+/// Settings as a file `.env.example`: defaults are there as comments, and what is required is left to be filled. The
+/// runtime's settings stand under a line that says so.
+///
+/// ```
+/// use chariot_engine::settings::{Secret, Settings, env_example};
+///
+/// #[derive(Settings)]
+/// struct DigitsSettings {
+///     /// How many labels to report
+///     #[setting(default = 3, range = 1..=10)]
+///     top_k: usize,
+///     /// The key of the label service
+///     api_key: Secret,
+/// }
+///
+/// let expected = "\
+/// ## How many labels to report (an integer from 1 to 10)
+/// ##TOP_K=3
+///
+/// ## The key of the label service (a secret), required; or API_KEY_FILE, a file that holds it
+/// API_KEY=
+/// ";
+/// # let expected = expected.replace("##", "#");
+/// assert_eq!(env_example(&DigitsSettings::schema()), expected);
+/// ```
+pub fn env_example(settings: &[SettingSpec]) -> String {
+    let (runtime, own): (Vec<_>, Vec<_>) = settings.iter().partition(|setting| setting.runtime);
+    let mut parts: Vec<String> = own.into_iter().map(entry).collect();
+    if !runtime.is_empty() && !parts.is_empty() {
+        parts.push("# Settings of the runtime\n".into());
+    }
+    parts.extend(runtime.into_iter().map(entry));
+    parts.join("\n")
+}
+
+fn entry(setting: &SettingSpec) -> String {
+    let mut text = format!("# {}", one_line(&about(setting)));
+    if setting.required {
+        text.push_str(", required");
+    }
+    if setting.secret {
+        text.push_str(&format!("; or {}{}, a file that holds it", setting.name, SettingSpec::FILE_SUFFIX));
+    }
+    let comment = if setting.required { "" } else { "#" };
+    let value = setting.default.as_deref().map(value).unwrap_or_default();
+    format!("{text}\n{comment}{}={value}\n", setting.name)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A value as shells and readers of such files take it: quoted where it has to be.
+fn value(text: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_.,:/+@%={}".contains(letter);
+    if text.chars().all(plain) {
+        return text.into();
+    }
+    if !text.contains('\'') {
+        return format!("'{}'", text.replace('\n', " "));
+    }
+    let mut quoted = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' | '$' | '`' => quoted.extend(['\\', letter]),
+            '\n' => quoted.push(' '),
+            _ => quoted.push(letter),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

@@ -1,0 +1,70 @@
+//! How settings were read, as a table in plain text: for an operator at a terminal.
+
+use crate::settings::Explained;
+
+/// Renders how settings were read: name, type, value, default, and where the value came from. Secrets are masked.
+///
+/// ```
+/// use chariot_engine::settings::{Environment, Reader, Settings, explained_table};
+///
+/// #[derive(Settings)]
+/// struct DigitsSettings {
+///     #[setting(default = 3)]
+///     top_k: usize,
+///     #[setting(default = "smooth")]
+///     scaling: String,
+///     labels: Option<String>,
+/// }
+///
+/// let environment = Environment::from_iter([("TOP_K", "5")]);
+/// let mut reader = Reader::new(&environment);
+/// reader.read::<DigitsSettings>().unwrap();
+/// let expected = "\
+/// NAME     TYPE    VALUE   DEFAULT  FROM
+/// TOP_K    int     5       3        TOP_K
+/// SCALING  string  smooth  smooth   the default
+/// LABELS   string  -       -        not set
+/// ";
+/// assert_eq!(explained_table(reader.explained()), expected);
+/// ```
+pub fn explained_table(settings: &[Explained]) -> String {
+    let mut rows = vec![["NAME", "TYPE", "VALUE", "DEFAULT", "FROM"].map(str::to_owned)];
+    for Explained { setting, value, origin } in settings {
+        let of = if setting.secret { "secret " } else { "" };
+        rows.push([
+            setting.name.clone(),
+            format!("{of}{}", setting.kind.as_str()),
+            value.as_deref().map_or("-".into(), shown),
+            setting.default.as_deref().map_or("-".into(), shown),
+            shown(&origin.to_string()),
+        ]);
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [0, 1, 2, 3].map(width);
+    let mut table = String::new();
+    for row in &rows {
+        for (cell, width) in row.iter().zip(widths) {
+            table.push_str(&format!("{cell:width$}  "));
+        }
+        table.push_str(&row[4]);
+        table.push('\n');
+    }
+    table
+}
+
+/// A text on its line, and of a length that leaves the table a table.
+fn shown(text: &str) -> String {
+    const MOST: usize = 60;
+    if text.is_empty() {
+        return "''".into();
+    }
+    let mut line: String = text.chars().take(MOST).flat_map(escaped).collect();
+    if text.chars().nth(MOST).is_some() {
+        line.push_str("...");
+    }
+    line
+}
+
+fn escaped(letter: char) -> Vec<char> {
+    if letter.is_control() { letter.escape_default().collect() } else { vec![letter] }
+}

@@ -1,0 +1,116 @@
+//! A schema as JSON Schema: for what completes and checks a file of values, or an environment, before an engine reads it.
+
+use serde_json::{Map, Value, json};
+
+use crate::settings::{SettingKind, SettingSpec};
+
+/// Settings as a JSON Schema (2020-12) of an object whose members are the variables.
+///
+/// A value may stand as what it is (`5`, `true`), as in a file of values, or as text (`"5"`, `"true"`), as in an
+/// environment. What the schema takes, the engine takes, as far as JSON Schema can say it: a number written as text is
+/// held to its form and not to its range, and a duration to nothing. Other members are let pass. The runtime's settings
+/// have `"x-chariot-runtime": true`.
+///
+/// ```
+/// use chariot_engine::settings::{Settings, json_schema};
+///
+/// #[derive(Settings)]
+/// struct DigitsSettings {
+///     /// How to scale a picture
+///     #[setting(default = "smooth", values = ["smooth", "sharp"])]
+///     scaling: String,
+/// }
+///
+/// let schema = json_schema(&DigitsSettings::schema());
+/// let expected = serde_json::json!({
+///     "type": "string",
+///     "enum": ["smooth", "sharp"],
+///     "default": "smooth",
+///     "description": "How to scale a picture",
+/// });
+/// assert_eq!(schema["properties"]["SCALING"], expected);
+/// ```
+pub fn json_schema(settings: &[SettingSpec]) -> Value {
+    let mut properties = Map::new();
+    for setting in settings {
+        let property = property(setting);
+        for alias in &setting.aliases {
+            let mut old = property.clone();
+            old.insert("deprecated".into(), true.into());
+            old.insert("description".into(), format!("The old name of {}", setting.name).into());
+            properties.insert(alias.clone(), old.into());
+        }
+        properties.insert(setting.name.clone(), property.into());
+    }
+    let required: Vec<&str> =
+        settings.iter().filter(|setting| setting.required).map(|setting| setting.name.as_str()).collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": properties,
+        "required": required,
+    })
+}
+
+fn property(setting: &SettingSpec) -> Map<String, Value> {
+    let mut property = Map::new();
+    let mut set = |key: &str, value: Value| {
+        property.insert(key.into(), value);
+    };
+    let (types, pattern) = match setting.kind {
+        SettingKind::Int => (json!(["integer", "string"]), Some("^[+-]?[0-9]+$")),
+        SettingKind::Float => {
+            (json!(["number", "string"]), Some("^[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?$"))
+        }
+        SettingKind::Bool => (
+            json!(["boolean", "string"]),
+            Some("^([Tt][Rr][Uu][Ee]|1|[Yy][Ee][Ss]|[Oo][Nn]|[Ff][Aa][Ll][Ss][Ee]|0|[Nn][Oo]|[Oo][Ff][Ff])$"),
+        ),
+        // An empty value is none.
+        SettingKind::String => (json!("string"), setting.required.then_some("\\S")),
+    };
+    set("type", types);
+    if !setting.values.is_empty() {
+        let text = setting.values.iter().map(|value| json!(value));
+        let typed = setting.values.iter().map(|value| typed(setting.kind, value)).filter(|value| !value.is_string());
+        set("enum", typed.chain(text).collect());
+    } else {
+        if let Some(pattern) = pattern {
+            set("pattern", pattern.into());
+        }
+        for (key, end) in [("minimum", &setting.range.from), ("maximum", &setting.range.to)] {
+            let end = end.as_ref().map(|end| typed(setting.kind, end)).filter(Value::is_number);
+            end.into_iter().for_each(|end| set(key, end));
+        }
+    }
+    if let Some(default) = &setting.default {
+        set("default", typed(setting.kind, default));
+    }
+    let description = match &setting.deprecated {
+        Some(why) => format!("{}. Deprecated: {why}", setting.help).trim_start_matches(". ").to_owned(),
+        None => setting.help.clone(),
+    };
+    if !description.is_empty() {
+        set("description", description.into());
+    }
+    for (key, holds) in [
+        ("deprecated", setting.deprecated.is_some()),
+        ("writeOnly", setting.secret),
+        ("x-chariot-runtime", setting.runtime),
+    ] {
+        if holds {
+            set(key, true.into());
+        }
+    }
+    property
+}
+
+/// A value as JSON has it: a number or a boolean where it is one.
+fn typed(kind: SettingKind, text: &str) -> Value {
+    let fits = |value: &Value| match kind {
+        SettingKind::Int | SettingKind::Float => value.is_number(),
+        SettingKind::Bool => value.is_boolean(),
+        SettingKind::String => false,
+    };
+    serde_json::from_str(text).ok().filter(fits).unwrap_or_else(|| text.into())
+}
