@@ -9,6 +9,8 @@ pub mod __private;
 pub mod device;
 mod engine;
 mod error;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 pub mod input;
 pub mod model;
 mod openapi;
