@@ -6,6 +6,8 @@ extern crate self as chariot_engine;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+#[cfg(feature = "cli")]
+mod cli;
 pub mod device;
 mod engine;
 mod error;
@@ -17,6 +19,7 @@ mod openapi;
 pub mod output;
 pub mod prelude;
 pub mod protocol;
+pub mod registration;
 mod runtime;
 pub mod server;
 pub mod settings;

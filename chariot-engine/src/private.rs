@@ -17,13 +17,14 @@ pub struct Attribute {
 
 /// The engine's process: the builder with what the attribute says, and no power that an embedder has not.
 pub fn main<M: Model>(attribute: Attribute) -> ExitCode {
-    attribute
-        .defaults
-        .iter()
-        .fold(Engine::builder().model::<M>(attribute.name).version(attribute.version), |builder, (name, value)| {
-            builder.default_setting(*name, *value)
-        })
-        .run()
+    let builder = Engine::builder().model::<M>(attribute.name).version(attribute.version);
+    let builder =
+        attribute.defaults.iter().fold(builder, |builder, (name, value)| builder.default_setting(*name, *value));
+    #[cfg(feature = "cli")]
+    let code = builder.command_line();
+    #[cfg(not(feature = "cli"))]
+    let code = builder.run();
+    code
 }
 
 /// Asks of a type that it is a model: what `main = false` leaves of the check.

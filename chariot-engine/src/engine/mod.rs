@@ -8,6 +8,8 @@
 //! | `part` | the same of one of its models |
 //! | `names` | which variables the models read |
 //! | `notes` | faults and warnings, as they are found |
+//! | `describe` | what an engine's code says of it before it runs |
+//! | `inspect` | what the command line asks of a builder and of a plan |
 //! | `handle` | an engine that runs: its service, its state, its end |
 //! | `served` | one of its models |
 //! | `run` | a process of its own: environment, logs, signals, exit codes |
@@ -15,8 +17,11 @@
 //! | `error` | why an engine does not start |
 
 mod builder;
+mod describe;
 mod error;
 mod handle;
+#[cfg(feature = "cli")]
+mod inspect;
 mod names;
 mod notes;
 mod options;
@@ -32,4 +37,8 @@ pub use builder::EngineBuilder;
 pub use error::StartError;
 pub use handle::Engine;
 pub use options::ModelOptions;
+#[cfg(feature = "cli")]
+pub(crate) use plan::Plan;
+#[cfg(feature = "cli")]
+pub(crate) use run::{Prepared, io_runtime, prepare};
 pub use served::ServedModel;

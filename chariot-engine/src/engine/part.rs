@@ -158,7 +158,7 @@ impl Part {
 }
 
 /// Room for a few of the largest bodies at least, where the operator does not say.
-fn inflight_bytes(settings: &EngineSettings) -> u64 {
+pub(super) fn inflight_bytes(settings: &EngineSettings) -> u64 {
     const DEFAULT: u64 = 1 << 30;
     const BODIES: u64 = 4;
     let largest = settings.max_body.as_u64();
@@ -186,7 +186,7 @@ fn no_such_layout(came: OutputLayout, known: &[OutputLayout]) -> String {
     }
 }
 
-fn check_name(name: &str) -> Result<(), String> {
+pub(super) fn check_name(name: &str) -> Result<(), String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if !name.is_empty() && name.chars().all(fits) {
         return Ok(());

@@ -26,14 +26,17 @@ use crate::{
 /// What an engine of several models calls itself, where none of them is the default one.
 const SEVERAL: &str = "chariot-engine";
 
+/// The version of models that have none.
+pub(super) const DEFAULT_VERSION: &str = "1";
+
 /// An engine that is read and checked, and not started.
-pub(super) struct Plan {
+pub(crate) struct Plan {
     pub(super) settings: EngineSettings,
-    parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
     routes: Routes,
     /// The model that answers where none is named.
-    default: Option<usize>,
-    inventory: Devices,
+    pub(super) default: Option<usize>,
+    pub(super) inventory: Devices,
     platform: Platform,
     name: String,
     version: String,
@@ -47,9 +50,7 @@ impl Plan {
     /// No model; every fault of the settings, all at once.
     pub(super) fn new(builder: EngineBuilder, warnings: &mut Vec<String>) -> Result<Plan, StartError> {
         if builder.sources.is_empty() {
-            return Err(StartError::Configuration(
-                "an engine needs a model: Engine::builder().model::<M>(name)".into(),
-            ));
+            return Err(no_model());
         }
         let mut notes = Notes::default();
         let names = Names::of(&builder.sources);
@@ -62,7 +63,7 @@ impl Plan {
         let platform = Platform::of(&environment);
         warn_of_task(&platform, &builder.sources, &mut notes);
         let default = default_model(&builder.sources, &mut notes);
-        let version = builder.version.unwrap_or_else(|| "1".into());
+        let version = builder.version.unwrap_or_else(|| DEFAULT_VERSION.into());
 
         let defaults = builder.defaults.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let reader = || Reader::new(&environment).with_defaults(EngineSettings::PREFIX, defaults.clone());
@@ -132,7 +133,7 @@ impl Plan {
     }
 
     /// Opens the devices and starts the workers, within a tokio runtime.
-    pub(super) fn start(self, runtime: &Handle) -> Result<Engine, StartError> {
+    pub(crate) fn start(self, runtime: &Handle) -> Result<Engine, StartError> {
         let _entered = runtime.enter();
         tracing::info!(
             engine = self.name,
@@ -164,6 +165,11 @@ impl Plan {
     }
 }
 
+/// That nobody has said what to serve.
+pub(super) fn no_model() -> StartError {
+    StartError::Configuration("an engine needs a model: Engine::builder().model::<M>(name)".into())
+}
+
 /// The OpenAPI document of an engine.
 fn document(name: &str, version: &str, models: &Models, default: Option<usize>, routes: &Routes) -> Vec<u8> {
     let names = models.iter().map(|model| model.host.name()).collect();
@@ -182,7 +188,7 @@ fn document(name: &str, version: &str, models: &Models, default: Option<usize>, 
 }
 
 /// The model that answers where none is named: the only one, or the one that is marked.
-fn default_model(sources: &[Source], notes: &mut Notes) -> Option<usize> {
+pub(super) fn default_model(sources: &[Source], notes: &mut Notes) -> Option<usize> {
     let marked: Vec<usize> = (0..sources.len()).filter(|&index| sources[index].options.default).collect();
     match marked[..] {
         [] => (sources.len() == 1).then_some(0),

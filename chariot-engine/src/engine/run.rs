@@ -9,7 +9,7 @@ use super::{Engine, EngineBuilder, StartError, plan::Plan, variables};
 use crate::{
     device::DeviceId,
     runtime::{State, available_cores},
-    settings::{DeviceChoice, EngineSettings, Environment, read},
+    settings::{DeviceChoice, EngineSettings, Environment, LogFormat, LogLevel, read},
     telemetry,
 };
 
@@ -19,7 +19,19 @@ const CUT_SHORT: u8 = 1;
 /// How long those who wait for an answer are given to read that the device is lost.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
-pub(super) fn run(builder: EngineBuilder) -> ExitCode {
+/// What became of a builder, in a process that is set up as it says.
+pub(crate) struct Prepared {
+    pub(crate) plan: Result<Plan, StartError>,
+    /// What looks wrong, also where there is no plan.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Reads and checks the builder with the process's environment, tells the libraries below of the threads, and installs the
+/// logs. It must be called before the process has a second thread.
+///
+/// Log lines go to standard output, as the platform reads them. For a command that has another output, `aside` sends them
+/// to standard error, for people, at this level unless the operator has set one.
+pub(crate) fn prepare(builder: EngineBuilder, aside: Option<LogLevel>) -> Prepared {
     let environment = Environment::process();
     let builder = if builder.has_environment() { builder } else { builder.environment(environment.clone()) };
     let mut warnings = Vec::new();
@@ -33,18 +45,35 @@ pub(super) fn run(builder: EngineBuilder) -> ExitCode {
     if let Ok(plan) = &plan {
         variables::set_threads(plan.threads(|settings| likely_device(settings.device)));
     }
-    telemetry::install(settings.log_level, settings.log_format);
+    match aside {
+        None => telemetry::install(settings.log_level, settings.log_format, telemetry::Stream::Output),
+        Some(level) => {
+            let is_set = |name: &&str| environment.get(name).is_some_and(|level| !level.trim().is_empty());
+            let level = if LOG_LEVELS.iter().any(is_set) { settings.log_level } else { level };
+            telemetry::install(level, settings.log_format.or(Some(LogFormat::Human)), telemetry::Stream::Error);
+        }
+    }
+    Prepared { plan, warnings }
+}
+
+/// The runtime that the engine's I/O runs on.
+pub(crate) fn io_runtime() -> Result<Runtime, StartError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(available_cores())
+        .thread_name("chariot-io")
+        .enable_all()
+        .build()
+        .map_err(StartError::Thread)
+}
+
+pub(super) fn run(builder: EngineBuilder) -> ExitCode {
+    let Prepared { plan, warnings } = prepare(builder, None);
     // What looks wrong may be why something else is.
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     let result = plan.and_then(|plan| {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(available_cores())
-            .thread_name("chariot-io")
-            .enable_all()
-            .build()
-            .map_err(StartError::Thread)?;
+        let runtime = io_runtime()?;
         let result = runtime.block_on(live(&runtime, plan));
         // A model that blocks must not keep the process: its threads end with it.
         runtime.shutdown_background();
@@ -62,10 +91,13 @@ pub(super) fn run(builder: EngineBuilder) -> ExitCode {
     }
 }
 
+/// The variables that say how much is logged.
+const LOG_LEVELS: [&str; 2] = ["CHARIOT_ENGINE_LOG_LEVEL", "LOG_LEVEL"];
+
 /// The settings of the logs alone, from an environment whose other settings may be at fault.
 fn log_settings(environment: &Environment) -> EngineSettings {
-    let about_logs = ["CHARIOT_ENGINE_LOG_LEVEL", "CHARIOT_ENGINE_LOG_FORMAT", "LOG_LEVEL"];
-    let only: Environment = environment.iter().filter(|(name, _)| about_logs.contains(name)).collect();
+    let about_logs = |name: &str| LOG_LEVELS.contains(&name) || name == "CHARIOT_ENGINE_LOG_FORMAT";
+    let only: Environment = environment.iter().filter(|(name, _)| about_logs(name)).collect();
     read(&only).unwrap_or_default()
 }
 

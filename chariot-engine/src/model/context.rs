@@ -120,42 +120,7 @@ impl LoadCommon {
     /// # Errors
     /// It is not there; the message names the directory and what it holds.
     pub fn file(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
-        let name = name.as_ref();
-        let path = self.model_dir.join(name);
-        if path.is_file() {
-            return Ok(path);
-        }
-        let entries = match list(&self.model_dir) {
-            Ok(entries) => entries,
-            Err(error) => {
-                return Err(format!(
-                    "the file '{}' is expected in the model directory '{}', which cannot be read: {error}; set \
-                     CHARIOT_ENGINE_MODEL_DIR to the folder with the model's files",
-                    name.display(),
-                    self.model_dir.display()
-                )
-                .into());
-            }
-        };
-        if let [only] = &entries[..] {
-            let path = only.join(name);
-            if path.is_file() {
-                return Ok(path);
-            }
-        }
-        let mut names: Vec<_> = entries
-            .iter()
-            .filter_map(|path| path.file_name())
-            .map(|name| format!("'{}'", name.to_string_lossy()))
-            .collect();
-        names.sort();
-        let found = if names.is_empty() { "nothing".to_string() } else { names.join(", ") };
-        Err(format!(
-            "the file '{}' is expected in the model directory '{}', which holds {found}",
-            name.display(),
-            self.model_dir.display()
-        )
-        .into())
+        file_in(&self.model_dir, name.as_ref())
     }
 
     /// The contents of one of the model's text files.
@@ -176,8 +141,8 @@ impl LoadCommon {
         if let Some(labels) = &self.class_labels {
             return Ok(labels.clone());
         }
-        let name = "class_labels.json";
-        ClassLabels::from_json(&self.read_to_string(name)?).context(format_args!("reading '{name}'"))
+        let labels = ClassLabels::from_json(&self.read_to_string(ClassLabels::FILE)?);
+        labels.context(format_args!("reading '{}'", ClassLabels::FILE))
     }
 
     /// The weights in a safetensors file as candle's `VarBuilder` of `F32`, memory-mapped, on [`device`](Self::device).
@@ -201,6 +166,45 @@ impl LoadCommon {
     pub fn safetensors_buffered(&self, name: impl AsRef<Path>) -> Result<candle_nn::VarBuilder<'static>> {
         super::weights::buffered(&self.file(name)?, &self.device)
     }
+}
+
+/// The path of a file by its path inside the model directory, or inside the only folder that this holds.
+pub(crate) fn file_in(dir: &Path, name: &Path) -> Result<PathBuf> {
+    let path = dir.join(name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    let entries = match list(dir) {
+        Ok(entries) => entries,
+        Err(error) => {
+            return Err(format!(
+                "the file '{}' is expected in the model directory '{}', which cannot be read: {error}; set \
+                 CHARIOT_ENGINE_MODEL_DIR to the folder with the model's files",
+                name.display(),
+                dir.display()
+            )
+            .into());
+        }
+    };
+    if let [only] = &entries[..] {
+        let path = only.join(name);
+        if path.is_file() {
+            return Ok(path);
+        }
+    }
+    let mut names: Vec<_> = entries
+        .iter()
+        .filter_map(|path| path.file_name())
+        .map(|name| format!("'{}'", name.to_string_lossy()))
+        .collect();
+    names.sort();
+    let found = if names.is_empty() { "nothing".to_string() } else { names.join(", ") };
+    Err(format!(
+        "the file '{}' is expected in the model directory '{}', which holds {found}",
+        name.display(),
+        dir.display()
+    )
+    .into())
 }
 
 fn list(dir: &Path) -> std::io::Result<Vec<PathBuf>> {

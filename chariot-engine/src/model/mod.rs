@@ -27,6 +27,8 @@ mod weights;
 
 pub use batch::{Batch, Rows};
 pub(crate) use context::LoadCommon;
+#[cfg(feature = "cli")]
+pub(crate) use context::file_in;
 pub use context::LoadContext;
 pub use item::Item;
 pub(crate) use item::{ItemInfo, Place};

@@ -29,6 +29,9 @@ enum File {
 }
 
 impl ClassLabels {
+    /// The file among those of a model that holds them.
+    pub const FILE: &str = "class_labels.json";
+
     /// Reads them from JSON: an object of label to id, as the platform's SDK writes it, or a list in the order of ids.
     ///
     /// # Errors

@@ -1,14 +1,22 @@
-//! The subscriber that writes log lines to standard output: one line each, for people on a terminal and JSON otherwise.
-//! `run` installs it, with a panic hook that writes a line of the same kind.
+//! The subscriber that writes log lines to standard output, or to standard error where a command has an output of its
+//! own: one line each, for people on a terminal and JSON otherwise. `run` installs it, with a panic hook that writes a
+//! line of the same kind.
 
-use std::io::{self, IsTerminal, Write, stdout};
+use std::io::{self, IsTerminal, Write, stderr, stdout};
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::{filter::LevelFilter, fmt::writer::BoxMakeWriter};
 
 use crate::settings::{LogFormat, LogLevel};
 
+/// Where log lines go: a standard stream of the process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stream {
+    Output,
+    Error,
+}
+
 /// Installs the subscriber and the panic hook of this process. If there is a subscriber already, it stays.
-pub(crate) fn install(level: LogLevel, format: Option<LogFormat>) {
+pub(crate) fn install(level: LogLevel, format: Option<LogFormat>, stream: Stream) {
     let level = match level {
         LogLevel::Off => LevelFilter::OFF,
         LogLevel::Error => LevelFilter::ERROR,
@@ -17,9 +25,11 @@ pub(crate) fn install(level: LogLevel, format: Option<LogFormat>) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let on_terminal = stdout().is_terminal();
+    let (on_terminal, writer) = match stream {
+        Stream::Output => (stdout().is_terminal(), BoxMakeWriter::new(|| OneLine(stdout()))),
+        Stream::Error => (stderr().is_terminal(), BoxMakeWriter::new(|| OneLine(stderr()))),
+    };
     let format = format.unwrap_or(if on_terminal { LogFormat::Human } else { LogFormat::Json });
-    let writer = || OneLine(stdout());
     let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(writer).with_ansi(on_terminal);
     let installed = match format {
         LogFormat::Human => builder.with_target(false).try_init(),

@@ -2,10 +2,10 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `logs` | log lines to standard output. `run` installs them; nothing that an embedder meets does |
+//! | `logs` | log lines to a standard stream. `run` installs them; nothing that an embedder meets does |
 //! | `metrics` | counters, gauges and histograms, in a registry of the engine's own |
 
 mod logs;
 pub mod metrics;
 
-pub(crate) use logs::install;
+pub(crate) use logs::{Stream, install};

@@ -24,6 +24,8 @@ pub(crate) use author::AuthorMetrics;
 use author::Own;
 pub use author::{Counter, Gauge, Histogram};
 use families::Families;
+#[cfg(feature = "cli")]
+pub(crate) use families::resident_bytes;
 pub(crate) use model::{ModelMetrics, Rejected, Snapshot, Stage};
 pub use table::{Description, METRICS};
 

@@ -1,0 +1,209 @@
+//! `check`: says what would go wrong, before anything is deployed. A line for each thing that was looked at, with what to
+//! do; what depends on a thing that failed is not looked at.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    process::ExitCode,
+    time::Instant,
+};
+
+use bytesize::ByteSize;
+use serde_json::Value;
+
+use super::{asking::Asking, files::Files, output::write};
+use crate::{
+    engine::{EngineBuilder, Plan, Prepared, StartError, prepare},
+    settings::LogLevel,
+    tasks::{ClassLabels, same_task},
+    telemetry::metrics::resident_bytes,
+};
+
+/// The exit code of a check that failed by something else than configuration.
+const FAILED: u8 = 1;
+
+/// The tasks whose answers name classes.
+const WITH_CLASSES: [&str; 7] = [
+    "Image Classification",
+    "Text Classification",
+    "Structured Data Classification",
+    "Object Detection",
+    "Oriented Object Detection",
+    "Image Segmentation",
+    "Token Classification",
+];
+
+/// How the files are named in the line about them: not all of a hundred.
+const NAMED: usize = 5;
+
+pub(super) fn check(builder: EngineBuilder) -> ExitCode {
+    let mut report = Report::default();
+    look(builder, &mut report);
+    ExitCode::from(report.code)
+}
+
+fn look(builder: EngineBuilder, report: &mut Report) {
+    let Prepared { plan, warnings } = prepare(builder, Some(LogLevel::Error));
+    for warning in warnings {
+        report.warn("settings", warning);
+    }
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(error) => {
+            let code = error.exit_code();
+            match error {
+                StartError::Settings(error) => {
+                    error.faults.iter().for_each(|fault| report.fail("settings", fault, code));
+                }
+                error => report.fail("settings", error, code),
+            }
+            return;
+        }
+    };
+    report.ok("settings", "all can be read");
+    files(&plan, report);
+    labels(&plan, report);
+    port(&plan, report);
+    match plan.devices() {
+        Ok(devices) => report.ok("device", devices),
+        Err(error) => {
+            let error = StartError::from(error);
+            report.fail("device", &error, error.exit_code());
+            return;
+        }
+    }
+    let example_is_given = plan.spec().given_example().is_some();
+    let inflight = plan.inflight_bytes();
+    let begin = Instant::now();
+    let asking = match Asking::start(plan) {
+        Ok(asking) => asking,
+        Err(error) => {
+            report.fail("load", &error, error.exit_code());
+            return;
+        }
+    };
+    report.ok("load", format_args!("{:.1} s, warm-up included", begin.elapsed().as_secs_f64()));
+    example(&asking, example_is_given, report);
+    memory(inflight, report);
+}
+
+fn files(plan: &Plan, report: &mut Report) {
+    let dir = plan.model_dir();
+    let set = "CHARIOT_ENGINE_MODEL_DIR says where the model's files are";
+    if !dir.is_dir() {
+        report.warn("files", format_args!("'{}' is no directory; {set}", dir.display()));
+        return;
+    }
+    let files = Files::of(dir);
+    for fault in &files.faults {
+        report.fail("files", fault, FAILED);
+    }
+    if files.found.is_empty() {
+        report.warn("files", format_args!("'{}' holds no file; {set}", dir.display()));
+        return;
+    }
+    let mut names: Vec<String> = files.found.iter().take(NAMED).map(|(path, _)| path.display().to_string()).collect();
+    if files.found.len() > NAMED {
+        names.push(format!("and {} more", files.found.len() - NAMED));
+    }
+    if files.faults.is_empty() {
+        let bytes = ByteSize(files.bytes()).display().iec();
+        report.ok("files", format_args!("'{}' holds {bytes}: {}", dir.display(), names.join(", ")));
+    }
+}
+
+fn labels(plan: &Plan, report: &mut Report) {
+    let task = plan.spec().task_name();
+    let file = ClassLabels::FILE;
+    match (plan.class_labels(), task) {
+        (Some(Ok(labels)), _) => report.ok("labels", format_args!("{} classes", labels.len())),
+        (Some(Err(text)), _) => report.fail("labels", format_args!("'{file}' cannot be read: {text}"), FAILED),
+        (None, Some(task)) if WITH_CLASSES.iter().any(|of| same_task(of, task)) => {
+            let text = format_args!("'{file}' is not among the model's files, which answers for '{task}' take the names of classes from: add it");
+            report.warn("labels", text);
+        }
+        (None, _) => report.ok("labels", "none are needed"),
+    }
+}
+
+fn port(plan: &Plan, report: &mut Report) {
+    let address = SocketAddr::new(plan.settings().host, plan.settings().port);
+    match TcpListener::bind(address) {
+        Ok(_) => report.ok("port", format_args!("{address} can be listened on")),
+        Err(error) => {
+            let text = format!("{address} cannot be listened on: {error}; CHARIOT_ENGINE_PORT and _HOST choose another");
+            report.fail("port", text, FAILED);
+        }
+    }
+}
+
+/// The request that the engine shows to its callers must be answered.
+fn example(asking: &Asking, is_given: bool, report: &mut Report) {
+    let advice = "`Spec::example` says one that is answered";
+    let document = asking.get("/openapi.json").ok().and_then(|body| serde_json::from_slice::<Value>(&body).ok());
+    let content = "/components/requestBodies/Inference/content/application~1json/examples";
+    let examples = document.as_ref().and_then(|document| document.pointer(content)?.as_object());
+    let Some(request) = examples.and_then(|examples| examples.values().next()?.get("value")) else {
+        return report.warn("inference", format_args!("no request is known to try; {advice}"));
+    };
+    let begin = Instant::now();
+    match asking.infer(request.to_string()) {
+        Ok(_) => report.ok("inference", format_args!("the example is answered in {:.0?}", begin.elapsed())),
+        Err(text) if is_given => report.fail("inference", format_args!("the example is not answered: {text}"), FAILED),
+        // It was made from the types alone, which a model may not like.
+        Err(text) => report.warn("inference", format_args!("a made-up request is not answered: {text}; {advice}")),
+    }
+}
+
+/// What the process takes now, and what a container of it should be given.
+fn memory(inflight: u64, report: &mut Report) {
+    let Some(resident) = resident_bytes() else {
+        return report.ok("memory", "this system does not say");
+    };
+    let needed = resident.saturating_add(inflight);
+    let iec = |bytes| ByteSize(bytes).display().iec();
+    let text = format!(
+        "{} are resident; with {} for requests in flight (CHARIOT_ENGINE_MAX_INFLIGHT_BYTES) a limit of {} is enough",
+        iec(resident),
+        iec(inflight),
+        iec(needed)
+    );
+    match limit() {
+        Some(limit) if limit < needed => report.warn("memory", format_args!("{text}, and {} is the limit here", iec(limit))),
+        _ => report.ok("memory", text),
+    }
+}
+
+/// The limit of memory of the container, where there is one.
+fn limit() -> Option<u64> {
+    std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok()?.trim().parse().ok()
+}
+
+/// What was found, a line each, printed as it is found.
+#[derive(Default)]
+struct Report {
+    /// The exit code so far: of configuration, if that is at fault.
+    code: u8,
+}
+
+impl Report {
+    fn ok(&mut self, of: &str, text: impl std::fmt::Display) {
+        self.line("ok", of, text);
+    }
+
+    fn warn(&mut self, of: &str, text: impl std::fmt::Display) {
+        self.line("warn", of, text);
+    }
+
+    fn fail(&mut self, of: &str, text: impl std::fmt::Display, code: u8) {
+        self.code = self.code.max(code);
+        self.line("fail", of, text);
+    }
+
+    fn line(&mut self, state: &str, of: &str, text: impl std::fmt::Display) {
+        let text = text.to_string().replace('\n', " | ");
+        // The exit code says it too, where nobody reads.
+        if write(&format!("{state:<5} {of:<10} {text}\n")).is_err() {
+            self.code = self.code.max(FAILED);
+        }
+    }
+}

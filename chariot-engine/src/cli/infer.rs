@@ -1,0 +1,93 @@
+//! `infer`: loads the model, and prints its answers about files, a line each.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::Path,
+    process::ExitCode,
+};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    arguments::Infer,
+    asking::Asking,
+    output::{fail, note, write},
+    request::request,
+};
+use crate::{
+    engine::{EngineBuilder, Prepared, StartError, prepare},
+    model::Spec,
+    settings::LogLevel,
+};
+
+pub(super) fn infer(builder: EngineBuilder, options: &Infer) -> ExitCode {
+    let Prepared { plan, warnings } = prepare(builder, Some(LogLevel::Warn));
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let started = plan.and_then(|plan| {
+        let spec = plan.spec().clone();
+        Asking::start(plan).map(|asking| (asking, spec))
+    });
+    let (asking, spec) = match started {
+        Ok(started) => started,
+        // This one has been logged, with all its causes.
+        Err(error @ StartError::Load(_)) => return ExitCode::from(error.exit_code()),
+        Err(error) => return fail(&error, error.exit_code()),
+    };
+    let mut code = ExitCode::SUCCESS;
+    for path in &options.files {
+        match answer(&asking, path, &spec, options) {
+            Ok(answer) => {
+                if let Err(error) = write(&answer) {
+                    return fail(format_args!("standard output cannot be written: {error}"), 1);
+                }
+            }
+            Err(text) => {
+                note(&path.display().to_string(), text);
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    code
+}
+
+/// What to print about a file.
+fn answer(asking: &Asking, path: &Path, spec: &Spec, options: &Infer) -> Result<String, String> {
+    let content = read(path).map_err(|error| error.to_string())?;
+    let asked = request(path, content, spec, options)?;
+    let body = asking.infer(asked.body)?;
+    if asked.item
+        && !options.response
+        && let Ok(response) = serde_json::from_slice::<Response<'_>>(&body)
+    {
+        let values = response.outputs.iter().flat_map(|output| &output.data);
+        return Ok(values.map(|value| format!("{}\n", value.get())).collect());
+    }
+    // Lines of `chariot-v2` have their ends.
+    Ok(format!("{}\n", String::from_utf8_lossy(&body).trim_end()))
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if path == Path::new("-") {
+        let mut content = Vec::new();
+        io::stdin().lock().read_to_end(&mut content)?;
+        return Ok(content);
+    }
+    fs::read(path)
+}
+
+/// What of a response holds the answers. Their texts stay as they are.
+#[derive(Deserialize)]
+struct Response<'a> {
+    #[serde(borrow)]
+    outputs: Vec<Output<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Output<'a> {
+    #[serde(borrow)]
+    data: Vec<&'a RawValue>,
+}

@@ -1,0 +1,83 @@
+//! The command line of an engine: what the generated `main` understands. It is behind the feature `cli`; without it `main`
+//! serves.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `arguments` | the commands and their options |
+//! | `describe` | what must be told to register and to deploy the engine |
+//! | `check` | what would go wrong, before anything is deployed; `files` looks at the model's |
+//! | `infer` | answers about files, without a server; `request` makes a request of a file |
+//! | `settings` | what can be set, and what is |
+//! | `asking` | an engine that is started for a command, and asked |
+//! | `output` | what a command prints |
+
+mod arguments;
+mod asking;
+mod check;
+mod describe;
+mod files;
+mod infer;
+mod output;
+mod request;
+mod settings;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{CommandFactory, FromArgMatches};
+
+use self::arguments::{Arguments, Command};
+use crate::engine::EngineBuilder;
+
+impl EngineBuilder {
+    /// Runs the engine's command line as the whole of a process: `serve`, which is what [`run`](Self::run) does and the
+    /// default, `describe`, `check`, `infer`, `settings`, `--help` and `--version`. Returns the process's exit code: that
+    /// of `run` for `serve`, 2 for arguments that are none.
+    ///
+    /// It takes the process's arguments, and its environment unless the builder was given one. The `main` that
+    /// `#[chariot_engine]` generates calls it. Like `run` it must be called first in `main`.
+    ///
+    /// ```no_run
+    /// use chariot_engine::{prelude::*, testing};
+    ///
+    /// # struct Shout;
+    /// # impl Model for Shout {
+    /// #     type Settings = ();
+    /// #     type Input = Text;
+    /// #     type Output = Json<String>;
+    /// #     async fn load(_: &LoadContext) -> Result<Self> { Ok(Shout) }
+    /// #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.map(|t| Ok(Json(t.to_uppercase()))) }
+    /// # }
+    /// fn main() -> std::process::ExitCode {
+    ///     Engine::builder().model::<Shout>("shout").version("1.2.0").command_line()
+    /// }
+    /// ```
+    pub fn command_line(self) -> ExitCode {
+        self.command_line_of(std::env::args_os())
+    }
+
+    fn command_line_of(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+        let (name, version) = self.identity();
+        let task = self.task().map(|task| format!(" for {task}")).unwrap_or_default();
+        let command = Arguments::command()
+            .name(name.unwrap_or("engine").to_string())
+            .version(format!("{} (chariot-engine {})", version.unwrap_or("1"), env!("CARGO_PKG_VERSION")))
+            .about(format!("An inference engine{task}, for Chariot"));
+        let parsed = command
+            .try_get_matches_from(arguments)
+            .and_then(|mut matches| Arguments::from_arg_matches_mut(&mut matches));
+        match parsed {
+            Ok(arguments) => match arguments.command.unwrap_or(Command::Serve) {
+                Command::Serve => self.run(),
+                Command::Describe(options) => describe::describe(self, options),
+                Command::Check => check::check(self),
+                Command::Infer(options) => infer::infer(self, &options),
+                Command::Settings(options) => settings::settings(self, &options),
+            },
+            Err(error) => {
+                // Help and version are such errors too. There is nobody to tell if this cannot be written.
+                let _ = error.print();
+                ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
+            }
+        }
+    }
+}
