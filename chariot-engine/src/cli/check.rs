@@ -64,7 +64,11 @@ fn look(builder: EngineBuilder, report: &mut Report) {
     labels(&plan, report);
     port(&plan, report);
     match plan.devices() {
-        Ok(devices) => report.ok("device", devices),
+        // Of a build that knows no GPU nobody expects one.
+        Ok((devices, tried)) if tried.is_empty() || !cfg!(any(feature = "cuda", feature = "metal")) => {
+            report.ok("device", devices);
+        }
+        Ok((devices, tried)) => report.warn("device", format_args!("{devices}, as others do not open: {tried}")),
         Err(error) => {
             let error = StartError::from(error);
             report.fail("device", &error, error.exit_code());
@@ -162,10 +166,10 @@ fn memory(inflight: u64, report: &mut Report) {
     let needed = resident.saturating_add(inflight);
     let iec = |bytes| ByteSize(bytes).display().iec();
     let text = format!(
-        "{} are resident; with {} for requests in flight (CHARIOT_ENGINE_MAX_INFLIGHT_BYTES) a limit of {} is enough",
+        "{} are resident; with {} for requests in flight (CHARIOT_ENGINE_MAX_INFLIGHT_BYTES) a limit of {} MiB is enough",
         iec(resident),
         iec(inflight),
-        iec(needed)
+        needed.div_ceil(1 << 20),
     );
     match limit() {
         Some(limit) if limit < needed => report.warn("memory", format_args!("{text}, and {} is the limit here", iec(limit))),

@@ -14,7 +14,7 @@ use super::{
     arguments::Infer,
     asking::Asking,
     output::{fail, note, write},
-    request::request,
+    request::{STDIN, request},
 };
 use crate::{
     engine::{EngineBuilder, Prepared, StartError, prepare},
@@ -71,7 +71,7 @@ fn answer(asking: &Asking, path: &Path, spec: &Spec, options: &Infer) -> Result<
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if path == Path::new("-") {
+    if path == Path::new(STDIN) {
         let mut content = Vec::new();
         io::stdin().lock().read_to_end(&mut content)?;
         return Ok(content);

@@ -7,6 +7,9 @@ use serde_json::{Map, Value, json};
 use super::arguments::Infer;
 use crate::model::Spec;
 
+/// The path that means standard input.
+pub(super) const STDIN: &str = "-";
+
 /// A request, and what of its answer is wanted.
 #[derive(Debug, PartialEq)]
 pub(super) struct Asked {
@@ -47,7 +50,7 @@ pub(super) fn request(path: &Path, content: Vec<u8>, spec: &Spec, options: &Infe
     if let Some(action) = &options.action {
         parameters.insert("action".into(), action.clone().into());
     }
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = if path == Path::new(STDIN) { "stdin".into() } else { path.file_name().unwrap_or_default().to_string_lossy() };
     let input = json!({ "name": name, "datatype": "BYTES", "shape": [1], "data": [data], "parameters": parameters });
     Ok(Asked { body: json!({ "inputs": [input] }).to_string().into_bytes(), item: true })
 }

@@ -71,16 +71,15 @@ impl Plan {
         self.class_labels.clone().map(Ok).or_else(|| labels_in(&self.model_dir))
     }
 
-    /// Opens the devices for a moment, and says which they are and what was tried before.
+    /// Opens the devices for a moment, and says which they are, and what was tried before and why in vain.
     ///
     /// # Errors
     /// The one that was asked for cannot be opened.
-    pub(crate) fn devices(&self) -> Result<String, DeviceError> {
+    pub(crate) fn devices(&self) -> Result<(String, String), DeviceError> {
         let selection = device::select(self.settings.device, &*self.inventory)?;
         let devices: Vec<String> = selection.devices.iter().map(|(id, _)| id.to_string()).collect();
         let tried: Vec<String> = selection.tried.iter().map(|(id, why)| format!("{id}: {why}")).collect();
-        let devices = devices.join(" ");
-        Ok(if tried.is_empty() { devices } else { format!("{devices} (in vain: {})", tried.join("; ")) })
+        Ok((devices.join(" "), tried.join("; ")))
     }
 }
 

@@ -1,0 +1,256 @@
+//! What is rendered is what its readers read: Python by Python, YAML by a reader of YAML, and both say what the engine
+//! does.
+
+use std::{collections::BTreeSet, process::Command, time::Duration};
+
+use bytesize::ByteSize;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::prelude::*;
+
+/// What nobody would call an engine's version, a label or a help text.
+const STRANGE: &str = "a \"b\" 'c' \\ \n\t# {x} ${y} %s : - é 😀 \u{7f}\u{85}\u{2028}\u{feff} \"\"\"";
+
+#[derive(Settings)]
+struct OwnSettings {
+    /// How many labels: "the best" of 'them'
+    #[setting(default = 3, range = 1..=10)]
+    top_k: usize,
+    /// Where the labels are served
+    label_service: String,
+}
+
+struct Engine1 {
+    _settings: (usize, String),
+}
+
+impl Model for Engine1 {
+    type Settings = OwnSettings;
+    type Input = Text;
+    type Output = Classification;
+
+    async fn load(ctx: &LoadContext<OwnSettings>) -> Result<Self> {
+        Ok(Engine1 { _settings: (ctx.settings().top_k, ctx.settings().label_service.clone()) })
+    }
+
+    async fn infer(&self, _: Batch<Text>) -> Result<Vec<Classification>> {
+        Ok(vec![])
+    }
+}
+
+fn builder() -> crate::EngineBuilder {
+    Engine::builder().model::<Engine1>("My_Engine").version("1.2.0")
+}
+
+fn described(options: DescribeOptions) -> Description {
+    builder().describe(options).unwrap()
+}
+
+/// An engine of which every text is a strange one.
+fn strange() -> Description {
+    let mut description = described(DescribeOptions {
+        project_id: Some(STRANGE.into()),
+        image_cpu: Some(STRANGE.into()),
+        class_labels: Some([STRANGE, "plain"].into_iter().collect()),
+        ..DescribeOptions::default()
+    });
+    let registration = &mut description.registration;
+    registration.version = STRANGE.into();
+    registration.env.push(Environ { name: "A".into(), value: STRANGE.into() });
+    registration.predictor_env_schema[0].display_text = STRANGE.into();
+    registration.container_root_relative_base_url = Some(STRANGE.into());
+    description
+}
+
+fn yaml(text: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+#[test]
+fn the_registration_is_what_the_code_says() {
+    let options = DescribeOptions { is_default: true, base_url: Some("/m-{model_id}".into()), ..Default::default() };
+    let builder = builder()
+        .default_setting("PORT", "9000")
+        .default_setting("QUEUE_SIZE", "8")
+        .setting("CHARIOT_ENGINE_WORKERS", "1")
+        .configure(|settings| settings.grace = Duration::from_secs(60));
+    let description = builder.describe(options).unwrap();
+    let json: Value = serde_json::from_str(&description.to_json()).unwrap();
+    assert_eq!(json["name"], "My_Engine");
+    assert_eq!(json["container_image_cpu"], "My_Engine:1.2.0");
+    assert_eq!(json["is_default"], true);
+    assert_eq!(json["readiness_probe"]["port"], 9000);
+    assert_eq!(json["env"], json!([{"name": "CHARIOT_ENGINE_BASE_URL", "value": "/m-{model_id}"}]));
+    assert_eq!(json["container_root_relative_base_url"], "/m-{model_id}");
+    assert_eq!(json["inference_protocol"], "chariot-v2-kserve");
+    let schema = json["predictor_env_schema"].as_array().unwrap();
+    let of = |name: &str| schema.iter().find(|setting| setting["name"] == name);
+    assert_eq!(
+        of("TOP_K").unwrap(),
+        &json!({
+            "name": "TOP_K", "type": "int", "default_value": "3",
+            "display_text": "How many labels: \"the best\" of 'them' (an integer from 1 to 10)"
+        })
+    );
+    assert_eq!(of("CHARIOT_ENGINE_QUEUE_SIZE").unwrap()["default_value"], "8", "the code's default");
+    for absent in ["CHARIOT_ENGINE_PORT", "CHARIOT_ENGINE_WORKERS", "CHARIOT_ENGINE_MAX_PIXELS"] {
+        assert!(of(absent).is_none(), "{absent} is not for operators of this engine");
+    }
+    assert_eq!(description.required, ["LABEL_SERVICE"]);
+    assert_eq!(serde_json::from_value::<Registration>(json).unwrap(), description.registration);
+}
+
+#[test]
+fn a_gpu_is_used_where_an_image_has_one() {
+    let description = described(DescribeOptions { image_gpu: Some("gpu".into()), ..Default::default() });
+    assert_eq!(description.registration.container_image_cpu, None);
+    assert!(description.registration.supports_multi_gpu);
+    let manifests = yaml(&description.to_kubernetes(&Manifest::default()));
+    let container = &manifests[0]["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!((&container["image"], &container["resources"]["limits"]["nvidia.com/gpu"]), (&json!("gpu"), &json!(1)));
+    assert_eq!(manifests[2]["spec"]["metrics"][0]["pods"]["metric"]["name"], "chariot_in_flight_requests");
+}
+
+#[test]
+fn what_the_code_says_wrong_is_an_error() {
+    let wrong = builder().default_setting("PORT", "many").describe(DescribeOptions::default()).unwrap_err();
+    assert!(wrong.to_string().contains("CHARIOT_ENGINE_PORT"), "{wrong}");
+    let options = DescribeOptions { base_url: Some("http://a".into()), ..Default::default() };
+    let wrong = builder().describe(options).unwrap_err();
+    assert!(wrong.to_string().starts_with("the base URL: a path"), "{wrong}");
+    assert!(Engine::builder().describe(DescribeOptions::default()).is_err());
+}
+
+#[test]
+fn a_pod_has_the_time_that_its_engine_takes_to_end() {
+    for (drain_delay, grace, least) in [("5s", "20s", 30), ("500ms", "0s", 6), ("0s", "10m", 605)] {
+        let builder = builder().default_setting("DRAIN_DELAY", drain_delay).default_setting("GRACE", grace);
+        let description = builder.describe(DescribeOptions::default()).unwrap();
+        let deployment = yaml(&description.to_kubernetes(&Manifest::default())).remove(0);
+        assert_eq!(deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"], least);
+        let service = yaml(&description.to_kserve(&Manifest::default())).remove(1);
+        assert_eq!(service["spec"]["predictor"]["terminationGracePeriodSeconds"], least);
+    }
+}
+
+#[test]
+fn a_deployment_is_confined_and_asked_where_the_engine_answers() {
+    let manifest = Manifest { cpus: 3, memory: Some(ByteSize::mib(1500)), max_replicas: 7, scale_by: Some(ScaleBy::InFlight) };
+    let [deployment, service, autoscaler] = &yaml(&described(DescribeOptions::default()).to_kubernetes(&manifest))[..] else {
+        panic!("three manifests are expected");
+    };
+    let pod = &deployment["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    assert_eq!(pod["enableServiceLinks"], false);
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+    for (probe, path) in
+        [("startupProbe", "/ready"), ("readinessProbe", "/ready"), ("livenessProbe", "/v2/health/live")]
+    {
+        assert_eq!(container[probe]["httpGet"], json!({"path": path, "port": 8080}), "{probe}");
+    }
+    let model = json!({"name": "model", "mountPath": "/mnt/models", "readOnly": true});
+    assert_eq!(container["volumeMounts"], json!([model, {"name": "tmp", "mountPath": "/tmp"}]));
+    assert_eq!(container["resources"]["limits"], json!({"cpu": 3, "memory": "1500Mi"}));
+    assert_eq!(container["env"], json!([{"name": "LABEL_SERVICE", "value": ""}]), "what nobody has said is asked for");
+    assert_eq!(pod["volumes"][0]["persistentVolumeClaim"]["claimName"], "my-engine-model");
+    assert_eq!(service["spec"]["selector"], deployment["spec"]["selector"]["matchLabels"]);
+    assert_eq!(autoscaler["spec"]["scaleTargetRef"]["name"], deployment["metadata"]["name"]);
+    assert_eq!(autoscaler["spec"]["maxReplicas"], 7);
+    assert_eq!(autoscaler["spec"]["metrics"][0]["pods"]["target"]["averageValue"], "6");
+}
+
+#[test]
+fn the_memory_holds_what_requests_in_flight_may() {
+    let description = builder().default_setting("MAX_BODY", "1GiB").describe(DescribeOptions::default()).unwrap();
+    let deployment = yaml(&description.to_kubernetes(&Manifest::default())).remove(0);
+    let resources = &deployment["spec"]["template"]["spec"]["containers"][0]["resources"];
+    assert_eq!(resources["requests"]["memory"], "5Gi");
+}
+
+#[test]
+fn strange_texts_are_read_as_they_were_by_yaml() {
+    let description = strange();
+    for text in [description.to_kubernetes(&Manifest::default()), description.to_kserve(&Manifest::default())] {
+        let manifests = yaml(&text);
+        let pod = &manifests[0]["spec"];
+        let pod = pod.get("template").map_or(pod, |template| &template["spec"]);
+        assert_eq!(pod["containers"][0]["image"], STRANGE);
+        assert_eq!(pod["containers"][0]["env"][0], json!({"name": "A", "value": STRANGE}));
+    }
+}
+
+/// The calls of a Python program, each with its keyword arguments where these are literals.
+const READ: &str = r#"
+import ast, json, sys
+def literal(node):
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return {"code": ast.unparse(node)}
+calls = [node for node in ast.walk(ast.parse(sys.stdin.buffer.read())) if isinstance(node, ast.Call)]
+json.dump([{
+    "function": ast.unparse(call.func),
+    "positional": len(call.args),
+    "keywords": {keyword.arg: literal(keyword.value) for keyword in call.keywords},
+} for call in calls], sys.stdout)
+"#;
+
+/// The calls of a program by the functions' names; `None` where there is no Python.
+fn calls(program: &str) -> Option<Vec<Value>> {
+    use std::{io::Write, process::Stdio};
+    let python = Command::new("python3").args(["-c", READ]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let Ok(mut python) = python else {
+        println!("skipped: there is no python3");
+        return None;
+    };
+    python.stdin.take().unwrap().write_all(program.as_bytes()).unwrap();
+    let output = python.wait_with_output().unwrap();
+    assert!(output.status.success(), "{program}");
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[test]
+fn the_program_calls_the_sdk_with_the_documented_arguments_and_no_others() {
+    let documented = [
+        "name",
+        "project_id",
+        "version",
+        "container_image_cpu",
+        "container_image_gpu",
+        "is_default",
+        "supports_multi_gpu",
+        "env",
+        "readiness_probe",
+        "predictor_env_schema",
+        "enforce_predictor_env_schema",
+        "inference_protocol",
+        "container_root_relative_base_url",
+        "entrypoint",
+        "command",
+    ];
+    for description in [described(DescribeOptions::default()), strange()] {
+        let Some(calls) = calls(&description.to_python()) else { return };
+        let of = |function: &str| calls.iter().find(|call| call["function"] == function).unwrap();
+        let registering = of("engines.create_engine_version");
+        let keywords = registering["keywords"].as_object().unwrap();
+        let names: BTreeSet<&str> = keywords.keys().map(String::as_str).collect();
+        assert_eq!(names, documented.into_iter().collect());
+        assert_eq!(registering["positional"], 0);
+        let mut told = registering["keywords"].clone();
+        assert_eq!(told["project_id"]["code"], "PROJECT_ID");
+        told["project_id"] = json!(description.registration.project_id);
+        assert_eq!(told, serde_json::to_value(&description.registration).unwrap(), "no value is lost on the way");
+
+        let importing = &of("import_model")["keywords"];
+        assert_eq!(importing["artifact_type"]["code"], "ArtifactType.CUSTOM_ENGINE");
+        assert_eq!(importing["task_type"]["code"], "TaskType.TEXT_CLASSIFICATION");
+        let selecting = of("model.set_inference_server_settings");
+        assert_eq!(selecting["positional"], 1);
+    }
+    if let Some(calls) = calls(&strange().to_python()) {
+        let importing = calls.iter().find(|call| call["function"] == "import_model").unwrap();
+        assert_eq!(importing["keywords"]["class_labels"], json!({STRANGE: 0, "plain": 1}));
+    }
+}
