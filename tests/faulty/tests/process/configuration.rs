@@ -10,7 +10,12 @@ use super::{FAULTY, assert_serves};
 /// The log of a process that ends by itself with this code.
 #[track_caller]
 fn log_of_end(env: &[(&str, &str)], code: i32) -> Vec<Value> {
-    let process = Process::start(FAULTY, env);
+    log_of_end_of(&[], env, code)
+}
+
+#[track_caller]
+fn log_of_end_of(arguments: &[&str], env: &[(&str, &str)], code: i32) -> Vec<Value> {
+    let process = Process::start_with(FAULTY, arguments, env);
     assert_eq!(process.wait(), Some(code), "{:#?}", process.all_lines());
     process.whole_log()
 }
@@ -31,12 +36,14 @@ fn all_faults_are_told_on_one_line_and_the_process_ends_as_misconfigured() {
         ("CHARIOT_ENGINE_DRAIN_DELAY", "soon"),
         ("CHARIOT_ENGINE_QUEUE_SIZE", "7"),
     ];
-    let log = log_of_end(&faults, 78);
-    let [line] = &messages(&log, "ERROR")[..] else { panic!("one line is expected: {log:#?}") };
-    for (name, value) in &faults[..3] {
-        assert!(line.contains(name) && line.contains(&format!("'{value}'")), "{line}");
+    for arguments in [&[][..], &["serve"]] {
+        let log = log_of_end_of(arguments, &faults, 78);
+        let [line] = &messages(&log, "ERROR")[..] else { panic!("one line is expected: {log:#?}") };
+        for (name, value) in &faults[..3] {
+            assert!(line.contains(name) && line.contains(&format!("'{value}'")), "{line}");
+        }
+        assert!(!line.contains("QUEUE_SIZE"), "{line}");
     }
-    assert!(!line.contains("QUEUE_SIZE"), "{line}");
 }
 
 #[test]

@@ -1,0 +1,232 @@
+//! The engine's command line as a real process, on its shipped weights and pictures: what it prints, on which stream, and
+//! how it ends. The files of `deploy/` are what `describe` prints: `UPDATE_DEPLOY=1 cargo test -p digits --test
+//! command_line` writes them anew.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use e2e::{Process, base64};
+use serde_json::{Value, json};
+
+const DIGITS: &str = env!("CARGO_BIN_EXE_digits");
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
+
+/// What a command wrote, and its exit code.
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    lines: Vec<String>,
+    errors: Vec<String>,
+}
+
+fn run_with(arguments: &[&str], env: &[(&str, &str)]) -> Ended {
+    let process = Process::start_with(DIGITS, arguments, env);
+    Ended { code: process.wait(), lines: process.all_lines(), errors: process.all_errors() }
+}
+
+fn run(arguments: &[&str]) -> Ended {
+    run_with(arguments, &[("CHARIOT_ENGINE_MODEL_DIR", MODEL)])
+}
+
+impl Ended {
+    /// The lines of a command that succeeded and had nothing to say beside its result.
+    #[track_caller]
+    fn ok(self) -> Vec<String> {
+        assert_eq!((self.code, &self.errors[..]), (Some(0), &[][..]), "{self:?}");
+        self.lines
+    }
+
+    /// The result as one JSON document, of a command that may have notes.
+    #[track_caller]
+    fn json(&self) -> Value {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        serde_json::from_str(&self.lines.join("\n")).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The line that `check` wrote about a thing.
+    #[track_caller]
+    fn about(&self, thing: &str) -> &str {
+        let is_it = |line: &&String| line.split_whitespace().nth(1) == Some(thing);
+        self.lines.iter().find(is_it).unwrap_or_else(|| panic!("no line about {thing}: {self:?}"))
+    }
+}
+
+/// The files of the first samples of some digits.
+fn samples(digits: &[&str]) -> Vec<String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    let mut all: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    let first = |digit: &&str| {
+        let is_it = |path: &&PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(digit);
+        all.iter().find(is_it).unwrap().to_str().unwrap().to_string()
+    };
+    digits.iter().map(first).collect()
+}
+
+fn text_of<'a>(arguments: &[&'a str], files: &'a [String]) -> Vec<&'a str> {
+    arguments.iter().copied().chain(files.iter().map(String::as_str)).collect()
+}
+
+/// A directory with the model's files, changed.
+fn changed(change: impl Fn(&Path)) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(MODEL).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, dir.path().join(path.file_name().unwrap())).unwrap();
+    }
+    change(dir.path());
+    dir
+}
+
+#[test]
+fn pictures_are_answered_in_order_a_line_each_and_nothing_else_is_printed() {
+    let files = samples(&["3", "0", "7"]);
+    assert_eq!(run(&with_files(&["infer"], &files)).ok(), [r#""3""#, r#""0""#, r#""7""#]);
+}
+
+#[test]
+fn action_and_parameters_are_those_of_a_request() {
+    let files = samples(&["5"]);
+    let probabilities = run(&with_files(&["infer", "--action", "predict_proba"], &files)).json();
+    assert_eq!(probabilities.as_array().unwrap().len(), 10);
+    let arguments = ["infer", "--response", "--parameter", "metadata=as it is", "--parameter", "score_threshold=0.25"];
+    let response = run(&with_files(&arguments, &files)).json();
+    assert_eq!(response["model_name"], "digits");
+    assert_eq!(response["outputs"][0]["name"], Path::new(&files[0]).file_name().unwrap().to_str().unwrap());
+    assert_eq!(response["outputs"][0]["parameters"], json!({"metadata": "as it is"}));
+}
+
+#[test]
+fn a_request_in_json_is_answered_whole() {
+    let picture = fs::read(&samples(&["4"])[0]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    for (body, pointer) in [
+        (json!({"inputs": [{"name": "a", "data": [base64(&picture)]}]}), "/outputs/0/data/0"),
+        (json!({"input": base64(&picture)}), "/output"),
+    ] {
+        let path = dir.path().join("request.json");
+        fs::write(&path, body.to_string()).unwrap();
+        let response = run(&["infer", path.to_str().unwrap()]).json();
+        assert_eq!(response.pointer(pointer), Some(&json!("4")), "{response}");
+        let refused = run(&["infer", "--action", "predict", path.to_str().unwrap()]);
+        assert_eq!(refused.code, Some(1));
+        assert!(refused.errors[0].contains("a request says its own"), "{refused:?}");
+    }
+}
+
+#[test]
+fn standard_input_is_read() {
+    let picture = fs::read(&samples(&["8"])[0]).unwrap();
+    let mut child = Command::new(DIGITS)
+        .args(["infer", "-"])
+        .env("CHARIOT_ENGINE_MODEL_DIR", MODEL)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&picture).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.stdout, b"\"8\"\n");
+    assert!(output.status.success());
+}
+
+#[test]
+fn what_is_refused_is_said_and_the_rest_is_answered() {
+    let mut files = vec![concat!(env!("CARGO_MANIFEST_DIR"), "/README.md").to_string(), "/no/such/file".into()];
+    files.extend(samples(&["1"]));
+    let ended = run(&with_files(&["infer"], &files));
+    assert_eq!((ended.code, &ended.lines[..]), (Some(1), &[r#""1""#.to_string()][..]));
+    let [picture, missing] = &ended.errors[..] else { panic!("two lines are expected: {ended:?}") };
+    assert!(picture.contains("README.md: input 'README.md': a picture as PNG"), "{picture}");
+    assert!(missing.starts_with("/no/such/file: No such file"), "{missing}");
+}
+
+#[test]
+fn a_model_that_cannot_be_loaded_ends_infer_and_says_why_on_standard_error() {
+    let ended = run_with(&with_files(&["infer"], &samples(&["1"])), &[("CHARIOT_ENGINE_MODEL_DIR", "/no/such/directory")]);
+    assert_eq!((ended.code, ended.lines.len()), (Some(1), 0), "{ended:?}");
+    assert!(ended.errors.iter().any(|line| line.contains("'/no/such/directory'")), "{ended:?}");
+}
+
+#[test]
+fn all_is_well_with_the_shipped_model() {
+    let ended = run(&["check"]);
+    for (thing, text) in [
+        ("settings", "all can be read"),
+        ("files", "class_labels.json, model.safetensors"),
+        ("labels", "10 classes"),
+        ("port", "127.0.0.1:0 can be listened on"),
+        ("device", "cpu"),
+        ("load", "warm-up included"),
+        ("inference", "the example is answered"),
+        ("memory", "are resident"),
+    ] {
+        let line = ended.about(thing);
+        assert!(line.starts_with("ok ") && line.contains(text), "{line}");
+    }
+    assert_eq!(ended.ok().len(), 8);
+}
+
+#[test]
+fn what_is_wrong_with_a_model_is_said_before_it_is_served() {
+    let check = |dir: &Path| run_with(&["check"], &[("CHARIOT_ENGINE_MODEL_DIR", dir.to_str().unwrap())]);
+
+    let ended = check(Path::new("/no/such/directory"));
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.about("files").starts_with("warn") && ended.about("files").contains("CHARIOT_ENGINE_MODEL_DIR"));
+    assert!(ended.about("labels").starts_with("warn"), "{ended:?}");
+    assert!(ended.about("load").starts_with("fail") && ended.about("load").contains("model.safetensors"), "{ended:?}");
+
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 77000\n";
+    let ended = check(changed(|dir| fs::write(dir.join("model.safetensors"), pointer).unwrap()).path());
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.about("files").contains("'model.safetensors' is a pointer of Git LFS"), "{ended:?}");
+
+    let ended = check(changed(|dir| fs::write(dir.join("class_labels.json"), "[]").unwrap()).path());
+    assert!(ended.about("labels").starts_with("fail") && ended.about("labels").contains("at least one label"));
+
+    // Nine labels for ten classes: the load knows nothing of it, an inference does.
+    let nine = r#"["0", "1", "2", "3", "4", "5", "6", "7", "8"]"#;
+    let ended = check(changed(|dir| fs::write(dir.join("class_labels.json"), nine).unwrap()).path());
+    assert!(ended.about("labels").contains("9 classes") && ended.about("load").starts_with("ok"), "{ended:?}");
+    assert!(!ended.about("inference").starts_with("ok"), "{ended:?}");
+    assert!(ended.errors.iter().any(|line| line.contains('9') && line.contains("10")), "{ended:?}");
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_the_usage() {
+    for arguments in [&["sreve"][..], &["infer"], &["describe", "--format", "xml"], &["--port", "1"]] {
+        let ended = run(arguments);
+        assert_eq!((ended.code, ended.lines.len()), (Some(2), 0), "{ended:?}");
+        assert!(ended.errors[0].starts_with("error: "), "{ended:?}");
+        assert!(ended.errors.iter().any(|line| line.contains("--help")), "{ended:?}");
+    }
+    assert!(run(&["--version"]).ok()[0].starts_with(concat!("digits ", env!("CARGO_PKG_VERSION"), " ")));
+    assert!(run(&["--help"]).ok().iter().any(|line| line.contains("describe")));
+}
+
+/// The file of `deploy/` is what `describe` prints.
+fn is_deployed(file: &str, arguments: &[&str]) {
+    let ended = run(arguments);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.errors, ["note: no image is named; --image-cpu and --image-gpu say which the platform runs"]);
+    let printed = ended.lines.join("\n") + "\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(file);
+    if std::env::var_os("UPDATE_DEPLOY").is_some() {
+        fs::write(&path, &printed).expect("the file can be written");
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(kept, printed, "{file} is stale: UPDATE_DEPLOY=1 cargo test -p digits --test command_line");
+}
+
+#[test]
+fn the_manifests_are_what_describe_prints() {
+    is_deployed("digits.json", &["describe", "--default"]);
+    is_deployed("register_digits.py", &["describe", "--default", "--format", "python"]);
+    is_deployed("digits.k8s.yaml", &["describe", "--format", "k8s"]);
+    is_deployed("digits.kserve.yaml", &["describe", "--format", "kserve"]);
+}
