@@ -107,6 +107,9 @@ pub(super) struct Infer {
     /// Pictures, texts or whatever an item is; requests, as .json; `-` for standard input
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
+    /// The model to ask [default: the engine's default model]
+    #[arg(long, value_name = "NAME")]
+    pub(super) model: Option<String>,
     /// The action to ask for
     #[arg(long)]
     pub(super) action: Option<String>,
@@ -146,7 +149,7 @@ fn size(text: &str) -> Result<ByteSize, String> {
     ByteSize::parse(text).map_err(|expected| format!("{expected} is expected"))
 }
 
-fn parameter(text: &str) -> Result<(String, Value), String> {
+pub(super) fn parameter(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("NAME=VALUE is expected")?;
     let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
     Ok((name.into(), value))

@@ -33,23 +33,12 @@ impl Asking {
         }
     }
 
-    /// Asks for an inference, and returns the body of the answer.
+    /// Asks a model for an inference, and returns the body of the answer.
     ///
     /// # Errors
     /// The text of a refusal or a failure.
-    pub(super) fn infer(&self, body: impl Into<Bytes>) -> Result<Bytes, String> {
-        self.send(Request::post("/infer").body(Full::new(body.into())))
-    }
-
-    /// Asks a path.
-    ///
-    /// # Errors
-    /// The text of a refusal or a failure.
-    pub(super) fn get(&self, path: &str) -> Result<Bytes, String> {
-        self.send(Request::get(path).body(Full::default()))
-    }
-
-    fn send(&self, request: Result<Request<Full<Bytes>>, http::Error>) -> Result<Bytes, String> {
+    pub(super) fn infer(&self, model: &str, body: impl Into<Bytes>) -> Result<Bytes, String> {
+        let request = Request::post(format!("/v2/models/{model}/infer")).body(Full::new(body.into()));
         let request = request.map_err(|error| error.to_string())?;
         let Some(runtime) = &self.runtime else { return Err("the engine has stopped".into()) };
         let (status, body) = runtime.block_on(async {

@@ -8,11 +8,10 @@ use std::{
 };
 
 use bytesize::ByteSize;
-use serde_json::Value;
 
 use super::{asking::Asking, files::Files, output::write};
 use crate::{
-    engine::{EngineBuilder, Plan, Prepared, StartError, prepare},
+    engine::{EngineBuilder, Part, Plan, Prepared, StartError, prepare},
     settings::LogLevel,
     tasks::{ClassLabels, same_task},
     telemetry::metrics::resident_bytes,
@@ -20,6 +19,9 @@ use crate::{
 
 /// The exit code of a check that failed by something else than configuration.
 const FAILED: u8 = 1;
+
+/// The exit code of a check that failed by configuration.
+const CONFIGURATION: u8 = 78;
 
 /// The tasks whose answers name classes.
 const WITH_CLASSES: [&str; 7] = [
@@ -60,22 +62,35 @@ fn look(builder: EngineBuilder, report: &mut Report) {
         }
     };
     report.ok("settings", "all can be read");
-    files(&plan, report);
-    labels(&plan, report);
-    port(&plan, report);
-    match plan.devices() {
-        // Of a build that knows no GPU nobody expects one.
-        Ok((devices, tried)) if tried.is_empty() || !cfg!(any(feature = "cuda", feature = "metal")) => {
-            report.ok("device", devices);
-        }
-        Ok((devices, tried)) => report.warn("device", format_args!("{devices}, as others do not open: {tried}")),
-        Err(error) => {
-            let error = StartError::from(error);
-            report.fail("device", &error, error.exit_code());
-            return;
+    for model in plan.models() {
+        report.about(&plan, model);
+        files(model, report);
+        labels(model, report);
+        match plan.devices(model) {
+            // Of a build that knows no GPU nobody expects one.
+            Ok((devices, tried)) if tried.is_empty() || !cfg!(any(feature = "cuda", feature = "metal")) => {
+                report.ok("device", devices);
+            }
+            Ok((devices, tried)) => report.warn("device", format_args!("{devices}, as others do not open: {tried}")),
+            Err(error) => {
+                let error = StartError::from(error);
+                report.fail("device", &error, error.exit_code());
+            }
         }
     }
-    let example_is_given = plan.spec().given_example().is_some();
+    report.model = None;
+    port(&plan, report);
+    if report.code == CONFIGURATION {
+        return;
+    }
+    let examples: Vec<_> = plan
+        .models()
+        .iter()
+        .map(|model| {
+            report.about(&plan, model);
+            (model.name().to_string(), report.model.take(), model.example())
+        })
+        .collect();
     let inflight = plan.inflight_bytes();
     let begin = Instant::now();
     let asking = match Asking::start(plan) {
@@ -86,12 +101,16 @@ fn look(builder: EngineBuilder, report: &mut Report) {
         }
     };
     report.ok("load", format_args!("{:.1} s, warm-up included", begin.elapsed().as_secs_f64()));
-    example(&asking, example_is_given, report);
+    for (name, shown, (request, is_given)) in examples {
+        report.model = shown;
+        example(&asking, &name, request, is_given, report);
+    }
+    report.model = None;
     memory(inflight, report);
 }
 
-fn files(plan: &Plan, report: &mut Report) {
-    let dir = plan.model_dir();
+fn files(model: &Part, report: &mut Report) {
+    let dir = model.model_dir();
     let set = "CHARIOT_ENGINE_MODEL_DIR says where the model's files are";
     if !dir.is_dir() {
         report.warn("files", format_args!("'{}' is no directory; {set}", dir.display()));
@@ -115,15 +134,14 @@ fn files(plan: &Plan, report: &mut Report) {
     }
 }
 
-fn labels(plan: &Plan, report: &mut Report) {
-    let task = plan.spec().task_name();
+fn labels(model: &Part, report: &mut Report) {
     let file = ClassLabels::FILE;
-    match (plan.class_labels(), task) {
+    match (model.class_labels(), model.spec().task_name()) {
         (Some(Ok(labels)), _) => report.ok("labels", format_args!("{} classes", labels.len())),
         (Some(Err(text)), _) => report.fail("labels", format_args!("'{file}' cannot be read: {text}"), FAILED),
         (None, Some(task)) if WITH_CLASSES.iter().any(|of| same_task(of, task)) => {
-            let text = format_args!("'{file}' is not among the model's files, which answers for '{task}' take the names of classes from: add it");
-            report.warn("labels", text);
+            let text = "is not among the model's files, which answers for";
+            report.warn("labels", format_args!("'{file}' {text} '{task}' take the names of classes from: add it"));
         }
         (None, _) => report.ok("labels", "none are needed"),
     }
@@ -134,23 +152,21 @@ fn port(plan: &Plan, report: &mut Report) {
     match TcpListener::bind(address) {
         Ok(_) => report.ok("port", format_args!("{address} can be listened on")),
         Err(error) => {
-            let text = format!("{address} cannot be listened on: {error}; CHARIOT_ENGINE_PORT and _HOST choose another");
+            let text =
+                format!("{address} cannot be listened on: {error}; CHARIOT_ENGINE_PORT and _HOST choose another");
             report.fail("port", text, FAILED);
         }
     }
 }
 
 /// The request that the engine shows to its callers must be answered.
-fn example(asking: &Asking, is_given: bool, report: &mut Report) {
+fn example(asking: &Asking, model: &str, request: Option<String>, is_given: bool, report: &mut Report) {
     let advice = "`Spec::example` says one that is answered";
-    let document = asking.get("/openapi.json").ok().and_then(|body| serde_json::from_slice::<Value>(&body).ok());
-    let content = "/components/requestBodies/Inference/content/application~1json/examples";
-    let examples = document.as_ref().and_then(|document| document.pointer(content)?.as_object());
-    let Some(request) = examples.and_then(|examples| examples.values().next()?.get("value")) else {
+    let Some(request) = request else {
         return report.warn("inference", format_args!("no request is known to try; {advice}"));
     };
     let begin = Instant::now();
-    match asking.infer(request.to_string()) {
+    match asking.infer(model, request) {
         Ok(_) => report.ok("inference", format_args!("the example is answered in {:.0?}", begin.elapsed())),
         Err(text) if is_given => report.fail("inference", format_args!("the example is not answered: {text}"), FAILED),
         // It was made from the types alone, which a model may not like.
@@ -172,7 +188,9 @@ fn memory(inflight: u64, report: &mut Report) {
         needed.div_ceil(1 << 20),
     );
     match limit() {
-        Some(limit) if limit < needed => report.warn("memory", format_args!("{text}, and {} is the limit here", iec(limit))),
+        Some(limit) if limit < needed => {
+            report.warn("memory", format_args!("{text}, and {} is the limit here", iec(limit)))
+        }
         _ => report.ok("memory", text),
     }
 }
@@ -185,11 +203,17 @@ fn limit() -> Option<u64> {
 /// What was found, a line each, printed as it is found.
 #[derive(Default)]
 struct Report {
+    /// The model that the next lines are about, where there are several.
+    model: Option<String>,
     /// The exit code so far: of configuration, if that is at fault.
     code: u8,
 }
 
 impl Report {
+    fn about(&mut self, plan: &Plan, model: &Part) {
+        self.model = (plan.models().len() > 1).then(|| model.name().to_string());
+    }
+
     fn ok(&mut self, of: &str, text: impl std::fmt::Display) {
         self.line("ok", of, text);
     }
@@ -204,7 +228,8 @@ impl Report {
     }
 
     fn line(&mut self, state: &str, of: &str, text: impl std::fmt::Display) {
-        let text = text.to_string().replace('\n', " | ");
+        let model = self.model.as_ref().map(|model| format!("{model}: ")).unwrap_or_default();
+        let text = format!("{model}{text}").replace('\n', " | ");
         // The exit code says it too, where nobody reads.
         if write(&format!("{state:<5} {of:<10} {text}\n")).is_err() {
             self.code = self.code.max(FAILED);

@@ -43,7 +43,9 @@ impl Files {
         let shown = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
         let entries = match fs::read_dir(dir) {
             Ok(entries) => entries,
-            Err(error) => return self.faults.push(format!("the directory '{}' cannot be read: {error}", dir.display())),
+            Err(error) => {
+                return self.faults.push(format!("the directory '{}' cannot be read: {error}", dir.display()));
+            }
         };
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
             if self.found.len() == MOST {

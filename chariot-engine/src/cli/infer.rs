@@ -17,7 +17,7 @@ use super::{
     request::{STDIN, request},
 };
 use crate::{
-    engine::{EngineBuilder, Prepared, StartError, prepare},
+    engine::{EngineBuilder, Part, Plan, Prepared, StartError, prepare},
     model::Spec,
     settings::LogLevel,
 };
@@ -28,10 +28,10 @@ pub(super) fn infer(builder: EngineBuilder, options: &Infer) -> ExitCode {
         tracing::warn!("{warning}");
     }
     let started = plan.and_then(|plan| {
-        let spec = plan.spec().clone();
-        Asking::start(plan).map(|asking| (asking, spec))
+        let (name, spec) = chosen(&plan, options.model.as_deref())?;
+        Ok(Asked { engine: Asking::start(plan)?, name, spec })
     });
-    let (asking, spec) = match started {
+    let asked = match started {
         Ok(started) => started,
         // This one has been logged, with all its causes.
         Err(error @ StartError::Load(_)) => return ExitCode::from(error.exit_code()),
@@ -39,7 +39,7 @@ pub(super) fn infer(builder: EngineBuilder, options: &Infer) -> ExitCode {
     };
     let mut code = ExitCode::SUCCESS;
     for path in &options.files {
-        match answer(&asking, path, &spec, options) {
+        match answer(&asked, path, options) {
             Ok(answer) => {
                 if let Err(error) = write(&answer) {
                     return fail(format_args!("standard output cannot be written: {error}"), 1);
@@ -54,12 +54,31 @@ pub(super) fn infer(builder: EngineBuilder, options: &Infer) -> ExitCode {
     code
 }
 
+/// An engine that runs, and the model that is asked.
+struct Asked {
+    engine: Asking,
+    name: String,
+    spec: Spec,
+}
+
+/// The model of this name, or the default one.
+fn chosen(plan: &Plan, name: Option<&str>) -> Result<(String, Spec), StartError> {
+    let model = match name {
+        Some(name) => plan.models().iter().find(|model| model.name() == name),
+        None => plan.default_model(),
+    };
+    model.map(|model| (model.name().to_string(), model.spec().clone())).ok_or_else(|| {
+        let known: Vec<&str> = plan.models().iter().map(Part::name).collect();
+        StartError::Configuration(format!("--model is expected to be one of '{}'", known.join("', '")))
+    })
+}
+
 /// What to print about a file.
-fn answer(asking: &Asking, path: &Path, spec: &Spec, options: &Infer) -> Result<String, String> {
+fn answer(asked: &Asked, path: &Path, options: &Infer) -> Result<String, String> {
     let content = read(path).map_err(|error| error.to_string())?;
-    let asked = request(path, content, spec, options)?;
-    let body = asking.infer(asked.body)?;
-    if asked.item
+    let request = request(path, content, &asked.spec, options)?;
+    let body = asked.engine.infer(&asked.name, request.body)?;
+    if request.item
         && !options.response
         && let Ok(response) = serde_json::from_slice::<Response<'_>>(&body)
     {

@@ -56,8 +56,8 @@ impl EngineBuilder {
     }
 
     fn command_line_of(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-        let (name, version) = self.identity();
-        let task = self.task().map(|task| format!(" for {task}")).unwrap_or_default();
+        let (name, version, task) = self.identity();
+        let task = task.map(|task| format!(" for {task}")).unwrap_or_default();
         let command = Arguments::command()
             .name(name.unwrap_or("engine").to_string())
             .version(format!("{} (chariot-engine {})", version.unwrap_or("1"), env!("CARGO_PKG_VERSION")))

@@ -12,7 +12,7 @@ pub(super) const STDIN: &str = "-";
 
 /// A request, and what of its answer is wanted.
 #[derive(Debug, PartialEq)]
-pub(super) struct Asked {
+pub(super) struct Request {
     pub(super) body: Vec<u8>,
     /// Whether it is about one item of our own making, of which the answer alone is of interest.
     pub(super) item: bool,
@@ -22,7 +22,7 @@ pub(super) struct Asked {
 ///
 /// # Errors
 /// The engine takes nothing that such a file could be.
-pub(super) fn request(path: &Path, content: Vec<u8>, spec: &Spec, options: &Infer) -> Result<Asked, String> {
+pub(super) fn request(path: &Path, content: Vec<u8>, spec: &Spec, options: &Infer) -> Result<Request, String> {
     let takes_json = matches!(spec.element, Some("json" | "row"));
     let named = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
     let json = serde_json::from_slice::<Value>(&content).ok();
@@ -32,7 +32,7 @@ pub(super) fn request(path: &Path, content: Vec<u8>, spec: &Spec, options: &Infe
         if options.action.is_some() || !options.parameters.is_empty() {
             return Err("--action and --parameter are for items; a request says its own".into());
         }
-        return Ok(Asked { body: content, item: false });
+        return Ok(Request { body: content, item: false });
     }
     let data = match (spec.element, json) {
         (None, _) => {
@@ -42,7 +42,10 @@ pub(super) fn request(path: &Path, content: Vec<u8>, spec: &Spec, options: &Infe
         (Some("image"), _) => base64_simd::STANDARD.encode_to_string(&content).into(),
         (Some(_), _) => match String::from_utf8(content) {
             // Editors end a file with a line break that nobody has written.
-            Ok(text) => text.strip_suffix('\n').map_or_else(|| text.clone(), |text| text.trim_end_matches('\r').to_string()).into(),
+            Ok(text) => text
+                .strip_suffix('\n')
+                .map_or_else(|| text.clone(), |text| text.trim_end_matches('\r').to_string())
+                .into(),
             Err(_) => return Err("text in UTF-8 is expected, something else came".into()),
         },
     };
@@ -50,7 +53,76 @@ pub(super) fn request(path: &Path, content: Vec<u8>, spec: &Spec, options: &Infe
     if let Some(action) = &options.action {
         parameters.insert("action".into(), action.clone().into());
     }
-    let name = if path == Path::new(STDIN) { "stdin".into() } else { path.file_name().unwrap_or_default().to_string_lossy() };
+    let name =
+        if path == Path::new(STDIN) { "stdin".into() } else { path.file_name().unwrap_or_default().to_string_lossy() };
     let input = json!({ "name": name, "datatype": "BYTES", "shape": [1], "data": [data], "parameters": parameters });
-    Ok(Asked { body: json!({ "inputs": [input] }).to_string().into_bytes(), item: true })
+    Ok(Request { body: json!({ "inputs": [input] }).to_string().into_bytes(), item: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+    use crate::{input::Row, protocol::InferRequest};
+
+    struct Of<I>(I);
+
+    macro_rules! models {
+        ($($input:ty => $output:ty;)*) => { $(
+            impl Model for Of<$input> {
+                type Settings = ();
+                type Input = $input;
+                type Output = $output;
+
+                async fn load(_: &LoadContext) -> Result<Self> {
+                    Err("nobody loads it".into())
+                }
+
+                async fn infer(&self, _: Batch<$input>) -> Result<Vec<$output>> {
+                    Ok(vec![])
+                }
+            }
+        )* };
+    }
+
+    models! {
+        Text => Json<u8>;
+        Json<Value> => Json<u8>;
+        Row<[f32; 2]> => Json<u8>;
+        InferRequest => Tensors;
+    }
+
+    fn made<I: Input>(path: &str, content: &str, parameters: &[&str]) -> std::result::Result<Value, String>
+    where
+        Of<I>: Model,
+    {
+        let parameters = parameters.iter().map(|text| super::super::arguments::parameter(text).unwrap()).collect();
+        let options = Infer { files: vec![], model: None, action: None, parameters, response: false };
+        let made = request(Path::new(path), content.into(), &Of::<I>::spec(), &options)?;
+        Ok(serde_json::from_slice(&made.body).unwrap())
+    }
+
+    #[test]
+    fn an_item_is_what_the_engine_takes() {
+        let data = |made: std::result::Result<Value, String>| made.unwrap()["inputs"][0]["data"][0].clone();
+        assert_eq!(data(made::<Text>("a.txt", "two\nlines\n", &[])), "two\nlines");
+        assert_eq!(data(made::<Text>("-", "[1]", &[])), "[1]", "a text may look like JSON");
+        assert_eq!(data(made::<Json<Value>>("a.json", "{\"a\": 1}", &[])), json!({"a": 1}));
+        assert_eq!(data(made::<Json<Value>>("a.txt", "plain", &[])), "plain");
+        assert_eq!(data(made::<Row<[f32; 2]>>("-", "[1, 2]", &[])), json!([1, 2]));
+        let item = made::<Text>("dir/a.txt", "a", &["top_k=2", "word=two"]).unwrap();
+        assert_eq!(item["inputs"][0]["name"], "a.txt");
+        assert_eq!(item["inputs"][0]["parameters"], json!({"top_k": 2, "word": "two"}));
+    }
+
+    #[test]
+    fn a_request_is_sent_as_it_is() {
+        for body in [r#"{"inputs":[]}"#, r#"{"input":"a"}"#] {
+            assert_eq!(made::<Text>("-", body, &[]).unwrap().to_string(), body);
+            assert!(made::<Text>("-", body, &["a=1"]).unwrap_err().contains("a request says its own"));
+        }
+        assert_eq!(made::<Text>("a.JSON", "[1]", &[]).unwrap(), json!([1]), "the engine says what is wrong with it");
+        let refused = made::<InferRequest>("a.png", "picture", &[]).unwrap_err();
+        assert!(refused.contains("a request in JSON is expected"), "{refused}");
+    }
 }

@@ -4,29 +4,68 @@ use std::path::{Path, PathBuf};
 
 use super::{
     EngineBuilder,
-    plan::{Plan, default_model_dir},
+    names::Names,
+    notes::Notes,
+    part::{self, Part, model_dir},
+    plan::{self, Plan},
 };
 use crate::{
     device::{self, DeviceError},
     model::{Spec, file_in},
-    settings::{EngineSettings, Environment, SettingSpec},
+    openapi,
+    settings::{EngineSettings, Environment, Explained, Origin, Reader, SettingSpec, Settings, SettingsError},
     tasks::ClassLabels,
 };
 
 impl EngineBuilder {
-    /// The model's name, if there is a model, and its version, if the code says one.
-    pub(crate) fn identity(&self) -> (Option<&str>, Option<&str>) {
-        (self.source.as_ref().map(|source| source.name.as_str()), self.version.as_deref())
+    /// The name and the version of the default model, as far as the code says them, and the task that it declares. Of
+    /// several models without a default it is the first.
+    pub(crate) fn identity(&self) -> (Option<&str>, Option<&str>, Option<&str>) {
+        let default = plan::default_model(&self.sources, &mut Notes::default()).unwrap_or(0);
+        let source = self.sources.get(default);
+        let version = source.and_then(|source| source.options.version.as_deref()).or(self.version.as_deref());
+        (source.map(|source| source.name.as_str()), version, source.and_then(|source| source.spec.task_name()))
     }
 
-    /// The task that the engine declares.
-    pub(crate) fn task(&self) -> Option<&str> {
-        self.source.as_ref()?.spec.task_name()
+    /// All that can be set: the settings of the models, and then those of the runtime, with the code's defaults.
+    pub(crate) fn schema(&self) -> Vec<SettingSpec> {
+        let own = Names::of(&self.sources).beside.into_iter().filter(|setting| !setting.runtime);
+        own.chain(EngineSettings::schema().into_iter().map(|setting| self.with_default(setting))).collect()
     }
 
-    /// The engine's own settings.
-    pub(crate) fn own_settings(&self) -> &[SettingSpec] {
-        self.source.as_ref().map_or(&[], |source| source.spec.settings())
+    /// All that can be set, with what is set in the builder's environment, else in this one; and what is wrong with it. Of the runtime's settings
+    /// under a model's prefix there are those that are set.
+    pub(crate) fn explain(self, environment: Environment) -> (Vec<Explained>, Option<SettingsError>) {
+        let mut environment = self.environment.unwrap_or(environment);
+        for (name, value) in &self.settings {
+            environment.set(name, value);
+        }
+        let mut notes = Notes::default();
+        let names = Names::of(&self.sources);
+        let reader = || Reader::new(&environment).with_defaults(EngineSettings::PREFIX, self.defaults.iter().cloned());
+        let (mut own, mut runtime) = (Vec::new(), Vec::new());
+        if self.sources.len() != 1 {
+            let mut reader = reader();
+            notes.keep(reader.read::<EngineSettings>());
+            runtime.extend_from_slice(reader.explained());
+        }
+        for (source, prefix) in self.sources.into_iter().zip(&names.prefixes) {
+            let mut reader = match prefix {
+                Some(prefix) => reader().scoped(prefix),
+                None => reader(),
+            };
+            notes.keep((source.read)(&mut reader));
+            for explained in reader.explained() {
+                let set_here = matches!(&explained.origin, Origin::Variable(name) if *name == explained.setting.name);
+                match explained.setting.runtime {
+                    false => own.push(explained.clone()),
+                    true if prefix.is_none() || set_here => runtime.push(explained.clone()),
+                    true => {}
+                }
+            }
+        }
+        own.append(&mut runtime);
+        (own, (!notes.faults.is_empty()).then_some(SettingsError { faults: notes.faults }))
     }
 
     /// The class labels among the files of the model that this environment names; `None` if there are none.
@@ -40,14 +79,47 @@ impl EngineBuilder {
             given.iter().rev().find(|(name, _)| name == of).map(|(_, value)| value.clone())
         };
         let set = environment.get(&whole).map(|value| value.trim().to_string()).filter(|value| !value.is_empty());
-        let dir = last(&self.settings, &whole).or(set).or_else(|| last(&self.defaults, NAME));
-        labels_in(&dir.map_or_else(|| default_model_dir(environment), PathBuf::from))
+        let dir = last(&self.settings, &whole).or(set).or_else(|| last(&self.defaults, NAME)).map(PathBuf::from);
+        let folder = self.identity().0.filter(|_| self.sources.len() > 1);
+        labels_in(&model_dir(dir.as_deref(), environment, folder))
     }
 }
 
 impl Plan {
     pub(crate) fn settings(&self) -> &EngineSettings {
         &self.settings
+    }
+
+    /// The models.
+    pub(crate) fn models(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// The model that answers where none is named.
+    pub(crate) fn default_model(&self) -> Option<&Part> {
+        self.parts.get(self.default?)
+    }
+
+    /// The most bytes that requests in flight may hold, of all models together.
+    pub(crate) fn inflight_bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part::inflight_bytes(&part.settings)).fold(0, u64::saturating_add)
+    }
+
+    /// Opens the devices of a model for a moment, and says which they are, and what was tried before and why in vain.
+    ///
+    /// # Errors
+    /// The one that was asked for cannot be opened.
+    pub(crate) fn devices(&self, model: &Part) -> Result<(String, String), DeviceError> {
+        let selection = device::select(model.settings.device, &*self.inventory)?;
+        let devices: Vec<String> = selection.devices.iter().map(|(id, _)| id.to_string()).collect();
+        let tried: Vec<String> = selection.tried.iter().map(|(id, why)| format!("{id}: {why}")).collect();
+        Ok((devices.join(" "), tried.join("; ")))
+    }
+}
+
+impl Part {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn spec(&self) -> &Spec {
@@ -58,9 +130,9 @@ impl Plan {
         &self.model_dir
     }
 
-    /// The most bytes that requests in flight may hold.
-    pub(crate) fn inflight_bytes(&self) -> u64 {
-        super::plan::inflight_bytes(&self.settings)
+    /// A request that should be answered, if one is known, and whether the author has given it.
+    pub(crate) fn example(&self) -> (Option<String>, bool) {
+        (openapi::example(&self.spec, self.protocol), self.spec.given_example().is_some())
     }
 
     /// The class labels that the model is given; `None` if there are none.
@@ -70,21 +142,85 @@ impl Plan {
     pub(crate) fn class_labels(&self) -> Option<Result<ClassLabels, String>> {
         self.class_labels.clone().map(Ok).or_else(|| labels_in(&self.model_dir))
     }
-
-    /// Opens the devices for a moment, and says which they are, and what was tried before and why in vain.
-    ///
-    /// # Errors
-    /// The one that was asked for cannot be opened.
-    pub(crate) fn devices(&self) -> Result<(String, String), DeviceError> {
-        let selection = device::select(self.settings.device, &*self.inventory)?;
-        let devices: Vec<String> = selection.devices.iter().map(|(id, _)| id.to_string()).collect();
-        let tried: Vec<String> = selection.tried.iter().map(|(id, why)| format!("{id}: {why}")).collect();
-        Ok((devices.join(" "), tried.join("; ")))
-    }
 }
 
 fn labels_in(dir: &Path) -> Option<Result<ClassLabels, String>> {
     let path = file_in(dir, Path::new(ClassLabels::FILE)).ok()?;
     let read = std::fs::read_to_string(path).map_err(|error| error.to_string());
     Some(read.and_then(|text| ClassLabels::from_json(&text).map_err(|error| error.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ModelOptions, prelude::*};
+
+    #[derive(Settings)]
+    #[expect(dead_code, reason = "only read by the command line")]
+    struct OwnSettings {
+        /// How many labels
+        #[setting(default = 3)]
+        top_k: u8,
+    }
+
+    struct Echo;
+
+    impl Model for Echo {
+        type Settings = OwnSettings;
+        type Input = Text;
+        type Output = Json<String>;
+
+        async fn load(_: &LoadContext<OwnSettings>) -> Result<Self> {
+            Ok(Echo)
+        }
+
+        async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
+            batch.map(|text| Ok(Json(text.to_string())))
+        }
+    }
+
+    /// Names, values and where they came from.
+    fn explained(builder: EngineBuilder, variables: &[(&str, &str)]) -> (Vec<[String; 3]>, Option<String>) {
+        let (explained, error) = builder.explain(variables.iter().copied().collect());
+        let row = |of: Explained| [of.setting.name, of.value.unwrap_or_default(), of.origin.to_string()];
+        (explained.into_iter().map(row).collect(), error.map(|error| error.to_string()))
+    }
+
+    fn has(rows: &[[String; 3]], row: [&str; 3]) -> bool {
+        rows.iter().any(|of| *of == row)
+    }
+
+    #[test]
+    fn what_is_set_is_explained_the_engines_own_first() {
+        let builder = || Engine::builder().model::<Echo>("echo").default_setting("PORT", "9000");
+        let builder = || builder().setting("CHARIOT_ENGINE_QUEUE_SIZE", "7");
+        let (rows, error) = explained(builder(), &[("TOP_K", "5"), ("CHARIOT_ENGINE_QUEUE_SIZE", "8")]);
+        assert_eq!((&rows[0], error), (&["TOP_K", "5", "TOP_K"].map(str::to_string), None));
+        assert_eq!(rows.len(), 1 + EngineSettings::schema().len());
+        assert!(has(&rows, ["CHARIOT_ENGINE_PORT", "9000", "the engine's default"]), "{rows:?}");
+        assert!(has(&rows, ["CHARIOT_ENGINE_QUEUE_SIZE", "7", "CHARIOT_ENGINE_QUEUE_SIZE"]), "{rows:?}");
+        let (rows, error) = explained(builder(), &[("TOP_K", "many"), ("CHARIOT_ENGINE_GRACE", "soon")]);
+        assert!(has(&rows, ["TOP_K", "", "TOP_K"]), "{rows:?}");
+        assert!(error.unwrap().starts_with("2 settings cannot be read"));
+    }
+
+    #[test]
+    fn of_several_models_each_has_its_own_and_what_is_set_for_it_alone() {
+        let options = ModelOptions::new().default_model();
+        let builder = Engine::builder().model::<Echo>("one").model_with::<Echo>("two", options);
+        assert_eq!(builder.identity().0, Some("two"));
+        let names: Vec<String> = builder.schema().into_iter().map(|setting| setting.name).collect();
+        assert_eq!(names[..2], ["ONE_TOP_K", "TWO_TOP_K"]);
+        let (rows, error) = explained(builder, &[("TWO_TOP_K", "5"), ("CHARIOT_ENGINE_ONE_WORKERS", "2")]);
+        assert_eq!(error, None);
+        for expected in [
+            ["ONE_TOP_K", "3", "the default"],
+            ["TWO_TOP_K", "5", "TWO_TOP_K"],
+            ["CHARIOT_ENGINE_WORKERS", "", "not set"],
+            ["CHARIOT_ENGINE_ONE_WORKERS", "2", "CHARIOT_ENGINE_ONE_WORKERS"],
+        ] {
+            assert!(has(&rows, expected), "{expected:?}: {rows:?}");
+        }
+        assert_eq!(rows.len(), 2 + EngineSettings::schema().len() + 1);
+    }
 }

@@ -38,6 +38,8 @@ pub use error::StartError;
 pub use handle::Engine;
 pub use options::ModelOptions;
 #[cfg(feature = "cli")]
+pub(crate) use part::Part;
+#[cfg(feature = "cli")]
 pub(crate) use plan::Plan;
 #[cfg(feature = "cli")]
 pub(crate) use run::{Prepared, io_runtime, prepare};

@@ -52,7 +52,7 @@ impl Platform {
 }
 
 /// A model that is read and checked, and not started.
-pub(super) struct Part {
+pub(crate) struct Part {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) settings: EngineSettings,

@@ -27,9 +27,9 @@ mod weights;
 
 pub use batch::{Batch, Rows};
 pub(crate) use context::LoadCommon;
+pub use context::LoadContext;
 #[cfg(feature = "cli")]
 pub(crate) use context::file_in;
-pub use context::LoadContext;
 pub use item::Item;
 pub(crate) use item::{ItemInfo, Place};
 pub(crate) use memory::{Budget, Charge};

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{Described, object};
 use crate::{
     error::Rejection,
+    model::Spec,
     protocol::{DataType, InferRequest, JsonText, Protocol},
     signature::{Dim, TensorSpec},
 };
@@ -22,17 +23,28 @@ pub(crate) fn check(body: &str) -> Result<(), Rejection> {
 
 /// The examples, by the protocol that they speak; none if no request is known that is answered.
 pub(super) fn examples(engine: &Described<'_>) -> Map<String, Value> {
-    let spec = engine.spec;
-    let given = spec.given_example().and_then(|body| JsonText::read(body.to_owned()).ok());
-    let known = given.or_else(|| spec.example_of_input().cloned()).and_then(|body| body.parse().ok());
-    let zeros = || if spec.element.is_none() { zeros(&spec.inputs) } else { None };
-    let Some(body) = known.or_else(zeros) else {
+    let Some(body) = known(engine.spec) else {
         return Map::new();
     };
     let item = item(&body);
     let forms = [(Protocol::V2Kserve, Some(body)), (Protocol::V2, item)];
     let spoken = forms.into_iter().filter(|(protocol, _)| engine.speaks(*protocol));
     object(spoken.filter_map(|(protocol, body)| Some((protocol.name(), json!({ "value": body? })))))
+}
+
+/// A request that should be answered, in the one protocol that is spoken, if one is known.
+#[cfg(feature = "cli")]
+pub(crate) fn example(spec: &Spec, protocol: Option<Protocol>) -> Option<String> {
+    let body = known(spec)?;
+    let body = if protocol == Some(Protocol::V2) { item(&body)? } else { body };
+    Some(body.to_string())
+}
+
+fn known(spec: &Spec) -> Option<Value> {
+    let given = spec.given_example().and_then(|body| JsonText::read(body.to_owned()).ok());
+    let known = given.or_else(|| spec.example_of_input().cloned()).and_then(|body| body.parse().ok());
+    let zeros = || if spec.element.is_none() { zeros(&spec.inputs) } else { None };
+    known.or_else(zeros)
 }
 
 /// The same request as one of `chariot-v2`: that takes one item, which is a string.

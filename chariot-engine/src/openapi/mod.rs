@@ -27,6 +27,8 @@ use crate::{
 };
 
 pub(crate) use example::check as check_example;
+#[cfg(feature = "cli")]
+pub(crate) use example::example;
 
 /// What the document is about: an engine.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Manifest, Registration, kserve, kubernetes, python};
-use crate::tasks::ClassLabels;
+use crate::{settings::SettingSpec, tasks::ClassLabels};
 
 /// What a registration needs to know beyond the engine's code.
 ///
@@ -56,8 +56,8 @@ pub struct Description {
     pub inflight_bytes: u64,
     /// Whether it has metrics to be scraped.
     pub metrics: bool,
-    /// The settings that it cannot start without, for an operator to give.
-    pub required: Vec<String>,
+    /// The settings of its models.
+    pub own_settings: Vec<SettingSpec>,
 }
 
 impl Description {

@@ -1,6 +1,8 @@
 //! The parameters of a registration, as the platform's `create_engine_version` names them.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::settings::PredictorEnv;
 
 /// The parameters of a registration, every one, in the platform's words. As JSON it is the document.
 ///
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 ///     [&registration.container_image_cpu, &registration.container_image_gpu].into_iter().flatten().map(String::as_str)
 /// }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Registration {
     /// The engine's name.
     pub name: String,
@@ -32,7 +34,7 @@ pub struct Registration {
     /// How the platform asks whether the engine can serve.
     pub readiness_probe: Probe,
     /// What an operator can set.
-    pub predictor_env_schema: Vec<OperatorSetting>,
+    pub predictor_env_schema: Vec<PredictorEnv>,
     /// Whether an operator can set nothing else.
     pub enforce_predictor_env_schema: bool,
     /// The protocol that the platform speaks to it.
@@ -53,7 +55,7 @@ pub struct Registration {
 /// let variable = Environ { name: "CHARIOT_ENGINE_BASE_URL".into(), value: "/a".into() };
 /// assert_eq!(serde_json::to_string(&variable).unwrap(), r#"{"name":"CHARIOT_ENGINE_BASE_URL","value":"/a"}"#);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Environ {
     /// Its name.
     pub name: String,
@@ -69,7 +71,7 @@ pub struct Environ {
 /// let probe = Probe::new(8080);
 /// assert_eq!((probe.path.as_str(), probe.port), ("/ready", 8080));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Probe {
     /// The path. It is answered under the base URL and beside it.
     pub path: String,
@@ -101,26 +103,4 @@ impl Probe {
             failure_threshold: 3,
         }
     }
-}
-
-/// What an operator can set, as a form of the platform shows it.
-///
-/// ```
-/// use chariot_engine::registration::OperatorSetting;
-///
-/// let json = r#"{"name": "TOP_K", "type": "int", "default_value": "3", "display_text": "How many labels to report"}"#;
-/// let setting: OperatorSetting = serde_json::from_str(json).unwrap();
-/// assert_eq!(setting.default_value, "3");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OperatorSetting {
-    /// The variable.
-    pub name: String,
-    /// Its type: `string`, `int`, `bool` or `float`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Its default as text, whatever its type; empty where there is none.
-    pub default_value: String,
-    /// What it does.
-    pub display_text: String,
 }

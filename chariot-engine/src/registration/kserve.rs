@@ -62,11 +62,8 @@ spec:{scraped}
 
 fn service(engine: &Description, manifest: &Manifest) -> String {
     let (name, claim) = names(engine);
-    let scaling = if engine.wants_gpu() {
-        String::new()
-    } else {
-        "    scaleMetric: cpu\n    scaleTarget: 80\n".to_string()
-    };
+    let scaling =
+        if engine.wants_gpu() { String::new() } else { "    scaleMetric: cpu\n    scaleTarget: 80\n".to_string() };
     format!(
         "\
 apiVersion: serving.kserve.io/v1beta1

@@ -1,6 +1,6 @@
 //! What the manifests of Kubernetes and of KServe have in common: resources, probes, variables, and the end of a pod.
 
-use std::{fmt::Write, time::Duration};
+use std::time::Duration;
 
 use bytesize::ByteSize;
 
@@ -139,21 +139,29 @@ livenessProbe:
     indented(&text, indent)
 }
 
-/// The `env` of a container: what the registration says, what more there is, and what an operator must fill in.
+/// The `env` of a container: what the registration says, what more there is, the secrets of the engine, and what an
+/// operator must fill in.
 pub(super) fn env(engine: &Description, more: &[(&str, &str)], indent: usize) -> String {
-    let Registration { env, .. } = &engine.registration;
-    let known = env.iter().map(|variable| (variable.name.as_str(), variable.value.as_str()));
-    let mut text = String::new();
-    for (name, value) in known.chain(more.iter().copied()) {
-        // Writing into a string does not fail.
-        let _ = writeln!(text, "  - name: {}\n    value: {}", quoted(name), quoted(value));
+    let known = engine.registration.env.iter().map(|variable| (variable.name.as_str(), variable.value.as_str()));
+    let known = known.chain(more.iter().copied());
+    let mut entries: Vec<String> =
+        known.map(|(name, value)| format!("  - name: {}\n    value: {}\n", quoted(name), quoted(value))).collect();
+    let secrets = quoted(&dns_label(&engine.registration.name, "-secrets"));
+    for setting in engine.own_settings.iter().filter(|setting| setting.secret) {
+        let name = quoted(&setting.name);
+        let (optional, from) = (!setting.required, "valueFrom:\n      secretKeyRef:");
+        entries.push(format!(
+            "  - name: {name}\n    {from}\n        name: {secrets}\n        key: {name}\n        optional: {optional}\n"
+        ));
     }
+    let required = engine.own_settings.iter().filter(|setting| setting.required && !setting.secret);
     // The platform would set this one.
     let id = engine.needs_model_id().then_some("CHARIOT_MODEL_ID");
-    for name in engine.required.iter().map(String::as_str).chain(id) {
-        let _ = writeln!(text, "  # To be filled in: the engine does not start without it.\n  - name: {}\n    value: \"\"", quoted(name));
+    for name in required.map(|setting| setting.name.as_str()).chain(id) {
+        let text = "# To be filled in: the engine does not start without it.";
+        entries.push(format!("  {text}\n  - name: {}\n    value: \"\"\n", quoted(name)));
     }
-    if text.is_empty() { text } else { indented(&format!("env:\n{text}"), indent) }
+    if entries.is_empty() { String::new() } else { indented(&format!("env:\n{}", entries.concat()), indent) }
 }
 
 /// What a container may do: nothing but compute, and write to `/tmp`.

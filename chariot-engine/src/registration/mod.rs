@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `description` | what the renderings know of an engine |
 //! | `document` | the parameters of a registration, as plain data |
-//! | `operator` | which settings an operator is asked for |
+//! | `operator` | which of the runtime's settings an operator is asked for |
 //! | `manifest` | what the manifests have in common: resources, probes, the end of a pod |
 //! | `kubernetes`, `kserve`, `python` | the renderings |
 //! | `text` | texts as YAML, Python and names of Kubernetes have them |
@@ -42,6 +42,6 @@ mod tests;
 mod text;
 
 pub use description::{DescribeOptions, Description};
-pub use document::{Environ, OperatorSetting, Probe, Registration};
+pub use document::{Environ, Probe, Registration};
 pub use manifest::{Manifest, ScaleBy};
 pub(crate) use operator::operator_settings;

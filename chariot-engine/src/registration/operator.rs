@@ -1,17 +1,16 @@
-//! Which settings an operator is asked for when a model is deployed: the engine's own, and of the runtime's those that
+//! Which of the runtime's settings an operator is asked for when a model is deployed, beside the engine's own: those that
 //! depend on the model, its traffic or its machine.
 
-use super::OperatorSetting;
 use crate::{
     model::Spec,
     settings::{EngineSettings, SettingSpec, Settings},
 };
 
-/// The runtime's settings that an operator has use for, by their names without the prefix, and whether an engine has use
-/// for them.
+/// The runtime's settings that an operator has use for, by their names without the prefix, and whether a model has use for
+/// them.
 ///
 /// Left out is what the registration itself decides (address, port, base URL, name, directory), what must agree with the
-/// platform (drain delay and grace, logs as JSON, metrics), and the limits of clients that misbehave.
+/// platform (drain delay and grace, the form of logs, metrics), and the limits of clients that misbehave.
 const OF_THE_RUNTIME: [(&str, fn(&Spec) -> bool); 14] = [
     // How the model answers.
     ("SCORE_THRESHOLD", |spec| spec.element.is_some()),
@@ -33,39 +32,15 @@ const OF_THE_RUNTIME: [(&str, fn(&Spec) -> bool); 14] = [
     ("LOG_LEVEL", |_| true),
 ];
 
-/// The settings that an operator is asked for, in the order of a form. `defaults` go over those of the runtime's
-/// settings, `fixed` are variables that the code sets itself.
-pub(crate) fn operator_settings(
-    spec: &Spec,
-    defaults: &[(String, String)],
-    fixed: &[(String, String)],
-) -> Vec<OperatorSetting> {
+/// The runtime's settings that an operator of these models is asked for, in the order of a form.
+pub(crate) fn operator_settings(models: &[&Spec]) -> Vec<SettingSpec> {
     let runtime = EngineSettings::schema();
-    let chosen = OF_THE_RUNTIME.iter().filter(|(_, fits)| fits(spec)).filter_map(|(name, _)| {
-        let whole = format!("{}{name}", EngineSettings::PREFIX);
-        let mut setting = runtime.iter().find(|setting| setting.name == whole)?.clone();
-        if let Some((_, value)) = defaults.iter().rev().find(|(of, _)| of == name) {
-            setting.default = Some(value.clone());
-        }
-        Some(setting)
-    });
-    let own = spec.settings().iter().cloned();
-    let open = |setting: &SettingSpec| !fixed.iter().any(|(name, _)| *name == setting.name);
-    own.chain(chosen).filter(open).map(asked).collect()
-}
-
-fn asked(setting: SettingSpec) -> OperatorSetting {
-    let display_text = match (setting.help.as_str(), setting.expected.as_str()) {
-        (help, "" | "text") => help.to_string(),
-        ("", expected) => expected.to_string(),
-        (help, expected) => format!("{help} ({expected})"),
+    let chosen = OF_THE_RUNTIME.iter().filter(|(_, fits)| models.iter().any(|spec| fits(spec)));
+    let find = |(name, _): &(&str, _)| {
+        let bare = |setting: &&SettingSpec| setting.name.strip_prefix(EngineSettings::PREFIX) == Some(*name);
+        runtime.iter().find(bare).cloned()
     };
-    OperatorSetting {
-        name: setting.name,
-        kind: setting.kind.as_str().into(),
-        default_value: setting.default.unwrap_or_default(),
-        display_text,
-    }
+    chosen.filter_map(find).collect()
 }
 
 #[cfg(test)]

@@ -7,31 +7,34 @@ use bytesize::ByteSize;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::prelude::*;
+use crate::{ModelOptions, prelude::*, settings::Secret};
 
 /// What nobody would call an engine's version, a label or a help text.
 const STRANGE: &str = "a \"b\" 'c' \\ \n\t# {x} ${y} %s : - é 😀 \u{7f}\u{85}\u{2028}\u{feff} \"\"\"";
 
 #[derive(Settings)]
+#[expect(dead_code, reason = "only their schema is looked at")]
 struct OwnSettings {
     /// How many labels: "the best" of 'them'
     #[setting(default = 3, range = 1..=10)]
     top_k: usize,
     /// Where the labels are served
     label_service: String,
+    /// The key of that service
+    api_key: Secret,
+    /// Another key
+    other_key: Option<Secret>,
 }
 
-struct Engine1 {
-    _settings: (usize, String),
-}
+struct Labels;
 
-impl Model for Engine1 {
+impl Model for Labels {
     type Settings = OwnSettings;
     type Input = Text;
     type Output = Classification;
 
-    async fn load(ctx: &LoadContext<OwnSettings>) -> Result<Self> {
-        Ok(Engine1 { _settings: (ctx.settings().top_k, ctx.settings().label_service.clone()) })
+    async fn load(_: &LoadContext<OwnSettings>) -> Result<Self> {
+        Ok(Labels)
     }
 
     async fn infer(&self, _: Batch<Text>) -> Result<Vec<Classification>> {
@@ -40,7 +43,7 @@ impl Model for Engine1 {
 }
 
 fn builder() -> crate::EngineBuilder {
-    Engine::builder().model::<Engine1>("My_Engine").version("1.2.0")
+    Engine::builder().model::<Labels>("My_Engine").version("1.2.0")
 }
 
 fn described(options: DescribeOptions) -> Description {
@@ -97,8 +100,22 @@ fn the_registration_is_what_the_code_says() {
     for absent in ["CHARIOT_ENGINE_PORT", "CHARIOT_ENGINE_WORKERS", "CHARIOT_ENGINE_MAX_PIXELS"] {
         assert!(of(absent).is_none(), "{absent} is not for operators of this engine");
     }
-    assert_eq!(description.required, ["LABEL_SERVICE"]);
-    assert_eq!(serde_json::from_value::<Registration>(json).unwrap(), description.registration);
+}
+
+#[test]
+fn of_several_models_the_default_one_gives_the_name_and_all_their_settings_are_asked_for() {
+    let builder = Engine::builder()
+        .model::<Labels>("first")
+        .model_with::<Labels>("second", ModelOptions::new().version("2").default_model())
+        .configure(|settings| settings.max_inflight_bytes = Some(ByteSize::gib(2)));
+    let description = builder.describe(DescribeOptions::default()).unwrap();
+    let Registration { name, version, predictor_env_schema, .. } = &description.registration;
+    assert_eq!((name.as_str(), version.as_str()), ("second", "2"));
+    let names: Vec<&str> = predictor_env_schema.iter().map(|setting| setting.name.as_str()).collect();
+    for expected in ["FIRST_TOP_K", "SECOND_TOP_K", "CHARIOT_ENGINE_QUEUE_SIZE"] {
+        assert!(names.contains(&expected), "{names:?}");
+    }
+    assert_eq!(description.inflight_bytes, 4 << 30);
 }
 
 #[test]
@@ -136,8 +153,10 @@ fn a_pod_has_the_time_that_its_engine_takes_to_end() {
 
 #[test]
 fn a_deployment_is_confined_and_asked_where_the_engine_answers() {
-    let manifest = Manifest { cpus: 3, memory: Some(ByteSize::mib(1500)), max_replicas: 7, scale_by: Some(ScaleBy::InFlight) };
-    let [deployment, service, autoscaler] = &yaml(&described(DescribeOptions::default()).to_kubernetes(&manifest))[..] else {
+    let manifest =
+        Manifest { cpus: 3, memory: Some(ByteSize::mib(1500)), max_replicas: 7, scale_by: Some(ScaleBy::InFlight) };
+    let [deployment, service, autoscaler] = &yaml(&described(DescribeOptions::default()).to_kubernetes(&manifest))[..]
+    else {
         panic!("three manifests are expected");
     };
     let pod = &deployment["spec"]["template"]["spec"];
@@ -153,7 +172,15 @@ fn a_deployment_is_confined_and_asked_where_the_engine_answers() {
     let model = json!({"name": "model", "mountPath": "/mnt/models", "readOnly": true});
     assert_eq!(container["volumeMounts"], json!([model, {"name": "tmp", "mountPath": "/tmp"}]));
     assert_eq!(container["resources"]["limits"], json!({"cpu": 3, "memory": "1500Mi"}));
-    assert_eq!(container["env"], json!([{"name": "LABEL_SERVICE", "value": ""}]), "what nobody has said is asked for");
+    let secret = |key: &str, optional: bool| {
+        let from = json!({"name": "my-engine-secrets", "key": key, "optional": optional});
+        json!({"name": key, "valueFrom": {"secretKeyRef": from}})
+    };
+    assert_eq!(
+        container["env"],
+        json!([secret("API_KEY", false), secret("OTHER_KEY", true), {"name": "LABEL_SERVICE", "value": ""}]),
+        "what nobody has said is asked for"
+    );
     assert_eq!(pod["volumes"][0]["persistentVolumeClaim"]["claimName"], "my-engine-model");
     assert_eq!(service["spec"]["selector"], deployment["spec"]["selector"]["matchLabels"]);
     assert_eq!(autoscaler["spec"]["scaleTargetRef"]["name"], deployment["metadata"]["name"]);

@@ -17,7 +17,8 @@ pub(super) fn quoted(text: &str) -> String {
 /// The text with `\u....` for what does not print, if there is any. What JSON escapes itself has no such characters.
 fn escaped(json: &str) -> Option<String> {
     // Line ends of YAML 1.1 and marks of byte order among them.
-    let unprintable = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    let unprintable =
+        |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
     json.contains(unprintable).then(|| {
         let escape = |c: char| if unprintable(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
         json.chars().map(escape).collect()
@@ -122,7 +123,10 @@ mod tests {
 
     #[test]
     fn python_has_names_of_its_own() {
-        assert_eq!(python(&(true, false, None::<u8>, "true", [0; 0]), 0), "[\n    True,\n    False,\n    None,\n    \"true\",\n    []\n]");
+        assert_eq!(
+            python(&(true, false, None::<u8>, "true", [0; 0]), 0),
+            "[\n    True,\n    False,\n    None,\n    \"true\",\n    []\n]"
+        );
         assert_eq!(python(&[1], 2), "[\n      1\n  ]");
     }
 

@@ -147,7 +147,8 @@ fn what_is_refused_is_said_and_the_rest_is_answered() {
 
 #[test]
 fn a_model_that_cannot_be_loaded_ends_infer_and_says_why_on_standard_error() {
-    let ended = run_with(&with_files(&["infer"], &samples(&["1"])), &[("CHARIOT_ENGINE_MODEL_DIR", "/no/such/directory")]);
+    let ended =
+        run_with(&with_files(&["infer"], &samples(&["1"])), &[("CHARIOT_ENGINE_MODEL_DIR", "/no/such/directory")]);
     assert_eq!((ended.code, ended.lines.len()), (Some(1), 0), "{ended:?}");
     assert!(ended.errors.iter().any(|line| line.contains("'/no/such/directory'")), "{ended:?}");
 }
@@ -207,6 +208,41 @@ fn a_wrong_command_line_ends_with_the_usage() {
     }
     assert!(run(&["--version"]).ok()[0].starts_with(concat!("digits ", env!("CARGO_PKG_VERSION"), " ")));
     assert!(run(&["--help"]).ok().iter().any(|line| line.contains("describe")));
+}
+
+#[test]
+fn settings_are_printed_for_people_and_for_machines() {
+    assert!(run(&["settings"]).ok()[0].starts_with("TOP_K (int, 3)"));
+    assert!(run(&["settings", "--format", "env"]).ok().contains(&"#TOP_K=3".to_string()));
+    assert!(run(&["settings", "--format", "markdown"]).ok()[2].starts_with("| `TOP_K` | `3` |"));
+    let schema = run(&["settings", "--format", "json-schema"]).json();
+    assert_eq!(schema["properties"]["TOP_K"]["maximum"], 10);
+    let registered = run(&["describe"]).json()["predictor_env_schema"].take();
+    assert_eq!(run(&["settings", "--format", "predictor-env-schema"]).json(), registered);
+}
+
+#[test]
+fn settings_are_explained_with_where_they_came_from() {
+    let words = |ended: &Ended, name: &str| -> Vec<String> {
+        let line = ended.lines.iter().find(|line| line.split_whitespace().next() == Some(name)).expect("a line");
+        line.split_whitespace().map(str::to_string).collect()
+    };
+    let ended = run_with(&["settings", "--explain"], &[("TOP_K", "4")]);
+    assert_eq!(words(&ended, "TOP_K"), ["TOP_K", "int", "4", "3", "TOP_K"]);
+    assert_eq!(
+        words(&ended, "CHARIOT_ENGINE_PORT"),
+        ["CHARIOT_ENGINE_PORT", "int", "0", "8080", "CHARIOT_ENGINE_PORT"]
+    );
+    assert_eq!(
+        words(&ended, "CHARIOT_ENGINE_GRACE"),
+        ["CHARIOT_ENGINE_GRACE", "string", "20s", "20s", "the", "default"]
+    );
+    assert_eq!((ended.code, ended.errors.len()), (Some(0), 0));
+
+    let ended = run_with(&["settings", "--explain"], &[("TOP_K", "11"), ("CHARIOT_ENGINE_GRACE", "soon")]);
+    assert_eq!((ended.code, words(&ended, "TOP_K").join(" ")), (Some(78), "TOP_K int - 3 TOP_K".into()));
+    let [error] = &ended.errors[..] else { panic!("one line is expected: {ended:?}") };
+    assert!(error.contains("'11' came") && error.contains("'soon' came"), "{error}");
 }
 
 /// The file of `deploy/` is what `describe` prints.
