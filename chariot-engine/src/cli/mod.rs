@@ -29,28 +29,7 @@ use self::arguments::{Arguments, Command};
 use crate::engine::EngineBuilder;
 
 impl EngineBuilder {
-    /// Runs the engine's command line as the whole of a process: `serve`, which is what [`run`](Self::run) does and the
-    /// default, `describe`, `check`, `infer`, `settings`, `--help` and `--version`. Returns the process's exit code: that
-    /// of `run` for `serve`, 2 for arguments that are none.
-    ///
-    /// It takes the process's arguments, and its environment unless the builder was given one. The `main` that
-    /// `#[chariot_engine]` generates calls it. Like `run` it must be called first in `main`.
-    ///
-    /// ```no_run
-    /// use chariot_engine::{prelude::*, testing};
-    ///
-    /// # struct Shout;
-    /// # impl Model for Shout {
-    /// #     type Settings = ();
-    /// #     type Input = Text;
-    /// #     type Output = Json<String>;
-    /// #     async fn load(_: &LoadContext) -> Result<Self> { Ok(Shout) }
-    /// #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.map(|t| Ok(Json(t.to_uppercase()))) }
-    /// # }
-    /// fn main() -> std::process::ExitCode {
-    ///     Engine::builder().model::<Shout>("shout").version("1.2.0").command_line()
-    /// }
-    /// ```
+    #[doc = include_str!("../docs/command_line.md")]
     pub fn command_line(self) -> ExitCode {
         self.command_line_of(std::env::args_os())
     }

@@ -38,7 +38,7 @@ impl Platform {
     }
 
     /// The one protocol to speak; both if there is none. An engine must be able to speak it.
-    fn protocol(&self, spec: &Spec) -> Result<Option<Protocol>, String> {
+    pub(super) fn protocol(&self, spec: &Spec) -> Result<Option<Protocol>, String> {
         let Some(name) = &self.protocol else { return Ok(None) };
         let [kserve, v2] = Protocol::ALL.map(Protocol::name);
         match Protocol::named(name) {
@@ -65,22 +65,12 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Checks what is read, and takes what the platform says. `prefix` stands before the model's variables.
-    pub(super) fn check(
-        &mut self,
-        environment: &Environment,
-        platform: &Platform,
-        prefix: Option<&str>,
-        notes: &mut Notes,
-    ) {
+    /// Checks what is read. `prefix` stands before the model's variables.
+    pub(super) fn check(&self, environment: &Environment, prefix: Option<&str>, notes: &mut Notes) {
         let variable = |name: &str| {
             let own = prefix.map(|prefix| scoped_variable(prefix, name, true));
             own.filter(|own| environment.get(own).is_some()).unwrap_or_else(|| name.to_string())
         };
-        self.protocol = platform.protocol(&self.spec).unwrap_or_else(|text| {
-            notes.fault("CHARIOT_INFERENCE_PROTOCOL", text);
-            None
-        });
         if let Some(layout) = self.settings.output_layout
             && !self.spec.layouts.contains(&layout)
         {

@@ -82,11 +82,16 @@ impl Plan {
             };
             let read = notes.keep((source.read)(&mut reader));
             notes.warn(reader.warnings().iter().cloned());
+            // What the platform says is looked at whatever becomes of the settings: all faults are told at once.
+            let protocol = platform.protocol(&source.spec).unwrap_or_else(|text| {
+                notes.fault("CHARIOT_INFERENCE_PROTOCOL", text);
+                None
+            });
             let Some((mut settings, loader)) = read else { continue };
             builder.configure.iter().chain(&source.options.configure).for_each(|change| change(&mut settings));
             let of_all = shared.get_or_insert_with(|| settings.clone());
             let folder = several && settings.model_dir == of_all.model_dir;
-            let mut part = Part {
+            let part = Part {
                 model_dir: model_dir(settings.model_dir.as_deref(), &environment, folder.then_some(&source.name)),
                 name: settings.model_name.clone().unwrap_or(source.name),
                 version: source.options.version.unwrap_or_else(|| version.clone()),
@@ -94,9 +99,9 @@ impl Plan {
                 settings,
                 spec: source.spec,
                 loader,
-                protocol: None,
+                protocol,
             };
-            part.check(&environment, &platform, prefix.as_deref(), &mut notes);
+            part.check(&environment, prefix.as_deref(), &mut notes);
             parts.push(part);
         }
         names.check(&parts, &mut notes);
@@ -308,6 +313,11 @@ mod tests {
         ]) else {
             panic!("four faults were taken");
         };
+        let Err(unread) = plan(&[("CHARIOT_ENGINE_GRACE", "soon"), ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v9")])
+        else {
+            panic!("two faults were taken");
+        };
+        assert!(unread.to_string().starts_with("2 settings cannot be read"), "{unread}");
         let text = error.to_string();
         for name in ["MODEL_NAME", "BASE_URL", "INFERENCE_PROTOCOL", "OUTPUT_LAYOUT"] {
             assert!(text.contains(name), "{text}");

@@ -1,15 +1,7 @@
-//! What an engine must be told of to be deployed: the document from which Chariot registers it, and the manifests of
-//! Kubernetes and of KServe. All of it is a function of a [`Description`], which the engine's code and a few options
-//! give; nothing is read from the process, and nothing is sent anywhere. The command `describe` prints it.
-//!
-//! | file | holds |
-//! |---|---|
-//! | `description` | what the renderings know of an engine |
-//! | `document` | the parameters of a registration, as plain data |
-//! | `operator` | which of the runtime's settings an operator is asked for |
-//! | `manifest` | what the manifests have in common: resources, probes, the end of a pod |
-//! | `kubernetes`, `kserve`, `python` | the renderings |
-//! | `text` | texts as YAML, Python and names of Kubernetes have them |
+//! What must be told to register and to deploy an engine: the parameters of a registration with Chariot, and manifests
+//! of Kubernetes and of KServe. All of it is a function of a [`Description`], which the engine's code and a few options
+//! give; nothing is read from the process. The command `describe` prints it; [the guide](crate::guide::registration) says
+//! what is in it and why.
 //!
 //! ```
 //! use chariot_engine::{prelude::*, registration::DescribeOptions};
@@ -29,6 +21,15 @@
 //! assert_eq!(description.registration.env[0].name, "CHARIOT_ENGINE_BASE_URL");
 //! assert!(description.to_python().contains("engines.create_engine_version("));
 //! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | `description` | what the renderings know of an engine |
+//! | `document` | the parameters of a registration, as plain data |
+//! | `operator` | which of the runtime's settings an operator is asked for |
+//! | `manifest` | what the manifests have in common: resources, probes, the end of a pod |
+//! | `kubernetes`, `kserve`, `python` | the renderings |
+//! | `text` | texts as YAML, Python and names of Kubernetes have them |
 
 mod description;
 mod document;

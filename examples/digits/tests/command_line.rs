@@ -67,7 +67,7 @@ fn samples(digits: &[&str]) -> Vec<String> {
     digits.iter().map(first).collect()
 }
 
-fn text_of<'a>(arguments: &[&'a str], files: &'a [String]) -> Vec<&'a str> {
+fn with_files<'a>(arguments: &[&'a str], files: &'a [String]) -> Vec<&'a str> {
     arguments.iter().copied().chain(files.iter().map(String::as_str)).collect()
 }
 
