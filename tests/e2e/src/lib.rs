@@ -8,6 +8,7 @@
 //! | `answer` | what a server answered, and how tests look at it |
 //! | `connection` | HTTP/1.1 on one connection, of which a test decides every byte |
 //! | `openapi` | the OpenAPI document of an engine, held against what the engine does |
+//! | `script` | a script as a test |
 //! | `wait` | waiting for a condition, at most so long |
 
 mod answer;
@@ -15,12 +16,14 @@ mod connection;
 mod openapi;
 mod output;
 mod process;
+mod script;
 mod wait;
 
 pub use answer::Answer;
 pub use connection::Connection;
 pub use openapi::OpenApi;
 pub use process::{Process, Shared, Signal};
+pub use script::run_script;
 pub use wait::{DEADLINE, until};
 
 /// The base64 text of some bytes, as a picture stands in a request.

@@ -1,0 +1,5 @@
+//! Runs `tests/manifests/run`, which holds the manifests of `deploy/` against the published schemas.
+
+fn main() -> std::process::ExitCode {
+    e2e::run_script("manifests", concat!(env!("CARGO_MANIFEST_DIR"), "/run"))
+}
