@@ -70,6 +70,10 @@ impl EngineBuilder {
             drain_delay: settings.drain_delay,
             grace: settings.grace,
             inflight_bytes,
+            concurrency: source.spec.concurrency,
+            workers: settings.workers,
+            max_concurrency: settings.max_concurrency,
+            batches: part::batching(&settings, &source.spec).across.is_some(),
             metrics: settings.metrics,
             own_settings: asked.into_iter().filter(|setting| !setting.runtime).collect(),
         })

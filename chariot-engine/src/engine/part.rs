@@ -157,7 +157,7 @@ pub(super) fn inflight_bytes(settings: &EngineSettings) -> u64 {
 
 /// What one call is given, and whether requests share calls: as the operator says, else the engine. Naming a size is
 /// asking for batches.
-fn batching(settings: &EngineSettings, spec: &Spec) -> Batching {
+pub(super) fn batching(settings: &EngineSettings, spec: &Spec) -> Batching {
     let by_size = settings.max_batch.map(|_| Duration::ZERO);
     Batching {
         max_cost: settings.max_batch.unwrap_or(spec.max_batch),

@@ -54,6 +54,14 @@ pub struct Description {
     pub grace: Duration,
     /// The most bytes that requests in flight may hold.
     pub inflight_bytes: u64,
+    /// How many calls of the model a worker makes at once.
+    pub concurrency: usize,
+    /// The workers, where the code says how many.
+    pub workers: Option<usize>,
+    /// The most calls at once, where the code says so.
+    pub max_concurrency: Option<usize>,
+    /// Whether requests share calls.
+    pub batches: bool,
     /// Whether it has metrics to be scraped.
     pub metrics: bool,
     /// The settings of its models.

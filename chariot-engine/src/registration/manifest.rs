@@ -57,9 +57,6 @@ pub enum ScaleBy {
     InFlight,
 }
 
-/// The requests in flight that keep a worker busy while its next is there already.
-const IN_FLIGHT_A_WORKER: u32 = 2;
-
 /// What is left between the end of the grace and the end of the pod: for the answers under way, and the process's end.
 const MARGIN: Duration = Duration::from_secs(5);
 
@@ -71,10 +68,15 @@ impl Manifest {
         self.scale_by.unwrap_or(if engine.wants_gpu() { ScaleBy::InFlight } else { ScaleBy::Cpu })
     }
 
-    /// The requests in flight that one pod should have.
-    pub(super) fn in_flight(&self, engine: &Description) -> u32 {
+    /// The requests in flight that one pod should have: seven tenths of the calls that it can make at once, from where on
+    /// queues grow quickly, or all of them where they wait to be batched.
+    pub(super) fn in_flight(&self, engine: &Description) -> usize {
         // On a GPU there is one worker.
-        IN_FLIGHT_A_WORKER * if engine.wants_gpu() { 1 } else { self.cpus }
+        let cores = if engine.wants_gpu() { 1 } else { usize::try_from(self.cpus).unwrap_or(usize::MAX) };
+        let most = engine.workers.unwrap_or(cores).saturating_mul(engine.concurrency);
+        let calls = engine.max_concurrency.unwrap_or(most).min(most);
+        let share = if engine.batches { calls } else { calls.saturating_mul(7).div_ceil(10) };
+        share.max(1)
     }
 
     /// The memory of a pod, in Kubernetes' units.

@@ -6,12 +6,15 @@ use crate::{
     settings::{EngineSettings, SettingSpec, Settings},
 };
 
+/// Whether a model has use for a setting.
+type Fits = fn(&Spec) -> bool;
+
 /// The runtime's settings that an operator has use for, by their names without the prefix, and whether a model has use for
 /// them.
 ///
 /// Left out is what the registration itself decides (address, port, base URL, name, directory), what must agree with the
 /// platform (drain delay and grace, the form of logs, metrics), and the limits of clients that misbehave.
-const OF_THE_RUNTIME: [(&str, fn(&Spec) -> bool); 14] = [
+const OF_THE_RUNTIME: [(&str, Fits); 14] = [
     // How the model answers.
     ("SCORE_THRESHOLD", |spec| spec.element.is_some()),
     ("OUTPUT_LAYOUT", |spec| spec.layouts.len() > 1),
@@ -36,7 +39,7 @@ const OF_THE_RUNTIME: [(&str, fn(&Spec) -> bool); 14] = [
 pub(crate) fn operator_settings(models: &[&Spec]) -> Vec<SettingSpec> {
     let runtime = EngineSettings::schema();
     let chosen = OF_THE_RUNTIME.iter().filter(|(_, fits)| models.iter().any(|spec| fits(spec)));
-    let find = |(name, _): &(&str, _)| {
+    let find = |(name, _): &(&str, Fits)| {
         let bare = |setting: &&SettingSpec| setting.name.strip_prefix(EngineSettings::PREFIX) == Some(*name);
         runtime.iter().find(bare).cloned()
     };

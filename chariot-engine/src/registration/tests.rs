@@ -185,7 +185,22 @@ fn a_deployment_is_confined_and_asked_where_the_engine_answers() {
     assert_eq!(service["spec"]["selector"], deployment["spec"]["selector"]["matchLabels"]);
     assert_eq!(autoscaler["spec"]["scaleTargetRef"]["name"], deployment["metadata"]["name"]);
     assert_eq!(autoscaler["spec"]["maxReplicas"], 7);
-    assert_eq!(autoscaler["spec"]["metrics"][0]["pods"]["target"]["averageValue"], "6");
+    assert_eq!(autoscaler["spec"]["metrics"][0]["pods"]["target"]["averageValue"], "3");
+}
+
+#[test]
+fn replicas_follow_what_a_pod_can_have_in_hand() {
+    let manifest = Manifest { cpus: 4, scale_by: Some(ScaleBy::InFlight), ..Manifest::default() };
+    let target = |description: &Description| manifest.in_flight(description);
+    let description = described(DescribeOptions::default());
+    assert_eq!(target(&description), 3, "seven tenths of four");
+    let awaits = Description { concurrency: 64, ..description.clone() };
+    assert_eq!(target(&awaits), 180);
+    assert_eq!(target(&Description { max_concurrency: Some(10), ..awaits }), 7);
+    assert_eq!(target(&Description { workers: Some(1), ..description.clone() }), 1);
+    assert_eq!(target(&Description { batches: true, ..description }), 4);
+    let batches = builder().default_setting("BATCH_DELAY", "5ms").describe(DescribeOptions::default()).unwrap();
+    assert!(batches.batches);
 }
 
 #[test]
