@@ -14,11 +14,10 @@ use super::{
     arguments::Infer,
     asking::Asking,
     output::{fail, note, write},
-    request::{STDIN, request},
+    request::{Asked, STDIN, request},
 };
 use crate::{
     engine::{EngineBuilder, Part, Plan, Prepared, StartError, prepare},
-    model::Spec,
     settings::LogLevel,
 };
 
@@ -28,10 +27,10 @@ pub(super) fn infer(builder: EngineBuilder, options: &Infer) -> ExitCode {
         tracing::warn!("{warning}");
     }
     let started = plan.and_then(|plan| {
-        let (name, spec) = chosen(&plan, options.model.as_deref())?;
-        Ok(Asked { engine: Asking::start(plan)?, name, spec })
+        let model = chosen(&plan, options.model.as_deref())?;
+        Ok((Asking::start(plan)?, model))
     });
-    let asked = match started {
+    let (asking, model) = match started {
         Ok(started) => started,
         // This one has been logged, with all its causes.
         Err(error @ StartError::Load(_)) => return ExitCode::from(error.exit_code()),
@@ -39,7 +38,7 @@ pub(super) fn infer(builder: EngineBuilder, options: &Infer) -> ExitCode {
     };
     let mut code = ExitCode::SUCCESS;
     for path in &options.files {
-        match answer(&asked, path, options) {
+        match answer(&asking, &model, path, options) {
             Ok(answer) => {
                 if let Err(error) = write(&answer) {
                     return fail(format_args!("standard output cannot be written: {error}"), 1);
@@ -54,35 +53,30 @@ pub(super) fn infer(builder: EngineBuilder, options: &Infer) -> ExitCode {
     code
 }
 
-/// An engine that runs, and the model that is asked.
-struct Asked {
-    engine: Asking,
-    name: String,
-    spec: Spec,
-}
-
 /// The model of this name, or the default one.
-fn chosen(plan: &Plan, name: Option<&str>) -> Result<(String, Spec), StartError> {
+fn chosen(plan: &Plan, name: Option<&str>) -> Result<Asked, StartError> {
     let model = match name {
         Some(name) => plan.models().iter().find(|model| model.name() == name),
         None => plan.default_model(),
     };
-    model.map(|model| (model.name().to_string(), model.spec().clone())).ok_or_else(|| {
+    let asked =
+        |model: &Part| Asked { name: model.name().to_string(), spec: model.spec().clone(), protocol: model.protocol() };
+    model.map(asked).ok_or_else(|| {
         let known: Vec<&str> = plan.models().iter().map(Part::name).collect();
         StartError::Configuration(format!("--model is expected to be one of '{}'", known.join("', '")))
     })
 }
 
 /// What to print about a file.
-fn answer(asked: &Asked, path: &Path, options: &Infer) -> Result<String, String> {
+fn answer(asking: &Asking, model: &Asked, path: &Path, options: &Infer) -> Result<String, String> {
     let content = read(path).map_err(|error| error.to_string())?;
-    let request = request(path, content, &asked.spec, options)?;
-    let body = asked.engine.infer(&asked.name, request.body)?;
+    let request = request(path, content, model, options)?;
+    let body = asking.infer(&model.name, request.body)?;
     if request.item
         && !options.response
         && let Ok(response) = serde_json::from_slice::<Response<'_>>(&body)
     {
-        let values = response.outputs.iter().flat_map(|output| &output.data);
+        let values = response.outputs.iter().flat_map(|output| &output.data).chain(&response.output);
         return Ok(values.map(|value| format!("{}\n", value.get())).collect());
     }
     // Lines of `chariot-v2` have their ends.
@@ -101,8 +95,11 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// What of a response holds the answers. Their texts stay as they are.
 #[derive(Deserialize)]
 struct Response<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     outputs: Vec<Output<'a>>,
+    /// In `chariot-v2`.
+    #[serde(borrow)]
+    output: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]

@@ -5,10 +5,19 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::arguments::Infer;
-use crate::model::Spec;
+use crate::{model::Spec, protocol::Protocol};
 
 /// The path that means standard input.
 pub(super) const STDIN: &str = "-";
+
+/// The model that is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) name: String,
+    pub(super) spec: Spec,
+    /// The one protocol that it speaks; both if absent.
+    pub(super) protocol: Option<Protocol>,
+}
 
 /// A request, and what of its answer is wanted.
 #[derive(Debug, PartialEq)]
@@ -22,7 +31,8 @@ pub(super) struct Request {
 ///
 /// # Errors
 /// The engine takes nothing that such a file could be.
-pub(super) fn request(path: &Path, content: Vec<u8>, spec: &Spec, options: &Infer) -> Result<Request, String> {
+pub(super) fn request(path: &Path, content: Vec<u8>, model: &Asked, options: &Infer) -> Result<Request, String> {
+    let spec = &model.spec;
     let takes_json = matches!(spec.element, Some("json" | "row"));
     let named = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
     let json = serde_json::from_slice::<Value>(&content).ok();
@@ -55,8 +65,16 @@ pub(super) fn request(path: &Path, content: Vec<u8>, spec: &Spec, options: &Infe
     }
     let name =
         if path == Path::new(STDIN) { "stdin".into() } else { path.file_name().unwrap_or_default().to_string_lossy() };
-    let input = json!({ "name": name, "datatype": "BYTES", "shape": [1], "data": [data], "parameters": parameters });
-    Ok(Request { body: json!({ "inputs": [input] }).to_string().into_bytes(), item: true })
+    let body = if model.protocol == Some(Protocol::V2) {
+        // It knows items that are texts only.
+        let input = if data.is_string() { data } else { data.to_string().into() };
+        json!({ "input": input, "parameters": parameters })
+    } else {
+        let input =
+            json!({ "name": name, "datatype": "BYTES", "shape": [1], "data": [data], "parameters": parameters });
+        json!({ "inputs": [input] })
+    };
+    Ok(Request { body: body.to_string().into_bytes(), item: true })
 }
 
 #[cfg(test)]
@@ -92,14 +110,27 @@ mod tests {
         InferRequest => Tensors;
     }
 
-    fn made<I: Input>(path: &str, content: &str, parameters: &[&str]) -> std::result::Result<Value, String>
+    fn made_for<I: Input>(
+        protocol: Option<Protocol>,
+        path: &str,
+        content: &str,
+        parameters: &[&str],
+    ) -> std::result::Result<Value, String>
     where
         Of<I>: Model,
     {
         let parameters = parameters.iter().map(|text| super::super::arguments::parameter(text).unwrap()).collect();
         let options = Infer { files: vec![], model: None, action: None, parameters, response: false };
-        let made = request(Path::new(path), content.into(), &Of::<I>::spec(), &options)?;
+        let asked = Asked { name: "of".into(), spec: Of::<I>::spec(), protocol };
+        let made = request(Path::new(path), content.into(), &asked, &options)?;
         Ok(serde_json::from_slice(&made.body).unwrap())
+    }
+
+    fn made<I: Input>(path: &str, content: &str, parameters: &[&str]) -> std::result::Result<Value, String>
+    where
+        Of<I>: Model,
+    {
+        made_for::<I>(None, path, content, parameters)
     }
 
     #[test]
@@ -113,6 +144,12 @@ mod tests {
         let item = made::<Text>("dir/a.txt", "a", &["top_k=2", "word=two"]).unwrap();
         assert_eq!(item["inputs"][0]["name"], "a.txt");
         assert_eq!(item["inputs"][0]["parameters"], json!({"top_k": 2, "word": "two"}));
+    }
+
+    #[test]
+    fn an_engine_of_one_protocol_is_asked_in_that() {
+        let item = made_for::<Json<Value>>(Some(Protocol::V2), "a.json", "[1]", &["a=1"]).unwrap();
+        assert_eq!(item, json!({"input": "[1]", "parameters": {"a": 1}}));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::{
     device::{self, DeviceError},
     model::{Spec, file_in},
     openapi,
+    protocol::Protocol,
     settings::{EngineSettings, Environment, Explained, Origin, Reader, SettingSpec, Settings, SettingsError},
     tasks::ClassLabels,
 };
@@ -124,6 +125,11 @@ impl Part {
 
     pub(crate) fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    /// The one protocol that is spoken; both if absent.
+    pub(crate) fn protocol(&self) -> Option<Protocol> {
+        self.protocol
     }
 
     pub(crate) fn model_dir(&self) -> &Path {

@@ -101,6 +101,13 @@ fn action_and_parameters_are_those_of_a_request() {
 }
 
 #[test]
+fn an_engine_of_one_protocol_is_asked_in_that() {
+    let env = [("CHARIOT_ENGINE_MODEL_DIR", MODEL), ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v2")];
+    assert_eq!(run_with(&with_files(&["infer"], &samples(&["2"])), &env).ok(), [r#""2""#]);
+    assert!(run_with(&["check"], &env).about("inference").starts_with("ok"));
+}
+
+#[test]
 fn a_request_in_json_is_answered_whole() {
     let picture = fs::read(&samples(&["4"])[0]).unwrap();
     let dir = tempfile::tempdir().unwrap();
