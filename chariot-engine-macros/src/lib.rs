@@ -46,7 +46,11 @@ pub fn chariot_engine(arguments: TokenStream, item: TokenStream) -> TokenStream 
 /// |---|---|
 /// | `default = 3`, `default = "5s"`, `default = Mode::Fast` | the value where none is set; text for what is written as text |
 /// | `range = 1..=10`, `range = 1..`, `range = ..=0.5` | the smallest and the largest value, both included |
+/// | `values = [1, 2, 4]`, `values = ["de", "en"]` | the values that there are |
 /// | `name = "VARIABLE"` | the variable, instead of the field's name in capitals |
+/// | `alias = "OLD"`, `alias = ["OLD", "OLDER"]` | names that it had before, still read with a warning |
+/// | `deprecated = "say why"` | still read, with a warning |
+/// | `group`, `group = "DB_"`, `group = ""` | a settings struct: its names begin with the field's name, with this, or with nothing more |
 /// | `with = function` | `fn(&mut Reader<'_>, Field<T>) -> Option<T>`, which reads the field |
 ///
 /// On the struct, `#[settings(...)]`: `prefix = "APP_"` before every variable; `crate = path` where the SDK is, if not

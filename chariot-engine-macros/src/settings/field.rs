@@ -59,6 +59,10 @@ pub(super) fn field_options(field: &syn::Field, errors: &mut Errors) -> FieldOpt
                 found.deprecated = Some(why);
             }
             "with" => found.with = Some(key.value(|input| input.parse())?),
+            "secret" => {
+                let text = "a secret is a type: make the field a `Secret`, and its value is shown to nobody";
+                errors.at(key.name.span(), text);
+            }
             "group" => found.group = Some(group(key, errors)?),
             _ => return Err(key.unknown(&KEYS)),
         }

@@ -27,6 +27,8 @@ pub(super) fn settings(
         let found = field_options(field, errors);
         check(&field.ty, &found, errors);
         let ty = &field.ty;
+        // What a `with` or a default names must be the author's, never ours.
+        let function = format_ident!("__chariot_setting_{number}");
         let value = format_ident!("value_{number}", span = Span::mixed_site());
         members.push(quote!(#ident: #value?));
         let in_capitals = ident.unraw().to_string().to_uppercase();
@@ -38,9 +40,10 @@ pub(super) fn settings(
             };
             // The type's own span, so that a type that is no settings type is the error's place.
             let here = respan(sdk, ty.span());
-            let spec = quote_spanned!(ty.span()=> #here::settings::__group::<#ty>);
-            specs.push(quote!(#schema.append(&mut #spec(#prefix));));
-            reads.push(quote!(let #value = #reader.group::<#ty>(#prefix);));
+            let new = quote_spanned!(ty.span()=> #here::settings::__Group::<#ty>::new(#prefix));
+            declared.push(quote!(fn #function() -> #sdk::settings::__Group<#ty> { #new }));
+            specs.push(quote!(#schema.append(&mut #function().schema());));
+            reads.push(quote!(let #value = #function().read(#reader);));
             continue;
         }
 
@@ -56,18 +59,19 @@ pub(super) fn settings(
             }
             names.push(old);
         }
-        // What a `with` or a default names must be the author's, never ours.
-        let function = format_ident!("__chariot_setting_{number}");
         let declaration = declaration(field, &name, &found, options);
         declared.push(quote!(fn #function() -> #sdk::settings::Field<#ty> { #declaration }));
         specs.push(quote!(#schema.push(#function().spec());));
-        let field = Ident::new("field", Span::mixed_site());
         reads.push(match &found.with {
             // Called here and not by the SDK, so that a wrong function is the error's place.
-            Some(with) => quote! {
-                let #value: ::core::option::Option<#ty> =
-                    #reader.with(#function(), |#reader, #field| #with(#reader, #field));
-            },
+            Some(with) => {
+                let span = Span::mixed_site().located_at(with.span());
+                let (of, field) = (Ident::new("reader", span), Ident::new("field", span));
+                let call = quote_spanned!(span=> #with(#of, #field));
+                quote! {
+                    let #value: ::core::option::Option<#ty> = #reader.with(#function(), |#of, #field| #call);
+                }
+            }
             None => quote!(let #value = #reader.field(#function());),
         });
     }

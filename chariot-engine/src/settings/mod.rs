@@ -21,6 +21,7 @@ mod export;
 mod field;
 mod file;
 mod find;
+mod group;
 mod reader;
 mod scope;
 mod secret;
@@ -75,64 +76,9 @@ pub use self::{
 };
 
 #[doc(hidden)]
-pub use self::value::__choice;
+pub use self::{group::__Group, value::__choice};
 
-/// What an operator can set, read from the environment.
-///
-/// Derived: a field `top_k` is read from `TOP_K`, its doc comment is the text that an operator reads, and a field
-/// without a default is required unless it is an [`Option`]. Blanks around a value are cut, and an empty value is no
-/// value.
-///
-/// | `#[setting(...)]` on a field | |
-/// |---|---|
-/// | `default = 3`, `default = "5s"`, `default = Mode::Fast` | the value where none is set |
-/// | `range = 1..=10`, `range = 1..`, `range = ..=0.5` | the smallest and the largest value, both included |
-/// | `name = "VARIABLE"` | the variable, instead of the field's name in capitals |
-/// | `with = function` | a function that reads the field, [`Reader::field`] by default |
-///
-/// `#[settings(prefix = "APP_")]` on the struct puts a prefix before every variable. On an enum without fields the
-/// derive makes a [`SettingValue`]: a choice of the variants' names in snake case, or of `#[setting(name = "...")]`.
-///
-/// ```
-/// use chariot_engine::settings::{Environment, Settings, read};
-/// use std::time::Duration;
-///
-/// #[derive(Settings)]
-/// struct DigitsSettings {
-///     /// How many labels to report
-///     #[setting(default = 3, range = 1..=10)]
-///     top_k: usize,
-///     /// How to scale a picture
-///     #[setting(default = "smooth")]
-///     scaling: Scaling,
-///     /// How long to wait for the label service
-///     #[setting(default = "1m 30s")]
-///     patience: Duration,
-///     /// The label service, if there is one
-///     label_service: Option<String>,
-/// }
-///
-/// #[derive(Settings, Debug, PartialEq)]
-/// enum Scaling {
-///     Smooth,
-///     NearestPixel,
-/// }
-///
-/// let environment = Environment::from_iter([("TOP_K", " 5 "), ("SCALING", "nearest-pixel")]);
-/// let settings: DigitsSettings = read(&environment).unwrap();
-/// assert_eq!(settings.top_k, 5);
-/// assert_eq!(settings.scaling, Scaling::NearestPixel);
-/// assert_eq!(settings.patience, Duration::from_secs(90));
-/// assert_eq!(settings.label_service, None);
-///
-/// let environment = Environment::from_iter([("TOP_K", "11"), ("SCALING", "rough")]);
-/// let error = read::<DigitsSettings>(&environment).err().unwrap();
-/// assert_eq!(
-///     error.to_string(),
-///     "2 settings cannot be read: TOP_K: an integer from 1 to 10 is expected, '11' came; \
-///      SCALING: one of smooth, nearest_pixel is expected, 'rough' came"
-/// );
-/// ```
+#[doc = include_str!("../docs/settings.md")]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a settings type",
     label = "not a settings type",
@@ -170,48 +116,6 @@ impl<A: Settings, B: Settings> Settings for (A, B) {
         let (first, second) = (A::read(reader), B::read(reader));
         Some((first?, second?))
     }
-}
-
-/// Settings that may be left out as a whole: where none of them is set, there is no value, and nothing is required.
-///
-/// ```
-/// use chariot_engine::settings::{Environment, Settings, read};
-///
-/// #[derive(Debug, PartialEq, Settings)]
-/// struct Proxy {
-///     host: String,
-///     #[setting(default = 3128)]
-///     port: u16,
-/// }
-///
-/// #[derive(Settings)]
-/// struct Network {
-///     #[setting(group)]
-///     proxy: Option<Proxy>,
-/// }
-///
-/// assert_eq!(read::<Network>(&Environment::default()).unwrap().proxy, None);
-/// let error = read::<Network>(&Environment::from_iter([("PROXY_PORT", "80")])).err().unwrap();
-/// assert_eq!(error.to_string(), "PROXY_HOST: text is expected, nothing is set");
-/// ```
-impl<S: Settings> Settings for Option<S> {
-    fn schema() -> Vec<SettingSpec> {
-        S::schema().into_iter().map(|setting| SettingSpec { required: false, ..setting }).collect()
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        if reader.has_any(&S::schema()) {
-            return S::read(reader).map(Some);
-        }
-        reader.without::<S>();
-        Some(None)
-    }
-}
-
-/// The schema of a group, whose names all begin with this prefix. The derive calls it.
-#[doc(hidden)]
-pub fn __group<S: Settings>(prefix: &str) -> Vec<SettingSpec> {
-    S::schema().iter().map(|setting| setting.renamed(|name| format!("{prefix}{name}"))).collect()
 }
 
 /// Reads settings from an environment. To have warnings too, or a layer of defaults, use a [`Reader`].

@@ -30,7 +30,7 @@ pub(super) const MASK: &str = "***";
 /// assert_eq!(service.api_key.expose(), "sesame");
 /// assert_eq!(format!("{service:?}"), "Service { api_key: Secret(***), pin: Some(Secret(***)) }");
 ///
-/// let error = read::<Service>(&Environment::from_iter([("API_KEY", "sesame"), ("PIN", "12345 ")])).unwrap_err();
+/// let error = read::<Service>(&Environment::from_iter([("API_KEY", "sesame"), ("PIN", "66666")])).unwrap_err();
 /// assert_eq!(error.to_string(), "PIN: an integer from 0 to 65535 is expected, something else came");
 /// ```
 #[derive(Clone, PartialEq, Eq)]

@@ -136,7 +136,7 @@ pub trait SettingValue: Sized {
 #[diagnostic::on_unimplemented(
     message = "a setting that is a `{Self}` is not declared by text",
     label = "write it as a `{Self}`, without quotes",
-    note = "text stands for a `String`, `Duration`, `ByteSize`, `PathBuf`, `IpAddr` or an enum with `#[derive(Settings)]`"
+    note = "text stands for a `String`, `Duration`, `ByteSize`, `PathBuf`, `IpAddr` or an enum with `#[derive(Settings)]`; a `Secret` has none in a program"
 )]
 pub trait SettingText: SettingValue {}
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use chariot_engine::settings::{ByteSize, EngineSettings, Environment, Reader, SettingValue, Settings};
+use chariot_engine::settings::{
+    ByteSize, EngineSettings, Environment, Reader, Secret, SettingValue, Settings, explained_table,
+};
 
 use super::{Outcome, kind};
 use crate::check;
@@ -35,6 +37,12 @@ pub(super) const WORDS: &[&str] = &[
     "\u{2003}",
     "objects",
     "18446744073709551616",
+    "SIDE=384",
+    "MANNER=",
+    "PART_NAME=",
+    "PART_WHOLE=",
+    "KEY=",
+    "_FILE=",
 ];
 
 /// What an author may want.
@@ -52,8 +60,24 @@ struct Mine {
     #[setting(default = 0.5)]
     share: f64,
     /// How
-    #[setting(default = "fast")]
+    #[setting(default = "fast", alias = "MANNER")]
     mode: Mode,
+    /// How wide
+    #[setting(default = 224, values = [224, 384], deprecated = "it is as wide as it is")]
+    side: u16,
+    /// What nobody sees
+    key: Option<Secret>,
+    /// What belongs together
+    #[setting(group)]
+    part: Option<Part>,
+}
+
+#[derive(Debug, Settings)]
+struct Part {
+    #[setting(values = ["a", "b"])]
+    name: String,
+    #[setting(default = true)]
+    whole: bool,
 }
 
 #[derive(Debug, PartialEq, Settings)]
@@ -68,10 +92,16 @@ pub(super) fn settings(input: &[u8]) -> Outcome {
     let environment: Environment = text.lines().filter_map(|line| line.split_once('=')).collect();
     let mut reader = Reader::new(&environment);
     let read = reader.read::<(EngineSettings, Mine)>();
+    let table = explained_table(reader.explained());
+    assert_eq!(table.lines().count(), 1 + <(EngineSettings, Mine)>::schema().len(), "{table}");
     reader.warnings().iter().for_each(|warning| check::refusal(warning, input));
     match read {
         Ok((_, mine)) => {
-            assert!((1..=10).contains(&mine.top_k) && mine.share.is_finite());
+            assert!((1..=10).contains(&mine.top_k) && mine.share.is_finite() && matches!(mine.side, 224 | 384));
+            assert!(mine.part.as_ref().is_none_or(|part| matches!(part.name.as_str(), "a" | "b")));
+            assert!(
+                mine.key.as_ref().is_none_or(|key| format!("{key:?}") == "Secret(***)" && !key.expose().is_empty())
+            );
             // What is shown is what is read.
             assert_eq!(Duration::parse(&mine.patience.show()), Ok(mine.patience));
             assert!(mine.room.is_none_or(|room| ByteSize::parse(&room.show()) == Ok(room)));

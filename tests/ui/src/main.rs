@@ -59,6 +59,28 @@ struct Own {
     /// As it comes
     #[setting(default = 0.5, with = read)]
     text: ::core::primitive::f32,
+    /// One of some
+    #[setting(values = [1, 2], default = 1, alias = ["schema", "located"])]
+    schema: ::core::primitive::u64,
+    /// One of some texts
+    #[setting(values = ["a", "b"], deprecated = "it does nothing")]
+    values: ::core::option::Option<::std::string::String>,
+    /// Not shown
+    secret: ::core::option::Option<::chariot_engine::settings::Secret>,
+    /// More
+    #[setting(group)]
+    group: ::core::option::Option<Group>,
+    /// Still more
+    #[setting(group = "")]
+    same: Group,
+}
+
+/// Settings under the names of others.
+#[derive(::chariot_engine::Settings)]
+struct Group {
+    /// A number
+    #[setting(default = 3)]
+    group_reader: ::core::primitive::usize,
 }
 
 fn read(

@@ -75,3 +75,43 @@ fn value(text: &str) -> String {
     quoted.push('"');
     quoted
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{EngineSettings, Settings};
+
+    #[test]
+    fn values_are_quoted_where_they_have_to_be() {
+        for (text, expected) in [
+            ("smooth", "smooth"),
+            ("/{model_id}/a-b_c:1.5", "/{model_id}/a-b_c:1.5"),
+            ("1m 30s", "'1m 30s'"),
+            ("$HOME \"#\"", "'$HOME \"#\"'"),
+            ("it's $5 `a\\", "\"it's \\$5 \\`a\\\\\""),
+            ("a\nb", "'a b'"),
+            ("", ""),
+        ] {
+            assert_eq!(value(text), expected);
+        }
+    }
+
+    #[test]
+    fn the_runtime_s_settings_stand_below_under_a_line_of_their_own() {
+        #[derive(Settings)]
+        #[expect(dead_code, reason = "only its schema is looked at")]
+        struct Own {
+            /// What a
+            /// text ends with
+            #[setting(default = "! ")]
+            ending: String,
+            /// Who it is for
+            reader: Option<String>,
+        }
+        let example = env_example(&<(EngineSettings, Own)>::schema());
+        let begin = "# What a text ends with\n#ENDING='! '\n\n# Who it is for\n#READER=\n\n# Settings of the runtime\n\n# The address";
+        assert!(example.starts_with(begin), "{example}");
+        assert!(example.contains("\n#CHARIOT_ENGINE_PORT=8080\n"), "{example}");
+        assert!(!env_example(&EngineSettings::schema()).contains("# Settings of the runtime"));
+    }
+}

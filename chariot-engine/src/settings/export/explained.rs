@@ -68,3 +68,31 @@ fn shown(text: &str) -> String {
 fn escaped(letter: char) -> Vec<char> {
     if letter.is_control() { letter.escape_default().collect() } else { vec![letter] }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Environment, Reader, Secret, Settings};
+
+    #[test]
+    fn a_row_stays_a_row_whatever_a_value_holds() {
+        #[derive(Debug, Settings)]
+        #[expect(dead_code, reason = "only what is said of them is looked at")]
+        struct Own {
+            #[setting(default = "")]
+            text: String,
+            key: Option<Secret>,
+            wrong: Option<u8>,
+        }
+        let long = format!("a\nb{}", "é".repeat(100));
+        let environment = Environment::from_iter([("TEXT", long.as_str()), ("KEY", "sesame"), ("WRONG", "x")]);
+        let mut reader = Reader::new(&environment);
+        reader.read::<Own>().unwrap_err();
+        let table = explained_table(reader.explained());
+        let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+        let cut = format!("a\\nb{}...", "é".repeat(57));
+        assert_eq!(rows[1], ["TEXT", "string", &cut, "''", "TEXT"]);
+        assert_eq!(rows[2], ["KEY", "secret", "string", "***", "-", "KEY"]);
+        assert_eq!(rows[3], ["WRONG", "int", "-", "-", "WRONG"]);
+    }
+}

@@ -114,3 +114,55 @@ fn typed(kind: SettingKind, text: &str) -> Value {
     };
     serde_json::from_str(text).ok().filter(fits).unwrap_or_else(|| text.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::settings::{EngineSettings, Secret, Settings};
+
+    #[derive(Settings)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Own {
+        /// How many
+        #[setting(range = 1..=10, alias = "COUNT")]
+        top_k: u8,
+        #[setting(values = [0.5, 1.0], default = 0.5)]
+        share: f64,
+        #[setting(default = true, deprecated = "it is always exact")]
+        exact: bool,
+        key: Secret,
+        #[setting(default = "5s", range = Duration::ZERO..)]
+        patience: Duration,
+    }
+
+    #[test]
+    fn what_a_setting_says_of_itself_is_in_the_schema() {
+        let schema = json_schema(&Own::schema());
+        assert_eq!(schema["required"], json!(["TOP_K", "KEY"]));
+        let int = json!({
+            "type": ["integer", "string"], "minimum": 1, "maximum": 10, "pattern": "^[+-]?[0-9]+$",
+            "description": "How many",
+        });
+        assert_eq!(schema["properties"]["TOP_K"], int);
+        assert_eq!(schema["properties"]["COUNT"]["deprecated"], true);
+        assert_eq!(schema["properties"]["COUNT"]["description"], "The old name of TOP_K");
+        let listed = json!({"type": ["number", "string"], "enum": [0.5, 1, "0.5", "1"], "default": 0.5});
+        assert_eq!(schema["properties"]["SHARE"], listed);
+        let exact = &schema["properties"]["EXACT"];
+        assert_eq!((&exact["default"], &exact["deprecated"]), (&json!(true), &json!(true)));
+        assert_eq!(exact["description"], "Deprecated: it is always exact");
+        assert_eq!(schema["properties"]["KEY"], json!({"type": "string", "pattern": "\\S", "writeOnly": true}));
+        assert_eq!(schema["properties"]["PATIENCE"], json!({"type": "string", "default": "5s"}));
+    }
+
+    #[test]
+    fn the_runtime_s_settings_are_marked() {
+        let schema = json_schema(&EngineSettings::schema());
+        let properties = schema["properties"].as_object().unwrap();
+        assert!(properties.values().all(|property| property["x-chariot-runtime"] == true));
+        assert_eq!(properties["CHARIOT_ENGINE_LOG_FORMAT"]["enum"], json!(["human", "json"]));
+        assert_eq!(properties["CHARIOT_ENGINE_QUEUE_SIZE"]["minimum"], 0);
+    }
+}

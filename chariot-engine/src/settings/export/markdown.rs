@@ -54,7 +54,7 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Settings;
+    use crate::settings::{EngineSettings, Secret, Settings};
 
     #[test]
     fn every_kind_of_row() {
@@ -71,6 +71,31 @@ mod tests {
         assert_eq!(
             markdown_table(&Rows::schema()).lines().skip(2).collect::<Vec<_>>(),
             [r"| `TEXT` | required | Either a\|b |", "| `MAYBE` |  | Maybe (true or false) |", "| `EMPTY` |  | text |"]
+        );
+    }
+
+    #[test]
+    fn what_is_more_to_be_said_is_said_and_where_it_is_mixed_whose_it_is() {
+        #[derive(Settings)]
+        #[expect(dead_code, reason = "only its schema is looked at")]
+        struct Own {
+            /// How many
+            #[setting(default = 3, alias = ["COUNT", "NUMBER"])]
+            top_k: u8,
+            /// The key
+            #[setting(deprecated = "nobody asks for it")]
+            key: Option<Secret>,
+        }
+        let table = markdown_table(&<(Own, EngineSettings)>::schema());
+        assert_eq!(
+            table.lines().take(5).collect::<Vec<_>>(),
+            [
+                "| Name | Default | Meaning | Of |",
+                "|---|---|---|---|",
+                "| `TOP_K` | `3` | How many (an integer from 0 to 255); formerly `COUNT`, `NUMBER` | the engine |",
+                "| `KEY` |  | The key (a secret). Deprecated: nobody asks for it | the engine |",
+                "| `CHARIOT_ENGINE_HOST` | `0.0.0.0` | The address to listen on (an IP address such as 0.0.0.0) | the runtime |",
+            ]
         );
     }
 }

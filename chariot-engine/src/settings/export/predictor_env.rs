@@ -63,3 +63,43 @@ pub fn predictor_env_schema(settings: &[SettingSpec]) -> Vec<PredictorEnv> {
     };
     settings.iter().map(entry).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{EngineSettings, Secret, Settings};
+
+    #[test]
+    fn every_default_is_text_and_a_secret_has_none() {
+        #[derive(Settings)]
+        #[expect(dead_code, reason = "only its schema is looked at")]
+        struct Own {
+            #[setting(default = Secret::new("sesame".into()))]
+            key: Secret,
+            maybe: Option<bool>,
+            #[setting(default = 0.5, deprecated = "nobody reads it")]
+            share: f32,
+        }
+        let entries = predictor_env_schema(&Own::schema());
+        let shown: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry.kind, entry.default_value.as_str(), entry.display_text.as_str()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("string", "", "text; a secret"),
+                ("bool", "", "true or false"),
+                ("float", "0.5", "a number. Deprecated: nobody reads it"),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_runtime_s_settings_say_so() {
+        let entries = predictor_env_schema(&EngineSettings::schema());
+        assert!(entries.iter().all(|entry| entry.display_text.starts_with("Of the runtime: ")));
+        let metrics = entries.iter().find(|entry| entry.name == "CHARIOT_ENGINE_METRICS").unwrap();
+        assert_eq!((metrics.kind, metrics.default_value.as_str()), ("bool", "true"));
+    }
+}

@@ -22,6 +22,7 @@ mod routes;
 mod rows;
 mod scripted;
 mod several;
+mod settings;
 mod streaming;
 mod support;
 mod tasks;

@@ -1,0 +1,21 @@
+//! A group is a settings type, and only a group is one.
+
+use chariot_engine::prelude::*;
+
+#[derive(Settings)]
+struct Service {
+    #[setting(group)]
+    pool: usize,
+    #[setting(group)]
+    address: Address,
+    database: Database,
+}
+
+#[derive(Settings)]
+struct Database {
+    host: String,
+}
+
+struct Address;
+
+fn main() {}
