@@ -1,0 +1,46 @@
+//! Pictures of hand-written digits, read by a small convolutional network.
+
+mod net;
+
+use chariot_engine::prelude::*;
+
+use net::{Net, SIDE};
+
+/// What an operator can set for this engine.
+#[derive(Settings)]
+struct ClassifierSettings {
+    /// How many labels to report, in the layout `objects`
+    #[setting(default = 3, range = 1..=10)]
+    top_k: usize,
+}
+
+/// Hand-written digits, light on a dark ground.
+#[chariot_engine]
+struct Classifier {
+    net: Net,
+    labels: ClassLabels,
+    top_k: usize,
+}
+
+impl Model for Classifier {
+    type Settings = ClassifierSettings;
+    type Input = Image;
+    type Output = Classification;
+
+    async fn load(ctx: &LoadContext<ClassifierSettings>) -> Result<Self> {
+        let labels = ctx.class_labels()?;
+        Ok(Classifier {
+            net: Net::new(labels.len(), ctx.safetensors("model.safetensors")?)?,
+            labels,
+            top_k: ctx.settings().top_k,
+        })
+    }
+
+    async fn infer(&self, batch: Batch<Image>) -> Result<Vec<Classification>> {
+        let pixels = batch.to_tensor(Pixels::grey(SIDE, SIDE))?;
+        Classification::from_logits(&self.net.forward(&pixels)?, &self.labels, self.top_k)
+    }
+}
+
+#[cfg(test)]
+mod tests;
