@@ -9,7 +9,7 @@ use super::{Engine, EngineBuilder, StartError, plan::Plan, variables};
 use crate::{
     device::DeviceId,
     runtime::{State, available_cores},
-    settings::{DeviceChoice, EngineSettings, Environment, LogFormat, LogLevel, read},
+    settings::{DeviceChoice, EngineSettings, Environment, LogFormat, LogLevel, SettingSpec, read},
     telemetry,
 };
 
@@ -96,7 +96,10 @@ const LOG_LEVELS: [&str; 2] = ["CHARIOT_ENGINE_LOG_LEVEL", "LOG_LEVEL"];
 
 /// The settings of the logs alone, from an environment whose other settings may be at fault.
 fn log_settings(environment: &Environment) -> EngineSettings {
-    let about_logs = |name: &str| LOG_LEVELS.contains(&name) || name == "CHARIOT_ENGINE_LOG_FORMAT";
+    let about_logs = |name: &str| {
+        let name = name.strip_suffix(SettingSpec::FILE_SUFFIX).unwrap_or(name);
+        LOG_LEVELS.contains(&name) || name == "CHARIOT_ENGINE_LOG_FORMAT"
+    };
     let only: Environment = environment.iter().filter(|(name, _)| about_logs(name)).collect();
     read(&only).unwrap_or_default()
 }

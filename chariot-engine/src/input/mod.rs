@@ -23,6 +23,8 @@ mod tensors;
 mod text;
 mod with;
 
+use std::sync::LazyLock;
+
 use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 
 #[cfg(feature = "image")]
@@ -54,7 +56,9 @@ pub struct DecodeContext<'a> {
 
 impl Default for DecodeContext<'_> {
     fn default() -> Self {
-        Self { max_pixels: crate::settings::EngineSettings::default().max_pixels, signature: &[] }
+        // A row's elements are decoded by it: the settings are read once.
+        static MAX_PIXELS: LazyLock<u64> = LazyLock::new(|| crate::settings::EngineSettings::default().max_pixels);
+        Self { max_pixels: *MAX_PIXELS, signature: &[] }
     }
 }
 

@@ -105,7 +105,13 @@ pub(super) fn settings(input: &[u8]) -> Outcome {
             // What is shown is what is read.
             assert_eq!(Duration::parse(&mine.patience.show()), Ok(mine.patience));
             assert!(mine.room.is_none_or(|room| ByteSize::parse(&room.show()) == Ok(room)));
-            Outcome::Accepted(kind((mine.room.is_some(), mine.mode == Mode::Fast, environment.iter().count().min(8))))
+            let part = mine.part.map(|part| part.whole);
+            Outcome::Accepted(kind((
+                mine.room.is_some(),
+                mine.mode == Mode::Fast,
+                part,
+                environment.iter().count().min(8),
+            )))
         }
         Err(error) => {
             assert!(!error.faults.is_empty());
