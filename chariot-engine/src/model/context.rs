@@ -186,17 +186,21 @@ pub(crate) fn file_in(dir: &Path, name: &Path) -> Result<PathBuf> {
             .into());
         }
     };
-    if let [only] = &entries[..] {
+    let mut there = entries;
+    if let [only] = &there[..] {
         let path = only.join(name);
         if path.is_file() {
             return Ok(path);
         }
+        // A single folder is as good as the top: what matters is what it holds.
+        if let Ok(within) = list(only)
+            && !within.is_empty()
+        {
+            there = within;
+        }
     }
-    let mut names: Vec<_> = entries
-        .iter()
-        .filter_map(|path| path.file_name())
-        .map(|name| format!("'{}'", name.to_string_lossy()))
-        .collect();
+    let mut names: Vec<_> =
+        there.iter().map(|path| format!("'{}'", path.strip_prefix(dir).unwrap_or(path).display())).collect();
     names.sort();
     let found = if names.is_empty() { "nothing".to_string() } else { names.join(", ") };
     Err(format!(
@@ -243,6 +247,10 @@ mod tests {
         let error = context(dir.path()).file("model.safetensors").unwrap_err().to_string();
         assert!(error.contains("'model.safetensors' is expected"), "{error}");
         assert!(error.contains("which holds 'weights.bin'"), "{error}");
+        std::fs::create_dir(dir.path().join("top")).unwrap();
+        std::fs::rename(dir.path().join("weights.bin"), dir.path().join("top/weights.bin")).unwrap();
+        let error = context(dir.path()).file("model.safetensors").unwrap_err().to_string();
+        assert!(error.contains("which holds 'top/weights.bin'"), "{error}");
         let error = context(&dir.path().join("none")).file("x").unwrap_err().to_string();
         assert!(error.contains("CHARIOT_ENGINE_MODEL_DIR"), "{error}");
     }

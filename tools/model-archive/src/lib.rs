@@ -54,7 +54,9 @@ impl Error for ArchiveError {}
 pub fn write(model_dir: &Path, top_folder: Option<&str>, archive: impl Write + Seek) -> Result<(), ArchiveError> {
     let top = match top_folder {
         None => String::new(),
-        Some("" | "." | "..") => return Err(ArchiveError::new(Path::new("--top-folder"), "the name of a folder is expected")),
+        Some("" | "." | "..") => {
+            return Err(ArchiveError::new(Path::new("--top-folder"), "the name of a folder is expected"));
+        }
         Some(name) if name.contains(['/', '\\']) => {
             return Err(ArchiveError::new(Path::new(name), "the name of a folder is expected, a path came"));
         }

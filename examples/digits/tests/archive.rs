@@ -1,0 +1,147 @@
+//! The engine on what the platform gives it: the unpacked archive of its model, read-only, where a variable says or at
+//! the platform's own place.
+
+use std::{
+    fs,
+    io::Cursor,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use e2e::{Process, base64};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use zip::ZipArchive;
+
+const DIGITS: &str = env!("CARGO_BIN_EXE_digits");
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
+
+/// A directory that nobody writes to, until it is dropped.
+struct ReadOnly(TempDir);
+
+impl ReadOnly {
+    /// Unpacks the archive of a model.
+    fn unpacked(model: &Path, top_folder: Option<&str>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut archive = Cursor::new(Vec::new());
+        model_archive::write(model, top_folder, &mut archive).unwrap();
+        ZipArchive::new(archive).unwrap().extract(directory.path()).unwrap();
+        permit(directory.path(), 0o555, 0o444);
+        ReadOnly(directory)
+    }
+
+    fn path(&self) -> &str {
+        self.0.path().to_str().unwrap()
+    }
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        permit(self.0.path(), 0o755, 0o644);
+    }
+}
+
+/// Gives a directory and what is in it these permissions.
+fn permit(directory: &Path, folders: u32, files: u32) {
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    for path in entries(directory) {
+        if path.is_dir() { permit(&path, folders, files) } else { set(&path, files) }
+    }
+    set(directory, folders);
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    entries
+}
+
+/// The model without one of its files.
+fn model_without(missing: &str) -> TempDir {
+    let model = tempfile::tempdir().unwrap();
+    for path in entries(MODEL.as_ref()).iter().filter(|path| !path.ends_with(missing)) {
+        fs::copy(path, model.path().join(path.file_name().unwrap())).unwrap();
+    }
+    model
+}
+
+/// What the engine reads in all samples, and their labels.
+fn read(process: &Process) -> (Vec<Value>, Vec<String>) {
+    let samples = entries(Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").as_ref());
+    assert_eq!(samples.len(), 20);
+    let data: Vec<_> = samples.iter().map(|path| base64(fs::read(path).unwrap())).collect();
+    let labels = samples.iter().map(|path| path.file_name().unwrap().to_str().unwrap()[..1].to_string()).collect();
+    let answer = process.infer(&json!({"inputs": [{"name": "digits", "data": data}]})).ok();
+    (answer["outputs"][0]["data"].as_array().unwrap().clone(), labels)
+}
+
+#[test]
+fn the_unpacked_archive_is_served_with_and_without_a_top_folder() {
+    for (top_folder, entry) in [(None, "class_labels.json"), (Some("digits-1.0"), "digits-1.0")] {
+        let directory = ReadOnly::unpacked(MODEL.as_ref(), top_folder);
+        assert!(entries(directory.0.path())[0].ends_with(entry));
+        let process = Process::ready(DIGITS, &[("CHARIOT_ENGINE_MODEL_DIR", directory.path())]);
+        let (answers, labels) = read(&process);
+        assert_eq!(answers, labels, "{top_folder:?}");
+    }
+}
+
+#[test]
+fn an_archive_that_lacks_a_file_ends_the_engine_with_one_message_that_says_which() {
+    let (labels, weights) = ("class_labels.json", "model.safetensors");
+    for (missing, there) in [(labels, weights), (weights, labels)] {
+        for (top_folder, prefix) in [(None, ""), (Some("digits-1.0"), "digits-1.0/")] {
+            let directory = ReadOnly::unpacked(model_without(missing).path(), top_folder);
+            let process = Process::start(DIGITS, &[("CHARIOT_ENGINE_MODEL_DIR", directory.path())]);
+            assert_eq!(process.wait(), Some(1));
+            let log = process.whole_log();
+            let errors: Vec<_> = log.iter().filter(|line| line["level"] == "ERROR").collect();
+            let [error] = &errors[..] else { panic!("one error is expected: {log:#?}") };
+            let path = directory.path();
+            let expected = format!(
+                "the file '{missing}' is expected in the model directory '{path}', which holds '{prefix}{there}'"
+            );
+            assert!(error["message"].as_str().unwrap().contains(&expected), "{error}");
+            assert_eq!(process.all_errors(), [""; 0]);
+        }
+    }
+}
+
+/// Runs `"$@"` where the folder `$0` is mounted read-only at the platform's place, and nobody else sees it.
+#[cfg(target_os = "linux")]
+const MOUNTED: &str = r#"
+model=$0
+mount -t tmpfs tmpfs /mnt && mkdir /mnt/models && mount --bind "$model" /mnt/models &&
+mount -o remount,bind,ro /mnt/models && ! touch /mnt/models/written 2>/dev/null && exec "$@"
+"#;
+
+/// How a process may get mounts of its own here: by its rights or in a user namespace. What stands under `/mnt` itself
+/// would be hidden.
+#[cfg(target_os = "linux")]
+fn may_mount(model: &str, engine: &str) -> Option<&'static str> {
+    let works = |flag: &&str| {
+        let probe = Command::new("unshare").args([flag, "sh", "-c", MOUNTED, model, "test", "-x", engine]).output();
+        probe.is_ok_and(|probe| probe.status.success())
+    };
+    ["-m", "-rm"].into_iter().find(works)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_model_at_the_place_of_the_platform_is_found_without_a_setting() {
+    // Labels of its own tell this model from the one beside the engine, which is there too.
+    let model = model_without("class_labels.json");
+    let names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+    fs::write(model.path().join("class_labels.json"), json!(names).to_string()).unwrap();
+    let directory = ReadOnly::unpacked(model.path(), None);
+    let Some(flag) = may_mount(directory.path(), DIGITS) else {
+        println!("skipped: this process may not mount anything at /mnt/models (unshare and mount are needed)");
+        return;
+    };
+    let process = Process::start_with("unshare", &[flag, "sh", "-c", MOUNTED, directory.path(), DIGITS], &[]);
+    process.wait_until_ready();
+    let (answers, labels) = read(&process);
+    let expected: Vec<_> = labels.iter().map(|label| names[label.parse::<usize>().unwrap()]).collect();
+    assert_eq!(answers, expected);
+}
