@@ -1,4 +1,7 @@
-//! An axum service with an engine mounted under `/model`, beside its own routes, started and stopped with it.
+//! An axum service with two engines, each mounted under a path of its own and ready by itself, beside the service's own
+//! route; they start and stop with it.
+
+use std::collections::HashSet;
 
 use axum::{Router, routing::get};
 use chariot_engine::prelude::*;
@@ -21,24 +24,52 @@ impl Model for Words {
     }
 }
 
+/// Counts the words that are in a list, which is one of its files.
+struct Listed(HashSet<String>);
+
+impl Model for Listed {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<usize>;
+
+    async fn load(ctx: &LoadContext) -> Result<Self> {
+        Ok(Listed(ctx.read_to_string("words.txt")?.split_whitespace().map(str::to_string).collect()))
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
+        batch.map(|text| Ok(Json(text.split_whitespace().filter(|word| self.0.contains(*word)).count())))
+    }
+}
+
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    // `nest_service` takes the prefix off before the engine sees a path, so the engine needs no base URL.
-    let engine = Engine::builder().model::<Words>("words").base_url_routing(false).start()?;
-    engine.ready().await?;
-    let app = Router::new().route("/", get(async || "a service of its own\n")).nest_service("/model", engine.service());
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().unwrap_or_else(|| "127.0.0.1:8080".into());
+    let model_dir = arguments.next().unwrap_or_else(|| "examples/embed-axum/model".into());
 
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
+    // `nest_service` takes the prefix off before an engine sees a path, so the engines need no base URL.
+    let words = Engine::builder().model::<Words>("words").base_url_routing(false).start()?;
+    let listed = Engine::builder()
+        .model::<Listed>("listed")
+        .setting("CHARIOT_ENGINE_MODEL_DIR", model_dir)
+        .base_url_routing(false)
+        .start()?;
+    // Nobody waits for `ready()` here: each engine answers 503 until its own model is loaded.
+    let app = Router::new()
+        .route("/", get(async || "a service of its own\n"))
+        .nest_service("/words", words.service())
+        .nest_service("/listed", listed.service());
+
     let listener = TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
-    axum::serve(listener, app).with_graceful_shutdown(stopped(engine.clone())).await?;
-    engine.shutdown().await;
+    axum::serve(listener, app).with_graceful_shutdown(stopped([words.clone(), listed.clone()])).await?;
+    tokio::join!(words.shutdown(), listed.shutdown());
     println!("stopped");
     Ok(())
 }
 
-/// Ends when the process is told to stop; from then on the engine says that it is not ready.
-async fn stopped(engine: Engine) {
+/// Ends when the process is told to stop; from then on the engines say that they are not ready.
+async fn stopped(engines: [Engine; 2]) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
@@ -48,5 +79,5 @@ async fn stopped(engine: Engine) {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    engine.drain();
+    engines.iter().for_each(Engine::drain);
 }

@@ -1,31 +1,66 @@
-//! The service as a real process: its own routes and the engine's side by side, and an end that both come to.
+//! The service as a real process: its own route and the engines' side by side, each ready by itself, and an end that all
+//! of them come to.
 
-use e2e::{Process, Signal};
-use serde_json::json;
+use e2e::{Process, Signal, until};
+use serde_json::{Value, json};
 
-#[test]
-fn the_service_and_the_engine_live_side_by_side_and_end_together() {
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
+
+fn service(model_dir: &str) -> Process {
     // Whoever embeds an engine decides what it reads: these variables would be faults.
     let env = [("CHARIOT_ENGINE_PORT", "many"), ("CHARIOT_ENGINE_DEVICE", "cuda")];
-    let process = Process::start_with(env!("CARGO_BIN_EXE_embed-axum"), &["127.0.0.1:0"], &env);
+    Process::start_with(env!("CARGO_BIN_EXE_embed-axum"), &["127.0.0.1:0", model_dir], &env)
+}
 
+/// Waits until an engine's readiness says this, and returns the answer.
+fn wait_until(process: &Process, engine: &str, status: &str) -> Value {
+    until(&format!("{engine} is {status}"), || {
+        Some(process.get(&format!("/{engine}/ready")).json()).filter(|answer| answer["status"] == status)
+    })
+}
+
+fn texts() -> Value {
+    json!({"inputs": [{"name": "a", "data": ["three short words"]}, {"name": "b", "data": ["one"]}]})
+}
+
+#[test]
+fn the_service_and_its_engines_live_side_by_side_and_end_together() {
+    let process = service(MODEL);
     let own = process.get("/");
     assert_eq!((own.status, own.text.as_str()), (200, "a service of its own\n"));
-    assert_eq!(process.get("/ready").status, 404, "the engine's routes are under its prefix only");
+    assert_eq!(process.get("/ready").status, 404, "the engines' routes are under their prefixes only");
 
-    assert_eq!(process.get("/model/ready").ok(), json!({"name": "words", "status": "ready", "ready": true}));
-    assert_eq!(process.get("/model/v2/health/live").ok(), json!({"live": true}));
-    assert_eq!(process.get("/model/v2/models/words").ok()["name"], "words");
-    let body = json!({"inputs": [{"name": "a", "data": ["three short words"]}, {"name": "b", "data": ["one"]}]});
-    for route in ["/model/infer", "/model/v2/models/words/infer"] {
-        assert_eq!(process.post(route, &body).values(), [3, 1], "{route}");
+    for (engine, expected) in [("words", [3, 1]), ("listed", [2, 0])] {
+        let ready = wait_until(&process, engine, "ready");
+        assert_eq!(ready, json!({"name": engine, "status": "ready", "ready": true}));
+        assert_eq!(process.get(&format!("/{engine}/v2/health/live")).ok(), json!({"live": true}));
+        assert_eq!(process.get(&format!("/{engine}/v2/models/{engine}")).ok()["name"], engine);
+        for route in [format!("/{engine}/infer"), format!("/{engine}/v2/models/{engine}/infer")] {
+            assert_eq!(process.post(&route, &texts()).values(), expected, "{route}");
+        }
+        let bad = json!({"inputs": [{"name": "a", "data": [5]}]});
+        let text = process.post(&format!("/{engine}/infer"), &bad).error(400);
+        assert!(text.contains("'a'"), "{text}");
+        assert!(process.get(&format!("/{engine}/none")).error(404).contains("no such route"));
     }
-    let text = process.post("/model/infer", &json!({"inputs": [{"name": "a", "data": [5]}]})).error(400);
-    assert!(text.contains("'a'"), "{text}");
-    assert!(process.get("/model/none").error(404).contains("no such route"));
+    assert_eq!(process.get("/words/v2/models/listed").status, 404, "an engine knows nothing of the other");
 
     process.signal(Signal::Terminate);
     assert_eq!(process.wait(), Some(0));
     assert_eq!(process.all_lines().last().map(String::as_str), Some("stopped"));
     assert_eq!(process.all_errors(), [""; 0]);
+}
+
+#[test]
+fn an_engine_whose_model_cannot_be_loaded_leaves_the_other_and_the_service_alone() {
+    let process = service("/no/such/directory");
+    let failed = wait_until(&process, "listed", "failed");
+    assert_eq!(failed["ready"], false);
+    assert_eq!(process.get("/listed/ready").status, 503);
+    process.post("/listed/infer", &texts()).error(503);
+    wait_until(&process, "words", "ready");
+    assert_eq!(process.post("/words/infer", &texts()).values(), [3, 1]);
+    assert_eq!(process.get("/").status, 200);
+    process.signal(Signal::Terminate);
+    assert_eq!(process.wait(), Some(0));
 }

@@ -161,14 +161,6 @@ async fn an_answer_that_nobody_waits_for_is_given_up() {
     assert_eq!(value(ask(engine.service(), post("/infer", Full::<Bytes>::from(text("b")))).await), "second");
 }
 
-#[tokio::test]
-async fn an_engine_installs_nothing_that_is_global() {
-    let engine = started(says("quiet")).await;
-    assert_eq!(value(ask(engine.service(), post("/infer", Full::<Bytes>::from(text("a")))).await), "quiet a");
-    engine.shutdown().await;
-    assert!(!tracing::dispatcher::has_been_set(), "the embedder alone decides where logs go");
-}
-
 /// A model that answers with what `load` was told of it.
 struct Told(String);
 

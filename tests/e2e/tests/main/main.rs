@@ -10,6 +10,7 @@ mod deadlines;
 mod devices;
 mod embed;
 mod faults;
+mod globals;
 mod harness;
 mod life;
 mod limits;
