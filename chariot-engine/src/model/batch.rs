@@ -53,8 +53,8 @@ impl<I> Batch<I> {
     /// The first error of `answer`.
     pub fn map<O>(self, mut answer: impl FnMut(Item<I>) -> Result<O>) -> Result<Vec<O>> {
         let located = |item: Item<I>| {
-            let info = item.info().clone();
-            answer(item).map_err(|error| info.locate(error))
+            let (place, slot) = (item.info().place, item.info().slot.clone());
+            answer(item).map_err(|error| place.locate(&slot, error))
         };
         self.items.into_iter().map(located).collect()
     }

@@ -28,10 +28,13 @@ use crate::{
 pub struct Item<I> {
     value: Arc<I>,
     info: ItemInfo,
-    attached: Option<Arc<dyn Any + Send + Sync>>,
+    attached: Option<Attached>,
     device: Device,
     default_admit: bool,
 }
+
+/// What `admit` has worked out for `infer`.
+pub(crate) type Attached = Arc<dyn Any + Send + Sync>;
 
 /// What came with an item, apart from its value.
 #[derive(Clone, Debug)]
@@ -74,11 +77,16 @@ impl ItemInfo {
 
     /// Names the input that an error is about, unless the error does so itself.
     pub(crate) fn locate(&self, error: Error) -> Error {
-        if error.has_place() { error } else { self.place.of(&self.slot, error) }
+        self.place.locate(&self.slot, error)
     }
 }
 
 impl Place {
+    /// Names the item's place, unless the error has one itself.
+    pub(crate) fn locate(self, slot: &Slot, error: Error) -> Error {
+        if error.has_place() { error } else { self.of(slot, error) }
+    }
+
     /// The error, with the place of the item before what it says itself.
     pub(crate) fn of(self, slot: &Slot, error: Error) -> Error {
         match self {
@@ -98,9 +106,14 @@ impl<I> Item<I> {
         Item { value: Arc::new(value), info, attached: None, device: Device::Cpu, default_admit: false }
     }
 
-    pub(crate) fn on_device(mut self, device: &Device) -> Self {
-        self.device = device.clone();
-        self
+    /// An item of what [`into_parts`](Self::into_parts) gave, on the device of a worker.
+    pub(crate) fn of_parts(value: Arc<I>, info: ItemInfo, attached: Option<Attached>, device: Device) -> Self {
+        Item { value, info, attached, device, default_admit: false }
+    }
+
+    /// What the runtime keeps of it until a worker serves it.
+    pub(crate) fn into_parts(self) -> (Arc<I>, ItemInfo, Option<Attached>) {
+        (self.value, self.info, self.attached)
     }
 
     /// The decoded value.

@@ -31,7 +31,7 @@ pub use context::LoadContext;
 #[cfg(feature = "cli")]
 pub(crate) use context::file_in;
 pub use item::Item;
-pub(crate) use item::{ItemInfo, Place};
+pub(crate) use item::{Attached, ItemInfo, Place};
 pub(crate) use memory::{Budget, Charge};
 pub(crate) use parts::{Parts, PartsReader, parts};
 pub use scratch::Scratch;

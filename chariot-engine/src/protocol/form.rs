@@ -70,15 +70,23 @@ pub enum MediaType {
 impl MediaType {
     /// Reads the value of a `Content-Type`.
     pub fn read(value: &[u8]) -> Self {
-        let essence = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
-        match &essence[..] {
-            b"" => MediaType::Absent,
-            b"application/jsonl" => MediaType::Lines,
-            b"application/octet-stream" => MediaType::Raw,
-            b"application/json" => MediaType::Json,
-            of if of.ends_with(b"+json") => MediaType::Json,
-            of if [&b"image/"[..], b"audio/", b"video/"].iter().any(|kind| of.starts_with(kind)) => MediaType::Raw,
-            _ => MediaType::Other,
+        let essence = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
+        let ends_in = |end: &str| {
+            essence.len().checked_sub(end.len()).is_some_and(|at| essence[at..].eq_ignore_ascii_case(end.as_bytes()))
+        };
+        let begins_with =
+            |kind: &str| essence.get(..kind.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(kind.as_bytes()));
+        if essence.is_empty() {
+            MediaType::Absent
+        } else if is("application/json") || ends_in("+json") {
+            MediaType::Json
+        } else if is("application/jsonl") {
+            MediaType::Lines
+        } else if is("application/octet-stream") || ["image/", "audio/", "video/"].into_iter().any(begins_with) {
+            MediaType::Raw
+        } else {
+            MediaType::Other
         }
     }
 }

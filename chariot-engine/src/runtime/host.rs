@@ -86,7 +86,7 @@ pub(crate) enum Refusal {
 /// A request that failed, with the id by which the log and the caller know it.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     pub(crate) error: Error,
 }
 
@@ -249,7 +249,7 @@ impl Host {
             ticket.stream(parts);
         }
         let mut caller = Caller { shared: self.shared(), ticket: &ticket, waits: true, left: true, answered: false };
-        let mut id = request_id;
+        let mut id = request_id.map(Arc::from);
         let request = Request { shared: self.shared().clone(), ticket: ticket.clone(), body, form, arrived };
         let result = in_time(&ticket, self.answer(request, place, &mut id)).await;
         // The work of a request whose deadline passed may be anywhere; of any other it is done.
@@ -275,7 +275,7 @@ impl Host {
         let _caller = Caller { shared: self.shared(), ticket: &ticket, waits: false, left: false, answered: false };
         let own = ticket.clone();
         let result = in_time(&ticket, self.pooled(move || work(&own))).await;
-        result.map_err(|error| self.failure(id.map(str::to_string), error))
+        result.map_err(|error| self.failure(id.map(Arc::from), error))
     }
 
     /// Runs work on tokio's pool: as many pieces at once as there are cores.
@@ -288,13 +288,13 @@ impl Host {
         Ok(tokio::task::spawn_blocking(work).await?)
     }
 
-    fn failure(&self, id: Option<String>, error: Error) -> Failure {
+    fn failure(&self, id: Option<Arc<str>>, error: Error) -> Failure {
         let id = id.unwrap_or_else(fresh_id);
         self.log(&id, &error);
         Failure { id, error }
     }
 
-    async fn answer(&self, request: Request, place: Place, id: &mut Option<String>) -> Result<EncodedResponse> {
+    async fn answer(&self, request: Request, place: Place, id: &mut Option<Arc<str>>) -> Result<EncodedResponse> {
         let begin = Instant::now();
         self.metrics().took(Stage::Read, begin - request.arrived);
         let ticket = request.ticket.clone();
@@ -420,7 +420,7 @@ type Prepared = (Vec<super::hosted::DynItem>, Head);
 
 impl Request {
     /// Decodes the request; with it comes its id.
-    fn prepare(self, request_id: Option<String>) -> (String, Result<Prepared>) {
+    fn prepare(self, request_id: Option<Arc<str>>) -> (Arc<str>, Result<Prepared>) {
         let mut id = request_id;
         let decode = AssertUnwindSafe(|| self.decode(&mut id));
         let decoded = std::panic::catch_unwind(decode);
@@ -428,7 +428,7 @@ impl Request {
         (id.unwrap_or_else(fresh_id), decoded)
     }
 
-    fn decode(&self, id: &mut Option<String>) -> Result<Prepared> {
+    fn decode(&self, id: &mut Option<Arc<str>>) -> Result<Prepared> {
         if self.ticket.is_gone() {
             return Err(Error::cancelled());
         }
@@ -436,7 +436,7 @@ impl Request {
         let model = model.ok_or_else(|| Error::unavailable("the engine is shutting down"))?;
         let (mut request, protocol) = self.form.decode(&self.body, &self.shared.takes)?;
         if let Some(own) = request.id.take().filter(|own| !own.is_empty()) {
-            *id = Some(own);
+            *id = Some(own.into());
         }
         if let Some(deadline) = own_limit(&request.parameters)?.and_then(|limit| self.arrived.checked_add(limit)) {
             self.ticket.set_own_deadline(deadline);
@@ -474,8 +474,9 @@ fn takes(options: &HostOptions, spec: &Spec) -> Takes {
     Takes { protocol: options.protocol, items: spec.element.is_some() && spec.inputs.is_empty(), raw: spec.raw, alone }
 }
 
-fn fresh_id() -> String {
-    uuid::Uuid::new_v4().to_string()
+fn fresh_id() -> Arc<str> {
+    let mut text = uuid::Uuid::encode_buffer();
+    Arc::from(&*uuid::Uuid::new_v4().hyphenated().encode_lower(&mut text))
 }
 
 /// The cores that this process may use; a container's CPU quota counts.

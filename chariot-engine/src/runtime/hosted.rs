@@ -16,7 +16,8 @@ use crate::{
     error::{Error, Kind, Rejection, Result},
     input::{DecodeContext, Input, Medium, Unit},
     model::{
-        Batch, Item, ItemInfo, Load, LoadCommon, LoadContext, MediumOf, Model, PartOf, Place, ScratchPool, Spec, Ticket,
+        Attached, Batch, Item, ItemInfo, Load, LoadCommon, LoadContext, MediumOf, Model, PartOf, Place, ScratchPool,
+        Spec, Ticket,
     },
     output::{Answer, EncodeContext, Output},
     protocol::{EncodeError, InferRequest, WantedOutput},
@@ -24,29 +25,13 @@ use crate::{
     signature,
 };
 
-/// An item whose type only its model knows.
+/// An [`Item`] whose type only its model knows. A handle, as that is.
+#[derive(Clone)]
 pub(crate) struct DynItem {
-    value: Box<dyn DynValue>,
-    pub(super) info: ItemInfo,
+    value: Arc<dyn Any + Send + Sync>,
+    attached: Option<Attached>,
+    info: ItemInfo,
     pub(super) load: Load,
-}
-
-impl DynItem {
-    /// Another handle of the same item.
-    pub(super) fn handle(&self) -> DynItem {
-        DynItem { value: self.value.handle(), info: self.info.clone(), load: self.load }
-    }
-}
-
-/// An [`Item`] of any input.
-trait DynValue: Any + Send {
-    fn handle(&self) -> Box<dyn DynValue>;
-}
-
-impl<I: Send + Sync + 'static> DynValue for Item<I> {
-    fn handle(&self) -> Box<dyn DynValue> {
-        Box::new(self.clone())
-    }
 }
 
 /// About how many bytes an item takes beside its value, from here to its answer.
@@ -185,7 +170,8 @@ impl<M: Model> Hosted<M> {
         let mut item = Item::new(value, info);
         let load = self.model.admit(&mut item)?;
         let default_admit = item.has_default_admit();
-        Ok((DynItem { info: item.info().clone(), value: Box::new(item), load }, default_admit))
+        let (value, info, attached) = item.into_parts();
+        Ok((DynItem { value, attached, info, load }, default_admit))
     }
 }
 
@@ -249,11 +235,11 @@ impl<M: Model> DynModel for Hosted<M> {
         let mut infos: SmallVec<[ItemInfo; 1]> = SmallVec::with_capacity(count);
         let mut typed = Vec::with_capacity(count);
         for item in items {
-            let Ok(value) = (item.value as Box<dyn Any>).downcast::<Item<M::Input>>() else {
+            let Ok(value) = item.value.downcast::<M::Input>() else {
                 return Err("an item of another model came into this model's queue".into());
             };
-            infos.push(item.info);
-            typed.push(value.on_device(&cx.device));
+            infos.push(item.info.clone());
+            typed.push(Item::of_parts(value, item.info, item.attached, cx.device.clone()));
         }
         let batch = Batch::new(typed, cx.device.clone(), cx.scratch.clone());
         let outputs = unpanicked("`infer`", self.model.infer(batch)).await.map_err(|error| match &infos[..] {

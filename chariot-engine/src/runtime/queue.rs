@@ -173,12 +173,21 @@ impl Queue {
     /// Items are taken out only by a future that is ready with them.
     pub(super) async fn pop(&self) -> Option<(Taken, Run<'_>)> {
         loop {
-            let mut arrived = std::pin::pin!(self.arrivals.arrived.notified());
-            arrived.as_mut().enable();
-            match self.look() {
+            // What is there already is taken without waiting to be told of it.
+            let mut found = self.look();
+            if matches!(found, Found::Nothing) {
+                let mut arrived = std::pin::pin!(self.arrivals.arrived.notified());
+                arrived.as_mut().enable();
+                // Of what has come meanwhile nobody was told.
+                found = self.look();
+                if matches!(found, Found::Nothing) {
+                    arrived.await;
+                }
+            }
+            match found {
                 Found::Batch(taken) => return Some((taken, Run(self))),
                 Found::End => return None,
-                Found::Nothing => arrived.await,
+                Found::Nothing => {}
             }
         }
     }

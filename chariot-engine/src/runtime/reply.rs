@@ -1,6 +1,6 @@
 //! How the answers to a request's items become the text of its response. Workers call it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{hosted::Answered, shared::HostOptions};
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Head {
     /// The id of request and response.
-    pub(super) id: String,
+    pub(super) id: Arc<str>,
     /// The protocol of request and response.
     pub(super) protocol: Protocol,
     /// The outputs that are asked for, in order; empty for all.
@@ -31,23 +31,11 @@ pub(super) struct Head {
 ///
 /// # Errors
 /// A rejection that names every refused item (the first ten and a count), else the first failure.
-pub(super) fn encode(options: &HostOptions, head: &Head, answered: Vec<Answered>) -> Result<EncodedResponse> {
-    let mut answers = Vec::with_capacity(answered.len());
-    let mut faults = Vec::new();
-    let mut failure = None;
-    for Answered { info, answer } in answered {
-        match answer {
-            Ok(answer) => answers.push((info, answer)),
-            Err(error) => match (error.kind(), error.public()) {
-                (Kind::Rejected, Some(text)) => faults.push(text),
-                _ => failure = failure.or(Some(error)),
-            },
-        }
-    }
-    Rejection::all(&faults)?;
-    if let Some(error) = failure {
+pub(super) fn encode(options: &HostOptions, head: &Head, mut answered: Vec<Answered>) -> Result<EncodedResponse> {
+    if let Some(error) = fault(&mut answered) {
         return Err(error);
     }
+    let answers = answered.into_iter().filter_map(|Answered { info, answer }| Some((info, answer.ok()?)));
     if head.protocol == Protocol::V2 {
         return Ok(encode_chariot_v2(&results(answers)?));
     }
@@ -62,21 +50,39 @@ pub(super) fn encode(options: &HostOptions, head: &Head, answered: Vec<Answered>
     })
 }
 
+/// What the caller is told instead, if items failed.
+fn fault(answered: &mut Vec<Answered>) -> Option<Error> {
+    let mut faults = Vec::new();
+    let mut failed = None;
+    for (index, answered) in answered.iter().enumerate() {
+        if let Err(error) = &answered.answer {
+            match (error.kind(), error.public()) {
+                (Kind::Rejected, Some(text)) => faults.push(text),
+                _ => failed = failed.or(Some(index)),
+            }
+        }
+    }
+    match Rejection::all(&faults) {
+        Err(rejection) => Some(rejection.into()),
+        Ok(()) => failed.and_then(|index| answered.swap_remove(index).answer.err()),
+    }
+}
+
 /// The answers to items, each with the metadata of its item.
-fn results(answers: Vec<(ItemInfo, Answer)>) -> Result<Vec<(JsonText, Option<JsonText>)>> {
+fn results(answers: impl Iterator<Item = (ItemInfo, Answer)>) -> Result<Vec<(JsonText, Option<JsonText>)>> {
     let result = |(info, answer): (ItemInfo, Answer)| match answer {
         Answer::Value(value) => Ok((value, info.parameters.metadata().cloned())),
         Answer::Tensors(_) => Err("named tensors are no answer to an item".into()),
     };
-    answers.into_iter().map(result).collect()
+    answers.map(result).collect()
 }
 
 /// The answers to the elements of one input are one output; named tensors are outputs already.
-fn outputs(answers: Vec<(ItemInfo, Answer)>, encoding: OutputEncoding) -> (Vec<InferOutput>, bool) {
+fn outputs(answers: impl Iterator<Item = (ItemInfo, Answer)>, encoding: OutputEncoding) -> (Vec<InferOutput>, bool) {
     let mut outputs: Vec<InferOutput> = Vec::new();
     let mut named = false;
     let mut values = Vec::new();
-    let mut answers = answers.into_iter().peekable();
+    let mut answers = answers.peekable();
     while let Some((info, answer)) = answers.next() {
         match answer {
             Answer::Tensors(tensors) => {

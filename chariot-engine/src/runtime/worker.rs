@@ -262,7 +262,7 @@ async fn infer(
     if shares.len() == 1 {
         return smallvec![call(shared, model, cx, items).await];
     }
-    let spare: Vec<DynItem> = items.iter().map(DynItem::handle).collect();
+    let spare = items.clone();
     match call(shared, model, cx, items).await {
         Ok(answered) => {
             let mut answered = answered.into_iter();

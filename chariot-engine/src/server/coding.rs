@@ -23,6 +23,10 @@ pub(super) struct Unsupported;
 
 /// The coding of a request's body; `None` if it has none.
 pub(super) fn of_request(headers: &HeaderMap) -> Result<Option<Coding>, Unsupported> {
+    // Few have one.
+    if !headers.contains_key(header::CONTENT_ENCODING) {
+        return Ok(None);
+    }
     let is_identity = |token: &Option<&str>| token.is_some_and(|token| token.eq_ignore_ascii_case(IDENTITY));
     let mut codings = elements(headers, header::CONTENT_ENCODING).filter(|token| !is_identity(token));
     match (codings.next(), codings.next()) {

@@ -16,9 +16,17 @@ const PARAMETERS: HeaderName = HeaderName::from_static("chariot-inference-parame
 /// # Errors
 /// A length that is no number; a header twice of which one is expected.
 pub(super) fn of(headers: &HeaderMap) -> Result<Form, Rejection> {
-    let json_length = only(headers, &JSON_LENGTH, "length", protocol::JSON_LENGTH_HEADER)?;
-    let parameters = only(headers, &PARAMETERS, "object", protocol::PARAMETERS_HEADER)?;
-    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let (mut content_type, mut json_length, mut parameters) = (None, None, None);
+    // A head is short: to go over it once takes less than to look each name up.
+    for (name, value) in headers {
+        if name == header::CONTENT_TYPE {
+            content_type.get_or_insert(value.as_bytes());
+        } else if name == JSON_LENGTH {
+            only(&mut json_length, value, "length", protocol::JSON_LENGTH_HEADER)?;
+        } else if name == PARAMETERS {
+            only(&mut parameters, value, "object", protocol::PARAMETERS_HEADER)?;
+        }
+    }
     Ok(Form {
         json_length: json_length.map(|value| protocol::json_length(value.as_bytes())).transpose()?,
         media_type: content_type.map(MediaType::read).unwrap_or_default(),
@@ -26,15 +34,15 @@ pub(super) fn of(headers: &HeaderMap) -> Result<Form, Rejection> {
     })
 }
 
+/// Takes the one value that a header may have.
 fn only<'a>(
-    headers: &'a HeaderMap,
-    header: &HeaderName,
+    known: &mut Option<&'a HeaderValue>,
+    value: &'a HeaderValue,
     what: &str,
     shown: &str,
-) -> Result<Option<&'a HeaderValue>, Rejection> {
-    let mut values = headers.get_all(header).iter();
-    match (values.next(), values.next()) {
-        (Some(_), Some(_)) => Err(Rejection::new(format!("one {what} is expected, several came")).at(shown)),
-        (value, _) => Ok(value),
+) -> Result<(), Rejection> {
+    match known.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Rejection::new(format!("one {what} is expected, several came")).at(shown)),
     }
 }

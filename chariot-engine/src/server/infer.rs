@@ -85,7 +85,9 @@ where
         }
     };
     let request_id = request_id.and_then(|id| id.to_str().ok()).map(str::to_string);
-    if let Some(base_id) = head.headers.get(BASE_ID).filter(|id| is_request_id(id)) {
+    if tracing::enabled!(tracing::Level::DEBUG)
+        && let Some(base_id) = head.headers.get(BASE_ID).filter(|id| is_request_id(id))
+    {
         tracing::debug!(request = request_id, base_id = ?base_id, "a request of the platform");
     }
     let id = request_id.clone();

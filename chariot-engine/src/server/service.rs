@@ -8,6 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body::Body;
 
@@ -67,8 +68,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        let served = self.0.clone();
-        Box::pin(async move { Ok(handle(served, request).await) })
+        Box::pin(handle(self.0.clone(), request).map(Ok))
     }
 }
 
@@ -82,7 +82,6 @@ where
     type Future = ResponseFuture;
 
     fn call(&self, request: Request<B>) -> ResponseFuture {
-        let served = self.0.clone();
-        Box::pin(async move { Ok(handle(served, request).await) })
+        Box::pin(handle(self.0.clone(), request).map(Ok))
     }
 }

@@ -2,11 +2,11 @@
 //! resolved from them once.
 
 use prometheus_client::{
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, info::Info},
     registry::{Metric, Registry},
 };
 
-use super::table::described;
+use super::{distribution::Distribution, table::described};
 
 /// Names and values of labels. None of them comes from a caller.
 pub(super) type Labels = Vec<(&'static str, String)>;
@@ -16,8 +16,8 @@ type Float = Gauge<f64, std::sync::atomic::AtomicU64>;
 /// The families of an engine.
 pub(super) struct Families {
     pub(super) requests: Family<Labels, Counter>,
-    pub(super) stages: Family<Labels, Histogram, fn() -> Histogram>,
-    pub(super) batch: Family<Labels, Histogram, fn() -> Histogram>,
+    pub(super) stages: Family<Labels, Distribution, fn() -> Distribution>,
+    pub(super) batch: Family<Labels, Distribution, fn() -> Distribution>,
     pub(super) in_flight: Family<Labels, Gauge>,
     pub(super) queued: Family<Labels, Gauge>,
     pub(super) running: Family<Labels, Gauge>,
@@ -37,12 +37,15 @@ const SECONDS: [f64; 19] = [
     120.0,
 ];
 
+/// Times are counted in nanoseconds.
+const NANOS_PER_SECOND: f64 = 1e9;
+
 const ITEMS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
 impl Families {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let seconds: fn() -> Histogram = || Histogram::new(SECONDS);
-        let items: fn() -> Histogram = || Histogram::new(ITEMS);
+        let seconds: fn() -> Distribution = || Distribution::new(&SECONDS, NANOS_PER_SECOND);
+        let items: fn() -> Distribution = || Distribution::new(&ITEMS, 1.0);
         let families = Families {
             requests: add(registry, "chariot_requests_total", Family::default()),
             stages: add(registry, "chariot_stage_seconds", Family::new_with_constructor(seconds)),

@@ -6,9 +6,11 @@
 //! | `table` | every metric of the runtime: its name, its type, its labels and what it says |
 //! | `families` | the same as families of the registry |
 //! | `model` | the figures of one model, which the runtime and the server keep |
+//! | `distribution` | the histograms of the runtime |
 //! | `author` | counters, gauges and histograms of an author's own |
 
 mod author;
+mod distribution;
 mod families;
 mod model;
 mod table;

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram};
+use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
 
-use super::families::{Families, Labels};
+use super::{
+    distribution::Distribution,
+    families::{Families, Labels},
+};
 
 /// A stage of a request's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +68,8 @@ pub(crate) struct ModelMetrics {
     name: String,
     requests: Family<Labels, Counter>,
     ok: Counter,
-    stages: [Histogram; STAGES.len()],
-    batch: Histogram,
+    stages: [Distribution; STAGES.len()],
+    batch: Distribution,
     in_flight: Gauge,
     queued: Gauge,
     running: Gauge,
@@ -113,12 +116,12 @@ impl ModelMetrics {
     }
 
     pub(crate) fn took(&self, stage: Stage, time: Duration) {
-        self.stages[stage as usize].observe(time.as_secs_f64());
+        self.stages[stage as usize].observe(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// A call of the model with so many items begins.
     pub(crate) fn batch(&self, items: usize) {
-        self.batch.observe(items as f64);
+        self.batch.observe(items as u64);
     }
 
     pub(crate) fn rejected(&self, reason: Rejected) {
