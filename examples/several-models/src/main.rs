@@ -1,0 +1,82 @@
+//! Two models in one engine: `language`, which answers where a request names no model, and `banned`.
+
+use std::process::ExitCode;
+
+use chariot_engine::{ModelOptions, prelude::*};
+
+/// Guesses the language of a text by its articles.
+struct Language;
+
+impl Model for Language {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<&'static str>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Language)
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<&'static str>>> {
+        batch.map(|text| {
+            let has = |articles: &[&str]| text.split_whitespace().any(|word| articles.contains(&word));
+            let english = has(&["the", "a", "an"]);
+            Ok(Json(if english {
+                "en"
+            } else if has(&["der", "die", "das"]) {
+                "de"
+            } else {
+                "unknown"
+            }))
+        })
+    }
+
+    fn spec() -> Spec {
+        Spec::of::<Self>().task("Text Classification")
+    }
+}
+
+/// What an operator can set for `banned`.
+#[derive(Settings)]
+struct BannedSettings {
+    /// Whether upper and lower case differ
+    #[setting(default = false)]
+    case: bool,
+}
+
+/// Finds the words of a list, which is among its files.
+struct Banned {
+    words: Vec<String>,
+    case: bool,
+}
+
+impl Banned {
+    fn same(&self, one: &str, other: &str) -> bool {
+        if self.case { one == other } else { one.eq_ignore_ascii_case(other) }
+    }
+}
+
+impl Model for Banned {
+    type Settings = BannedSettings;
+    type Input = Text;
+    type Output = Json<Vec<String>>;
+
+    async fn load(ctx: &LoadContext<BannedSettings>) -> Result<Self> {
+        let words = ctx.read_to_string("words.txt")?.lines().map(str::to_string).collect();
+        Ok(Banned { words, case: ctx.settings().case })
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<Vec<String>>>> {
+        batch.map(|text| {
+            let is_banned = |word: &&str| self.words.iter().any(|banned| self.same(banned, word));
+            Ok(Json(text.split_whitespace().filter(is_banned).map(str::to_string).collect()))
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    Engine::builder()
+        .model_with::<Language>("language", ModelOptions::new().default_model())
+        .model::<Banned>("banned")
+        .version(env!("CARGO_PKG_VERSION"))
+        .command_line()
+}
