@@ -23,7 +23,13 @@ pub fn main<M: Model>(attribute: Attribute) -> ExitCode {
     #[cfg(feature = "cli")]
     let code = builder.command_line();
     #[cfg(not(feature = "cli"))]
-    let code = builder.run();
+    let code = match std::env::args().nth(1).filter(|argument| argument != "serve") {
+        None => builder.run(),
+        Some(argument) => {
+            eprintln!("'{argument}' is not known: without its feature `cli` the engine serves, and takes no arguments");
+            ExitCode::from(2)
+        }
+    };
     code
 }
 

@@ -12,8 +12,8 @@ use crate::{
     settings::EngineSettings,
 };
 
-/// An engine that runs: its models are being loaded or are served. Cheap to clone; when the last clone and the last
-/// [`EngineService`] are dropped, its workers end.
+/// An engine that runs: its models are being loaded or are served. Cheap to clone; when the last clone, the
+/// last [`EngineService`] and the last [`ServedModel`](super::ServedModel) are dropped, its workers end.
 ///
 /// ```
 /// use chariot_engine::{Engine, State, testing};

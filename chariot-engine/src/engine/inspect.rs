@@ -81,8 +81,9 @@ impl EngineBuilder {
         };
         let set = environment.get(&whole).map(|value| value.trim().to_string()).filter(|value| !value.is_empty());
         let dir = last(&self.settings, &whole).or(set).or_else(|| last(&self.defaults, NAME)).map(PathBuf::from);
-        let folder = self.identity().0.filter(|_| self.sources.len() > 1);
-        labels_in(&model_dir(dir.as_deref(), environment, folder))
+        let models: Vec<String> = self.sources.iter().map(|source| source.name.clone()).collect();
+        let of_several = self.identity().0.filter(|_| models.len() > 1).map(|name| (&models[..], name));
+        labels_in(&model_dir(dir.as_deref(), environment, of_several))
     }
 }
 

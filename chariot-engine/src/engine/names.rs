@@ -1,7 +1,11 @@
 //! The names of the settings that an engine has: of several models each has a prefix. The plan asks.
 
+use std::collections::HashSet;
+
 use super::{builder::Source, notes::Notes, part::Part};
-use crate::settings::{EngineSettings, SettingFault, SettingSpec, Settings, scoped_schema};
+use crate::settings::{
+    EngineSettings, Environment, SettingFault, SettingSpec, Settings, scoped_schema, scoped_variable,
+};
 
 /// What the platform and cargo set themselves, and what is read beside the settings.
 const OTHERS: [&str; 5] =
@@ -44,11 +48,56 @@ impl Names {
                 notes.fault("the model's name", text);
             }
         }
-        for (index, prefix) in self.prefixes.iter().flatten().enumerate() {
-            if self.prefixes[..index].iter().flatten().any(|earlier| earlier == prefix) {
-                let text = format!("a prefix of its own is expected for every model, '{prefix}' is that of two");
-                notes.fault("the prefix of settings", text);
+        if self.prefixes.iter().all(Option::is_none) {
+            return;
+        }
+        let mut known: HashSet<String> = EngineSettings::schema().into_iter().map(|setting| setting.name).collect();
+        for setting in &self.beside {
+            if !known.insert(setting.name.clone()) {
+                let name = &setting.name;
+                let text = format!(
+                    "a variable of its own is expected for every setting, '{name}' is that of two; \
+                     ModelOptions::settings_prefix gives a model another prefix"
+                );
+                return notes.fault("the prefix of settings", text);
             }
+        }
+    }
+
+    /// The defaults of this attribute or builder that a reader has use for: those of all models, and with a prefix those of
+    /// its model. What no reader knows is left to the one of all, which says so.
+    pub(super) fn defaults<'a>(
+        &self,
+        given: &'a [(String, String)],
+        prefix: Option<&str>,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let schema = EngineSettings::schema();
+        let is_known = |bare: &str| schema.iter().any(|setting| setting.name[EngineSettings::PREFIX.len()..] == *bare);
+        let is_of = |prefix: &str, name: &str| name.strip_prefix(prefix).is_some_and(is_known);
+        let has_use = |name: &str| match prefix {
+            Some(prefix) => is_known(name) || is_of(prefix, name),
+            None => is_known(name) || !self.prefixes.iter().flatten().any(|prefix| is_of(prefix, name)),
+        };
+        let fitting: Vec<_> = given.iter().filter(|(name, _)| has_use(name)).collect();
+        fitting.into_iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Sets what the builder gives, over whatever says the same in another way: by a file, by an old name, for one model.
+    pub(super) fn set(&self, given: &[(String, String)], environment: &mut Environment) {
+        let is_given = |name: &str| given.iter().any(|(of, _)| of == name);
+        for (name, value) in given {
+            let mut same = vec![name.clone()];
+            same.extend(self.prefixes.iter().flatten().map(|prefix| scoped_variable(prefix, name, true)));
+            let all = EngineSettings::schema().into_iter().chain(self.beside.iter().cloned());
+            for setting in all.filter(|setting| same.contains(&setting.name)) {
+                for of in [&setting.name].into_iter().chain(&setting.aliases).filter(|of| !is_given(of)) {
+                    environment.remove(of);
+                }
+                for of in [&setting.name].into_iter().chain(&setting.aliases) {
+                    environment.remove(&format!("{of}{}", SettingSpec::FILE_SUFFIX));
+                }
+            }
+            environment.set(name, value);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     openapi,
     protocol::Protocol,
     runtime::{Batching, Host, HostOptions, Loader, Placement},
-    settings::{EngineSettings, Environment, OutputEncoding, OutputLayout, SettingValue, scoped_variable},
+    settings::{EngineSettings, Environment, OutputEncoding, OutputLayout, SettingSpec, SettingValue, scoped_variable},
     tasks::ClassLabels,
     telemetry::metrics::{AuthorMetrics, Metrics},
 };
@@ -68,8 +68,10 @@ impl Part {
     /// Checks what is read. `prefix` stands before the model's variables.
     pub(super) fn check(&self, environment: &Environment, prefix: Option<&str>, notes: &mut Notes) {
         let variable = |name: &str| {
+            let given = |name: &str| environment.get(name).is_some_and(|value| !value.trim().is_empty());
+            let is_set = |own: &String| given(own) || given(&format!("{own}{}", SettingSpec::FILE_SUFFIX));
             let own = prefix.map(|prefix| scoped_variable(prefix, name, true));
-            own.filter(|own| environment.get(own).is_some()).unwrap_or_else(|| name.to_string())
+            own.filter(is_set).unwrap_or_else(|| name.to_string())
         };
         if let Some(layout) = self.settings.output_layout
             && !self.spec.layouts.contains(&layout)
@@ -184,13 +186,30 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
     Err(format!("letters, digits, '-', '_' and '.' are expected, '{name}' came"))
 }
 
-/// Where a model's files are: `given`, else where the platform or cargo has them. Of several models each has the folder
-/// of its name there, if there is one.
-pub(super) fn model_dir(given: Option<&Path>, environment: &Environment, folder: Option<&str>) -> PathBuf {
+/// Where a model's files are: in `given`, else where the platform or cargo has them. Of several models (their names, and
+/// which of them it is) each has the folder of its name there, if any of them has one.
+pub(super) fn model_dir(
+    given: Option<&Path>,
+    environment: &Environment,
+    of_several: Option<(&[String], &str)>,
+) -> PathBuf {
     let whole = given.map_or_else(|| default_model_dir(environment), Path::to_path_buf);
-    let dir = folder.map(|folder| whole.join(folder)).filter(|dir| dir.is_dir()).unwrap_or(whole);
+    let own = of_several.and_then(|(models, name)| Some(folders(&whole, models)?.join(name)));
+    let dir = own.unwrap_or(whole);
     // Messages then name a place that can be found.
     std::path::absolute(&dir).unwrap_or(dir)
+}
+
+/// Where the folders of several models are, if any of them has one: in this directory, or in the only folder that it holds,
+/// as in an archive with a top folder. Then each model has the folder of its name: none must read another's files.
+fn folders(dir: &Path, models: &[String]) -> Option<PathBuf> {
+    let within = |dir: &Path| models.iter().any(|model| dir.join(model).is_dir());
+    if within(dir) {
+        return Some(dir.to_path_buf());
+    }
+    let entries: Vec<_> = std::fs::read_dir(dir).ok()?.map_while(Result::ok).take(2).collect();
+    let [only] = &entries[..] else { return None };
+    Some(only.path()).filter(|only| within(only))
 }
 
 /// The platform's directory if it is there, else `model` beside the engine's `Cargo.toml` when cargo runs it, else
@@ -219,12 +238,14 @@ mod tests {
     }
 
     #[test]
-    fn of_several_models_each_has_its_folder_if_there_is_one() {
+    fn of_several_models_each_has_its_folder_if_any_has_one() {
         let dir = tempfile::tempdir().unwrap();
+        let models = ["a".to_string(), "b".to_string()];
+        assert_eq!(folders(dir.path(), &models), None);
+        std::fs::create_dir_all(dir.path().join("top/b")).unwrap();
+        assert_eq!(folders(dir.path(), &models), Some(dir.path().join("top")));
         std::fs::create_dir(dir.path().join("a")).unwrap();
-        let of = |name| model_dir(Some(dir.path()), &Environment::default(), name);
-        assert_eq!(of(Some("a")), dir.path().join("a"));
-        assert_eq!(of(Some("b")), dir.path());
-        assert_eq!(of(None), dir.path());
+        assert_eq!(folders(dir.path(), &models), Some(dir.path().into()));
+        assert_eq!(folders(&dir.path().join("none"), &models), None);
     }
 }

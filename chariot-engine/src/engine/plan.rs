@@ -56,29 +56,29 @@ impl Plan {
         let names = Names::of(&builder.sources);
         let several = builder.sources.len() > 1;
         let mut environment = builder.environment.unwrap_or_default();
-        for (name, value) in &builder.settings {
-            environment.set(name, value);
-        }
+        names.set(&builder.settings, &mut environment);
         notes.warn(EngineSettings::unknown(&environment, &names.beside));
         let platform = Platform::of(&environment);
         warn_of_task(&platform, &builder.sources, &mut notes);
         let default = default_model(&builder.sources, &mut notes);
         let version = builder.version.unwrap_or_else(|| DEFAULT_VERSION.into());
 
-        let defaults = builder.defaults.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let reader = || Reader::new(&environment).with_defaults(EngineSettings::PREFIX, defaults.clone());
+        let reader = |prefix: Option<&str>| {
+            Reader::new(&environment).with_defaults(EngineSettings::PREFIX, names.defaults(&builder.defaults, prefix))
+        };
         let mut shared = None;
         if several {
-            let mut reader = reader();
+            let mut reader = reader(None);
             shared = notes.keep(reader.read::<EngineSettings>());
             notes.warn(reader.warnings().iter().cloned());
         }
         builder.configure.iter().for_each(|change| shared.iter_mut().for_each(change));
+        let models: Vec<String> = builder.sources.iter().map(|source| source.name.clone()).collect();
         let mut parts = Vec::new();
         for (source, prefix) in builder.sources.into_iter().zip(&names.prefixes) {
             let mut reader = match prefix {
-                Some(prefix) => reader().scoped(prefix),
-                None => reader(),
+                Some(prefix) => reader(Some(prefix)).scoped(prefix),
+                None => reader(None),
             };
             let read = notes.keep((source.read)(&mut reader));
             notes.warn(reader.warnings().iter().cloned());
@@ -88,11 +88,14 @@ impl Plan {
                 None
             });
             let Some((mut settings, loader)) = read else { continue };
-            builder.configure.iter().chain(&source.options.configure).for_each(|change| change(&mut settings));
+            builder.configure.iter().for_each(|change| change(&mut settings));
+            // What is said of one model alone is not the process's.
             let of_all = shared.get_or_insert_with(|| settings.clone());
-            let folder = several && settings.model_dir == of_all.model_dir;
+            source.options.configure.iter().for_each(|change| change(&mut settings));
+            let of_several = several && settings.model_dir == of_all.model_dir;
+            let of_several = of_several.then_some((&models[..], &*source.name));
             let part = Part {
-                model_dir: model_dir(settings.model_dir.as_deref(), &environment, folder.then_some(&source.name)),
+                model_dir: model_dir(settings.model_dir.as_deref(), &environment, of_several),
                 name: settings.model_name.clone().unwrap_or(source.name),
                 version: source.options.version.unwrap_or_else(|| version.clone()),
                 class_labels: source.options.class_labels.or_else(|| builder.class_labels.clone()),

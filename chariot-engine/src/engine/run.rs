@@ -48,7 +48,8 @@ pub(crate) fn prepare(builder: EngineBuilder, aside: Option<LogLevel>) -> Prepar
     match aside {
         None => telemetry::install(settings.log_level, settings.log_format, telemetry::Stream::Output),
         Some(level) => {
-            let is_set = |name: &&str| environment.get(name).is_some_and(|level| !level.trim().is_empty());
+            let given = |name: &str| environment.get(name).is_some_and(|level| !level.trim().is_empty());
+            let is_set = |name: &&str| given(name) || given(&format!("{name}{}", SettingSpec::FILE_SUFFIX));
             let level = if LOG_LEVELS.iter().any(is_set) { settings.log_level } else { level };
             telemetry::install(level, settings.log_format.or(Some(LogFormat::Human)), telemetry::Stream::Error);
         }

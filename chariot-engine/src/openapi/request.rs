@@ -29,7 +29,7 @@ pub(super) fn body(engine: &Described<'_>) -> Value {
     }
     if v2 {
         bytes.push("Without that header: one item as it is.".into());
-        let lines = "A JSON object a line, each of the schema `ItemRequest`: an item each.";
+        let lines = "A JSON object a line, each as a request of one item in `chariot-v2`.";
         content.insert("application/jsonl".into(), described(lines));
         match engine.element() {
             Some("image") => content.insert("image/*".into(), described("The file of a picture.")),
@@ -67,7 +67,8 @@ pub(super) fn headers(engine: &Described<'_>) -> Map<String, Value> {
         headers.insert("JsonLength".into(), header(JSON_LENGTH_HEADER, text, length));
     }
     if engine.speaks(Protocol::V2) {
-        let text = "The parameters of an item that is the body as it is: a JSON object, as the schema `Parameters`.";
+        let text =
+            "The parameters of an item that is the body as it is: a JSON object, as `parameters` of an item are.";
         headers.insert("ItemParameters".into(), header(PARAMETERS_HEADER, text, json!({ "type": "string" })));
     }
     headers

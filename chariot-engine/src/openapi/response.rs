@@ -175,7 +175,7 @@ fn inference(engine: &Described<'_>) -> Value {
     }
     if v2 {
         bodies.push(schema("ItemResponse"));
-        let text = "A JSON object a line, each of the schema `ItemResponse`: to several items, in order.";
+        let text = "A JSON object a line, each as the answer to one item: to several items, in order.";
         content.insert("application/jsonl".into(), json!({ "schema": { "description": text } }));
     }
     if engine.spec.streaming {

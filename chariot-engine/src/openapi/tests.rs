@@ -89,6 +89,56 @@ fn tensors() -> [TensorSpec; 2] {
     ]
 }
 
+/// Every reference has its target, and every component is referred to.
+#[track_caller]
+fn is_whole(document: &Value) {
+    let mut found = HashSet::new();
+    references(document, &mut found);
+    for reference in &found {
+        let target = document.pointer(reference.strip_prefix('#').unwrap());
+        assert!(target.is_some(), "{reference} is nowhere");
+    }
+    for (kind, of_kind) in document["components"].as_object().unwrap() {
+        for name in of_kind.as_object().unwrap().keys() {
+            let reference = format!("#/components/{kind}/{name}");
+            let only_told_of = ["ItemRequest", "ItemResponse"].iter().any(|of| name.ends_with(of));
+            assert!(found.contains(&*reference) || only_told_of, "{reference} is for nothing");
+        }
+    }
+}
+
+#[test]
+fn a_document_of_several_models_is_whole_too() {
+    let specs = [spec::<Text, Json<String>>().streaming(), spec::<Json<u8>, Json<u8>>(), spec::<Tensors, Tensors>()];
+    let names = ["a", "b", "c"];
+    let takes: Vec<Takes> = specs.iter().map(|spec| takes(spec, None)).collect();
+    for default in [None, Some(0), Some(2)] {
+        let servers = Servers { base: vec!["/x".into(), String::new()], tree: vec![String::new()] };
+        let server = Served { name: "all", version: "1", models: names.to_vec(), default, servers };
+        let models: Vec<_> = (0..3)
+            .map(|index| Described {
+                server: &server,
+                name: names[index],
+                version: "1",
+                spec: &specs[index],
+                takes: &takes[index],
+                layout: None,
+                encoding: OutputEncoding::Json,
+                score_threshold: 0.5,
+            })
+            .collect();
+        let whole: Value = serde_json::from_slice(&document(&server, &models)).unwrap();
+        is_whole(&whole);
+        let infer = whole["paths"].get("/infer");
+        assert_eq!(infer.is_some(), default.is_some());
+        if let (Some(infer), Some(index)) = (infer, default) {
+            let path = format!("/v2/models/{}/infer", names[index]);
+            let own = &whole["paths"][path]["post"]["requestBody"];
+            assert_eq!(&infer["post"]["requestBody"], own, "the default model's");
+        }
+    }
+}
+
 #[test]
 fn what_is_referred_to_is_there_and_what_is_there_is_referred_to() {
     let specs = [
@@ -109,19 +159,7 @@ fn what_is_referred_to_is_there_and_what_is_there_is_referred_to() {
             let document = behind(servers, &spec, &takes, |engine| {
                 engine.encoding = OutputEncoding::String;
             });
-            let mut found = HashSet::new();
-            references(&document, &mut found);
-            for reference in &found {
-                let target = document.pointer(reference.strip_prefix('#').unwrap());
-                assert!(target.is_some(), "{reference} is nowhere");
-            }
-            for (kind, of_kind) in document["components"].as_object().unwrap() {
-                for name in of_kind.as_object().unwrap().keys() {
-                    let reference = format!("#/components/{kind}/{name}");
-                    let only_told_of = ["ItemRequest", "ItemResponse"].contains(&&**name);
-                    assert!(found.contains(&*reference) || only_told_of, "{reference} is for nothing");
-                }
-            }
+            is_whole(&document);
         }
     }
 }

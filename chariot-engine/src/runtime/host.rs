@@ -19,6 +19,7 @@ use tokio::{
 use super::{
     deadline::own_limit,
     hosted::{DecodeOptions, Loader, check_selection, panicked},
+    ids::Ids,
     job::Job,
     queue::{Coming, Policy, Queue},
     reply::Head,
@@ -122,6 +123,7 @@ impl Host {
             loading: AtomicUsize::new(options.placement.devices.len()),
             closing: AtomicBool::new(false),
             service_nanos: AtomicU64::new(0),
+            ids: Ids::default(),
             takes: takes(&options, &spec),
             metrics,
             spec,
@@ -289,7 +291,7 @@ impl Host {
     }
 
     fn failure(&self, id: Option<Arc<str>>, error: Error) -> Failure {
-        let id = id.unwrap_or_else(fresh_id);
+        let id = id.unwrap_or_else(|| self.shared().ids.fresh());
         self.log(&id, &error);
         Failure { id, error }
     }
@@ -422,10 +424,11 @@ impl Request {
     /// Decodes the request; with it comes its id.
     fn prepare(self, request_id: Option<Arc<str>>) -> (Arc<str>, Result<Prepared>) {
         let mut id = request_id;
+        let ids = &self.shared.ids;
         let decode = AssertUnwindSafe(|| self.decode(&mut id));
         let decoded = std::panic::catch_unwind(decode);
         let decoded = decoded.unwrap_or_else(|panic| Err(panicked("decoding a request", &*panic)));
-        (id.unwrap_or_else(fresh_id), decoded)
+        (id.unwrap_or_else(|| ids.fresh()), decoded)
     }
 
     fn decode(&self, id: &mut Option<Arc<str>>) -> Result<Prepared> {
@@ -459,7 +462,10 @@ impl Request {
         };
         let decoded = model.decode(request, &self.ticket, options)?;
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
-        Ok((decoded.items, Head { id: id.get_or_insert_with(fresh_id).clone(), protocol, wanted, binary }))
+        Ok((
+            decoded.items,
+            Head { id: id.get_or_insert_with(|| self.shared.ids.fresh()).clone(), protocol, wanted, binary },
+        ))
     }
 }
 
@@ -472,11 +478,6 @@ fn takes(options: &HostOptions, spec: &Spec) -> Takes {
         _ => None,
     };
     Takes { protocol: options.protocol, items: spec.element.is_some() && spec.inputs.is_empty(), raw: spec.raw, alone }
-}
-
-fn fresh_id() -> Arc<str> {
-    let mut text = uuid::Uuid::encode_buffer();
-    Arc::from(&*uuid::Uuid::new_v4().hyphenated().encode_lower(&mut text))
 }
 
 /// The cores that this process may use; a container's CPU quota counts.

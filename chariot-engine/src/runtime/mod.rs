@@ -7,6 +7,7 @@
 //! | `models` | the models of an engine, together |
 //! | `shared` | what the host and its workers share |
 //! | `hosted` | the object-safe twin of [`Model`](crate::model::Model) that workers hold |
+//! | `ids` | ids for requests that bring none |
 //! | `job` | a request on its way, in which its answers come together |
 //! | `queue` | items that wait for a worker, and the batches that are made of them |
 //! | `deadline` | how long a request may take by its own word |
@@ -18,6 +19,7 @@ mod deadline;
 mod driver;
 mod host;
 mod hosted;
+mod ids;
 mod job;
 mod models;
 mod queue;

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{hosted::DynModel, queue::Queue, state::Lifecycle};
+use super::{hosted::DynModel, ids::Ids, queue::Queue, state::Lifecycle};
 use crate::{
     device::Device,
     model::{Budget, Spec},
@@ -169,6 +169,7 @@ pub(super) struct Shared {
     pub(super) closing: AtomicBool,
     /// The mean time that a call of `infer` takes, in nanoseconds; 0 before the first.
     pub(super) service_nanos: AtomicU64,
+    pub(super) ids: Ids,
 }
 
 impl Shared {

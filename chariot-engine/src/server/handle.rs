@@ -125,7 +125,7 @@ where
             let models = served.models.iter().map(|model| model.host.name()).collect();
             respond::value(StatusCode::OK, &ModelNames { models })
         }
-        Route::RepositoryIndex => repository::index(&served.models, request.into_body()).await,
+        Route::RepositoryIndex => repository::index(&served.models, request).await,
         Route::Model(index) => respond::value(StatusCode::OK, &metadata(&served.models[index].host)),
         Route::OpenApi => respond::json(StatusCode::OK, served.openapi.clone()),
     }

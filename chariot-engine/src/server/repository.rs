@@ -1,13 +1,14 @@
 //! The index of models, of Triton's extension of the protocol for model repositories. The handler of requests calls it.
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
-use http::{Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use serde::{Deserialize, Serialize};
 
 use super::{
     body::{self, BodyFault},
+    coding,
     respond::{self, ResponseBody},
 };
 use crate::runtime::{Models, Readiness, State};
@@ -34,16 +35,32 @@ struct Entry<'a> {
 }
 
 /// Answers with every model and its state: `LOADING`, `READY`, `UNLOADING` or `UNAVAILABLE`.
-pub(super) async fn index<B: Body>(models: &Models, body: B) -> Response<ResponseBody> {
-    let wanted = match body::read(pin!(body), MOST_BYTES, TIME, |_| true).await {
+pub(super) async fn index<B>(models: &Models, request: Request<B>) -> Response<ResponseBody>
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+{
+    let (head, body) = request.into_parts();
+    let Ok(None) = coding::of_request(&head.headers) else {
+        body::linger(&head.headers, body);
+        return coding::unsupported();
+    };
+    let mut body = Box::pin(body);
+    let read = body::read(body.as_mut(), MOST_BYTES, TIME, |_| true).await;
+    if read.is_err() {
+        body::linger(&HeaderMap::new(), body);
+    }
+    let wanted: Wanted = match read {
         Ok(bytes) if bytes.trim_ascii().is_empty() => Wanted::default(),
         Ok(bytes) => match serde_json::from_slice(&bytes) {
-            Ok(wanted) => wanted,
-            Err(error) => {
-                let (line, column) = (error.line(), error.column());
+            // serde takes a list for an object, too.
+            Ok(wanted) if bytes.trim_ascii().starts_with(b"{") => wanted,
+            read => {
+                let read: Result<Wanted, serde_json::Error> = read;
+                let place = read.err().map(|error| format!(" at line {}, column {}", error.line(), error.column()));
+                let place = place.unwrap_or_default();
                 let text = format!(
-                    "an object such as {{\"ready\": true}}, or nothing, is expected; something else came at line {line}, \
-                     column {column}"
+                    "an object such as {{\"ready\": true}}, or nothing, is expected, something else came{place}"
                 );
                 return respond::error(StatusCode::BAD_REQUEST, &text);
             }

@@ -107,7 +107,13 @@ impl Routes {
         let base: Vec<String> = segments(&base_url).map(str::to_string).collect();
         let ends_in_tree = match &base[..] {
             [.., last] if last == "v2" => true,
-            [.., tree, models, _] if tree == "v2" && models == "models" => true,
+            [.., tree, list, named] if tree == "v2" && list == "models" => {
+                let other = |(index, model): (usize, &ModelRoute)| model.name == *named && default != Some(index);
+                if models.iter().enumerate().any(other) {
+                    return Err(format!("'{base_url}' names the model '{named}', which is not the default one"));
+                }
+                true
+            }
             _ => false,
         };
         Ok(Routes {
@@ -329,6 +335,8 @@ mod tests {
         for path in ["/infer", "/b/infer", &platform] {
             assert_eq!(of(Some(1)).find(path), Ok(Route::Infer(1)), "{path}");
         }
+        let named = |default| Routes::new("/v2/models/a", vec![model("a"), model("b")], default, None);
+        assert!(named(Some(0)).is_ok() && named(Some(1)).is_err() && named(None).is_err());
         assert_eq!(of(None).find("/b/infer"), Err(NoRoute::NoDefault));
         assert!(matches!(of(None).find(&platform), Err(NoRoute::Model(_))));
     }

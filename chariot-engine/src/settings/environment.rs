@@ -39,6 +39,11 @@ impl Environment {
         self
     }
 
+    /// Takes a variable out.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.variables.remove(name);
+    }
+
     /// The value of a variable as it was set, blanks and all.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name)?.as_deref()

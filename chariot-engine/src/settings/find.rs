@@ -60,12 +60,11 @@ impl<'a> Search<'a> {
                 remarks.warnings.push(format!("{} is deprecated: {why}", first.variable));
             }
             match first.read() {
+                // A file may be empty, and that is no value.
+                Ok((text, _)) if text.is_empty() => continue,
                 Ok((text, origin)) => {
-                    // A file may be empty, and that is no value.
-                    (found.text, found.origin) = (Some(text).filter(|text| !text.is_empty()), origin);
-                    if found.text.is_none() {
-                        found.origin = Origin::Nothing;
-                    } else if first.name != tier[0] && matches!(found.origin, Origin::Variable(_)) {
+                    (found.text, found.origin) = (Some(text), origin);
+                    if first.name != tier[0] && matches!(found.origin, Origin::Variable(_)) {
                         found.origin = Origin::Alias(first.variable.clone());
                     }
                 }

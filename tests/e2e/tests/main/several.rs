@@ -136,11 +136,12 @@ fn an_engine_is_ready_when_all_of_its_models_are() {
 #[test]
 fn the_index_takes_an_object_or_nothing() {
     let server = Server::start(two());
-    for body in ["[", "3", r#"{"ready": "yes"}"#] {
+    for body in ["[", "3", "[true]", r#"{"ready": "yes"}"#] {
         let error = server.ask("POST", "/v2/repository/index", &[], body).error(400);
         assert!(error.contains("{\"ready\": true}"), "{body}: {error}");
     }
-    assert_eq!(server.ask("POST", "/v2/repository/index", &[], vec![b' '; 5000]).status, 413);
+    assert_eq!(server.ask("POST", "/v2/repository/index", &[], vec![b' '; 2 << 20]).status, 413);
+    assert_eq!(server.ask("POST", "/v2/repository/index", &["Content-Encoding: gzip"], "{}").status, 415);
     let wrong = server.get("/v2/repository/index");
     assert_eq!((wrong.status, wrong.header("allow")), (405, Some("POST")));
 }
@@ -248,6 +249,8 @@ fn told() -> EngineBuilder {
 fn settings_and_files_are_those_of_each_model() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("second")).unwrap();
+    let empty = dir.path().join("empty");
+    std::fs::write(&empty, "\n").unwrap();
     let environment = Environment::from_iter([
         ("CHARIOT_ENGINE_MODEL_DIR", dir.path().to_str().unwrap()),
         ("MY_FIRST_WORD", "hello"),
@@ -255,14 +258,43 @@ fn settings_and_files_are_those_of_each_model() {
         ("WORD", "of nobody"),
         ("CHARIOT_ENGINE_TWO_TIMEOUT", "7s"),
         ("CHARIOT_ENGINE_TIMEOUT", "9s"),
+        // An empty file is no value, as an empty variable is none.
+        ("CHARIOT_ENGINE_TWO_QUEUE_SIZE_FILE", empty.to_str().unwrap()),
+        ("CHARIOT_ENGINE_QUEUE_SIZE", "7"),
     ]);
     let engine = TestEngine::start(told().environment(environment)).unwrap();
     let says = |model: &str| engine.infer_with(model, text("you")).json()["outputs"][0]["data"][0].clone();
-    let top = dir.path().file_name().unwrap().to_str().unwrap();
-    assert_eq!(says("my-first"), format!("my-first hello {top} cat"));
+    // One of them has a folder there, so each has: none reads another's files.
+    assert_eq!(says("my-first"), "my-first hello my-first cat");
     assert_eq!(says("second"), "second bye second yes,no");
     let timeout = |name| engine.engine().model(name).unwrap().settings().timeout.unwrap().as_secs();
     assert_eq!((timeout("my-first"), timeout("second")), (9, 7));
+    assert_eq!(engine.engine().model("second").unwrap().settings().queue_size, 7);
+}
+
+#[test]
+fn what_the_builder_sets_goes_over_the_environment_of_each_model() {
+    let environment = Environment::from_iter([
+        ("CHARIOT_ENGINE_TWO_QUEUE_SIZE", "1"),
+        ("CHARIOT_ENGINE_WORKERS_FILE", "/nowhere"),
+        ("CHARIOT_ENGINE_TWO_MAX_BATCH", "8"),
+    ]);
+    let builder = told()
+        .environment(environment)
+        .setting("CHARIOT_ENGINE_QUEUE_SIZE", "2")
+        .setting("CHARIOT_ENGINE_WORKERS", "1")
+        .default_setting("TWO_MAX_BATCH", "4")
+        .default_setting("MY_FIRST_MAX_BATCH", "3")
+        .default_setting("TWO_MAX_PIXELS", "5");
+    let engine = TestEngine::start(builder).unwrap();
+    let of = |name: &str| {
+        let model = engine.engine().model(name).unwrap();
+        let settings = model.settings();
+        (settings.queue_size, settings.workers, settings.max_batch, settings.max_pixels)
+    };
+    assert_eq!(of("my-first"), (2, Some(1), Some(3), 50_000_000));
+    assert_eq!(of("second"), (2, Some(1), Some(8), 5));
+    assert!(fault(told().default_setting("THREE_WORKERS", "1")).contains("CHARIOT_ENGINE_THREE_WORKERS"));
 }
 
 /// What is wrong with an engine, told before it starts.
@@ -300,7 +332,9 @@ fn models_are_told_apart() {
     let twice = || Engine::builder().instance("a", says("x")).instance("a", says("y"));
     assert!(fault(twice()).contains("'a' is that of two"));
     let prefixes = Engine::builder().instance("a-b", says("x")).instance("a_b", says("y"));
-    assert!(fault(prefixes).contains("'A_B_' is that of two"));
+    assert!(fault(prefixes).contains("'CHARIOT_ENGINE_A_B_MODEL_DIR' is that of two"));
+    let shadowed = Engine::builder().instance("body", says("x")).instance("b", says("y"));
+    assert!(fault(shadowed).contains("'CHARIOT_ENGINE_BODY_TIMEOUT' is that of two"));
     let default = || ModelOptions::new().default_model();
     let defaults = Engine::builder().instance_with("a", says("x"), default()).instance_with("b", says("y"), default());
     assert!(fault(defaults).contains("'a' and 'b' are marked"));

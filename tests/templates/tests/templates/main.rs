@@ -51,6 +51,11 @@ fn is_used_as_its_readme_says(template: &str) {
 
     // So that the engine is started with what it may be told, and is soon gone.
     let mut variables = project.variables(".env.example");
+    let declared = project.cargo("cargo run --quiet -- settings --format env");
+    for (name, value) in &variables {
+        let line = format!("#{name}={value}");
+        assert!(declared.lines().any(|of| of == line), "{line} is no setting with its default: {declared}");
+    }
     variables.retain(|(name, _)| name != "CHARIOT_ENGINE_PORT");
     variables.push(("CHARIOT_ENGINE_DRAIN_DELAY".into(), "0s".into()));
     let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();

@@ -68,14 +68,15 @@ impl Project {
         lines.map(|line| split(line).unwrap_or_else(|| panic!("no variable: {line}"))).collect()
     }
 
-    /// Runs a command of cargo, which must succeed.
+    /// Runs a command of cargo, which must succeed, and returns what it writes.
     #[track_caller]
-    pub(crate) fn cargo(&self, command: &str) {
+    pub(crate) fn cargo(&self, command: &str) -> String {
         let arguments = command.strip_prefix("cargo ").expect("a command of cargo").split(' ');
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo).args(arguments).current_dir(&self.directory).output().expect("cargo");
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{}: {command}: {}\n{out}\n{err}", self.name, output.status);
+        out.into_owned()
     }
 
     /// A command of a shell that is run in the project.
