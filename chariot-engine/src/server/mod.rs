@@ -31,6 +31,6 @@ mod timeout;
 
 pub(crate) use handle::Served;
 pub(crate) use listener::{Connections, ListenerOptions, accept};
-pub use respond::ResponseBody;
+pub use respond::{ResponseBody, error_response};
 pub(crate) use route::{ModelRoute, Routes};
 pub use service::{EngineService, ResponseFuture};

@@ -80,8 +80,8 @@ impl Body for ResponseBody {
 }
 
 /// A JSON response. The content type has no `charset`: a client in use loses the text of an error that has one.
-pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::from(body.into()));
+pub(super) fn json<B: From<Bytes>>(status: StatusCode, body: impl Into<Bytes>) -> Response<B> {
+    let mut response = Response::new(B::from(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
@@ -106,7 +106,7 @@ pub(super) fn inference(encoded: EncodedResponse) -> Response<ResponseBody> {
 }
 
 /// A JSON response of a value that JSON can hold.
-pub(super) fn value(status: StatusCode, value: &impl Serialize) -> Response<ResponseBody> {
+pub(super) fn value<B: From<Bytes>>(status: StatusCode, value: &impl Serialize) -> Response<B> {
     match JsonText::of(value) {
         Ok(text) => json(status, text.into_bytes()),
         Err(error) => {
@@ -116,13 +116,30 @@ pub(super) fn value(status: StatusCode, value: &impl Serialize) -> Response<Resp
     }
 }
 
-/// The envelope of errors, on every path.
-pub(super) fn error(status: StatusCode, text: &str) -> Response<ResponseBody> {
+/// An error in the envelope that the engine's own have on every path, `{"error": "<text>"}`: for what stands around an
+/// engine and answers in its place, such as a layer that asks for a token. The body is of any type that is made of bytes:
+/// [`ResponseBody`], a `Full<Bytes>`, axum's.
+///
+/// ```
+/// use chariot_engine::server::{ResponseBody, error_response};
+/// use http::{Response, StatusCode, header};
+///
+/// let response: Response<ResponseBody> = error_response(StatusCode::UNAUTHORIZED, "a token is expected");
+/// assert_eq!(response.status(), 401);
+/// // Without a `charset`: a client in use loses the text of an error that has one.
+/// assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
+/// ```
+pub fn error_response<B: From<Bytes>>(status: StatusCode, text: &str) -> Response<B> {
     #[derive(Serialize)]
     struct Envelope<'a> {
         error: &'a str,
     }
     value(status, &Envelope { error: text })
+}
+
+/// [`error_response`] as the engine answers it.
+pub(super) fn error(status: StatusCode, text: &str) -> Response<ResponseBody> {
+    error_response(status, text)
 }
 
 /// What the caller reads of a failure.

@@ -1,7 +1,7 @@
 //! The service as a real process: its own route and the engines' side by side, each ready by itself, and an end that all
 //! of them come to.
 
-use e2e::{Process, Signal, until};
+use e2e::{Connection, Process, Signal, until};
 use serde_json::{Value, json};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
@@ -62,5 +62,26 @@ fn an_engine_whose_model_cannot_be_loaded_leaves_the_other_and_the_service_alone
     assert_eq!(process.post("/words/infer", &texts()).values(), [3, 1]);
     assert_eq!(process.get("/").status, 200);
     process.signal(Signal::Terminate);
+    assert_eq!(process.wait(), Some(0));
+}
+
+#[test]
+fn a_request_that_sigterm_interrupts_is_answered_after_the_port_has_closed() {
+    let process = service(MODEL);
+    for engine in ["words", "listed"] {
+        wait_until(&process, engine, "ready");
+    }
+    let body = texts().to_string();
+    let mut busy = ["/words/infer", "/listed/infer"].map(|route| {
+        let mut connection = process.connect();
+        assert_eq!(connection.post_head(route, &[], body.len()).unwrap(), None);
+        connection
+    });
+    process.signal(Signal::Terminate);
+    until("the port is closed", || Connection::open(process.address()).is_err().then_some(()));
+    for (connection, expected) in busy.iter_mut().zip([[3, 1], [2, 0]]) {
+        connection.write(&body).unwrap();
+        assert_eq!(connection.answer().unwrap().values(), expected);
+    }
     assert_eq!(process.wait(), Some(0));
 }

@@ -78,10 +78,14 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         tokio::spawn(async { drop(connection.await) });
     }
     drop(listener);
-    let all_answered = timeout(engine.settings().grace, connections.shutdown()).await.is_ok();
-    let given_up = engine.shutdown().await;
+    // Connections first: what has arrived on one that is open is still served. One grace is for both.
+    let end = async {
+        connections.shutdown().await;
+        engine.shutdown().await
+    };
+    let all_answered = timeout(engine.settings().grace, end).await.is_ok_and(|given_up| given_up == 0);
     println!("stopped");
-    if all_answered && given_up == 0 { Ok(()) } else { Err("not all requests were answered in time".into()) }
+    if all_answered { Ok(()) } else { Err("not all requests were answered in time".into()) }
 }
 
 /// Ends some time after the process is told to stop. The engine says at once that it is not ready and serves on, so that

@@ -6,10 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use chariot_engine::server::error_response;
 use constant_time_eq::constant_time_eq;
-use futures_util::future::{Either as EitherFuture, MapOk, Ready, TryFutureExt, ready};
+use futures_util::future::{Either, Ready, ready};
 use http::{HeaderMap, Request, Response, StatusCode, header};
-use http_body_util::{Either, Full};
 use tower::{Layer, Service};
 
 /// Refuses requests that do not say `Authorization: Bearer <token>`.
@@ -46,16 +46,14 @@ pub(crate) struct Authenticated<S> {
     inner: S,
 }
 
-/// An answer of this layer, or of the service within it.
-type Answer<R> = Response<Either<Full<Bytes>, R>>;
-
 impl<S, B, R> Service<Request<B>> for Authenticated<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
+    R: From<Bytes>,
 {
-    type Response = Answer<R>;
+    type Response = Response<R>;
     type Error = S::Error;
-    type Future = EitherFuture<Ready<Result<Answer<R>, S::Error>>, MapOk<S::Future, fn(Response<R>) -> Answer<R>>>;
+    type Future = Either<Ready<Result<Response<R>, S::Error>>, S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -63,15 +61,11 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if self.token.is_in(request.headers()) {
-            return EitherFuture::Right(self.inner.call(request).map_ok(|answer| answer.map(Either::Right)));
+            return Either::Right(self.inner.call(request));
         }
-        // The form of the engine's own errors, which its clients read.
-        let text = r#"{"error":"the header 'Authorization: Bearer' with this service's token is expected"}"#;
-        let mut answer = Response::new(Either::Left(text.into()));
-        *answer.status_mut() = StatusCode::UNAUTHORIZED;
-        let json = header::HeaderValue::from_static("application/json");
-        answer.headers_mut().insert(header::CONTENT_TYPE, json);
+        let text = "the header 'Authorization: Bearer' with this service's token is expected";
+        let mut answer = error_response(StatusCode::UNAUTHORIZED, text);
         answer.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
-        EitherFuture::Left(ready(Ok(answer)))
+        Either::Left(ready(Ok(answer)))
     }
 }

@@ -1,6 +1,6 @@
 //! The service as a real process: who is let in, who is refused and how, and what it says without a token.
 
-use e2e::{Answer, Process, Signal, until};
+use e2e::{Answer, Connection, Process, Signal, until};
 use serde_json::json;
 
 const EXE: &str = env!("CARGO_BIN_EXE_embed-tower");
@@ -54,6 +54,23 @@ fn only_who_has_the_token_reaches_the_engine() {
     assert_eq!(process.wait(), Some(0));
     assert_eq!(process.all_lines().last().map(String::as_str), Some("stopped"));
     assert_eq!(process.all_errors(), [""; 0]);
+}
+
+#[test]
+fn a_request_that_sigterm_interrupts_is_answered_after_the_port_has_closed() {
+    let process = Process::start_with(EXE, &["127.0.0.1:0"], &[("SERVICE_TOKEN", "a secret")]);
+    until("the engine is ready", || (process.get("/healthz").status == 200).then_some(()));
+    let body = json!({"inputs": [{"name": "a", "data": ["three short words"]}]}).to_string();
+    let mut busy = process.connect();
+    assert_eq!(busy.post_head("/infer", &["Authorization: Bearer a secret"], body.len()).unwrap(), None);
+    let refused = process.connect().post_head("/infer", &[], body.len()).unwrap();
+    refused.expect("no body is asked of who has no token").error(401);
+
+    process.signal(Signal::Terminate);
+    until("the port is closed", || Connection::open(process.address()).is_err().then_some(()));
+    busy.write(body).unwrap();
+    assert_eq!(busy.answer().unwrap().values(), [3]);
+    assert_eq!(process.wait(), Some(0));
 }
 
 #[test]

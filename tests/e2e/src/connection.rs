@@ -47,16 +47,26 @@ impl Connection {
     /// # Errors
     /// What the system says, and an answer that is none.
     pub fn post_admitted(&mut self, path: &str, body: &str) -> io::Result<Option<Answer>> {
-        let length = body.len();
+        let refused = self.post_head(path, &[], body.len())?;
+        if refused.is_none() {
+            self.write(body)?;
+        }
+        Ok(refused)
+    }
+
+    /// Sends the head of a POST with these lines of headers, and waits until the server asks for the body, which is so
+    /// long: the request is admitted and in flight, and it is for [`write`](Self::write) to send its body. Returns the
+    /// answer if the server refuses the request instead.
+    ///
+    /// # Errors
+    /// What the system says, and an answer that is none.
+    pub fn post_head(&mut self, path: &str, headers: &[&str], length: usize) -> io::Result<Option<Answer>> {
+        let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
         self.write(format!(
-            "POST {path} HTTP/1.1\r\nHost: engine\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+            "POST {path} HTTP/1.1\r\nHost: engine\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n{lines}\r\n"
         ))?;
         let answer = self.answer()?;
-        if answer.status != 100 {
-            return Ok(Some(answer));
-        }
-        self.write(body)?;
-        Ok(None)
+        Ok((answer.status != 100).then_some(answer))
     }
 
     /// Reads an answer, whose body has a `Content-Length`.
