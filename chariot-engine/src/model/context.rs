@@ -71,7 +71,8 @@ impl LoadCommon {
     }
 
     /// The directory that holds the model's files; it is read-only. If the unpacked archive has a single folder and
-    /// nothing else at its top, [`file`](Self::file) looks there too.
+    /// nothing else at its top (but for what systems leave there, such as `__MACOSX`), [`file`](Self::file) looks there
+    /// too.
     pub fn model_dir(&self) -> &Path {
         &self.model_dir
     }
@@ -187,7 +188,8 @@ pub(crate) fn file_in(dir: &Path, name: &Path) -> Result<PathBuf> {
         }
     };
     let mut there = entries;
-    if let [only] = &there[..] {
+    let mut packed = there.iter().filter(|path| !is_left_by_a_system(path));
+    if let (Some(only), None) = (packed.next(), packed.next()) {
         let path = only.join(name);
         if path.is_file() {
             return Ok(path);
@@ -209,6 +211,12 @@ pub(crate) fn file_in(dir: &Path, name: &Path) -> Result<PathBuf> {
         dir.display()
     )
     .into())
+}
+
+/// Whether an entry is none of the model's: the system on which the archive was packed, or the volume, has left it there.
+fn is_left_by_a_system(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with('.') || name == "__MACOSX" || name == "lost+found"
 }
 
 fn list(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
@@ -238,6 +246,23 @@ mod tests {
         std::fs::create_dir(dir.path().join("top")).unwrap();
         std::fs::write(dir.path().join("top/class_labels.json"), r#"["a"]"#).unwrap();
         assert_eq!(context(dir.path()).class_labels().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_a_system_leaves_beside_the_top_folder_does_not_hide_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["top", "__MACOSX", "lost+found"] {
+            std::fs::create_dir(dir.path().join(folder)).unwrap();
+        }
+        std::fs::write(dir.path().join(".DS_Store"), "").unwrap();
+        std::fs::write(dir.path().join("top/class_labels.json"), r#"["a"]"#).unwrap();
+        assert_eq!(context(dir.path()).class_labels().unwrap().len(), 1);
+        let error = context(dir.path()).file("model.safetensors").unwrap_err().to_string();
+        assert!(error.ends_with("which holds 'top/class_labels.json'"), "{error}");
+
+        std::fs::create_dir(dir.path().join("another")).unwrap();
+        let error = context(dir.path()).class_labels().unwrap_err().to_string();
+        assert!(error.contains("'another'") && error.contains("'top'"), "{error}");
     }
 
     #[test]
