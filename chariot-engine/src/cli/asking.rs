@@ -36,11 +36,14 @@ impl Asking {
     /// Asks a model for an inference, and returns the body of the answer.
     ///
     /// # Errors
-    /// The text of a refusal or a failure.
-    pub(super) fn infer(&self, model: &str, body: impl Into<Bytes>) -> Result<Bytes, String> {
+    /// A refusal or a failure.
+    pub(super) fn infer(&self, model: &str, body: impl Into<Bytes>) -> Result<Bytes, Refused> {
         let request = Request::post(format!("/v2/models/{model}/infer")).body(Full::new(body.into()));
-        let request = request.map_err(|error| error.to_string())?;
-        let Some(runtime) = &self.runtime else { return Err("the engine has stopped".into()) };
+        let request = request.map_err(|error| Refused { status: StatusCode::BAD_REQUEST, text: error.to_string() })?;
+        let Some(runtime) = &self.runtime else {
+            let text = "the engine has stopped".into();
+            return Err(Refused { status: StatusCode::SERVICE_UNAVAILABLE, text });
+        };
         let (status, body) = runtime.block_on(async {
             let response = self.engine.service().call(request).await.unwrap_or_else(|never| match never {});
             let (head, body) = response.into_parts();
@@ -50,8 +53,17 @@ impl Asking {
             return Ok(body);
         }
         let envelope = serde_json::from_slice::<Envelope>(&body);
-        Err(envelope.map_or_else(|_| format!("the answer has the status {status}"), |envelope| envelope.error))
+        let text = envelope.map_or_else(|_| format!("the answer has the status {status}"), |envelope| envelope.error);
+        Err(Refused { status, text })
     }
+}
+
+/// What is no answer of the model.
+pub(super) struct Refused {
+    /// Whose fault it is: of 500 and above it is not the request's.
+    pub(super) status: StatusCode,
+    /// What a caller reads.
+    pub(super) text: String,
 }
 
 /// How every fault is told.

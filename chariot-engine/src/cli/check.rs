@@ -9,7 +9,12 @@ use std::{
 
 use bytesize::ByteSize;
 
-use super::{asking::Asking, files::Files, output::write};
+use super::{
+    asking::{Asking, Refused},
+    causes::causes,
+    files::Files,
+    output::write,
+};
 use crate::{
     engine::{EngineBuilder, Part, Plan, Prepared, StartError, prepare},
     settings::LogLevel,
@@ -44,7 +49,8 @@ pub(super) fn check(builder: EngineBuilder) -> ExitCode {
 }
 
 fn look(builder: EngineBuilder, report: &mut Report) {
-    let Prepared { plan, warnings } = prepare(builder, Some(LogLevel::Error));
+    // Why something fails stands in its line: a log would say it again.
+    let Prepared { plan, warnings } = prepare(builder, Some(LogLevel::Off));
     for warning in warnings {
         report.warn("settings", warning);
     }
@@ -139,12 +145,17 @@ fn labels(model: &Part, report: &mut Report) {
     match (model.class_labels(), model.spec().task_name()) {
         (Some(Ok(labels)), _) => report.ok("labels", format_args!("{} classes", labels.len())),
         (Some(Err(text)), _) => report.fail("labels", format_args!("'{file}' cannot be read: {text}"), FAILED),
-        (None, Some(task)) if WITH_CLASSES.iter().any(|of| same_task(of, task)) => {
+        (None, Some(task)) if has_classes(task) => {
             let text = "is not among the model's files, which answers for";
             report.warn("labels", format_args!("'{file}' {text} '{task}' take the names of classes from: add it"));
         }
-        (None, _) => report.ok("labels", "none are needed"),
+        (None, _) => {}
     }
+}
+
+/// Whether the answers of a task name classes.
+pub(super) fn has_classes(task: &str) -> bool {
+    WITH_CLASSES.iter().any(|of| same_task(of, task))
 }
 
 fn port(plan: &Plan, report: &mut Report) {
@@ -159,18 +170,29 @@ fn port(plan: &Plan, report: &mut Report) {
     }
 }
 
-/// The request that the engine shows to its callers must be answered.
+/// The request that the engine shows to its callers must be answered. One that was made up may be refused, as a model may
+/// not like what its types allow; it may not make the engine fail either.
 fn example(asking: &Asking, model: &str, request: Option<String>, is_given: bool, report: &mut Report) {
     let advice = "`Spec::example` says one that is answered";
     let Some(request) = request else {
         return report.warn("inference", format_args!("no request is known to try; {advice}"));
     };
     let begin = Instant::now();
-    match asking.infer(model, request) {
+    let (answer, causes) = causes(|| asking.infer(model, request));
+    let what = if is_given { "the example" } else { "a made-up request" };
+    match answer {
         Ok(_) => report.ok("inference", format_args!("the example is answered in {:.0?}", begin.elapsed())),
-        Err(text) if is_given => report.fail("inference", format_args!("the example is not answered: {text}"), FAILED),
-        // It was made from the types alone, which a model may not like.
-        Err(text) => report.warn("inference", format_args!("a made-up request is not answered: {text}; {advice}")),
+        Err(Refused { status, text }) if status.is_server_error() => {
+            let why = if causes.is_empty() { text } else { causes.join("; ") };
+            let mend = "mend the model or its files, since callers would be answered so too";
+            report.fail("inference", format_args!("{what} is answered {}: {why}; {mend}", status.as_u16()), FAILED);
+        }
+        Err(Refused { text, .. }) if is_given => {
+            report.fail("inference", format_args!("the example is not answered: {text}"), FAILED);
+        }
+        Err(Refused { text, .. }) => {
+            report.warn("inference", format_args!("a made-up request is not answered: {text}; {advice}"));
+        }
     }
 }
 

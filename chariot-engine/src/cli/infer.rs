@@ -71,7 +71,7 @@ fn chosen(plan: &Plan, name: Option<&str>) -> Result<Asked, StartError> {
 fn answer(asking: &Asking, model: &Asked, path: &Path, options: &Infer) -> Result<String, String> {
     let content = read(path).map_err(|error| error.to_string())?;
     let request = request(path, content, model, options)?;
-    let body = asking.infer(&model.name, request.body)?;
+    let body = asking.infer(&model.name, request.body).map_err(|refused| refused.text)?;
     if request.item
         && !options.response
         && let Ok(response) = serde_json::from_slice::<Response<'_>>(&body)

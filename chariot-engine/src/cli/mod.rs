@@ -8,11 +8,12 @@
 //! | `check` | what would go wrong, before anything is deployed; `files` looks at the model's |
 //! | `infer` | answers about files, without a server; `request` makes a request of a file |
 //! | `settings` | what can be set, and what is |
-//! | `asking` | an engine that is started for a command, and asked |
+//! | `asking` | an engine that is started for a command, and asked; `causes` keeps why it fails |
 //! | `output` | what a command prints |
 
 mod arguments;
 mod asking;
+mod causes;
 mod check;
 mod describe;
 mod files;

@@ -188,6 +188,7 @@ fn what_is_wrong_with_a_model_is_said_before_it_is_served() {
     assert!(ended.about("files").starts_with("warn") && ended.about("files").contains("CHARIOT_ENGINE_MODEL_DIR"));
     assert!(ended.about("labels").starts_with("warn"), "{ended:?}");
     assert!(ended.about("load").starts_with("fail") && ended.about("load").contains("model.safetensors"), "{ended:?}");
+    assert_eq!(ended.errors, [""; 0], "why it fails is said once");
 
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 77000\n";
     let ended = check(changed(|dir| fs::write(dir.join("model.safetensors"), pointer).unwrap()).path());
@@ -197,12 +198,17 @@ fn what_is_wrong_with_a_model_is_said_before_it_is_served() {
     let ended = check(changed(|dir| fs::write(dir.join("class_labels.json"), "[]").unwrap()).path());
     assert!(ended.about("labels").starts_with("fail") && ended.about("labels").contains("at least one label"));
 
-    // Nine labels for ten classes: the load knows nothing of it, an inference does.
-    let nine = r#"["0", "1", "2", "3", "4", "5", "6", "7", "8"]"#;
-    let ended = check(changed(|dir| fs::write(dir.join("class_labels.json"), nine).unwrap()).path());
-    assert!(ended.about("labels").contains("9 classes") && ended.about("load").starts_with("ok"), "{ended:?}");
-    assert!(!ended.about("inference").starts_with("ok"), "{ended:?}");
-    assert!(ended.errors.iter().any(|line| line.contains('9') && line.contains("10")), "{ended:?}");
+    // Nine labels for ten classes, or twelve: the load knows nothing of it, an inference does.
+    for count in [9, 12] {
+        let labels = json!((0..count).map(|label| label.to_string()).collect::<Vec<_>>()).to_string();
+        let ended = check(changed(|dir| fs::write(dir.join("class_labels.json"), &labels).unwrap()).path());
+        let line = ended.about("labels");
+        assert!(line.contains(&format!("{count} classes")) && ended.about("load").starts_with("ok"), "{ended:?}");
+        let why = format!("10 classes, and there are {count} labels: class_labels.json");
+        let line = ended.about("inference");
+        assert!(line.starts_with("fail") && line.contains(&why), "{line}");
+        assert_eq!((ended.code, &ended.errors[..]), (Some(1), &[][..]), "why it fails is said once: {ended:?}");
+    }
 }
 
 #[test]
