@@ -44,6 +44,12 @@ engines.create_engine_version(
             "display_text": "Of the runtime: The score from which a result is reported where a request does not say (a number from 0 to 1)"
         },
         {
+            "name": "CHARIOT_ENGINE_OUTPUT_LAYOUT",
+            "type": "string",
+            "default_value": "",
+            "display_text": "Of the runtime: The form of an answer, where the task has several; absent: the task's first (one of objects, columns)"
+        },
+        {
             "name": "CHARIOT_ENGINE_OUTPUT_ENCODING",
             "type": "string",
             "default_value": "json",

@@ -17,7 +17,7 @@ type Fits = fn(&Spec) -> bool;
 const OF_THE_RUNTIME: [(&str, Fits); 14] = [
     // How the model answers.
     ("SCORE_THRESHOLD", |spec| spec.element.is_some()),
-    ("OUTPUT_LAYOUT", |spec| spec.layouts.len() > 1),
+    ("OUTPUT_LAYOUT", |spec| !spec.layouts.is_empty()),
     ("OUTPUT_ENCODING", |spec| spec.element.is_some()),
     // What machine it has.
     ("DEVICE", |_| true),

@@ -97,6 +97,8 @@ fn the_registration_is_what_the_code_says() {
         })
     );
     assert_eq!(of("CHARIOT_ENGINE_QUEUE_SIZE").unwrap()["default_value"], "8", "the code's default");
+    let layout = of("CHARIOT_ENGINE_OUTPUT_LAYOUT").expect("a classification has its own form beside `objects`");
+    assert!(layout["display_text"].as_str().unwrap().contains("objects"), "{layout}");
     for absent in ["CHARIOT_ENGINE_PORT", "CHARIOT_ENGINE_WORKERS", "CHARIOT_ENGINE_MAX_PIXELS"] {
         assert!(of(absent).is_none(), "{absent} is not for operators of this engine");
     }
