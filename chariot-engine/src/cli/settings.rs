@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use super::{
     arguments::{Settings, SettingsFormat},
-    output::{fail, print},
+    output::{fail, note, print},
 };
 use crate::{
-    engine::{EngineBuilder, StartError},
+    engine::EngineBuilder,
     settings::{
         Environment, SettingSpec, env_example, explained_table, json_schema, markdown_table, predictor_env_schema,
     },
@@ -31,11 +31,14 @@ pub(super) fn settings(builder: EngineBuilder, options: &Settings) -> ExitCode {
     print(&text)
 }
 
-/// What is set, and what is wrong with it: that one is read on standard error.
+/// What is set, and what is wrong with it or looks so: that one is read on standard error.
 fn explain(builder: EngineBuilder) -> ExitCode {
-    let (explained, error) = builder.explain(Environment::process());
+    let (explained, warnings, error) = builder.explain(Environment::process());
     let printed = print(&explained_table(&explained));
-    match error.map(StartError::from) {
+    for warning in warnings {
+        note("warning", warning);
+    }
+    match error {
         Some(error) => fail(&error, error.exit_code()),
         None => printed,
     }

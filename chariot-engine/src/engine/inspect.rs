@@ -1,9 +1,13 @@
 //! What the command line asks of an engine that does not run: of its builder, and of its plan.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::mpsc,
+};
 
 use super::{
-    EngineBuilder,
+    EngineBuilder, StartError,
+    builder::{ReadSettings, Source},
     names::Names,
     notes::Notes,
     part::{self, Part, model_dir},
@@ -14,7 +18,7 @@ use crate::{
     model::{Spec, file_in},
     openapi,
     protocol::Protocol,
-    settings::{EngineSettings, Environment, Explained, Origin, Reader, SettingSpec, Settings, SettingsError},
+    settings::{EngineSettings, Environment, Explained, Origin, Reader, SettingSpec, Settings},
     tasks::ClassLabels,
 };
 
@@ -34,39 +38,46 @@ impl EngineBuilder {
         own.chain(EngineSettings::schema().into_iter().map(|setting| self.with_default(setting))).collect()
     }
 
-    /// All that can be set, with what is set in the builder's environment, else in this one; and what is wrong with it. Of the runtime's settings
-    /// under a model's prefix there are those that are set.
-    pub(crate) fn explain(self, environment: Environment) -> (Vec<Explained>, Option<SettingsError>) {
-        let mut environment = self.environment.unwrap_or(environment);
-        for (name, value) in &self.settings {
-            environment.set(name, value);
-        }
-        let mut notes = Notes::default();
-        let names = Names::of(&self.sources);
-        let reader = || Reader::new(&environment).with_defaults(EngineSettings::PREFIX, self.defaults.iter().cloned());
+    /// All that can be set, with what is set in the builder's environment, else in this one; what looks wrong; and what is
+    /// wrong, which is what a start would say. Of the runtime's settings under a model's prefix there are those that are
+    /// set.
+    pub(crate) fn explain(self, environment: Environment) -> (Vec<Explained>, Vec<String>, Option<StartError>) {
+        let mut builder = if self.has_environment() { self } else { self.environment(environment) };
         let (mut own, mut runtime) = (Vec::new(), Vec::new());
-        if self.sources.len() != 1 {
-            let mut reader = reader();
-            notes.keep(reader.read::<EngineSettings>());
+        if builder.sources.len() != 1 {
+            let mut environment = builder.environment.clone().unwrap_or_default();
+            for (name, value) in &builder.settings {
+                environment.set(name, value);
+            }
+            let defaults = builder.defaults.iter().cloned();
+            let mut reader = Reader::new(&environment).with_defaults(EngineSettings::PREFIX, defaults);
+            // What is wrong with them the plan says.
+            let _ = reader.read::<EngineSettings>();
             runtime.extend_from_slice(reader.explained());
         }
-        for (source, prefix) in self.sources.into_iter().zip(&names.prefixes) {
-            let mut reader = match prefix {
-                Some(prefix) => reader().scoped(prefix),
-                None => reader(),
-            };
-            notes.keep((source.read)(&mut reader));
-            for explained in reader.explained() {
-                let set_here = matches!(&explained.origin, Origin::Variable(name) if *name == explained.setting.name);
+        // The plan reads the models; what it has read is kept on the way.
+        let prefixes = Names::of(&builder.sources).prefixes;
+        let (keep, kept) = mpsc::channel();
+        builder.sources = builder.sources.into_iter().map(|source| keeping(source, keep.clone())).collect();
+        let mut warnings = Vec::new();
+        let error = Plan::new(builder, &mut warnings).err();
+        for (prefix, explained) in prefixes.iter().zip(kept.try_iter()) {
+            for explained in explained {
+                let name = &explained.setting.name;
+                let set_here = match &explained.origin {
+                    Origin::Variable(variable) => variable == name,
+                    Origin::File { variable, .. } => variable.strip_suffix(SettingSpec::FILE_SUFFIX) == Some(name),
+                    _ => false,
+                };
                 match explained.setting.runtime {
-                    false => own.push(explained.clone()),
-                    true if prefix.is_none() || set_here => runtime.push(explained.clone()),
+                    false => own.push(explained),
+                    true if prefix.is_none() || set_here => runtime.push(explained),
                     true => {}
                 }
             }
         }
         own.append(&mut runtime);
-        (own, (!notes.faults.is_empty()).then_some(SettingsError { faults: notes.faults }))
+        (own, warnings, error)
     }
 
     /// The class labels among the files of the model that this environment names; `None` if there are none.
@@ -85,6 +96,18 @@ impl EngineBuilder {
         let of_several = self.identity().0.filter(|_| models.len() > 1).map(|name| (&models[..], name));
         labels_in(&model_dir(dir.as_deref(), environment, of_several))
     }
+}
+
+/// The same model, of which is kept how its settings were read.
+fn keeping(source: Source, keep: mpsc::Sender<Vec<Explained>>) -> Source {
+    let read = source.read;
+    let read: ReadSettings = Box::new(move |reader| {
+        let settings = read(reader);
+        // Nobody listens any more: nobody asks.
+        let _ = keep.send(reader.explained().to_vec());
+        settings
+    });
+    Source { read, ..source }
 }
 
 impl Plan {
@@ -188,7 +211,7 @@ mod tests {
 
     /// Names, values and where they came from.
     fn explained(builder: EngineBuilder, variables: &[(&str, &str)]) -> (Vec<[String; 3]>, Option<String>) {
-        let (explained, error) = builder.explain(variables.iter().copied().collect());
+        let (explained, _, error) = builder.explain(variables.iter().copied().collect());
         let row = |of: Explained| [of.setting.name, of.value.unwrap_or_default(), of.origin.to_string()];
         (explained.into_iter().map(row).collect(), error.map(|error| error.to_string()))
     }
@@ -229,5 +252,37 @@ mod tests {
             assert!(has(&rows, expected), "{expected:?}: {rows:?}");
         }
         assert_eq!(rows.len(), 2 + EngineSettings::schema().len() + 1);
+    }
+
+    #[test]
+    fn a_file_for_one_model_counts_as_set() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("workers");
+        std::fs::write(&path, "2\n").unwrap();
+        let path = path.to_str().unwrap();
+        let builder = Engine::builder().model::<Echo>("one").model::<Echo>("two");
+        let (rows, error) = explained(builder, &[("CHARIOT_ENGINE_ONE_WORKERS_FILE", path)]);
+        assert_eq!(error, None);
+        let origin = format!("CHARIOT_ENGINE_ONE_WORKERS_FILE ({path})");
+        assert!(has(&rows, ["CHARIOT_ENGINE_ONE_WORKERS", "2", &origin]), "{rows:?}");
+    }
+
+    #[test]
+    fn what_a_start_would_say_is_said() {
+        let builder = || Engine::builder().model::<Echo>("echo");
+        let explain = |builder: EngineBuilder, name, value| builder.explain([(name, value)].into_iter().collect());
+        for (name, value) in [
+            ("CHARIOT_ENGINE_BASE_URL", "/m-{model_id}"),
+            ("CHARIOT_ENGINE_OUTPUT_LAYOUT", "columns"),
+            ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v9"),
+            ("CHARIOT_ENGINE_MODEL_NAME", "a b"),
+        ] {
+            let (rows, _, error) = explain(builder(), name, value);
+            let error = error.unwrap_or_else(|| panic!("{name}={value} was taken"));
+            assert!(error.to_string().contains(name) && error.exit_code() == 78, "{error}");
+            assert_eq!(rows.len(), 1 + EngineSettings::schema().len());
+        }
+        let (_, warnings, error) = explain(builder(), "CHARIOT_ENGINE_WORKER", "1");
+        assert!(error.is_none() && warnings[0].contains("CHARIOT_ENGINE_WORKERS is the nearest"), "{warnings:?}");
     }
 }
