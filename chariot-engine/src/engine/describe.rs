@@ -1,12 +1,14 @@
 //! What an engine's code says of it before it runs: [`EngineBuilder::describe`].
 
-use super::{EngineBuilder, StartError, names::Names, notes::Notes, part, plan};
+use std::collections::BTreeSet;
+
+use super::{EngineBuilder, StartError, builder::Change, names::Names, notes::Notes, part, plan};
 use crate::{
     model::Spec,
     protocol::Protocol,
     registration::{DescribeOptions, Description, Environ, Probe, Registration, operator_settings},
     server::{ModelRoute, Routes},
-    settings::{EngineSettings, Environment, Reader, SettingSpec, predictor_env_schema},
+    settings::{EngineSettings, Environment, Reader, SettingSpec, SettingsError, predictor_env_schema, scoped_schema},
 };
 
 /// The variable of the base URL.
@@ -17,7 +19,7 @@ impl EngineBuilder {
     /// and no file, and the author's required settings need no value.
     ///
     /// Of several models the default one gives the engine its name, its version and its task, or the first if there is no
-    /// default; an operator is asked for the settings of all.
+    /// default; an operator is asked for the settings of all. The bytes of requests in flight are those of all together.
     ///
     /// # Errors
     /// No model; a value that the code gives for a setting of the runtime and that cannot be read; a base URL that is
@@ -25,19 +27,31 @@ impl EngineBuilder {
     pub fn describe(self, options: DescribeOptions) -> Result<Description, StartError> {
         let asked = self.operator_schema();
         let code: Environment = self.settings.iter().cloned().collect();
-        let mut reader = Reader::new(&code).with_defaults(EngineSettings::PREFIX, self.defaults.iter().cloned());
-        let mut settings: EngineSettings = reader.read()?;
-        self.configure.iter().for_each(|change| change(&mut settings));
-        let inflight = self.sources.iter().map(|source| {
-            let mut of_model = settings.clone();
-            source.options.configure.iter().for_each(|change| change(&mut of_model));
-            part::inflight_bytes(&of_model)
-        });
-        let inflight_bytes = inflight.fold(0, u64::saturating_add);
+        let mut notes = Notes::default();
+        let mut read = |prefix: Option<&str>, own: &[Change]| {
+            let reader = Reader::new(&code).with_defaults(EngineSettings::PREFIX, self.defaults.iter().cloned());
+            let mut settings = notes.keep(reader.scoped(prefix.unwrap_or_default()).read::<EngineSettings>())?;
+            self.configure.iter().chain(own).for_each(|change| change(&mut settings));
+            Some(settings)
+        };
+        let prefixes = Names::of(&self.sources).prefixes;
+        // As the plan does it: those of the process are what is said of no model alone, unless there is only one.
+        let shared = if self.sources.len() == 1 { None } else { read(None, &[]) };
+        let models = self.sources.iter().zip(&prefixes);
+        let models = models.map(|(source, prefix)| read(prefix.as_deref(), &source.options.configure));
+        let models: Vec<Option<EngineSettings>> = models.collect();
+        if !notes.faults.is_empty() {
+            return Err(SettingsError { faults: notes.faults }.into());
+        }
+        let models: Vec<EngineSettings> = models.into_iter().flatten().collect();
+        let inflight_bytes = models.iter().map(part::inflight_bytes).fold(0, u64::saturating_add);
         let default = plan::default_model(&self.sources, &mut Notes::default()).unwrap_or(0);
-        let Some(source) = self.sources.into_iter().nth(default) else { return Err(plan::no_model()) };
+        let Some((source, of_model)) = self.sources.into_iter().zip(models).nth(default) else {
+            return Err(plan::no_model());
+        };
+        let settings = shared.unwrap_or_else(|| of_model.clone());
         let version = source.options.version.or(self.version).unwrap_or_else(|| plan::DEFAULT_VERSION.into());
-        let name = settings.model_name.clone().unwrap_or(source.name);
+        let name = of_model.model_name.clone().unwrap_or(source.name);
         part::check_name(&name).map_err(|text| StartError::Configuration(format!("the model's name: {text}")))?;
         let base_url = options.base_url.as_deref().unwrap_or(&settings.base_url);
         let route = ModelRoute { name: name.clone(), version: version.clone() };
@@ -71,9 +85,9 @@ impl EngineBuilder {
             grace: settings.grace,
             inflight_bytes,
             concurrency: source.spec.concurrency,
-            workers: settings.workers,
-            max_concurrency: settings.max_concurrency,
-            batches: part::batching(&settings, &source.spec).across.is_some(),
+            workers: of_model.workers,
+            max_concurrency: of_model.max_concurrency,
+            batches: part::batching(&of_model, &source.spec).across.is_some(),
             metrics: settings.metrics,
             own_settings: asked.into_iter().filter(|setting| !setting.runtime).collect(),
         })
@@ -85,7 +99,26 @@ impl EngineBuilder {
         let specs: Vec<&Spec> = self.sources.iter().map(|source| &source.spec).collect();
         let runtime = operator_settings(&specs).into_iter().map(|setting| self.with_default(setting));
         let fixed = |setting: &SettingSpec| self.settings.iter().any(|(name, _)| setting.is_read_from(name));
-        own.chain(runtime).filter(|setting| !fixed(setting)).collect()
+        let runtime: Vec<SettingSpec> = runtime.filter(|setting| !fixed(setting)).collect();
+        let prefixes = Names::of(&self.sources).prefixes;
+        let mut scoped = Vec::new();
+        for (source, prefix) in self.sources.iter().zip(&prefixes) {
+            let Some(prefix) = prefix else { continue };
+            let wanted: BTreeSet<String> = operator_settings(&[&source.spec]).into_iter().map(|of| of.name).collect();
+            let of_model = runtime.iter().filter(|of| EngineSettings::is_of_a_model(of) && wanted.contains(&of.name));
+            // Without a default, which a form would send, and which would go over what is said for all.
+            let of_model: Vec<_> = of_model
+                .map(|of| SettingSpec {
+                    default: None,
+                    help: format!("{}; of '{}' alone", of.help, source.name),
+                    ..of.clone()
+                })
+                .collect();
+            scoped.extend(scoped_schema(&of_model, prefix));
+        }
+        let own = own.filter(|setting| !fixed(setting));
+        let scoped = scoped.into_iter().filter(|setting| !fixed(setting));
+        own.chain(runtime.iter().cloned()).chain(scoped).collect()
     }
 
     /// One of the runtime's settings with the default that the code gives it.

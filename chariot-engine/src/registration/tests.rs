@@ -121,6 +121,31 @@ fn of_several_models_the_default_one_gives_the_name_and_all_their_settings_are_a
 }
 
 #[test]
+fn of_several_models_each_is_described_by_what_is_said_of_it() {
+    let builder = Engine::builder()
+        .model_with::<Labels>(
+            "first",
+            ModelOptions::new().default_model().configure(|settings| settings.workers = Some(3)),
+        )
+        .model::<Labels>("second")
+        .setting("CHARIOT_ENGINE_SECOND_MAX_INFLIGHT_BYTES", "3GiB")
+        .setting("CHARIOT_ENGINE_TIMEOUT", "5s")
+        .default_setting("QUEUE_SIZE", "8");
+    let description = builder.describe(DescribeOptions::default()).unwrap();
+    assert_eq!((description.workers, description.inflight_bytes), (Some(3), 4 << 30));
+    let schema = &description.registration.predictor_env_schema;
+    let default = |name: &str| schema.iter().find(|of| of.name == name).map(|of| of.default_value.as_str());
+    assert_eq!(default("CHARIOT_ENGINE_QUEUE_SIZE"), Some("8"));
+    // A form that sent it would set it over the one for all.
+    assert_eq!(default("CHARIOT_ENGINE_FIRST_QUEUE_SIZE"), Some(""));
+    assert_eq!(default("CHARIOT_ENGINE_FIRST_MAX_INFLIGHT_BYTES"), Some(""));
+    for absent in ["SECOND_MAX_INFLIGHT_BYTES", "TIMEOUT", "FIRST_TIMEOUT", "FIRST_LOG_LEVEL", "FIRST_MAX_PIXELS"] {
+        assert_eq!(default(&format!("CHARIOT_ENGINE_{absent}")), None, "{absent}");
+    }
+    assert!(schema.iter().any(|of| of.name == "CHARIOT_ENGINE_FIRST_WORKERS" && of.display_text.contains("'first'")));
+}
+
+#[test]
 fn a_gpu_is_used_where_an_image_has_one() {
     let description = described(DescribeOptions { image_gpu: Some("gpu".into()), ..Default::default() });
     assert_eq!(description.registration.container_image_cpu, None);
