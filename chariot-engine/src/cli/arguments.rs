@@ -69,7 +69,7 @@ pub(super) struct Cluster {
     max_replicas: u32,
     /// What the number of pods follows, on k8s [default: cpu, or in-flight on GPUs]
     #[arg(long, value_enum)]
-    scale_by: Option<By>,
+    pub(super) scale_by: Option<By>,
 }
 
 impl From<Cluster> for Manifest {
@@ -83,7 +83,7 @@ impl From<Cluster> for Manifest {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum By {
+pub(super) enum By {
     /// The use of the cores
     Cpu,
     /// The requests in hand, by the engine's metrics; needs an adapter for Prometheus

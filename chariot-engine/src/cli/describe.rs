@@ -4,23 +4,23 @@ use std::process::ExitCode;
 
 use super::{
     arguments::{Describe, DescribeFormat},
+    check::has_classes,
     output::{fail, note, print},
 };
-use crate::{engine::EngineBuilder, registration::DescribeOptions, settings::Environment};
+use crate::{engine::EngineBuilder, registration::DescribeOptions, settings::Environment, tasks::ClassLabels};
 
 pub(super) fn describe(builder: EngineBuilder, options: Describe) -> ExitCode {
-    if options.image_cpu.is_none() && options.image_gpu.is_none() {
-        note("note", "no image is named; --image-cpu and --image-gpu say which the platform runs");
+    let no_image = options.image_cpu.is_none() && options.image_gpu.is_none();
+    let is_python = matches!(options.format, DescribeFormat::Python);
+    if options.cluster.scale_by.is_some() && !matches!(options.format, DescribeFormat::K8s) {
+        note("note", "--scale-by does nothing here: it is for --format k8s");
     }
     // The only thing that does not stand in the code: it comes with the model.
-    let class_labels = match (options.format, builder.class_labels_in(&Environment::process())) {
-        (DescribeFormat::Python, Some(Err(text))) => {
-            note("warning", format_args!("the class labels are left out: {text}"));
-            None
-        }
-        (DescribeFormat::Python, Some(Ok(labels))) => Some(labels),
-        _ => None,
-    };
+    let found = is_python.then(|| builder.class_labels_in(&Environment::process())).flatten();
+    let is_missing = found.is_none();
+    let class_labels = found.and_then(|labels| {
+        labels.map_err(|text| note("warning", format_args!("the class labels are left out: {text}"))).ok()
+    });
     let described = builder.describe(DescribeOptions {
         project_id: options.project_id,
         image_cpu: options.image_cpu,
@@ -33,6 +33,19 @@ pub(super) fn describe(builder: EngineBuilder, options: Describe) -> ExitCode {
         Ok(description) => description,
         Err(error) => return fail(&error, error.exit_code()),
     };
+    if let Some(image) = description.registration.container_image_cpu.as_deref().filter(|_| no_image) {
+        let text = "is made up, as no image is named; --image-cpu and --image-gpu say which the platform runs";
+        note("note", format_args!("'{image}' {text}"));
+    }
+    if let Some(task) = description.task.as_deref().filter(|task| has_classes(task))
+        && is_python
+        && is_missing
+        && description.class_labels.is_none()
+    {
+        let file = ClassLabels::FILE;
+        let text = "so that the model is imported without them; CHARIOT_ENGINE_MODEL_DIR says where its files are";
+        note("note", format_args!("'{file}' with the classes of '{task}' is not found, {text}"));
+    }
     let manifest = options.cluster.into();
     print(&match options.format {
         DescribeFormat::Json => description.to_json(),

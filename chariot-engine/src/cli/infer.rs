@@ -26,12 +26,16 @@ pub(super) fn infer(builder: EngineBuilder, options: &Infer) -> ExitCode {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let started = plan.and_then(|plan| {
-        let model = chosen(&plan, options.model.as_deref())?;
-        Ok((Asking::start(plan)?, model))
-    });
-    let (asking, model) = match started {
-        Ok(started) => started,
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(error) => return fail(&error, error.exit_code()),
+    };
+    let model = match chosen(&plan, options.model.as_deref()) {
+        Ok(model) => model,
+        Err(text) => return fail(text, USAGE),
+    };
+    let asking = match Asking::start(plan) {
+        Ok(asking) => asking,
         // This one has been logged, with all its causes.
         Err(error @ StartError::Load(_)) => return ExitCode::from(error.exit_code()),
         Err(error) => return fail(&error, error.exit_code()),
@@ -53,8 +57,14 @@ pub(super) fn infer(builder: EngineBuilder, options: &Infer) -> ExitCode {
     code
 }
 
+/// The exit code of a command line that is none.
+const USAGE: u8 = 2;
+
 /// The model of this name, or the default one.
-fn chosen(plan: &Plan, name: Option<&str>) -> Result<Asked, StartError> {
+///
+/// # Errors
+/// There is none, with the names that there are.
+fn chosen(plan: &Plan, name: Option<&str>) -> Result<Asked, String> {
     let model = match name {
         Some(name) => plan.models().iter().find(|model| model.name() == name),
         None => plan.default_model(),
@@ -63,7 +73,7 @@ fn chosen(plan: &Plan, name: Option<&str>) -> Result<Asked, StartError> {
         |model: &Part| Asked { name: model.name().to_string(), spec: model.spec().clone(), protocol: model.protocol() };
     model.map(asked).ok_or_else(|| {
         let known: Vec<&str> = plan.models().iter().map(Part::name).collect();
-        StartError::Configuration(format!("--model is expected to be one of '{}'", known.join("', '")))
+        format!("--model is expected to be one of '{}'", known.join("', '"))
     })
 }
 

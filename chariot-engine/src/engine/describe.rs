@@ -58,7 +58,10 @@ impl EngineBuilder {
         // The platform has an id for every model.
         Routes::new(base_url, vec![route], Some(0), Some("id"))
             .map_err(|text| StartError::Configuration(format!("the base URL: {text}")))?;
-        let told = options.base_url.iter().map(|url| Environ { name: BASE_URL.into(), value: url.clone() });
+        let base_url = one_form(base_url);
+        // One that is empty would be none, and would leave the code's.
+        let or_root = |url: String| if url.is_empty() { "/".into() } else { url };
+        let told = options.base_url.iter().map(|url| Environ { name: BASE_URL.into(), value: or_root(one_form(url)) });
         let assumed = || options.image_gpu.is_none().then(|| format!("{name}:{version}"));
         let registration = Registration {
             container_image_cpu: options.image_cpu.clone().or_else(assumed),
@@ -71,7 +74,7 @@ impl EngineBuilder {
             predictor_env_schema: predictor_env_schema(&asked),
             enforce_predictor_env_schema: true,
             inference_protocol: Protocol::V2Kserve.name().into(),
-            container_root_relative_base_url: (!base_url.is_empty()).then(|| base_url.into()),
+            container_root_relative_base_url: (!base_url.is_empty()).then_some(base_url),
             entrypoint: None,
             command: None,
             name,
@@ -129,4 +132,10 @@ impl EngineBuilder {
         }
         setting
     }
+}
+
+/// A path with a slash before each of its segments and none at its end, as the platform joins it with others; the root is
+/// empty.
+fn one_form(path: &str) -> String {
+    path.trim().split('/').filter(|segment| !segment.is_empty()).map(|segment| format!("/{segment}")).collect()
 }

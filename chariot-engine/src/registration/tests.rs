@@ -157,6 +157,23 @@ fn a_gpu_is_used_where_an_image_has_one() {
 }
 
 #[test]
+fn a_base_url_has_one_form() {
+    for (given, told, registered) in [
+        ("m-{model_id}/", "/m-{model_id}", Some("/m-{model_id}")),
+        ("//a///b//", "/a/b", Some("/a/b")),
+        ("/", "/", None),
+    ] {
+        let options = DescribeOptions { base_url: Some(given.into()), ..Default::default() };
+        let registration = builder().default_setting("BASE_URL", "/of/code").describe(options).unwrap().registration;
+        assert_eq!(registration.env, [Environ { name: "CHARIOT_ENGINE_BASE_URL".into(), value: told.into() }]);
+        assert_eq!(registration.container_root_relative_base_url.as_deref(), registered);
+    }
+    let of_code =
+        builder().default_setting("BASE_URL", "a/").describe(DescribeOptions::default()).unwrap().registration;
+    assert_eq!((of_code.env, of_code.container_root_relative_base_url.as_deref()), (vec![], Some("/a")));
+}
+
+#[test]
 fn what_the_code_says_wrong_is_an_error() {
     let wrong = builder().default_setting("PORT", "many").describe(DescribeOptions::default()).unwrap_err();
     assert!(wrong.to_string().contains("CHARIOT_ENGINE_PORT"), "{wrong}");

@@ -219,6 +219,9 @@ fn a_wrong_command_line_ends_with_the_usage() {
         assert!(ended.errors[0].starts_with("error: "), "{ended:?}");
         assert!(ended.errors.iter().any(|line| line.contains("--help")), "{ended:?}");
     }
+    let ended = run(&["infer", "--model", "nope", "-"]);
+    assert_eq!((ended.code, ended.lines.len()), (Some(2), 0), "{ended:?}");
+    assert_eq!(ended.errors, ["error: --model is expected to be one of 'digits'"]);
     assert!(run(&["--version"]).ok()[0].starts_with(concat!("digits ", env!("CARGO_PKG_VERSION"), " ")));
     assert!(run(&["--help"]).ok().iter().any(|line| line.contains("describe")));
 }
@@ -258,11 +261,32 @@ fn settings_are_explained_with_where_they_came_from() {
     assert!(error.contains("'11' came") && error.contains("'soon' came"), "{error}");
 }
 
+#[test]
+fn describe_notes_what_is_left_out() {
+    let notes = |arguments: &[&str], dir: &str| {
+        let arguments = [&["describe", "--image-cpu", "digits:1"], arguments].concat();
+        let ended = run_with(&arguments, &[("CHARIOT_ENGINE_MODEL_DIR", dir)]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        ended.errors
+    };
+    let nowhere = "/no/such/directory";
+    let notes_of_labels = notes(&["--format", "python"], nowhere);
+    assert!(notes_of_labels[0].contains("'class_labels.json'"), "{notes_of_labels:?}");
+    let notes_of_scale = notes(&["--format", "kserve", "--scale-by", "cpu"], nowhere);
+    assert!(notes_of_scale[0].contains("--format k8s"), "{notes_of_scale:?}");
+    for quiet in [&["--format", "k8s", "--scale-by", "cpu"][..], &["--format", "json"]] {
+        assert_eq!(notes(quiet, nowhere), [""; 0]);
+    }
+    assert_eq!(notes(&["--format", "python"], MODEL), [""; 0]);
+}
+
 /// The file of `deploy/` is what `describe` prints.
 fn is_deployed(file: &str, arguments: &[&str]) {
     let ended = run(arguments);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(ended.errors, ["note: no image is named; --image-cpu and --image-gpu say which the platform runs"]);
+    let image = concat!("digits:", env!("CARGO_PKG_VERSION"));
+    let [note] = &ended.errors[..] else { panic!("one note is expected: {ended:?}") };
+    assert!(note.starts_with(&format!("note: '{image}' is made up")) && note.contains("--image-cpu"), "{note}");
     let printed = ended.lines.join("\n") + "\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(file);
     if std::env::var_os("UPDATE_DEPLOY").is_some() {
