@@ -1,12 +1,23 @@
 """Makes the virtual environment with the schemas, and has the manifests checked there. `run` beside this calls it with a
 Python that is known to do."""
 
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from subprocess import PIPE
 
 HERE = Path(__file__).resolve().parent
-DEPLOY = HERE.parents[1] / "deploy"
+ROOT = HERE.parents[1]
+DEPLOY = ROOT / "deploy"
+
+# What `describe` is asked for beside what stands in `deploy/`.
+VARIANTS = {
+    "in-flight.k8s": ["--image-cpu", "digits:1", "--format", "k8s", "--scale-by", "in-flight"],
+    "gpu.k8s": ["--image-gpu", "digits:1-cuda", "--format", "k8s"],
+    "gpu.kserve": ["--image-gpu", "digits:1-cuda", "--format", "kserve", "--base-url", "/m-{model_id}"],
+}
 # How environments are made is the same for the tests of clients.
 sys.path.insert(0, str(HERE.parent / "clients"))
 
@@ -25,8 +36,28 @@ def main():
     if "--install-only" in sys.argv[1:]:
         print("manifests: installed")
         return 0
-    files = sorted(DEPLOY.glob("*.yaml"))
-    return subprocess.run([python, "-W", "ignore", HERE / "check.py", *files]).returncode
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            files = sorted(DEPLOY.glob("*.yaml")) + list(rendered(Path(scratch)))
+        except subprocess.SubprocessError as fault:
+            print(f"manifests: FAILED: {fault}")
+            return 1
+        return subprocess.run([python, "-W", "ignore", HERE / "check.py", *files]).returncode
+
+
+def rendered(scratch):
+    """Writes what `describe` prints beside the manifests of `deploy/`, by the engine that is built; nothing where none
+    is."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    built = [engine for profile in ("debug", "release") if (engine := target / profile / "digits").is_file()]
+    if not built:
+        print("manifests: no digits is built (cargo build -p digits): its variants are not checked")
+        return
+    engine = max(built, key=lambda engine: engine.stat().st_mtime)
+    for name, arguments in VARIANTS.items():
+        file = scratch / f"{name}.yaml"
+        file.write_text(subprocess.run([engine, "describe", *arguments], check=True, stdout=PIPE, text=True).stdout)
+        yield file
 
 
 if __name__ == "__main__":
