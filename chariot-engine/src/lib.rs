@@ -13,6 +13,7 @@ mod engine;
 mod error;
 #[cfg(any(doc, doctest))]
 pub mod guide;
+mod inflight;
 pub mod input;
 pub mod model;
 mod openapi;
@@ -44,9 +45,9 @@ pub use chariot_engine_macros::TensorOutput;
 #[doc = include_str!("docs/chariot_engine.md")]
 pub use chariot_engine_macros::chariot_engine;
 pub use engine::{Engine, EngineBuilder, ModelOptions, ServedModel, StartError};
-pub use error::{BoxError, Context, Error, Kind, Rejection, Result};
+pub use error::{BoxError, Context, Error, ErrorKind, Rejection, Result};
 #[cfg(feature = "image")]
 pub use input::{ChannelLayout, Filter, Image, ImageFormat, ImageLimits, PerChannel, Pixels, Placement, Resize};
 pub use model::Model;
-pub use runtime::{InHand, State};
+pub use runtime::{InFlight, State};
 pub use settings::Settings;

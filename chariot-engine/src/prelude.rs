@@ -3,8 +3,8 @@
 #[doc(no_inline)]
 pub use crate::{
     Context, Engine, Error, Result, Settings, TensorInput, TensorOutput,
-    input::{Input, Json, Row, Tensors, Text, With},
-    model::{Batch, Item, Load, LoadContext, Model, Spec},
+    input::{Input, Json, Row, Tensors, Text, WithParams},
+    model::{Batch, BatchCost, Item, LoadContext, Model, Spec},
     output::Output,
     protocol::{InferRequest, InferResponse},
     reject,

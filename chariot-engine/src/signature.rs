@@ -143,7 +143,7 @@ pub(crate) fn check_request(specs: &[TensorSpec], request: &InferRequest) -> Res
     let mut batch: Option<(&str, usize, &str)> = None;
     let names = || specs.iter().map(|spec| format!("'{}'", spec.name)).collect::<Vec<_>>().join(", ");
     for (index, input) in request.inputs.iter().enumerate() {
-        let place = input.place(index);
+        let place = input.label(index);
         let Some(spec) = specs.iter().find(|spec| spec.name == input.name) else {
             faults.push(format!("{place}: no such input; this engine takes {}", names()));
             continue;

@@ -12,7 +12,7 @@
 //! #     type Input = Text;
 //! #     type Output = Json<String>;
 //! #     async fn load(_: &LoadContext) -> Result<Self> { Ok(Shout) }
-//! #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.map(|t| Ok(Json(t.to_uppercase()))) }
+//! #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.try_map(|t| Ok(Json(t.as_str().to_uppercase()))) }
 //! # }
 //! let engine = TestEngine::start(Engine::builder().model::<Shout>("shout")).unwrap();
 //! let answer = engine.infer(r#"{"inputs": [{"name": "a", "data": ["hello"]}]}"#);
@@ -51,23 +51,24 @@ use crate::{
     device::Device,
     engine::{Engine, EngineBuilder, StartError},
     error::Result,
+    inflight::RequestToken,
     input::Slot,
-    model::{Batch, Item, ItemInfo, Model, Place, ScratchPool, Ticket},
+    model::{Batch, ErrorLocation, Item, ItemInfo, Model, ScratchPool},
     protocol::{Origin, Parameters},
-    runtime::{InHand, drive},
+    runtime::{InFlight, drive},
     settings::EngineSettings,
 };
 
 impl<I> Batch<I> {
     /// A batch of plain values, on the CPU, for a test of a model alone. The items are called `input-0`, `input-1`, ...
     /// and have no parameters.
-    pub fn of(values: impl IntoIterator<Item = I>) -> Self {
+    pub fn new(values: impl IntoIterator<Item = I>) -> Self {
         Batch::from_items(values.into_iter().enumerate().map(|(index, value)| item(index, value)))
     }
 
     /// A batch of items, on the CPU, for a test of a model alone.
     pub fn from_items(items: impl IntoIterator<Item = Item<I>>) -> Self {
-        Batch::new(items.into_iter().collect(), Device::Cpu, Rc::new(ScratchPool::default()))
+        Batch::from_parts(items.into_iter().collect(), Device::Cpu, Rc::new(ScratchPool::default()))
     }
 }
 
@@ -87,8 +88,8 @@ pub fn item<I>(index: usize, value: I) -> Item<I> {
         action: "".into(),
         parameters: Parameters::default(),
         score_threshold: EngineSettings::default().score_threshold,
-        ticket: Arc::new(Ticket::default()),
-        place: Place::Input,
+        token: Arc::new(RequestToken::default()),
+        location: ErrorLocation::Input,
     };
     Item::new(value, info)
 }
@@ -180,13 +181,13 @@ impl Stage {
 /// What an engine answered.
 ///
 /// ```
-/// # use chariot_engine::testing::Answer;
-/// fn is_refused(answer: &Answer) -> bool {
+/// # use chariot_engine::testing::TestResponse;
+/// fn is_refused(answer: &TestResponse) -> bool {
 ///     answer.status == 400 && answer.error().contains("input 'a'")
 /// }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct TestResponse {
     /// The status.
     pub status: u16,
     /// The headers.
@@ -195,7 +196,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl Answer {
+impl TestResponse {
     /// The body as JSON.
     ///
     /// # Panics
@@ -256,7 +257,7 @@ impl TestEngine {
     ///
     /// # Panics
     /// As [`send`](Self::send).
-    pub fn infer(&self, body: impl Into<Bytes>) -> Answer {
+    pub fn infer(&self, body: impl Into<Bytes>) -> TestResponse {
         let request = Request::builder().method(Method::POST).uri("/infer").body(body.into());
         self.send(request.expect("a request"))
     }
@@ -265,7 +266,7 @@ impl TestEngine {
     ///
     /// # Panics
     /// The name is none that a model can have, and as [`send`](Self::send).
-    pub fn infer_with(&self, model: &str, body: impl Into<Bytes>) -> Answer {
+    pub fn infer_with(&self, model: &str, body: impl Into<Bytes>) -> TestResponse {
         let path = format!("/v2/models/{model}/infer");
         self.send(Request::post(path).body(body.into()).expect("the name of a model"))
     }
@@ -274,7 +275,7 @@ impl TestEngine {
     ///
     /// # Panics
     /// It is no path, and as [`send`](Self::send).
-    pub fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> TestResponse {
         self.send(Request::get(path).body(Bytes::new()).expect("a path"))
     }
 
@@ -282,7 +283,7 @@ impl TestEngine {
     ///
     /// # Panics
     /// The engine panics.
-    pub fn send(&self, request: Request<Bytes>) -> Answer {
+    pub fn send(&self, request: Request<Bytes>) -> TestResponse {
         self.wait(answering(&self.engine, request))
     }
 
@@ -301,8 +302,8 @@ impl TestEngine {
     }
 
     /// What the engine has in hand.
-    pub fn now(&self) -> InHand {
-        self.engine.in_hand()
+    pub fn now(&self) -> InFlight {
+        self.engine.in_flight()
     }
 
     /// Waits until what the engine has in hand is as `is_so` says.
@@ -310,7 +311,7 @@ impl TestEngine {
     /// # Panics
     /// It is not within a minute.
     #[track_caller]
-    pub fn wait_until(&self, is_so: impl Fn(&InHand) -> bool) {
+    pub fn wait_until(&self, is_so: impl Fn(&InFlight) -> bool) {
         let begin = Instant::now();
         while !is_so(&self.now()) {
             assert!(begin.elapsed() < PATIENCE, "what the engine has in hand stays {:?}", self.now());
@@ -336,7 +337,7 @@ impl TestEngine {
 #[derive(Debug)]
 #[must_use = "a request that nobody asks for its answer is just sent"]
 pub struct Pending {
-    answer: std::sync::mpsc::Receiver<Answer>,
+    answer: std::sync::mpsc::Receiver<TestResponse>,
     task: JoinHandle<()>,
 }
 
@@ -345,7 +346,7 @@ impl Pending {
     ///
     /// # Panics
     /// There is none within a minute.
-    pub fn answer(self) -> Answer {
+    pub fn answer(self) -> TestResponse {
         self.answer.recv_timeout(PATIENCE).expect("the engine answers")
     }
 
@@ -355,13 +356,13 @@ impl Pending {
     }
 }
 
-fn answering(engine: &Engine, request: Request<Bytes>) -> impl Future<Output = Answer> + Send + 'static {
+fn answering(engine: &Engine, request: Request<Bytes>) -> impl Future<Output = TestResponse> + Send + 'static {
     let mut service = engine.service();
     async move {
         let response = service.call(request.map(Full::new)).await.unwrap_or_else(|never| match never {});
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap_or_else(|never| match never {}).to_bytes();
-        Answer { status: head.status.as_u16(), headers: head.headers, body }
+        TestResponse { status: head.status.as_u16(), headers: head.headers, body }
     }
 }
 

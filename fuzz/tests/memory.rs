@@ -248,7 +248,7 @@ impl Model for Back {
     }
 
     async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
-        batch.map(|tensors| Ok(tensors.into_value()))
+        batch.try_map(|tensors| Ok(tensors.into_value()))
     }
 }
 

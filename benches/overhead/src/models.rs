@@ -15,7 +15,7 @@ impl Model for Identity {
     }
 
     async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
-        batch.map(|tensors| Ok(tensors.into_value()))
+        batch.try_map(|tensors| Ok(tensors.into_value()))
     }
 }
 
@@ -32,6 +32,6 @@ impl Model for Nothing {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<&'static str>>> {
-        batch.map(|_| Ok(Json("ok")))
+        batch.try_map(|_| Ok(Json("ok")))
     }
 }

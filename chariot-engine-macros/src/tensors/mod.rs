@@ -169,7 +169,7 @@ fn spec(tensor: &Tensor, function: &Ident, as_field: &TokenStream, sdk: &TokenSt
 /// `Input`, `Output`, or both.
 fn faces(input: &DeriveInput, face: Face, options: &Options) -> TokenStream {
     let (sdk, ident, (generics, arguments, conditions)) = (&options.sdk, &input.ident, input.generics.split_for_impl());
-    let request = quote!(#sdk::input::media::Request);
+    let request = quote!(#sdk::input::modality::Request);
     let signature = quote! {
         fn tensors() -> ::std::vec::Vec<#sdk::model::TensorSpec> {
             <Self as #sdk::input::TensorStruct>::signature()
@@ -179,7 +179,7 @@ fn faces(input: &DeriveInput, face: Face, options: &Options) -> TokenStream {
         quote! {
             #[automatically_derived]
             impl #generics #sdk::input::Input for #ident #arguments #conditions {
-                type Medium = #request;
+                type Modality = #request;
 
                 const INLINE: ::core::primitive::bool = true;
 
@@ -192,8 +192,8 @@ fn faces(input: &DeriveInput, face: Face, options: &Options) -> TokenStream {
 
                 #signature
 
-                fn load(&self) -> #sdk::model::Load {
-                    #sdk::model::Load::of(<Self as #sdk::input::TensorStruct>::rows(self))
+                fn cost(&self) -> #sdk::model::BatchCost {
+                    #sdk::model::BatchCost::new(<Self as #sdk::input::TensorStruct>::rows(self))
                 }
             }
         }

@@ -25,7 +25,7 @@ pub(super) enum Command {
     Describe(Describe),
     /// Say what would go wrong here, before anything is deployed
     Check,
-    /// Load the model, and print its answers about files, without a server
+    /// BatchCost the model, and print its answers about files, without a server
     Infer(Infer),
     /// Print what can be set, and what is
     Settings(Settings),

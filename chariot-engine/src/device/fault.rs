@@ -115,8 +115,8 @@ mod tests {
     struct Wrapped(#[source] Box<dyn StdError + Send + Sync>);
 
     fn of(text: &str) -> Option<DeviceFault> {
-        let plain = classify(Error::from(text.to_string()).source());
-        let wrapped = classify(Error::from(Wrapped(text.into())).source());
+        let plain = classify(Error::from(text.to_string()).inner());
+        let wrapped = classify(Error::from(Wrapped(text.into())).inner());
         assert_eq!(plain, wrapped, "{text}");
         plain
     }
@@ -150,10 +150,10 @@ mod tests {
 
     #[test]
     fn a_type_says_it_without_a_text() {
-        assert_eq!(classify(Error::from(DeviceFault::Lost).context("x").source()), Some(DeviceFault::Lost));
+        assert_eq!(classify(Error::from(DeviceFault::Lost).context("x").inner()), Some(DeviceFault::Lost));
         let wrapped = Error::from(Wrapped(Box::new(DeviceFault::OutOfMemory)));
-        assert_eq!(classify(wrapped.source()), Some(DeviceFault::OutOfMemory));
+        assert_eq!(classify(wrapped.inner()), Some(DeviceFault::OutOfMemory));
         let system = Error::from(io::Error::from(io::ErrorKind::OutOfMemory));
-        assert_eq!(classify(system.source()), Some(DeviceFault::OutOfMemory));
+        assert_eq!(classify(system.inner()), Some(DeviceFault::OutOfMemory));
     }
 }

@@ -44,7 +44,7 @@ pub(super) struct Source {
 /// #     type Input = Text;
 /// #     type Output = Json<String>;
 /// #     async fn load(_: &LoadContext) -> Result<Self> { Ok(Shout) }
-/// #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.map(|t| Ok(Json(t.to_uppercase()))) }
+/// #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.try_map(|t| Ok(Json(t.as_str().to_uppercase()))) }
 /// # }
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let engine = Engine::builder()

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use super::{EngineBuilder, StartError};
 use crate::{
-    runtime::{Host, InHand, Models, State, Status},
+    runtime::{Host, InFlight, Models, State, Status},
     server::{Connections, EngineService, ListenerOptions, Served, accept},
     settings::EngineSettings,
 };
@@ -58,8 +58,8 @@ impl Engine {
     }
 
     /// What the engine has in hand at this moment.
-    pub fn in_hand(&self) -> InHand {
-        self.models.in_hand()
+    pub fn in_flight(&self) -> InFlight {
+        self.models.in_flight()
     }
 
     /// Where the engine is in its life; of several models, where the one is that is farthest from being ready.

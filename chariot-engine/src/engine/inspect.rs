@@ -205,7 +205,7 @@ mod tests {
         }
 
         async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
-            batch.map(|text| Ok(Json(text.to_string())))
+            batch.try_map(|text| Ok(Json(text.to_string())))
         }
     }
 

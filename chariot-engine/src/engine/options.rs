@@ -14,7 +14,7 @@ use crate::{settings::EngineSettings, tasks::ClassLabels};
 /// #     type Input = Text;
 /// #     type Output = Json<String>;
 /// #     async fn load(_: &LoadContext) -> Result<Self> { Ok(Shout) }
-/// #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.map(|t| Ok(Json(t.to_uppercase()))) }
+/// #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.try_map(|t| Ok(Json(t.as_str().to_uppercase()))) }
 /// # }
 /// let builder = Engine::builder()
 ///     .model_with::<Shout>("shout", ModelOptions::new().default_model())

@@ -255,11 +255,11 @@ mod tests {
         }
 
         async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
-            batch.map(|text| Ok(Json(text.to_string())))
+            batch.try_map(|text| Ok(Json(text.to_string())))
         }
 
         fn spec() -> Spec {
-            Spec::of::<Self>().task("Text Classification")
+            Spec::new::<Self>().task("Text Classification")
         }
     }
 

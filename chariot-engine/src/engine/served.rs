@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::{
-    runtime::{InHand, OneModel, State},
+    runtime::{InFlight, OneModel, State},
     settings::EngineSettings,
 };
 
@@ -41,8 +41,8 @@ impl ServedModel {
     }
 
     /// What it has in hand at this moment.
-    pub fn in_hand(&self) -> InHand {
-        self.0.host.in_hand()
+    pub fn in_flight(&self) -> InFlight {
+        self.0.host.in_flight()
     }
 }
 

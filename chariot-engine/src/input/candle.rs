@@ -207,7 +207,7 @@ mod tests {
             assert_eq!(text(&written(&tensor, datatype).unwrap().data), text(&data), "{datatype}");
         }
         let beyond = to_candle(vec![u64::MAX].into(), &[1], &Device::Cpu).unwrap_err();
-        assert_eq!(beyond.kind(), crate::Kind::Rejected);
+        assert_eq!(beyond.kind(), crate::ErrorKind::Rejected);
     }
 
     #[test]
@@ -215,7 +215,7 @@ mod tests {
         let floats = Tensor::new(&[300f32, 0.7], &Device::Cpu).unwrap();
         let large = Tensor::new(&[u32::MAX], &Device::Cpu).unwrap();
         for (tensor, datatype) in [(&floats, DataType::Uint8), (&floats, DataType::Int64), (&large, DataType::Int32)] {
-            assert_eq!(written(tensor, datatype).unwrap_err().kind(), crate::Kind::Failed, "{datatype}");
+            assert_eq!(written(tensor, datatype).unwrap_err().kind(), crate::ErrorKind::Failed, "{datatype}");
         }
         let whole = Tensor::new(&[3f32, -4.0], &Device::Cpu).unwrap();
         assert_eq!(written(&whole, DataType::Int64).unwrap().data.as_slice::<i64>(), Some(&[3, -4][..]));

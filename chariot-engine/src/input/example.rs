@@ -10,7 +10,7 @@ use crate::protocol::{JsonText, Parameters};
 pub(super) fn of_element(name: &str, element: &JsonText) -> Option<JsonText> {
     let element: Value = element.parse().ok()?;
     let input = json!({ "name": name, "datatype": "BYTES", "shape": [1], "data": [element] });
-    JsonText::of(&json!({ "inputs": [input] })).ok()
+    JsonText::from_value(&json!({ "inputs": [input] })).ok()
 }
 
 /// The same request with parameters that read as this type: none, if that is enough.
@@ -19,12 +19,12 @@ pub(super) fn with_parameters<P: DeserializeOwned>(body: JsonText) -> Option<Jso
         return Some(body);
     }
     let parameters = trace::example::<P>()?;
-    Parameters::read(parameters.clone().into_bytes()).ok()?.decode::<P>().ok()?;
+    Parameters::from_text(parameters.clone().into_bytes()).ok()?.decode::<P>().ok()?;
     let (mut body, parameters): (Value, Value) = (body.parse().ok()?, parameters.parse().ok()?);
     for input in body.get_mut("inputs")?.as_array_mut()? {
         input["parameters"] = parameters.clone();
     }
-    JsonText::of(&body).ok()
+    JsonText::from_value(&body).ok()
 }
 
 #[cfg(test)]
@@ -33,7 +33,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        input::{Input, Json, Row, Text, With},
+        input::{Input, Json, Row, Text, WithParams},
         protocol::InferRequest,
     };
 
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn parameters_are_there_where_they_are_needed() {
-        assert_eq!(input(With::<Text, Optional>::example()).get("parameters"), None);
-        assert_eq!(input(With::<Text, Needed>::example())["parameters"]["top_k"], 0);
+        assert_eq!(input(WithParams::<Text, Optional>::example()).get("parameters"), None);
+        assert_eq!(input(WithParams::<Text, Needed>::example())["parameters"]["top_k"], 0);
     }
 }

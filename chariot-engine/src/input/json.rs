@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{DecodeContext, Element, Input, example, media, row};
+use super::{DecodeContext, ElementPayload, Input, example, modality, row};
 use crate::{error::Result, protocol::JsonText};
 
 /// A JSON value of your own type; one element of an input, or the answer to an item.
@@ -19,10 +19,10 @@ use crate::{error::Result, protocol::JsonText};
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned + Send + Sync + 'static> Input for Json<T> {
-    type Medium = media::Json;
+    type Modality = modality::Json;
     const INLINE: bool = true;
 
-    fn decode(part: Element, _: &DecodeContext<'_>) -> Result<Self> {
+    fn decode(part: ElementPayload, _: &DecodeContext<'_>) -> Result<Self> {
         let value = part.value.json()?;
         let Some(text) = value.as_json_string() else {
             return Ok(Json(value.parse()?));
@@ -30,7 +30,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Input for Json<T> {
         // A string is the value itself, or it holds one. What looks like an object or a list is one; what can only be
         // read as its content (a number, say) is that too.
         let holds_tree = text.trim_start().starts_with(['{', '[']);
-        let content = || JsonText::read(text.into_owned()).and_then(|content| content.parse());
+        let content = || JsonText::from_text(text.into_owned()).and_then(|content| content.parse());
         if holds_tree {
             content().or_else(|fault| value.parse().map_err(|_| fault))
         } else {

@@ -2,8 +2,9 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `medium` | what an item is cut from: an element of an input, or the whole request |
-//! | `text`, `json`, `with` | `Text`, `Json<T>`, and `With<I, P>`: an input and its typed parameters |
+//! | `modality` | which part of a request an item is cut from, and the marker type of each kind |
+//! | `payload` | the data that a decoder gets, and its place in the request |
+//! | `text`, `json`, `with_params` | `Text`, `Json<T>`, and `WithParams<I, P>`: an input and its typed parameters |
 //! | `row` | `Row<T>`: one row of structured data |
 //! | `tensors` | `Tensors`, and what derived tensor structs are built on |
 //! | `image` | `Image` and `Pixels` |
@@ -15,13 +16,13 @@ mod example;
 #[cfg(feature = "image")]
 mod image;
 mod json;
-pub mod media;
-mod medium;
+pub mod modality;
+mod payload;
 mod request;
 pub(crate) mod row;
 mod tensors;
 mod text;
-mod with;
+mod with_params;
 
 use std::sync::LazyLock;
 
@@ -30,13 +31,14 @@ use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 #[cfg(feature = "image")]
 pub use image::*;
 pub use json::Json;
-pub use medium::{Answer, Element, Medium, Slot};
+pub use modality::Modality;
+pub use payload::{ElementPayload, EncodedOutput, Slot};
 #[doc(hidden)]
-pub use medium::{HasParameters, Unit};
-pub use row::{Row, RowPart};
+pub use payload::{HasParameters, Unit};
+pub use row::{Row, RowPayload};
 pub use tensors::{TensorField, TensorReader, TensorStruct, Tensors, decode_tensors};
 pub use text::Text;
-pub use with::With;
+pub use with_params::WithParams;
 
 /// What decoders may need to know of the engine.
 ///
@@ -68,28 +70,30 @@ impl Default for DecodeContext<'_> {
 /// [`Spec::max_batch`](crate::model::Spec::max_batch).
 ///
 /// ```
-/// use chariot_engine::model::Load;
+/// use chariot_engine::model::BatchCost;
 ///
-/// let load = Load::of(128).group(1);
+/// let load = BatchCost::new(128).group(1);
 /// assert_eq!((load.cost, load.group), (128, 1));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Load {
+pub struct BatchCost {
     /// What the item costs, in the engine's own unit.
     pub cost: usize,
     /// Only items of the same group are put into one batch.
     pub group: u64,
 }
 
-impl Load {
-    /// An item like any other: it costs 1.
-    pub fn one() -> Self {
-        Load::of(1)
+impl Default for BatchCost {
+    /// Returns a cost of 1 in group 0.
+    fn default() -> Self {
+        BatchCost::new(1)
     }
+}
 
+impl BatchCost {
     /// An item that costs this much.
-    pub fn of(cost: usize) -> Self {
-        Load { cost, group: 0 }
+    pub fn new(cost: usize) -> Self {
+        BatchCost { cost, group: 0 }
     }
 
     /// Puts it into a group: only items of one group share a batch (texts of about the same length, say).
@@ -102,20 +106,20 @@ impl Load {
 
 /// How one item of a request is decoded.
 ///
-/// The SDK has [`Text`], [`Json`], [`Row`], [`Tensors`], `Image`, [`With`] for parameters of your own, and
+/// The SDK has [`Text`], [`Json`], [`Row`], [`Tensors`], `Image`, [`WithParams`] for parameters of your own, and
 /// [`InferRequest`](crate::protocol::InferRequest) for the request as it came. Named tensors of your own:
 /// `#[derive(TensorInput)]` on a struct. Implement it by hand for anything else:
 ///
 /// ```
-/// use chariot_engine::{Result, input::{DecodeContext, Element, Input, media}, reject};
+/// use chariot_engine::{Result, input::{DecodeContext, ElementPayload, Input, modality}, reject};
 ///
 /// /// A text of two words.
 /// struct Pair(String, String);
 ///
 /// impl Input for Pair {
-///     type Medium = media::Text;
+///     type Modality = modality::Text;
 ///
-///     fn decode(part: Element, _: &DecodeContext<'_>) -> Result<Self> {
+///     fn decode(part: ElementPayload, _: &DecodeContext<'_>) -> Result<Self> {
 ///         let text = part.text()?;
 ///         let Some((a, b)) = text.split_once(' ') else { reject!("two words are expected") };
 ///         Ok(Pair(a.into(), b.into()))
@@ -125,12 +129,12 @@ impl Load {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a model's `Input`",
     label = "not an input type",
-    note = "inputs of the SDK: `Image`, `Text`, `Json<T>`, `Row<T>`, `Tensors`, `InferRequest`; with parameters of your own: `With<Image, P>`",
+    note = "inputs of the SDK: `Image`, `Text`, `Json<T>`, `Row<T>`, `Tensors`, `InferRequest`; with parameters of your own: `WithParams<Image, P>`",
     note = "named tensors of your own: `#[derive(TensorInput)]` on a struct"
 )]
 pub trait Input: Sized + Send + Sync + 'static {
     /// What it is cut from; it decides which outputs go with it.
-    type Medium: Medium;
+    type Modality: Modality;
 
     /// Whether decoding a small request is so cheap (microseconds) that no thread of its own is worth it.
     const INLINE: bool = false;
@@ -139,7 +143,7 @@ pub trait Input: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// A rejection for a fault of the caller, which the SDK answers with 400 and the input's name.
-    fn decode(part: <Self::Medium as Medium>::Part, cx: &DecodeContext<'_>) -> Result<Self>;
+    fn decode(part: <Self::Modality as Modality>::Payload, cx: &DecodeContext<'_>) -> Result<Self>;
 
     /// The named tensors that it takes, for the metadata and for validation; empty where it takes anything.
     fn tensors() -> Vec<TensorSpec> {
@@ -165,7 +169,7 @@ pub trait Input: Sized + Send + Sync + 'static {
     }
 
     /// What it costs in a batch; [`Model::admit`](crate::model::Model::admit) may say otherwise.
-    fn load(&self) -> Load {
-        Load::one()
+    fn cost(&self) -> BatchCost {
+        BatchCost::default()
     }
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{DecodeContext, Input, Load, media};
+use super::{BatchCost, DecodeContext, Input, modality};
 use crate::{
     device::Device,
     error::{Error, Rejection, Result},
@@ -66,7 +66,7 @@ impl Tensors {
 }
 
 impl Input for Tensors {
-    type Medium = media::Request;
+    type Modality = modality::Request;
     const INLINE: bool = true;
 
     fn decode(part: InferRequest, cx: &DecodeContext<'_>) -> Result<Self> {
@@ -77,16 +77,16 @@ impl Input for Tensors {
             let name = std::mem::take(&mut input.name);
             match read_tensor(input, cx.signature.iter().find(|spec| spec.name() == name)) {
                 Ok((shape, data)) => tensors.push(InferOutput { name, shape, data, metadata }),
-                Err(fault) => faults.push(fault.at(crate::protocol::place(&name, index)).text().to_string()),
+                Err(fault) => faults.push(fault.at(crate::protocol::input_label(&name, index)).text().to_string()),
             }
         }
         Rejection::all(&faults)?;
         Ok(Tensors(tensors))
     }
 
-    fn load(&self) -> Load {
+    fn cost(&self) -> BatchCost {
         // Rows, where the tensors have them; a tensor without dimensions is one.
-        Load::of(self.0.iter().filter_map(|tensor| tensor.shape.first().copied()).max().unwrap_or(1))
+        BatchCost::new(self.0.iter().filter_map(|tensor| tensor.shape.first().copied()).max().unwrap_or(1))
     }
 }
 

@@ -12,8 +12,8 @@ use crate::{device::Device, error::Result, input::TensorStruct};
 /// ```
 /// use chariot_engine::{Result, input::Text, model::Batch};
 ///
-/// let batch = Batch::of([Text("a".into()), Text("bc".into())]);
-/// let lengths: Result<Vec<usize>> = batch.map(|text| Ok(text.len()));
+/// let batch = Batch::new([Text("a".into()), Text("bc".into())]);
+/// let lengths: Result<Vec<usize>> = batch.try_map(|text| Ok(text.as_str().len()));
 /// assert_eq!(lengths.unwrap(), [1, 2]);
 /// ```
 pub struct Batch<I> {
@@ -23,7 +23,7 @@ pub struct Batch<I> {
 }
 
 impl<I> Batch<I> {
-    pub(crate) fn new(items: Vec<Item<I>>, device: Device, scratch: Rc<ScratchPool>) -> Self {
+    pub(crate) fn from_parts(items: Vec<Item<I>>, device: Device, scratch: Rc<ScratchPool>) -> Self {
         Batch { items, device, scratch }
     }
 
@@ -51,10 +51,10 @@ impl<I> Batch<I> {
     ///
     /// # Errors
     /// The first error of `answer`.
-    pub fn map<O>(self, mut answer: impl FnMut(Item<I>) -> Result<O>) -> Result<Vec<O>> {
+    pub fn try_map<O>(self, mut answer: impl FnMut(Item<I>) -> Result<O>) -> Result<Vec<O>> {
         let located = |item: Item<I>| {
-            let (place, slot) = (item.info().place, item.info().slot.clone());
-            answer(item).map_err(|error| place.locate(&slot, error))
+            let (location, slot) = (item.info().location, item.info().slot.clone());
+            answer(item).map_err(|error| location.locate(&slot, error))
         };
         self.items.into_iter().map(located).collect()
     }
@@ -63,7 +63,7 @@ impl<I> Batch<I> {
     ///
     /// # Errors
     /// None; it is a `Result` so that it can end an `infer`.
-    pub fn each<O>(self, answer: impl FnMut(Item<I>) -> Result<O>) -> Result<Vec<Result<O>>> {
+    pub fn map_each<O>(self, answer: impl FnMut(Item<I>) -> Result<O>) -> Result<Vec<Result<O>>> {
         Ok(self.items.into_iter().map(answer).collect())
     }
 
@@ -76,11 +76,11 @@ impl<I> Batch<I> {
     ///     let mut buffer = batch.scratch(|| Ok(String::with_capacity(1024)))?;
     ///     buffer.clear();
     ///     for text in &batch {
-    ///         buffer.push_str(text);
+    ///         buffer.push_str(text.as_str());
     ///     }
     ///     Ok(buffer.len())
     /// }
-    /// assert_eq!(longest(Batch::of([Text("a".into()), Text("b".into())])).unwrap(), 2);
+    /// assert_eq!(longest(Batch::new([Text("a".into()), Text("b".into())])).unwrap(), 2);
     /// ```
     ///
     /// # Errors
@@ -137,7 +137,7 @@ impl<T: AsRef<[f32]>> Batch<crate::input::Row<T>> {
     /// ```
     /// use chariot_engine::{input::Row, model::Batch};
     ///
-    /// let batch = Batch::of([Row([1., 2., 3.]), Row([4., 5., 6.])]);
+    /// let batch = Batch::new([Row([1., 2., 3.]), Row([4., 5., 6.])]);
     /// assert_eq!(batch.rows_to_tensor().unwrap().dims(), [2, 3]);
     /// ```
     ///
@@ -201,7 +201,7 @@ impl Rows {
     ///     sum: Vec<f32>,
     /// }
     ///
-    /// let batch = Batch::of([Pairs { pair: vec![1., 2.] }, Pairs { pair: vec![3., 4., 5., 6.] }]);
+    /// let batch = Batch::new([Pairs { pair: vec![1., 2.] }, Pairs { pair: vec![3., 4., 5., 6.] }]);
     /// let (all, rows) = batch.join().unwrap();
     /// let sums = Sums { sum: all.pair.chunks(2).map(|pair| pair[0] + pair[1]).collect() };
     /// let answers = rows.split(sums).unwrap();

@@ -1,7 +1,6 @@
 //! [`LoadContext`]: what `load` is given: settings, device, and the model's files.
 
 use std::{
-    ops::Deref,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,7 +12,7 @@ use crate::{
     telemetry::metrics::{AuthorMetrics, Counter, Gauge, Histogram},
 };
 
-/// What `load` is given: the engine's settings, and by `Deref` everything that does not depend on their type.
+/// Gives `load` the settings of the engine, the device, and the files of the model.
 ///
 /// ```no_run
 /// use chariot_engine::{Result, model::LoadContext};
@@ -42,54 +41,32 @@ impl<S> LoadContext<S> {
     pub fn settings(&self) -> &S {
         &self.settings
     }
-}
 
-impl<S> Deref for LoadContext<S> {
-    type Target = LoadCommon;
-
-    fn deref(&self) -> &LoadCommon {
-        &self.common
-    }
-}
-
-/// The part of a [`LoadContext`] that does not depend on the type of the settings.
-#[derive(Clone, Debug)]
-pub struct LoadCommon {
-    pub(crate) device: Device,
-    pub(crate) model_dir: PathBuf,
-    pub(crate) model_name: String,
-    pub(crate) model_id: Option<String>,
-    pub(crate) task_type: Option<String>,
-    pub(crate) class_labels: Option<ClassLabels>,
-    pub(crate) metrics: AuthorMetrics,
-}
-
-impl LoadCommon {
     /// The device that this model computes on.
     pub fn device(&self) -> &Device {
-        &self.device
+        &self.common.device
     }
 
     /// The directory that holds the model's files; it is read-only. If the unpacked archive has a single folder and
     /// nothing else at its top (but for what systems leave there, such as `__MACOSX`), [`file`](Self::file) looks there
     /// too.
     pub fn model_dir(&self) -> &Path {
-        &self.model_dir
+        &self.common.model_dir
     }
 
     /// The model's name, as its routes have it.
     pub fn model_name(&self) -> &str {
-        &self.model_name
+        &self.common.model_name
     }
 
     /// The platform's id of the model (`CHARIOT_MODEL_ID`).
     pub fn model_id(&self) -> Option<&str> {
-        self.model_id.as_deref()
+        self.common.model_id.as_deref()
     }
 
     /// The platform's name of the task (`CHARIOT_TASK_TYPE`).
     pub fn task_type(&self) -> Option<&str> {
-        self.task_type.as_deref()
+        self.common.task_type.as_deref()
     }
 
     /// A counter of your own at `/metrics`, with the label `model`.
@@ -97,7 +74,7 @@ impl LoadCommon {
     /// # Errors
     /// The name is none that Prometheus takes, is the runtime's, or is that of a metric of another type.
     pub fn counter(&self, name: &str, help: &str) -> Result<Counter> {
-        self.metrics.counter(name, help)
+        self.common.metrics.counter(name, help)
     }
 
     /// A gauge of your own at `/metrics`, with the label `model`.
@@ -105,7 +82,7 @@ impl LoadCommon {
     /// # Errors
     /// Those of [`counter`](Self::counter).
     pub fn gauge(&self, name: &str, help: &str) -> Result<Gauge> {
-        self.metrics.gauge(name, help)
+        self.common.metrics.gauge(name, help)
     }
 
     /// A histogram of your own at `/metrics`, with the label `model` and these upper bounds of its buckets.
@@ -113,7 +90,7 @@ impl LoadCommon {
     /// # Errors
     /// Those of [`counter`](Self::counter), and bounds that do not grow.
     pub fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram> {
-        self.metrics.histogram(name, help, buckets)
+        self.common.metrics.histogram(name, help, buckets)
     }
 
     /// The path of one of the model's files, by its path inside the model directory.
@@ -121,7 +98,7 @@ impl LoadCommon {
     /// # Errors
     /// It is not there; the message names the directory and what it holds.
     pub fn file(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
-        file_in(&self.model_dir, name.as_ref())
+        file_in(&self.common.model_dir, name.as_ref())
     }
 
     /// The contents of one of the model's text files.
@@ -139,7 +116,7 @@ impl LoadCommon {
     /// The file is not there, or it is not an object of label to id or a list of labels; see
     /// [`ClassLabels::from_json`].
     pub fn class_labels(&self) -> Result<ClassLabels> {
-        if let Some(labels) = &self.class_labels {
+        if let Some(labels) = &self.common.class_labels {
             return Ok(labels.clone());
         }
         let labels = ClassLabels::from_json(&self.read_to_string(ClassLabels::FILE)?);
@@ -156,7 +133,7 @@ impl LoadCommon {
     /// another shape, is an error that names file, tensor, expected and found.
     #[cfg(feature = "candle")]
     pub fn safetensors(&self, name: impl AsRef<Path>) -> Result<candle_nn::VarBuilder<'static>> {
-        super::weights::mapped(&self.file(name)?, &self.device)
+        super::weights::mapped(&self.file(name)?, &self.common.device)
     }
 
     /// As [`safetensors`](Self::safetensors), read into memory instead of mapped.
@@ -165,8 +142,20 @@ impl LoadCommon {
     /// As [`safetensors`](Self::safetensors).
     #[cfg(feature = "candle")]
     pub fn safetensors_buffered(&self, name: impl AsRef<Path>) -> Result<candle_nn::VarBuilder<'static>> {
-        super::weights::buffered(&self.file(name)?, &self.device)
+        super::weights::buffered(&self.file(name)?, &self.common.device)
     }
+}
+
+/// The part of a [`LoadContext`] that does not depend on the type of the settings.
+#[derive(Clone, Debug)]
+pub(crate) struct LoadCommon {
+    pub(crate) device: Device,
+    pub(crate) model_dir: PathBuf,
+    pub(crate) model_name: String,
+    pub(crate) model_id: Option<String>,
+    pub(crate) task_type: Option<String>,
+    pub(crate) class_labels: Option<ClassLabels>,
+    pub(crate) metrics: AuthorMetrics,
 }
 
 /// The path of a file by its path inside the model directory, or inside the only folder that this holds.
@@ -228,8 +217,8 @@ mod tests {
     use super::*;
     use crate::telemetry::metrics::Metrics;
 
-    fn context(dir: &Path) -> LoadCommon {
-        LoadCommon {
+    fn context(dir: &Path) -> LoadContext {
+        let common = LoadCommon {
             device: Device::Cpu,
             model_dir: dir.to_path_buf(),
             model_name: "m".into(),
@@ -237,7 +226,8 @@ mod tests {
             task_type: None,
             class_labels: None,
             metrics: AuthorMetrics::new(&Metrics::new(), "m"),
-        }
+        };
+        LoadContext::new(Arc::new(()), common)
     }
 
     #[test]

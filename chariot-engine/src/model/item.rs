@@ -4,10 +4,10 @@ use std::{any::Any, ops::Deref, sync::Arc, time::Instant};
 
 use serde::Serialize;
 
-use super::Ticket;
 use crate::{
     device::Device,
     error::{Error, Result},
+    inflight::RequestToken,
     input::Slot,
     protocol::{EncodeError, JsonText, Parameters},
 };
@@ -19,9 +19,9 @@ use crate::{
 /// ```
 /// use chariot_engine::{input::Text, model::Batch};
 ///
-/// let batch = Batch::of([Text("two words".into())]);
+/// let batch = Batch::new([Text("two words".into())]);
 /// let item = batch.iter().next().unwrap();
-/// assert_eq!(item.split(' ').count(), 2);
+/// assert_eq!(item.as_str().split(' ').count(), 2);
 /// assert_eq!(item.name(), "input-0");
 /// assert!(!item.is_cancelled());
 /// ```
@@ -45,13 +45,13 @@ pub(crate) struct ItemInfo {
     pub(crate) action: Arc<str>,
     pub(crate) parameters: Parameters,
     pub(crate) score_threshold: f32,
-    pub(crate) ticket: Arc<Ticket>,
-    pub(crate) place: Place,
+    pub(crate) token: Arc<RequestToken>,
+    pub(crate) location: ErrorLocation,
 }
 
 /// How an error names an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum ErrorLocation {
     /// The item is the request as a whole: its errors name inputs themselves.
     Request,
     /// The only element of its input: by the input.
@@ -72,31 +72,31 @@ pub(super) fn output_name(action: &str) -> &str {
 impl ItemInfo {
     /// The name of the output that the item is answered in.
     pub(crate) fn output_name(&self) -> &str {
-        if self.place == Place::TableRow { output_name(&self.action) } else { &self.slot.name }
+        if self.location == ErrorLocation::TableRow { output_name(&self.action) } else { &self.slot.name }
     }
 
     /// Names the input that an error is about, unless the error does so itself.
     pub(crate) fn locate(&self, error: Error) -> Error {
-        self.place.locate(&self.slot, error)
+        self.location.locate(&self.slot, error)
     }
 }
 
-impl Place {
+impl ErrorLocation {
     /// Names the item's place, unless the error has one itself.
     pub(crate) fn locate(self, slot: &Slot, error: Error) -> Error {
-        if error.has_place() { error } else { self.of(slot, error) }
+        if error.has_location() { error } else { self.of(slot, error) }
     }
 
     /// The error, with the place of the item before what it says itself.
     pub(crate) fn of(self, slot: &Slot, error: Error) -> Error {
         match self {
-            Place::Request => error,
-            Place::Input => error.at(slot.place()),
-            Place::Element => error.at(format_args!("data[{}]", slot.element)).at(slot.place()),
+            ErrorLocation::Request => error,
+            ErrorLocation::Input => error.at(slot.label()),
+            ErrorLocation::Element => error.at(format_args!("data[{}]", slot.element)).at(slot.label()),
             // A row says itself where it is at fault, as far as it knows.
-            Place::MatrixRow | Place::TableRow if error.has_place() => error,
-            Place::MatrixRow => error.at(format_args!("{}, row {}", slot.place(), slot.element)),
-            Place::TableRow => error.at(format_args!("row {}", slot.element)),
+            ErrorLocation::MatrixRow | ErrorLocation::TableRow if error.has_location() => error,
+            ErrorLocation::MatrixRow => error.at(format_args!("{}, row {}", slot.label(), slot.element)),
+            ErrorLocation::TableRow => error.at(format_args!("row {}", slot.element)),
         }
     }
 }
@@ -143,7 +143,7 @@ impl<I> Item<I> {
         &self.info.action
     }
 
-    /// The parameters of its input (of the request, if it came in several), as they came. [`With`](crate::input::With) types them.
+    /// The parameters of its input (of the request, if it came in several), as they came. [`WithParams`](crate::input::WithParams) types them.
     pub fn parameters(&self) -> &Parameters {
         &self.info.parameters
     }
@@ -155,7 +155,7 @@ impl<I> Item<I> {
 
     /// Whether the caller has gone: nobody reads an answer, and a long computation had better stop.
     pub fn is_cancelled(&self) -> bool {
-        self.info.ticket.is_gone()
+        self.info.token.is_gone()
     }
 
     /// Sends a part of the answer (a token, say) to a caller who reads the answer as it comes into being. To any other
@@ -169,14 +169,14 @@ impl<I> Item<I> {
     ///
     /// fn repeat(text: &Item<Text>) -> Result<String> {
     ///     let mut answer = String::new();
-    ///     for word in text.split(' ') {
+    ///     for word in text.as_str().split(' ') {
     ///         text.emit(word)?;
     ///         answer.push_str(word);
     ///     }
     ///     Ok(answer)
     /// }
     ///
-    /// let batch = Batch::of([Text("two words".into())]);
+    /// let batch = Batch::new([Text("two words".into())]);
     /// assert_eq!(repeat(batch.iter().next().unwrap()).unwrap(), "twowords");
     /// ```
     ///
@@ -186,7 +186,7 @@ impl<I> Item<I> {
         if self.is_cancelled() {
             return Err(Error::cancelled());
         }
-        let Some(parts) = self.info.ticket.parts() else {
+        let Some(parts) = self.info.token.parts() else {
             return Ok(());
         };
         #[derive(Serialize)]
@@ -196,7 +196,7 @@ impl<I> Item<I> {
             part: &'a T,
         }
         let part = Part { name: self.info.output_name(), index: self.info.index, part };
-        let text = JsonText::of(&part).map_err(|error| match error {
+        let text = JsonText::from_value(&part).map_err(|error| match error {
             EncodeError::NotFinite(_) => Error::unwritable(format_args!("a part of the answer: {error}")),
             error => error.into(),
         })?;
@@ -205,7 +205,7 @@ impl<I> Item<I> {
 
     /// When the caller is told that it took too long; `None` if there is no limit.
     pub fn deadline(&self) -> Option<Instant> {
-        self.info.ticket.deadline().map(tokio::time::Instant::into_std)
+        self.info.token.deadline().map(tokio::time::Instant::into_std)
     }
 
     /// The device of the worker that serves it. In `admit`, where no worker is known yet, it is the CPU.

@@ -3,9 +3,6 @@
 //! | file | holds |
 //! |---|---|
 //! | `item`, `batch` | one item of a request, and what a model sees: a batch of them |
-//! | `ticket` | what ties an item to the caller that waits for it |
-//! | `memory` | how many bytes requests in flight may hold |
-//! | `parts` | parts of an answer on their way to a caller who reads them as they come |
 //! | `scratch` | state of a worker beside the shared model |
 //! | `spec` | what an engine declares of itself |
 //! | `context` | what `load` is given |
@@ -17,11 +14,8 @@ mod item;
 #[cfg(feature = "candle")]
 #[allow(unsafe_code)]
 mod mapped;
-mod memory;
-mod parts;
 mod scratch;
 mod spec;
-mod ticket;
 #[cfg(feature = "candle")]
 mod weights;
 
@@ -31,31 +25,28 @@ pub use context::LoadContext;
 #[cfg(feature = "cli")]
 pub(crate) use context::file_in;
 pub use item::Item;
-pub(crate) use item::{Attached, ItemInfo, Place};
-pub(crate) use memory::{Budget, Charge};
-pub(crate) use parts::{Parts, PartsReader, parts};
+pub(crate) use item::{Attached, ErrorLocation, ItemInfo};
 pub use scratch::Scratch;
 pub(crate) use scratch::ScratchPool;
 pub use spec::Spec;
-pub(crate) use ticket::{OVER_BUDGET, Ticket};
 
 pub use crate::{
-    input::Load,
+    input::BatchCost,
     signature::{Dim, TensorSpec},
 };
 
 use crate::{
     error::Result,
-    input::{Input, Medium},
+    input::{Input, Modality},
     output::Output,
     settings::Settings,
 };
 
 /// The kind of payload that a model takes.
-pub type MediumOf<M> = <<M as Model>::Input as Input>::Medium;
+pub type ModalityOf<M> = <<M as Model>::Input as Input>::Modality;
 
 /// The part of a request that one item of a model is decoded from.
-pub(crate) type PartOf<M> = <MediumOf<M> as Medium>::Part;
+pub(crate) type PayloadOf<M> = <ModalityOf<M> as Modality>::Payload;
 
 /// An inference model: how it is loaded, what it takes, what it answers.
 ///
@@ -80,7 +71,7 @@ pub(crate) type PartOf<M> = <MediumOf<M> as Medium>::Part;
 ///     }
 ///
 ///     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
-///         batch.map(|text| Ok(Json(text.to_uppercase())))
+///         batch.try_map(|text| Ok(Json(text.as_str().to_uppercase())))
 ///     }
 /// }
 ///
@@ -101,7 +92,7 @@ pub trait Model: Sized + Send + Sync + 'static {
     type Input: Input;
 
     /// How one answer is encoded.
-    type Output: Output<MediumOf<Self>>;
+    type Output: Output<ModalityOf<Self>>;
 
     /// Loads the model, once, when the engine starts. The port is open already, and readiness says that it is starting.
     ///
@@ -113,15 +104,15 @@ pub trait Model: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// Fails the whole batch: 500, or 400 for what [`reject!`](crate::reject) refuses. For one bad item among good ones
-    /// say `type Output = Result<T>` and use [`Batch::each`].
+    /// say `type Output = Result<T>` and use [`Batch::map_each`].
     ///
     /// # Panics
     /// A panic is a 500 for the batch. The engine lives on.
     async fn infer(&self, batch: Batch<Self::Input>) -> Result<Vec<Self::Output>>;
 
-    /// What the engine declares: by default what its types say. Refine it: `Spec::of::<Self>().concurrency(64)`.
+    /// What the engine declares: by default what its types say. Refine it: `Spec::new::<Self>().concurrency(64)`.
     fn spec() -> Spec {
-        Spec::of::<Self>()
+        Spec::new::<Self>()
     }
 
     /// Sees every item before it is queued, alone: refuses it, says what it costs and with what it may share a batch.
@@ -130,9 +121,9 @@ pub trait Model: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// Refuses the request: 400 for what [`reject!`](crate::reject) says.
-    fn admit(&self, item: &mut Item<Self::Input>) -> Result<Load> {
+    fn admit(&self, item: &mut Item<Self::Input>) -> Result<BatchCost> {
         item.keep_default_admit();
-        Ok(item.value().load())
+        Ok(item.value().cost())
     }
 
     /// Runs once after `load` and before the engine is ready: a first inference, so that no caller pays for it.

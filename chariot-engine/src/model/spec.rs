@@ -2,9 +2,9 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use super::{MediumOf, Model, item::output_name};
+use super::{ModalityOf, Model, item::output_name};
 use crate::{
-    input::{Input, Medium},
+    input::{Input, Modality},
     output::Output,
     protocol::{DataType, JsonText, TensorMetadata},
     settings::{OutputLayout, SettingSpec, Settings},
@@ -22,9 +22,9 @@ use crate::{
 ///     # type Input = Text;
 ///     # type Output = Json<String>;
 ///     # async fn load(_: &LoadContext) -> Result<Self> { Ok(Relay) }
-///     # async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.map(|t| Ok(Json(t.to_string()))) }
+///     # async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.try_map(|t| Ok(Json(t.to_string()))) }
 ///     fn spec() -> Spec {
-///         Spec::of::<Self>().task("Text Classification").actions(["predict"]).concurrency(64).max_batch(1)
+///         Spec::new::<Self>().task("Text Classification").actions(["predict"]).concurrency(64).max_batch(1)
 ///     }
 ///     // ...
 /// }
@@ -65,22 +65,25 @@ const MAX_CONCURRENCY: usize = 65_536;
 
 impl Spec {
     /// What the types of a model say.
-    pub fn of<M: Model>() -> Self {
+    pub fn new<M: Model>() -> Self {
         Spec {
-            task: <M::Output as Output<MediumOf<M>>>::TASK.map(Cow::Borrowed),
-            actions: <M::Output as Output<MediumOf<M>>>::ACTIONS.iter().map(|action| Cow::Borrowed(*action)).collect(),
-            open_default: <M::Output as Output<MediumOf<M>>>::DEFAULT_ACTION,
-            layouts: <M::Output as Output<MediumOf<M>>>::LAYOUTS,
-            element: <MediumOf<M> as Medium>::ELEMENT,
-            raw: <MediumOf<M> as Medium>::RAW,
+            task: <M::Output as Output<ModalityOf<M>>>::TASK.map(Cow::Borrowed),
+            actions: <M::Output as Output<ModalityOf<M>>>::ACTIONS
+                .iter()
+                .map(|action| Cow::Borrowed(*action))
+                .collect(),
+            open_default: <M::Output as Output<ModalityOf<M>>>::DEFAULT_ACTION,
+            layouts: <M::Output as Output<ModalityOf<M>>>::LAYOUTS,
+            element: <ModalityOf<M> as Modality>::ELEMENT,
+            raw: <ModalityOf<M> as Modality>::RAW,
             inputs: <M::Input as Input>::tensors(),
             columns: <M::Input as Input>::columns(),
-            outputs: <M::Output as Output<MediumOf<M>>>::tensors(),
-            answer: <M::Output as Output<MediumOf<M>>>::schema,
+            outputs: <M::Output as Output<ModalityOf<M>>>::tensors(),
+            answer: <M::Output as Output<ModalityOf<M>>>::schema,
             example: None,
             example_of_input: <M::Input as Input>::example(),
             settings: <M::Settings as Settings>::schema(),
-            max_batch: <MediumOf<M> as Medium>::MAX_BATCH,
+            max_batch: <ModalityOf<M> as Modality>::MAX_BATCH,
             batch_delay: None,
             concurrency: 1,
             streaming: false,
@@ -133,7 +136,7 @@ impl Spec {
         self
     }
 
-    /// The most that one call of `infer` is given, in the unit of [`Load`](super::Load) (default: 32 items, or 1024 rows). An item
+    /// The most that one call of `infer` is given, in the unit of [`BatchCost`](super::BatchCost) (default: 32 items, or 1024 rows). An item
     /// that costs more goes alone.
     #[must_use]
     pub fn max_batch(mut self, cost: usize) -> Self {

@@ -142,7 +142,7 @@ mod tests {
             std::fs::write(&path, &bytes[..length]).unwrap();
             for result in [mapped(&path, &Device::Cpu), buffered(&path, &Device::Cpu)] {
                 let Err(error) = result else { panic!("{length} bytes were taken for a file") };
-                assert!(error.chain().contains("'model.safetensors' is not a whole safetensors file"), "{error}");
+                assert!(error.log_message().contains("'model.safetensors' is not a whole safetensors file"), "{error}");
             }
         }
     }

@@ -41,7 +41,7 @@ pub(crate) fn example(spec: &Spec, protocol: Option<Protocol>) -> Option<String>
 }
 
 fn known(spec: &Spec) -> Option<Value> {
-    let given = spec.given_example().and_then(|body| JsonText::read(body.to_owned()).ok());
+    let given = spec.given_example().and_then(|body| JsonText::from_text(body.to_owned()).ok());
     let known = given.or_else(|| spec.example_of_input().cloned()).and_then(|body| body.parse().ok());
     let zeros = || if spec.element.is_none() { zeros(&spec.inputs) } else { None };
     known.or_else(zeros)

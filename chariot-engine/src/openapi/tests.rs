@@ -15,7 +15,7 @@ use crate::{
 /// A model of these types that is never loaded.
 struct Of<I, O>(std::marker::PhantomData<fn() -> (I, O)>);
 
-impl<I: Input, O: Output<I::Medium>> Model for Of<I, O> {
+impl<I: Input, O: Output<I::Modality>> Model for Of<I, O> {
     type Settings = ();
     type Input = I;
     type Output = O;
@@ -29,8 +29,8 @@ impl<I: Input, O: Output<I::Medium>> Model for Of<I, O> {
     }
 }
 
-fn spec<I: Input, O: Output<I::Medium>>() -> Spec {
-    Spec::of::<Of<I, O>>()
+fn spec<I: Input, O: Output<I::Modality>>() -> Spec {
+    Spec::new::<Of<I, O>>()
 }
 
 fn with(spec: &Spec, takes: &Takes, change: impl FnOnce(&mut Described<'_>)) -> Value {

@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 
-pub use crate::input::Answer;
+pub use crate::input::EncodedOutput;
 use crate::{
     error::{Error, Result},
-    input::{Json, Medium, Tensors, media},
+    input::{Json, Modality, Tensors, modality},
     protocol::{InferOutput, InferResponse, JsonText},
     settings::OutputLayout,
     signature::TensorSpec,
@@ -48,15 +48,15 @@ impl<'a> EncodeContext<'a> {
 /// of your own; what [`JsonText::of`] writes is what the caller reads.
 ///
 /// ```
-/// use chariot_engine::{Result, input::media, output::{EncodeContext, Output}, protocol::JsonText};
+/// use chariot_engine::{Result, input::modality, output::{EncodeContext, Output}, protocol::JsonText};
 ///
 /// struct Count(usize);
 ///
-/// impl Output<media::Text> for Count {
+/// impl Output<modality::Text> for Count {
 ///     const ACTIONS: &'static [&'static str] = &["count"];
 ///
 ///     fn encode(self, _: &EncodeContext<'_>) -> Result<JsonText> {
-///         Ok(JsonText::of(&self.0)?)
+///         Ok(JsonText::from_value(&self.0)?)
 ///     }
 /// }
 ///
@@ -69,7 +69,7 @@ impl<'a> EncodeContext<'a> {
     note = "any element is answered by `Json<T>` or an output of your own",
     note = "named tensors are answered by named tensors: `Tensors` or `#[derive(TensorOutput)]` go with `Tensors`, `#[derive(TensorInput)]` and `InferRequest`"
 )]
-pub trait Output<M: Medium>: Sized + Send + 'static {
+pub trait Output<M: Modality>: Sized + Send + 'static {
     /// Chariot's task that this answers, as `CHARIOT_TASK_TYPE` names it.
     const TASK: Option<&'static str> = None;
 
@@ -97,10 +97,10 @@ pub trait Output<M: Medium>: Sized + Send + 'static {
     ///
     /// # Errors
     /// What cannot be encoded; a rejection if that is the caller's fault.
-    fn encode(self, cx: &EncodeContext<'_>) -> Result<M::Answer>;
+    fn encode(self, cx: &EncodeContext<'_>) -> Result<M::Encoded>;
 }
 
-impl<M: Medium, T: Output<M>> Output<M> for Result<T, Error> {
+impl<M: Modality, T: Output<M>> Output<M> for Result<T, Error> {
     const TASK: Option<&'static str> = T::TASK;
     const ACTIONS: &'static [&'static str] = T::ACTIONS;
     const DEFAULT_ACTION: &'static str = T::DEFAULT_ACTION;
@@ -114,25 +114,25 @@ impl<M: Medium, T: Output<M>> Output<M> for Result<T, Error> {
         T::schema(layout)
     }
 
-    fn encode(self, cx: &EncodeContext<'_>) -> Result<M::Answer> {
+    fn encode(self, cx: &EncodeContext<'_>) -> Result<M::Encoded> {
         self?.encode(cx)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<M: Medium<Answer = JsonText>, T: Serialize + Send + 'static> Output<M> for Json<T> {
+impl<M: Modality<Encoded = JsonText>, T: Serialize + Send + 'static> Output<M> for Json<T> {
     fn encode(self, _: &EncodeContext<'_>) -> Result<JsonText> {
-        Ok(JsonText::of(&self.0)?)
+        Ok(JsonText::from_value(&self.0)?)
     }
 }
 
-impl Output<media::Request> for Tensors {
+impl Output<modality::Request> for Tensors {
     fn encode(self, _: &EncodeContext<'_>) -> Result<Vec<InferOutput>> {
         Ok(self.into_outputs())
     }
 }
 
-impl Output<media::Request> for InferResponse {
+impl Output<modality::Request> for InferResponse {
     fn encode(self, _: &EncodeContext<'_>) -> Result<Vec<InferOutput>> {
         Ok(self.outputs)
     }

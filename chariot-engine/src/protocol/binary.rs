@@ -5,13 +5,13 @@ use bytes::Bytes;
 
 use super::{
     DataType, EncodeError, InferInput, InferRequest, TensorData, TensorMetadata, data,
-    fault::{Fault, Read, quoted, written},
+    fault::{Fault, Read, written},
     ranges::Ranges,
     raw::{LittleEndian, Raw},
     tensor::{Elements, Form},
     texts::Texts,
 };
-use crate::error::Rejection;
+use crate::error::{Rejection, quoted};
 
 /// The header that tells a binary request or response, and says how long its JSON is.
 pub const JSON_LENGTH_HEADER: &str = "Inference-Header-Content-Length";
@@ -150,7 +150,7 @@ impl InferRequest {
     /// # Errors
     /// The body's length is none that the input's type and shape can have.
     pub fn decode_raw(body: &Bytes, input: &TensorMetadata) -> Result<InferRequest, Rejection> {
-        let place = super::place(&input.name, 0);
+        let place = super::input_label(&input.name, 0);
         let read = match input.datatype {
             DataType::Bytes => one_element(body, &input.shape),
             datatype => raw_shape(body.len(), datatype, &input.shape)

@@ -7,8 +7,8 @@ use super::{
     EncodedResponse, InferInput, InferRequest, JsonText, Parameters, Protocol, TensorData, binary, data,
     fault::{Fault, Read},
     form::PARAMETERS_HEADER,
+    input_label::Origin,
     json::utf8,
-    place::Origin,
     reader::Reader,
     request,
 };
@@ -49,7 +49,7 @@ pub(super) fn lines(body: &Bytes) -> Result<InferRequest, Rejection> {
         let mut within = Reader::new(&text[..end]);
         within.go_to(start);
         let origin = Origin::Line(line);
-        let read = one(&mut within, body).map_err(|fault| fault.in_owner(origin.place("", 0)).rejection(text));
+        let read = one(&mut within, body).map_err(|fault| fault.in_owner(origin.label("", 0)).rejection(text));
         let (data, parameters) = read?;
         inputs.push(InferInput::item(data, parameters, origin));
         reader.go_to(end);

@@ -4,8 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 
-use super::fault::quoted;
 use crate::error::Rejection;
+use crate::error::quoted;
 
 macro_rules! datatypes {
     ($($(#[$doc:meta])* $variant:ident $name:literal $size:expr,)*) => {

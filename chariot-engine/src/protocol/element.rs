@@ -12,7 +12,7 @@ use crate::error::Rejection;
 /// ```
 /// use chariot_engine::protocol::{BytesElement, JsonText};
 ///
-/// let written = BytesElement::Json(JsonText::of("caf\u{e9}").unwrap());
+/// let written = BytesElement::Json(JsonText::from_value("caf\u{e9}").unwrap());
 /// let binary = BytesElement::Binary("caf\u{e9}".into());
 /// assert_eq!(written.text().unwrap(), binary.text().unwrap());
 /// assert!(BytesElement::Binary(vec![0xff].into()).text().is_err());
@@ -50,7 +50,7 @@ impl BytesElement {
     pub fn json(self) -> Result<JsonText, Rejection> {
         match self {
             BytesElement::Json(value) => Ok(value),
-            BytesElement::Binary(bytes) => JsonText::read(bytes),
+            BytesElement::Binary(bytes) => JsonText::from_text(bytes),
         }
     }
 }

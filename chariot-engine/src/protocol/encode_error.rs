@@ -5,7 +5,7 @@
 /// ```
 /// use chariot_engine::protocol::{EncodeError, JsonText};
 ///
-/// let error = JsonText::of(&f32::NAN).unwrap_err();
+/// let error = JsonText::from_value(&f32::NAN).unwrap_err();
 /// assert_eq!(error, EncodeError::NotFinite("a number".into()));
 /// assert_eq!(error.to_string(), "a number is NaN or infinite, which JSON cannot hold");
 /// ```

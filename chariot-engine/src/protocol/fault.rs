@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::Rejection;
+use crate::error::{Rejection, shortened};
 
 /// What reading yields. The fault is boxed to keep the result small on the paths where nothing is wrong.
 pub(super) type Read<T> = Result<T, Box<Fault>>;
@@ -118,31 +118,6 @@ impl fmt::Display for Position {
 
 /// The longest path into a JSON value of the caller's own making, in bytes.
 const LONGEST_PATH: usize = 200;
-/// How many characters of a caller's name an error repeats.
-const NAME_SHOWN: usize = 64;
-
-/// A name of the caller's for an error text: cut to 64 characters, control characters escaped.
-pub(super) fn shortened(name: &str) -> String {
-    let mut shown = String::new();
-    for (count, letter) in name.chars().enumerate() {
-        if count == NAME_SHOWN {
-            shown.push_str("...");
-            break;
-        }
-        if letter.is_control() {
-            shown.extend(letter.escape_default());
-        } else {
-            shown.push(letter);
-        }
-    }
-    shown
-}
-
-/// The same between quotes.
-pub(crate) fn quoted(name: &str) -> String {
-    format!("'{}'", shortened(name))
-}
-
 /// A shape as a caller would write it: `[2,3]`.
 pub(super) fn written(shape: &[usize]) -> String {
     let lengths: Vec<_> = shape.iter().map(usize::to_string).collect();

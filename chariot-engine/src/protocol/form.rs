@@ -219,7 +219,7 @@ impl Form {
             Reading::Document => chariot_v2::document(body)?,
             Reading::DocumentOrItem => match chariot_v2::document(body) {
                 // What is no JSON is none of ours.
-                Err(_) if JsonText::read(body.clone()).is_err() => item()?,
+                Err(_) if JsonText::from_text(body.clone()).is_err() => item()?,
                 decoded => decoded?,
             },
         };

@@ -21,11 +21,11 @@ use crate::error::Rejection;
 /// ```
 /// use chariot_engine::protocol::JsonText;
 ///
-/// let scores = JsonText::of(&[0.7_f32, 0.3])?;
+/// let scores = JsonText::from_value(&[0.7_f32, 0.3])?;
 /// assert_eq!(scores.as_str(), "[0.7,0.3]");
 /// assert_eq!(scores.kind(), "a list");
 /// assert_eq!(scores.parse::<Vec<f64>>().unwrap(), [0.7, 0.3]);
-/// assert!(JsonText::of(&f32::NAN).is_err());
+/// assert!(JsonText::from_value(&f32::NAN).is_err());
 /// # Ok::<(), chariot_engine::protocol::EncodeError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -36,7 +36,7 @@ impl JsonText {
     ///
     /// # Errors
     /// What `value` itself reports, and a `NaN` or an infinity anywhere in it, which JSON cannot hold.
-    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<JsonText, EncodeError> {
+    pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Result<JsonText, EncodeError> {
         let mut text = Vec::new();
         let written = value.serialize(Finite(&mut serde_json::Serializer::new(&mut text)));
         written.map_err(|error| match error.to_string() {
@@ -50,7 +50,7 @@ impl JsonText {
     ///
     /// # Errors
     /// A text that is not JSON, with line and column.
-    pub fn read(text: impl Into<Bytes>) -> Result<JsonText, Rejection> {
+    pub fn from_text(text: impl Into<Bytes>) -> Result<JsonText, Rejection> {
         let text = text.into();
         let checked = utf8(&text)?;
         let value = Reader::new(checked).whole().map_err(|fault| fault.rejection(checked))?;

@@ -36,7 +36,7 @@ const RESERVED: [&str; 5] = ["action", "binary_data_output", "binary_data_size",
 ///     top_k: u32,
 /// }
 ///
-/// let parameters = Parameters::read(r#"{"action": "predict", "score_threshold": "0.5", "top_k": 3}"#)?;
+/// let parameters = Parameters::from_text(r#"{"action": "predict", "score_threshold": "0.5", "top_k": 3}"#)?;
 /// assert_eq!(parameters.action(), Some("predict"));
 /// assert_eq!(parameters.score_threshold(), Some(0.5));
 /// assert_eq!(parameters.decode::<Mine>()?.top_k, 3);
@@ -61,8 +61,8 @@ impl Parameters {
     /// # Errors
     /// A text that is no JSON object, a parameter that stands there twice, an `action` that is no string, and a
     /// `score_threshold` that is no finite number or string of one.
-    pub fn read(text: impl Into<Bytes>) -> Result<Self, Rejection> {
-        let text = JsonText::read(text)?.into_bytes();
+    pub fn from_text(text: impl Into<Bytes>) -> Result<Self, Rejection> {
+        let text = JsonText::from_text(text)?.into_bytes();
         let read = Parameters::decode_from(&mut Reader::new(utf8(&text)?), &text);
         read.map_err(|fault| fault.in_member("parameters").unplaced())
     }
@@ -71,9 +71,9 @@ impl Parameters {
     ///
     /// # Errors
     /// A value that JSON cannot hold, and what [`read`](Self::read) refuses.
-    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, Rejection> {
-        match JsonText::of(value) {
-            Ok(text) => Parameters::read(text.into_bytes()),
+    pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Result<Self, Rejection> {
+        match JsonText::from_value(value) {
+            Ok(text) => Parameters::from_text(text.into_bytes()),
             Err(error) => Err(Rejection::new(error.to_string()).at("parameters")),
         }
     }

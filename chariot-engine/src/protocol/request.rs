@@ -8,8 +8,8 @@ use super::{
     chariot_v2,
     data::{self, Leaf},
     fault::{Fault, Read},
+    input_label::{Origin, owner},
     json::utf8,
-    place::{Origin, owner},
     reader::Reader,
 };
 use crate::error::Rejection;
@@ -78,7 +78,7 @@ pub struct WantedOutput {
 /// use chariot_engine::protocol::{InferInput, TensorData};
 ///
 /// let input = InferInput::new("x", vec![2], TensorData::from(vec![1_i64, 2]));
-/// assert_eq!(input.place(0), "input 'x'");
+/// assert_eq!(input.label(0), "input 'x'");
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -144,8 +144,8 @@ impl InferInput {
 
     /// How an error text calls this input, which stands at `index` among the request's: `input 'x'`, or `inputs[3]` if it
     /// has no name. An item of `chariot-v2` is `input`, or `line 4` of several.
-    pub fn place(&self, index: usize) -> String {
-        self.origin.place(&self.name, index)
+    pub fn label(&self, index: usize) -> String {
+        self.origin.label(&self.name, index)
     }
 }
 

@@ -2,7 +2,9 @@
 
 use serde::{Serialize, Serializer as _};
 
-use super::{EncodeError, JsonText, TensorData, data, fault::quoted, tensor::Elements};
+use crate::error::quoted;
+
+use super::{EncodeError, JsonText, TensorData, data, tensor::Elements};
 
 /// What a model answers.
 ///
@@ -25,9 +27,9 @@ pub struct InferResponse {
 /// ```
 /// use chariot_engine::protocol::{InferOutput, JsonText, TensorData};
 ///
-/// let label = JsonText::of("plane").unwrap();
+/// let label = JsonText::from_value("plane").unwrap();
 /// let mut output = InferOutput::new("image-0", vec![1], TensorData::from(vec![label]));
-/// output.metadata = Some(JsonText::of("of the caller").unwrap());
+/// output.metadata = Some(JsonText::from_value("of the caller").unwrap());
 /// ```
 #[derive(Clone, Debug)]
 pub struct InferOutput {

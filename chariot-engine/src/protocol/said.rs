@@ -6,10 +6,10 @@ use std::fmt;
 use serde::de::Error;
 
 use super::{
-    fault::{Fault, Read, quoted},
+    fault::{Fault, Read},
     reader::Reader,
 };
-use crate::error::Rejection;
+use crate::error::{Rejection, quoted};
 
 /// The longest text that is passed on, in characters.
 const LONGEST: usize = 200;

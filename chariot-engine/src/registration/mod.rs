@@ -12,7 +12,7 @@
 //! #     type Input = Text;
 //! #     type Output = Json<String>;
 //! #     async fn load(_: &LoadContext) -> Result<Self> { Ok(Shout) }
-//! #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.map(|t| Ok(Json(t.to_uppercase()))) }
+//! #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.try_map(|t| Ok(Json(t.as_str().to_uppercase()))) }
 //! # }
 //! let options = DescribeOptions { base_url: Some("/m-{model_id}".into()), ..DescribeOptions::default() };
 //! let description = Engine::builder().model::<Shout>("shout").version("1.2.0").describe(options).unwrap();

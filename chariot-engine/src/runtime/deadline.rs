@@ -27,8 +27,9 @@ mod tests {
 
     #[test]
     fn microseconds_are_a_limit_and_nothing_else_is() {
-        let of =
-            |text: &'static str| own_limit(&Parameters::read(text).unwrap()).map_err(|fault| fault.text().to_string());
+        let of = |text: &'static str| {
+            own_limit(&Parameters::from_text(text).unwrap()).map_err(|fault| fault.text().to_string())
+        };
         assert_eq!(of(r#"{"timeout":1500}"#), Ok(Some(Duration::from_micros(1500))));
         for none in ["{}", r#"{"timeout":0}"#, r#"{"timeout":null}"#] {
             assert_eq!(of(none), Ok(None), "{none}");

@@ -23,13 +23,14 @@ use super::{
     job::Job,
     queue::{Coming, Policy, Queue},
     reply::Head,
-    shared::{Heartbeat, HostOptions, InHand, Shared},
+    shared::{Heartbeat, HostOptions, InFlight, Shared},
     state::{Lifecycle, State, Status},
     worker,
 };
 use crate::{
-    error::{Error, Kind, Result},
-    model::{Budget, LoadCommon, Parts, Spec, Ticket},
+    error::{Error, ErrorKind, Result},
+    inflight::{Budget, PartSender, RequestToken},
+    model::{LoadCommon, Spec},
     protocol::{DataType, EncodedResponse, Form, Takes, TensorMetadata},
     telemetry::metrics::{ModelMetrics, Rejected, Snapshot, Stage},
 };
@@ -51,25 +52,25 @@ impl Drop for Owner {
 }
 
 /// A request's place among those admitted; it is free again when the request is done.
-pub(crate) struct Place {
+pub(crate) struct AdmissionPermit {
     permit: OwnedSemaphorePermit,
     /// Until it stands in the queue, or comes to nothing.
     coming: Coming,
-    ticket: Arc<Ticket>,
+    token: Arc<RequestToken>,
 }
 
-impl Place {
+impl AdmissionPermit {
     /// The request holds more bytes: of its body, as it comes.
     ///
     /// # Errors
     /// There is no room for them.
     pub(crate) fn charge(&self, bytes: usize) -> Result<()> {
-        self.ticket.charge(bytes)
+        self.token.charge(bytes)
     }
 
     /// When its caller is told that it took too long, as far as its head says so.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.ticket.deadline()
+        self.token.deadline()
     }
 }
 
@@ -160,14 +161,14 @@ impl Host {
 
     /// Takes what is only looked at when figures are scraped.
     pub(crate) fn take_snapshot(&self) {
-        let InHand { requests, queued, running, bytes } = self.in_hand();
+        let InFlight { requests, queued, running, bytes } = self.in_flight();
         let state = self.status().name();
         self.metrics().take(Snapshot { state, in_flight: requests, queued, running, bytes });
     }
 
-    pub(crate) fn in_hand(&self) -> InHand {
+    pub(crate) fn in_flight(&self) -> InFlight {
         let (queued, running) = self.shared().queue.figures();
-        InHand { requests: self.admitted(), queued, running, bytes: self.shared().budget.used() }
+        InFlight { requests: self.admitted(), queued, running, bytes: self.shared().budget.used() }
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -192,7 +193,7 @@ impl Host {
         arrived: Instant,
         limit: Option<Duration>,
         declared: u64,
-    ) -> std::result::Result<Place, Refusal> {
+    ) -> std::result::Result<AdmissionPermit, Refusal> {
         match self.shared().lifecycle.state() {
             State::Ready | State::Draining if self.shared().model.get().is_some() => {}
             _ => {
@@ -210,8 +211,8 @@ impl Host {
             Ok(permit) => {
                 let limit = [self.shared().options.timeout, limit].into_iter().flatten().min();
                 let deadline = limit.and_then(|limit| arrived.checked_add(limit));
-                let ticket = Arc::new(Ticket::new(deadline, &self.shared().budget));
-                Ok(Place { permit, coming: self.shared().queue.coming(), ticket })
+                let token = Arc::new(RequestToken::new(deadline, &self.shared().budget));
+                Ok(AdmissionPermit { permit, coming: self.shared().queue.coming(), token })
             }
             Err(_) => Err(Refusal::Full),
         }
@@ -239,23 +240,23 @@ impl Host {
     /// dropped, one that blocks runs on and sees `is_cancelled`.
     pub(crate) async fn infer(
         &self,
-        place: Place,
+        admission: AdmissionPermit,
         body: Bytes,
         form: Form,
         request_id: Option<String>,
         arrived: Instant,
-        parts: Option<Parts>,
+        parts: Option<PartSender>,
     ) -> std::result::Result<EncodedResponse, Failure> {
-        let ticket = place.ticket.clone();
+        let token = admission.token.clone();
         if let Some(parts) = parts {
-            ticket.stream(parts);
+            token.stream(parts);
         }
-        let mut caller = Caller { shared: self.shared(), ticket: &ticket, waits: true, left: true, answered: false };
+        let mut caller = Caller { shared: self.shared(), token: &token, waits: true, left: true, answered: false };
         let mut id = request_id.map(Arc::from);
-        let request = Request { shared: self.shared().clone(), ticket: ticket.clone(), body, form, arrived };
-        let result = in_time(&ticket, self.answer(request, place, &mut id)).await;
+        let request = Request { shared: self.shared().clone(), token: token.clone(), body, form, arrived };
+        let result = in_time(&token, self.answer(request, admission, &mut id)).await;
         // The work of a request whose deadline passed may be anywhere; of any other it is done.
-        caller.waits = matches!(&result, Err(error) if error.kind() == Kind::TimedOut);
+        caller.waits = matches!(&result, Err(error) if error.kind() == ErrorKind::TimedOut);
         caller.left = false;
         caller.answered = result.is_ok();
         if caller.waits {
@@ -265,18 +266,18 @@ impl Host {
         result.map_err(|error| self.failure(id, error))
     }
 
-    /// Runs work on a request or its response that always ends, unlike a model, on the pool. The ticket tells it when
+    /// Runs work on a request or its response that always ends, unlike a model, on the pool. The token tells it when
     /// nobody waits for it any more.
     pub(crate) async fn compute<T: Send + 'static>(
         &self,
         id: Option<&str>,
         deadline: Option<Instant>,
-        work: impl FnOnce(&Ticket) -> T + Send + 'static,
+        work: impl FnOnce(&RequestToken) -> T + Send + 'static,
     ) -> std::result::Result<T, Failure> {
-        let ticket = Arc::new(Ticket::new(deadline, &self.shared().budget));
-        let _caller = Caller { shared: self.shared(), ticket: &ticket, waits: false, left: false, answered: false };
-        let own = ticket.clone();
-        let result = in_time(&ticket, self.pooled(move || work(&own))).await;
+        let token = Arc::new(RequestToken::new(deadline, &self.shared().budget));
+        let _caller = Caller { shared: self.shared(), token: &token, waits: false, left: false, answered: false };
+        let own = token.clone();
+        let result = in_time(&token, self.pooled(move || work(&own))).await;
         result.map_err(|error| self.failure(id.map(Arc::from), error))
     }
 
@@ -296,10 +297,15 @@ impl Host {
         Failure { id, error }
     }
 
-    async fn answer(&self, request: Request, place: Place, id: &mut Option<Arc<str>>) -> Result<EncodedResponse> {
+    async fn answer(
+        &self,
+        request: Request,
+        admission: AdmissionPermit,
+        id: &mut Option<Arc<str>>,
+    ) -> Result<EncodedResponse> {
         let begin = Instant::now();
         self.metrics().took(Stage::Read, begin - request.arrived);
-        let ticket = request.ticket.clone();
+        let token = request.token.clone();
         let inline = request.body.len() <= INLINE_DECODE
             && self.shared().default_admit.load(Ordering::Relaxed)
             && self.shared().model.get().and_then(Weak::upgrade).is_some_and(|model| model.decodes_inline());
@@ -314,16 +320,16 @@ impl Host {
         self.metrics().took(Stage::Decode, decoded - begin);
         let (items, head) = prepared.inspect_err(|error| {
             let reason = match error.kind() {
-                Kind::Rejected => Rejected::Invalid,
-                Kind::Unavailable => Rejected::Memory,
+                ErrorKind::Rejected => Rejected::Invalid,
+                ErrorKind::Unavailable => Rejected::Memory,
                 _ => return,
             };
             self.metrics().rejected(reason);
         })?;
         let (reply, answered) = oneshot::channel();
-        let Place { permit, coming, .. } = place;
-        let own_deadline = ticket.own_deadline();
-        let job = Arc::new(Job::new(items.len(), head, ticket, reply, permit));
+        let AdmissionPermit { permit, coming, .. } = admission;
+        let own_deadline = token.own_deadline();
+        let job = Arc::new(Job::new(items.len(), head, token, reply, permit));
         let pushed = self.shared().queue.push(job, items, decoded);
         drop(coming);
         if !pushed {
@@ -341,10 +347,14 @@ impl Host {
     fn log(&self, id: &str, error: &Error) {
         let model = self.name();
         match error.kind() {
-            Kind::Failed => tracing::error!(model, request = id, "the engine's model failed: {}", error.chain()),
-            Kind::Unavailable => tracing::warn!(model, request = id, "{}", error.chain()),
-            Kind::TimedOut => tracing::warn!(model, request = id, "the deadline of a request has passed"),
-            Kind::Rejected | Kind::Cancelled => tracing::debug!(model, request = id, "{}", error.chain()),
+            ErrorKind::Failed => {
+                tracing::error!(model, request = id, "the engine's model failed: {}", error.log_message())
+            }
+            ErrorKind::Unavailable => tracing::warn!(model, request = id, "{}", error.log_message()),
+            ErrorKind::TimedOut => tracing::warn!(model, request = id, "the deadline of a request has passed"),
+            ErrorKind::Rejected | ErrorKind::Cancelled => {
+                tracing::debug!(model, request = id, "{}", error.log_message())
+            }
         }
     }
 
@@ -370,8 +380,8 @@ impl Host {
 }
 
 /// What comes of work before the deadline.
-async fn in_time<T>(ticket: &Ticket, work: impl Future<Output = Result<T>>) -> Result<T> {
-    match ticket.deadline() {
+async fn in_time<T>(token: &RequestToken, work: impl Future<Output = Result<T>>) -> Result<T> {
+    match token.deadline() {
         None => work.await,
         Some(deadline) => match tokio::time::timeout_at(deadline, work).await {
             Ok(result) => result,
@@ -383,7 +393,7 @@ async fn in_time<T>(ticket: &Ticket, work: impl Future<Output = Result<T>>) -> R
 /// The side of a request that waits; when it goes before the answer, the request's work goes with it.
 struct Caller<'a> {
     shared: &'a Shared,
-    ticket: &'a Arc<Ticket>,
+    token: &'a Arc<RequestToken>,
     /// Whether the work may still wait in the queue.
     waits: bool,
     /// Whether it goes before the answer.
@@ -395,15 +405,15 @@ struct Caller<'a> {
 impl Drop for Caller<'_> {
     fn drop(&mut self) {
         if self.answered {
-            self.ticket.answered();
+            self.token.answered();
         } else {
-            self.ticket.leave();
+            self.token.leave();
         }
         if self.left {
             self.shared.metrics.cancellations.inc();
         }
         if self.waits {
-            self.shared.queue.remove(self.ticket);
+            self.shared.queue.remove(self.token);
         }
     }
 }
@@ -411,7 +421,7 @@ impl Drop for Caller<'_> {
 /// A request that is to be decoded, here or on the pool.
 struct Request {
     shared: Arc<Shared>,
-    ticket: Arc<Ticket>,
+    token: Arc<RequestToken>,
     body: Bytes,
     form: Form,
     arrived: Instant,
@@ -432,7 +442,7 @@ impl Request {
     }
 
     fn decode(&self, id: &mut Option<Arc<str>>) -> Result<Prepared> {
-        if self.ticket.is_gone() {
+        if self.token.is_gone() {
             return Err(Error::cancelled());
         }
         let model = self.shared.model.get().and_then(Weak::upgrade);
@@ -442,16 +452,16 @@ impl Request {
             *id = Some(own.into());
         }
         if let Some(deadline) = own_limit(&request.parameters)?.and_then(|limit| self.arrived.checked_add(limit)) {
-            self.ticket.set_own_deadline(deadline);
-            if self.ticket.is_expired() {
+            self.token.set_own_deadline(deadline);
+            if self.token.is_expired() {
                 return Err(Error::timed_out());
             }
         }
-        self.ticket.charge(request.inputs.iter().map(|input| input.data.memory()).sum())?;
+        self.token.charge(request.inputs.iter().map(|input| input.data.memory()).sum())?;
         let mut wanted = std::mem::take(&mut request.outputs);
         check_selection(model.spec(), &wanted)?;
         let mut binary = request.binary_outputs;
-        if self.ticket.parts().is_some() {
+        if self.token.parts().is_some() {
             // Events are text.
             binary = false;
             wanted.iter_mut().for_each(|output| output.binary = None);
@@ -460,7 +470,7 @@ impl Request {
             max_pixels: self.shared.options.max_pixels,
             score_threshold: self.shared.options.score_threshold,
         };
-        let decoded = model.decode(request, &self.ticket, options)?;
+        let decoded = model.decode(request, &self.token, options)?;
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
         Ok((
             decoded.items,

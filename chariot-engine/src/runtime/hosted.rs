@@ -13,13 +13,14 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::{
     device::Device,
-    error::{Error, Kind, Rejection, Result},
-    input::{DecodeContext, Input, Medium, Unit},
+    error::{Error, ErrorKind, Rejection, Result},
+    inflight::RequestToken,
+    input::{DecodeContext, Input, Modality, Unit},
     model::{
-        Attached, Batch, Item, ItemInfo, Load, LoadCommon, LoadContext, MediumOf, Model, PartOf, Place, ScratchPool,
-        Spec, Ticket,
+        Attached, Batch, BatchCost, ErrorLocation, Item, ItemInfo, LoadCommon, LoadContext, ModalityOf, Model,
+        PayloadOf, ScratchPool, Spec,
     },
-    output::{Answer, EncodeContext, Output},
+    output::{EncodeContext, EncodedOutput, Output},
     protocol::{EncodeError, InferRequest, WantedOutput},
     settings::OutputLayout,
     signature,
@@ -31,7 +32,7 @@ pub(crate) struct DynItem {
     value: Arc<dyn Any + Send + Sync>,
     attached: Option<Attached>,
     info: ItemInfo,
-    pub(super) load: Load,
+    pub(super) load: BatchCost,
 }
 
 /// About how many bytes an item takes beside its value, from here to its answer.
@@ -60,7 +61,7 @@ pub(crate) struct Decoded {
 /// What became of an item.
 pub(crate) struct Answered {
     pub(super) info: ItemInfo,
-    pub(super) answer: Result<Answer>,
+    pub(super) answer: Result<EncodedOutput>,
 }
 
 /// A model in service.
@@ -71,7 +72,7 @@ pub(crate) trait DynModel: Send + Sync {
     /// Whether a small request may be decoded on an I/O thread, as far as the input's type is concerned.
     fn decodes_inline(&self) -> bool;
 
-    fn decode(&self, request: InferRequest, ticket: &Arc<Ticket>, options: DecodeOptions) -> Result<Decoded>;
+    fn decode(&self, request: InferRequest, token: &Arc<RequestToken>, options: DecodeOptions) -> Result<Decoded>;
 
     /// One answer an item. An error of the whole is one of the batch: it failed, panicked or gave a wrong count.
     async fn infer(&self, items: Vec<DynItem>, cx: &WorkerContext) -> Result<Vec<Answered>>;
@@ -143,10 +144,10 @@ impl<M: Model> Hosted<M> {
 
     fn decode_item(
         &self,
-        item: (crate::input::Slot, crate::protocol::Parameters, PartOf<M>),
+        item: (crate::input::Slot, crate::protocol::Parameters, PayloadOf<M>),
         index: usize,
-        place: Place,
-        ticket: &Arc<Ticket>,
+        location: ErrorLocation,
+        token: &Arc<RequestToken>,
         options: DecodeOptions,
     ) -> Result<(DynItem, bool)> {
         let (slot, parameters, part) = item;
@@ -154,7 +155,7 @@ impl<M: Model> Hosted<M> {
             Some(action) => {
                 if !self.spec.actions.is_empty() && !self.spec.actions.iter().any(|known| known == action) {
                     let known = self.spec.actions.join("', '");
-                    let came = crate::protocol::quote(action);
+                    let came = crate::error::quoted(action);
                     let text = format_args!("one of '{known}' is expected, {came} came");
                     return Err(Error::rejected(text).at("parameters.action"));
                 }
@@ -165,8 +166,8 @@ impl<M: Model> Hosted<M> {
         let score_threshold = parameters.score_threshold().unwrap_or(options.score_threshold);
         let cx = DecodeContext { max_pixels: options.max_pixels, signature: &self.spec.inputs };
         let value = M::Input::decode(part, &cx)?;
-        ticket.charge(value.memory())?;
-        let info = ItemInfo { index, slot, action, parameters, score_threshold, ticket: ticket.clone(), place };
+        token.charge(value.memory())?;
+        let info = ItemInfo { index, slot, action, parameters, score_threshold, token: token.clone(), location };
         let mut item = Item::new(value, info);
         let load = self.model.admit(&mut item)?;
         let default_admit = item.has_default_admit();
@@ -185,12 +186,12 @@ impl<M: Model> DynModel for Hosted<M> {
         M::Input::INLINE
     }
 
-    fn decode(&self, request: InferRequest, ticket: &Arc<Ticket>, options: DecodeOptions) -> Result<Decoded> {
+    fn decode(&self, request: InferRequest, token: &Arc<RequestToken>, options: DecodeOptions) -> Result<Decoded> {
         if !self.spec.inputs.is_empty() {
             signature::check_request(&self.spec.inputs, &request)?;
         }
-        let parts = <MediumOf<M> as Medium>::split(request)?;
-        ticket.charge(parts.len().saturating_mul(ITEM))?;
+        let parts = <ModalityOf<M> as Modality>::split(request)?;
+        token.charge(parts.len().saturating_mul(ITEM))?;
         let inputs = parts.last().map_or(0, |(slot, ..)| slot.input + 1);
         let mut several: SmallVec<[bool; 16]> = smallvec![false; inputs];
         for (slot, ..) in &parts {
@@ -199,28 +200,28 @@ impl<M: Model> DynModel for Hosted<M> {
         let mut decoded = Decoded { items: Vec::with_capacity(parts.len()), default_admit: true };
         let mut faults = Vec::new();
         for (index, part) in parts.into_iter().enumerate() {
-            if ticket.is_gone() {
+            if token.is_gone() {
                 return Err(Error::cancelled());
             }
             let slot = part.0.clone();
-            let place = match <MediumOf<M> as Medium>::unit(&part.2) {
-                Unit::Request => Place::Request,
-                Unit::Element if several[slot.input] => Place::Element,
-                Unit::Element => Place::Input,
-                Unit::MatrixRow => Place::MatrixRow,
-                Unit::TableRow => Place::TableRow,
+            let location = match <ModalityOf<M> as Modality>::unit(&part.2) {
+                Unit::Request => ErrorLocation::Request,
+                Unit::Element if several[slot.input] => ErrorLocation::Element,
+                Unit::Element => ErrorLocation::Input,
+                Unit::MatrixRow => ErrorLocation::MatrixRow,
+                Unit::TableRow => ErrorLocation::TableRow,
             };
-            match self.decode_item(part, index, place, ticket, options) {
+            match self.decode_item(part, index, location, token, options) {
                 Ok((item, default_admit)) => {
                     decoded.default_admit &= default_admit;
                     decoded.items.push(item);
                 }
                 Err(error) => {
-                    let error = place.of(&slot, error);
-                    match (error.kind(), error.public()) {
+                    let error = location.of(&slot, error);
+                    match (error.kind(), error.public_message()) {
                         // What is wrong with all rows is told once.
-                        (Kind::Rejected, Some(text)) if faults.last() == Some(&text) => {}
-                        (Kind::Rejected, Some(text)) => faults.push(text),
+                        (ErrorKind::Rejected, Some(text)) if faults.last() == Some(&text) => {}
+                        (ErrorKind::Rejected, Some(text)) => faults.push(text),
                         _ => return Err(error),
                     }
                 }
@@ -241,7 +242,7 @@ impl<M: Model> DynModel for Hosted<M> {
             infos.push(item.info.clone());
             typed.push(Item::of_parts(value, item.info, item.attached, cx.device.clone()));
         }
-        let batch = Batch::new(typed, cx.device.clone(), cx.scratch.clone());
+        let batch = Batch::from_parts(typed, cx.device.clone(), cx.scratch.clone());
         let outputs = unpanicked("`infer`", self.model.infer(batch)).await.map_err(|error| match &infos[..] {
             // Of one item it is known which one the error is about, unless the author has said so.
             [info] => info.locate(error),
@@ -268,13 +269,13 @@ impl<M: Model> DynModel for Hosted<M> {
 }
 
 impl<M: Model> Hosted<M> {
-    fn encode(&self, output: M::Output, info: &ItemInfo, cx: &WorkerContext) -> Result<Answer> {
+    fn encode(&self, output: M::Output, info: &ItemInfo, cx: &WorkerContext) -> Result<EncodedOutput> {
         let context = EncodeContext::new(&info.action).layout(cx.layout);
         let encode = AssertUnwindSafe(|| output.encode(&context));
-        let answer: Answer = match std::panic::catch_unwind(encode) {
+        let answer: EncodedOutput = match std::panic::catch_unwind(encode) {
             Ok(Ok(answer)) => answer.into(),
             Ok(Err(error)) => {
-                let error = match error.source().downcast_ref::<EncodeError>() {
+                let error = match error.inner().downcast_ref::<EncodeError>() {
                     Some(unwritable @ EncodeError::NotFinite(_)) => Error::unwritable(unwritable),
                     _ => error,
                 };
@@ -282,7 +283,7 @@ impl<M: Model> Hosted<M> {
             }
             Err(panic) => return Err(panicked("encoding an output", &*panic)),
         };
-        if let Answer::Tensors(tensors) = &answer
+        if let EncodedOutput::Tensors(tensors) = &answer
             && !self.spec.outputs.is_empty()
         {
             signature::check_outputs(&self.spec.outputs, tensors)?;
@@ -299,9 +300,9 @@ pub(super) fn check_selection(spec: &Spec, wanted: &[WantedOutput]) -> Result<()
     for (index, WantedOutput { name, .. }) in wanted.iter().enumerate() {
         let text = if !spec.outputs.iter().any(|output| output.name() == *name) {
             let known: Vec<_> = spec.outputs.iter().map(signature::TensorSpec::name).collect();
-            format!("one of '{}' is expected, {} came", known.join("', '"), crate::protocol::quote(name))
+            format!("one of '{}' is expected, {} came", known.join("', '"), crate::error::quoted(name))
         } else if wanted[..index].iter().any(|earlier| earlier.name == *name) {
-            format!("the name of an output is expected once, {} came twice", crate::protocol::quote(name))
+            format!("the name of an output is expected once, {} came twice", crate::error::quoted(name))
         } else {
             continue;
         };

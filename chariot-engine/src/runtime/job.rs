@@ -8,14 +8,14 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::{hosted::Answered, reply::Head};
 use crate::{
     error::{Error, Result},
-    model::Ticket,
+    inflight::RequestToken,
     protocol::EncodedResponse,
 };
 
 /// A decoded request. Its items may be served by several calls of `infer`, on several workers.
 pub(super) struct Job {
     pub(super) head: Head,
-    pub(super) ticket: Arc<Ticket>,
+    pub(super) token: Arc<RequestToken>,
     state: Mutex<Assembly>,
 }
 
@@ -39,13 +39,13 @@ impl Job {
     pub(super) fn new(
         items: usize,
         head: Head,
-        ticket: Arc<Ticket>,
+        token: Arc<RequestToken>,
         reply: oneshot::Sender<Result<EncodedResponse>>,
         place: OwnedSemaphorePermit,
     ) -> Self {
         let (reply, place) = (Some(reply), Some(place));
         let state = Assembly { answers: Vec::new(), items, open: items, running: 0, reply, place };
-        Job { head, ticket, state: Mutex::new(state) }
+        Job { head, token, state: Mutex::new(state) }
     }
 
     /// A call of `infer` takes some of its items.
@@ -88,11 +88,11 @@ impl Job {
             Some(_) => state.reply.take(),
             None => None,
         };
-        let over = reply.is_some() || state.reply.is_none() || self.ticket.is_gone();
+        let over = reply.is_some() || state.reply.is_none() || self.token.is_gone();
         let place = if over && state.running == 0 { state.place.take() } else { None };
         drop(state);
         if place.is_some() {
-            self.ticket.release();
+            self.token.release();
         }
         drop(place);
         if let (Some(reply), Some(result)) = (reply, result) {

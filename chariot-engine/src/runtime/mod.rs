@@ -32,7 +32,7 @@ pub(crate) use driver::drive;
 pub(crate) use host::{Failure, Host, Refusal, available_cores};
 pub(crate) use hosted::{Loader, instance, loader};
 pub(crate) use models::{Models, OneModel, Readiness};
-pub use shared::InHand;
+pub use shared::InFlight;
 pub(crate) use shared::{Batching, HostOptions, Placement};
 pub use state::State;
 pub(crate) use state::Status;

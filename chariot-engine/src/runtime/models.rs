@@ -4,7 +4,7 @@ use std::{borrow::Cow, ops::Deref, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 
-use super::{Host, InHand, State, Status};
+use super::{Host, InFlight, State, Status};
 use crate::settings::EngineSettings;
 
 /// A model in service, and the settings by which it is.
@@ -79,8 +79,8 @@ impl Models {
     }
 
     /// What all of them have in hand.
-    pub(crate) fn in_hand(&self) -> InHand {
-        self.iter().map(|model| model.host.in_hand()).sum()
+    pub(crate) fn in_flight(&self) -> InFlight {
+        self.iter().map(|model| model.host.in_flight()).sum()
     }
 
     /// Not ready from now on; requests are served on.

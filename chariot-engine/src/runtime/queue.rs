@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use tokio::{sync::Notify, time::Instant};
 
 use super::{hosted::DynItem, job::Job};
-use crate::model::{Load, Ticket};
+use crate::{inflight::RequestToken, model::BatchCost};
 
 /// How batches are made.
 #[derive(Clone, Copy, Debug)]
@@ -201,7 +201,7 @@ impl Queue {
         let done = waiting.closed && empty;
         drop(waiting);
         // What an author keeps in an item is dropped outside the lock.
-        over.into_iter().filter(|entry: &Entry| !entry.job.ticket.is_gone()).for_each(|entry| entry.job.expire());
+        over.into_iter().filter(|entry: &Entry| !entry.job.token.is_gone()).for_each(|entry| entry.job.expire());
         // One notice may stand for several arrivals: whoever takes a batch passes it on.
         if done {
             self.arrivals.arrived.notify_waiters();
@@ -212,7 +212,7 @@ impl Queue {
     }
 
     fn find(&self, waiting: &mut Waiting, over: &mut Vec<Entry>) -> Found {
-        while waiting.entries.front().is_some_and(|first| first.job.ticket.is_gone() || first.job.ticket.is_expired()) {
+        while waiting.entries.front().is_some_and(|first| first.job.token.is_gone() || first.job.token.is_expired()) {
             over.extend(waiting.entries.pop_front());
         }
         if waiting.entries.is_empty() {
@@ -268,9 +268,9 @@ impl Queue {
     }
 
     /// Takes a request out that nobody waits for any more, if any of it still waits.
-    pub(super) fn remove(&self, ticket: &Arc<Ticket>) {
+    pub(super) fn remove(&self, token: &Arc<RequestToken>) {
         let mut waiting = self.lock();
-        let at = waiting.entries.iter().position(|entry| Arc::ptr_eq(&entry.job.ticket, ticket));
+        let at = waiting.entries.iter().position(|entry| Arc::ptr_eq(&entry.job.token, token));
         let entry = at.and_then(|at| waiting.entries.remove(at));
         drop(waiting);
         drop(entry);
@@ -303,7 +303,7 @@ struct Room {
 }
 
 impl Room {
-    fn takes(&mut self, load: Load) -> bool {
+    fn takes(&mut self, load: BatchCost) -> bool {
         let whole = self.cost.map_or(load.cost, |cost| cost.saturating_add(load.cost));
         let takes = load.group == self.group && (self.cost.is_none() || whole <= self.most);
         if takes {
@@ -333,7 +333,7 @@ fn take(entries: &mut VecDeque<Entry>, policy: &Policy, now: Instant) -> Option<
     }
     if policy.across.is_some() && !room.is_full() {
         for entry in entries.iter_mut().skip(usize::from(!whole)) {
-            if entry.job.ticket.is_gone() || entry.job.ticket.is_expired() {
+            if entry.job.token.is_gone() || entry.job.token.is_expired() {
                 continue;
             }
             // Items of one group stand together.

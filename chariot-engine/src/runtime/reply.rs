@@ -4,12 +4,12 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{hosted::Answered, shared::HostOptions};
 use crate::{
-    error::{Error, Kind, Rejection, Result},
+    error::{Error, ErrorKind, Rejection, Result, quoted},
     model::ItemInfo,
-    output::Answer,
+    output::EncodedOutput,
     protocol::{
         EncodeError, EncodedResponse, InferOutput, InferResponse, JsonText, Protocol, ResponseHead, TensorData,
-        WantedOutput, encode_chariot_v2, quote,
+        WantedOutput, encode_chariot_v2,
     },
     settings::OutputEncoding,
 };
@@ -56,8 +56,8 @@ fn fault(answered: &mut Vec<Answered>) -> Option<Error> {
     let mut failed = None;
     for (index, answered) in answered.iter().enumerate() {
         if let Err(error) = &answered.answer {
-            match (error.kind(), error.public()) {
-                (Kind::Rejected, Some(text)) => faults.push(text),
+            match (error.kind(), error.public_message()) {
+                (ErrorKind::Rejected, Some(text)) => faults.push(text),
                 _ => failed = failed.or(Some(index)),
             }
         }
@@ -69,27 +69,30 @@ fn fault(answered: &mut Vec<Answered>) -> Option<Error> {
 }
 
 /// The answers to items, each with the metadata of its item.
-fn results(answers: impl Iterator<Item = (ItemInfo, Answer)>) -> Result<Vec<(JsonText, Option<JsonText>)>> {
-    let result = |(info, answer): (ItemInfo, Answer)| match answer {
-        Answer::Value(value) => Ok((value, info.parameters.metadata().cloned())),
-        Answer::Tensors(_) => Err("named tensors are no answer to an item".into()),
+fn results(answers: impl Iterator<Item = (ItemInfo, EncodedOutput)>) -> Result<Vec<(JsonText, Option<JsonText>)>> {
+    let result = |(info, answer): (ItemInfo, EncodedOutput)| match answer {
+        EncodedOutput::Value(value) => Ok((value, info.parameters.metadata().cloned())),
+        EncodedOutput::Tensors(_) => Err("named tensors are no answer to an item".into()),
     };
     answers.map(result).collect()
 }
 
 /// The answers to the elements of one input are one output; named tensors are outputs already.
-fn outputs(answers: impl Iterator<Item = (ItemInfo, Answer)>, encoding: OutputEncoding) -> (Vec<InferOutput>, bool) {
+fn outputs(
+    answers: impl Iterator<Item = (ItemInfo, EncodedOutput)>,
+    encoding: OutputEncoding,
+) -> (Vec<InferOutput>, bool) {
     let mut outputs: Vec<InferOutput> = Vec::new();
     let mut named = false;
     let mut values = Vec::new();
     let mut answers = answers.peekable();
     while let Some((info, answer)) = answers.next() {
         match answer {
-            Answer::Tensors(tensors) => {
+            EncodedOutput::Tensors(tensors) => {
                 named = true;
                 outputs.extend(tensors);
             }
-            Answer::Value(value) => {
+            EncodedOutput::Value(value) => {
                 values.push(value);
                 let is_last = answers.peek().is_none_or(|(next, _)| next.slot.input != info.slot.input);
                 if is_last {
@@ -119,12 +122,12 @@ fn select((outputs, named): (Vec<InferOutput>, bool), wanted: &[WantedOutput]) -
     if wanted.is_empty() || !named {
         return Ok(outputs);
     }
-    let known: Vec<String> = outputs.iter().map(|output| quote(&output.name)).collect();
+    let known: Vec<String> = outputs.iter().map(|output| quoted(&output.name)).collect();
     let mut by_name: HashMap<String, InferOutput> =
         outputs.into_iter().map(|output| (output.name.clone(), output)).collect();
     let selected = wanted.iter().enumerate().map(|(index, WantedOutput { name, .. })| {
         by_name.remove(name).ok_or_else(|| {
-            let text = format!("one of {} is expected, once, {} came", known.join(", "), quote(name));
+            let text = format!("one of {} is expected, once, {} came", known.join(", "), quoted(name));
             Rejection::new(text).at(format_args!("outputs[{index}].name")).into()
         })
     });

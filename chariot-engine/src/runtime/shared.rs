@@ -13,7 +13,8 @@ use tokio::{sync::Semaphore, time::Instant};
 use super::{hosted::DynModel, ids::Ids, queue::Queue, state::Lifecycle};
 use crate::{
     device::Device,
-    model::{Budget, Spec},
+    inflight::Budget,
+    model::Spec,
     protocol::{Protocol, Takes},
     settings::{OutputEncoding, OutputLayout},
     telemetry::metrics::ModelMetrics,
@@ -65,7 +66,7 @@ impl Heartbeat {
 /// What one call of `infer` is given.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batching {
-    /// The most, in the unit of [`Load`](crate::model::Load).
+    /// The most, in the unit of [`BatchCost`](crate::model::BatchCost).
     pub(crate) max_cost: usize,
     /// Whether requests share calls, and then how long the first of them may wait for others that are on their way.
     pub(crate) across: Option<Duration>,
@@ -75,12 +76,12 @@ pub(crate) struct Batching {
 ///
 /// ```
 /// fn is_idle(engine: &chariot_engine::Engine) -> bool {
-///     engine.in_hand().requests == 0
+///     engine.in_flight().requests == 0
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct InHand {
+pub struct InFlight {
     /// Requests that are admitted and not answered.
     pub requests: usize,
     /// Those of them of which items wait for a worker.
@@ -91,11 +92,11 @@ pub struct InHand {
     pub bytes: u64,
 }
 
-impl std::iter::Sum for InHand {
+impl std::iter::Sum for InFlight {
     /// What several models have in hand together.
-    fn sum<I: Iterator<Item = InHand>>(all: I) -> InHand {
-        let none = InHand { requests: 0, queued: 0, running: 0, bytes: 0 };
-        all.fold(none, |sum, of| InHand {
+    fn sum<I: Iterator<Item = InFlight>>(all: I) -> InFlight {
+        let none = InFlight { requests: 0, queued: 0, running: 0, bytes: 0 };
+        all.fold(none, |sum, of| InFlight {
             requests: sum.requests + of.requests,
             queued: sum.queued + of.queued,
             running: sum.running + of.running,

@@ -31,8 +31,9 @@ use super::{
 };
 use crate::{
     device::{Device, DeviceFault, classify},
-    error::{Error, Kind, Result},
-    model::{LoadCommon, Parts, ScratchPool},
+    error::{Error, ErrorKind, Result},
+    inflight::PartSender,
+    model::{LoadCommon, ScratchPool},
     protocol::EncodedResponse,
     telemetry::metrics::Stage,
 };
@@ -90,7 +91,7 @@ fn work(shared: &Shared, model: &dyn DynModel, device: Device, index: usize, ask
 
 /// Ends the start: the log has the whole reason, and whoever waits for the engine too.
 fn fail(shared: &Shared, error: &Error) {
-    let why = error.chain();
+    let why = error.log_message();
     tracing::error!(model = shared.options.name, "the model could not be loaded: {why}");
     shared.lifecycle.fail(&why);
 }
@@ -184,7 +185,7 @@ fn health_checks() -> mpsc::Receiver<()> {
 async fn check_health(shared: &Shared, model: &dyn DynModel) {
     let result = unpanicked("`health`", model.health()).await;
     if let Err(error) = &result {
-        tracing::error!(model = shared.options.name, "the model's health check fails: {}", error.chain());
+        tracing::error!(model = shared.options.name, "the model's health check fails: {}", error.log_message());
     }
     shared.lifecycle.set_unhealthy(result.is_err());
 }
@@ -217,7 +218,7 @@ async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, taken
     for (share, result) in shares.iter().zip(written) {
         if matches!(result, Some(Err(_))) {
             // The request has failed, whatever its other items would have come to.
-            shared.queue.remove(&share.job.ticket);
+            shared.queue.remove(&share.job.token);
         }
         share.job.end(result);
     }
@@ -244,7 +245,7 @@ fn write(
 /// worker's scratch values.
 async fn all_gone(shares: &[Share], cx: &WorkerContext) {
     for share in shares {
-        share.job.ticket.left().await;
+        share.job.token.left().await;
     }
     cx.scratch.discard(true);
 }
@@ -269,27 +270,27 @@ async fn infer(
             shares.iter().map(|share| Ok(answered.by_ref().take(share.count).collect())).collect()
         }
         // Nothing is gained on a device that is lost.
-        Err(error) if classify(error.source()) == Some(DeviceFault::Lost) => {
-            let why = error.chain();
+        Err(error) if classify(error.inner()) == Some(DeviceFault::Lost) => {
+            let why = error.log_message();
             shares.iter().map(|_| Err(Error::from(DeviceFault::Lost).context(&why))).collect()
         }
         Err(error) => {
             tracing::warn!(
                 "a batch of {} requests failed and is run again one by one: {}",
                 shares.len(),
-                error.chain()
+                error.log_message()
             );
-            let failed = error.chain();
+            let failed = error.log_message();
             let mut spare = spare.into_iter();
             let mut results = Each::with_capacity(shares.len());
             for share in shares {
                 let items: Vec<_> = spare.by_ref().take(share.count).collect();
-                let ticket = &share.job.ticket;
-                results.push(if ticket.is_gone() {
+                let token = &share.job.token;
+                results.push(if token.is_gone() {
                     Err(Error::cancelled())
-                } else if ticket.is_expired() {
+                } else if token.is_expired() {
                     Err(Error::timed_out())
-                } else if ticket.parts().is_some_and(Parts::has_sent) {
+                } else if token.parts().is_some_and(PartSender::has_sent) {
                     // Its caller has read of the first run already.
                     Err(failed.clone().into())
                 } else {
@@ -305,14 +306,14 @@ async fn infer(
 /// engine.
 fn of_device(shared: &Shared, error: Error) -> Error {
     let model = &shared.options.name;
-    match classify(error.source()).filter(|_| error.kind() == Kind::Failed) {
+    match classify(error.inner()).filter(|_| error.kind() == ErrorKind::Failed) {
         None => error,
         Some(DeviceFault::OutOfMemory) => {
-            tracing::warn!(model, "the device has no memory left for a call: {}", error.chain());
+            tracing::warn!(model, "the device has no memory left for a call: {}", error.log_message());
             Error::unavailable(DeviceFault::OutOfMemory)
         }
         Some(DeviceFault::Lost) => {
-            let why = error.chain();
+            let why = error.log_message();
             tracing::error!(model, "the device is lost: {why}");
             shared.lifecycle.lose(&why);
             Error::unavailable(DeviceFault::Lost)
@@ -323,7 +324,7 @@ fn of_device(shared: &Shared, error: Error) -> Error {
 /// Calls the model.
 async fn call(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, items: Vec<DynItem>) -> Result<Vec<Answered>> {
     let result = model.infer(items, cx).await;
-    if matches!(&result, Err(error) if error.source().is::<Panicked>()) {
+    if matches!(&result, Err(error) if error.inner().is::<Panicked>()) {
         shared.metrics.panics.inc();
     }
     result

@@ -60,8 +60,8 @@ pub(super) async fn decompress(
 ) -> Result<Result<Bytes, CodingError>, Failure> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let decompressed = host
-        .compute(id, deadline, move |ticket| {
-            coding.decompress_while(&body, limit, &|| !ticket.is_gone() && !ticket.is_expired())
+        .compute(id, deadline, move |token| {
+            coding.decompress_while(&body, limit, &|| !token.is_gone() && !token.is_expired())
         })
         .await?;
     Ok(decompressed.map(Bytes::from))

@@ -16,14 +16,14 @@ use serde::Serialize;
 
 use super::respond::{ResponseBody, failure_text};
 use crate::{
-    model::{Parts, PartsReader, parts},
+    inflight::{PartReceiver, PartSender, part_channel},
     protocol::{EncodedResponse, JsonText},
     runtime::Failure,
 };
 
 const EVENTS: &str = "text/event-stream";
 
-type Answer = Result<EncodedResponse, Failure>;
+type Outcome = Result<EncodedResponse, Failure>;
 
 /// Whether the caller asks for events.
 pub(super) fn asked(headers: &HeaderMap) -> bool {
@@ -41,14 +41,14 @@ pub(super) fn asked(headers: &HeaderMap) -> bool {
 }
 
 /// Answers by events. What fails before the first event is a failure like any other.
-pub(super) async fn answer<F>(work: impl FnOnce(Parts) -> F) -> Result<Response<ResponseBody>, Failure>
+pub(super) async fn answer<F>(work: impl FnOnce(PartSender) -> F) -> Result<Response<ResponseBody>, Failure>
 where
-    F: Future<Output = Answer> + Send + 'static,
+    F: Future<Output = Outcome> + Send + 'static,
 {
-    let (parts, reader) = parts();
+    let (parts, reader) = part_channel();
     let mut events = Events { parts: reader, first: None, work: Some(Mutex::new(Box::pin(work(parts)))), answer: None };
     match poll_fn(|cx| events.poll(cx)).await {
-        Some(Next::Answer(Err(failure))) => return Err(failure),
+        Some(Next::Outcome(Err(failure))) => return Err(failure),
         first => events.first = first,
     }
     let mut response = Response::new(ResponseBody::events(events));
@@ -59,18 +59,18 @@ where
 
 /// The events of one answer. The work is done as they are read; dropped, it is given up.
 pub(super) struct Events {
-    parts: PartsReader,
+    parts: PartReceiver,
     /// What has been read before the body was.
     first: Option<Next>,
     /// The work, until it has ended. The lock, which is never taken, makes the body one that can be shared.
-    work: Option<Mutex<Pin<Box<dyn Future<Output = Answer> + Send>>>>,
+    work: Option<Mutex<Pin<Box<dyn Future<Output = Outcome> + Send>>>>,
     /// What came of it, until it is told.
-    answer: Option<Answer>,
+    answer: Option<Outcome>,
 }
 
 enum Next {
     Part(Bytes),
-    Answer(Answer),
+    Outcome(Outcome),
 }
 
 impl Events {
@@ -87,7 +87,7 @@ impl Events {
         }
         // What was emitted in the meantime goes before.
         let part = self.parts.take().map(Next::Part);
-        Poll::Ready(part.or_else(|| self.answer.take().map(Next::Answer)))
+        Poll::Ready(part.or_else(|| self.answer.take().map(Next::Outcome)))
     }
 
     /// The next event, as it is written.
@@ -108,15 +108,16 @@ impl Next {
     fn written(self) -> Bytes {
         match self {
             Next::Part(part) => event("", &part),
-            Next::Answer(Ok(response)) => event("", &response.body),
-            Next::Answer(Err(failure)) => {
+            Next::Outcome(Ok(response)) => event("", &response.body),
+            Next::Outcome(Err(failure)) => {
                 #[derive(Serialize)]
                 struct Envelope<'a> {
                     error: &'a str,
                 }
                 let text = failure_text(&failure);
                 // A string is always JSON.
-                let envelope = JsonText::of(&Envelope { error: &text }).map(JsonText::into_bytes).unwrap_or_default();
+                let envelope =
+                    JsonText::from_value(&Envelope { error: &text }).map(JsonText::into_bytes).unwrap_or_default();
                 event("event: error\n", &envelope)
             }
         }

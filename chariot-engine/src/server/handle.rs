@@ -16,7 +16,7 @@ use super::{
     route::{NoRoute, POST, Route, Routes},
 };
 use crate::{
-    protocol::{ModelMetadata, Protocol, quote},
+    protocol::{ModelMetadata, Protocol},
     runtime::{Host, Models, Readiness},
     telemetry::metrics::{Metrics, OPEN_METRICS, Stage},
 };
@@ -135,7 +135,9 @@ fn no_route(served: &Served, none: &NoRoute) -> String {
     let models = &served.models;
     match none {
         NoRoute::Path => NO_ROUTE.to_string(),
-        NoRoute::Model(name) => format!("there is no model {}; this engine serves {}", quote(name), models.names()),
+        NoRoute::Model(name) => {
+            format!("there is no model {}; this engine serves {}", crate::error::quoted(name), models.names())
+        }
         NoRoute::NoDefault => format!(
             "this engine serves several models, none of which is the default: one of {} is expected, at \
              /v2/models/{{name}}/infer",
@@ -143,7 +145,7 @@ fn no_route(served: &Served, none: &NoRoute) -> String {
         ),
         NoRoute::Version { model, version } => format!(
             "there is no version {} of the model; this engine serves version '{}'",
-            quote(version),
+            crate::error::quoted(version),
             models[*model].host.version()
         ),
     }

@@ -15,8 +15,8 @@ use super::{
     timeout,
 };
 use crate::{
-    error::Kind,
-    model::OVER_BUDGET,
+    error::ErrorKind,
+    inflight::OVER_BUDGET,
     runtime::{Failure, OneModel, Refusal},
     settings::EngineSettings,
     telemetry::metrics::Rejected,
@@ -143,9 +143,9 @@ fn body_fault(model: &OneModel, fault: &BodyFault) -> Response<ResponseBody> {
 fn failed(model: &OneModel, failure: &Failure) -> Response<ResponseBody> {
     let text = respond::failure_text(failure);
     match failure.error.kind() {
-        Kind::Rejected => respond::error(StatusCode::BAD_REQUEST, &text),
-        Kind::Unavailable | Kind::Cancelled => respond::unavailable(&text, model.host.retry_after()),
-        Kind::TimedOut => respond::error(StatusCode::GATEWAY_TIMEOUT, &text),
-        Kind::Failed => respond::error(StatusCode::INTERNAL_SERVER_ERROR, &text),
+        ErrorKind::Rejected => respond::error(StatusCode::BAD_REQUEST, &text),
+        ErrorKind::Unavailable | ErrorKind::Cancelled => respond::unavailable(&text, model.host.retry_after()),
+        ErrorKind::TimedOut => respond::error(StatusCode::GATEWAY_TIMEOUT, &text),
+        ErrorKind::Failed => respond::error(StatusCode::INTERNAL_SERVER_ERROR, &text),
     }
 }

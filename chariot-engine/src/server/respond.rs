@@ -107,7 +107,7 @@ pub(super) fn inference(encoded: EncodedResponse) -> Response<ResponseBody> {
 
 /// A JSON response of a value that JSON can hold.
 pub(super) fn value<B: From<Bytes>>(status: StatusCode, value: &impl Serialize) -> Response<B> {
-    match JsonText::of(value) {
+    match JsonText::from_value(value) {
         Ok(text) => json(status, text.into_bytes()),
         Err(error) => {
             tracing::error!("an answer of the engine itself cannot be written: {error}");
@@ -144,7 +144,7 @@ pub(super) fn error(status: StatusCode, text: &str) -> Response<ResponseBody> {
 
 /// What the caller reads of a failure.
 pub(super) fn failure_text(Failure { id, error }: &Failure) -> String {
-    error.public().unwrap_or_else(|| format!("the model failed (request {id})"))
+    error.public_message().unwrap_or_else(|| format!("the model failed (request {id})"))
 }
 
 /// 503, and when to come again.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 
-use crate::{error::Rejection, protocol::quote};
+use crate::error::{Rejection, quoted};
 
 const NAME: HeaderName = HeaderName::from_static("x-request-timeout");
 
@@ -17,7 +17,7 @@ pub(super) fn own_limit(headers: &HeaderMap) -> Result<Option<Duration>, Rejecti
         return Ok(None);
     };
     let limit = value.to_str().ok().and_then(parse).ok_or_else(|| {
-        let came = quote(&String::from_utf8_lossy(value.as_bytes()));
+        let came = quoted(&String::from_utf8_lossy(value.as_bytes()));
         Rejection::new(format!("a duration such as 300ms or 1.5s is expected, {came} came")).at("X-Request-Timeout")
     })?;
     Ok(Some(limit).filter(|limit| !limit.is_zero()))

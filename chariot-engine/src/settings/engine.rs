@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use super::{
     ByteSize, DeviceChoice, Environment, Field, LogFormat, LogLevel, Origin, OutputEncoding, OutputLayout, Reader,
-    SettingSpec, SettingValue, Settings, error::quoted, read,
+    SettingSpec, SettingValue, Settings, read,
 };
 
 /// The runtime's own settings.
@@ -193,7 +193,7 @@ fn is_service_link(name: &str, value: &str) -> bool {
 fn port(reader: &mut Reader<'_>, field: Field<u16>) -> Option<u16> {
     match field.given() {
         Some(text) if text.starts_with("tcp://") => {
-            let link = quoted(text);
+            let link = crate::error::quoted(text);
             reader.warn(format!("{} is ignored: {link} is a service link of Kubernetes, not a port", field.name()));
             reader.default(field)
         }
@@ -226,7 +226,7 @@ fn log_level(reader: &mut Reader<'_>, field: Field<LogLevel>) -> Option<LogLevel
     };
     let Some(level) = level else {
         let expected = LogLevel::expected();
-        reader.warn(format!("{PLAIN} is ignored: {expected} is expected, {} came", quoted(text)));
+        reader.warn(format!("{PLAIN} is ignored: {expected} is expected, {} came", crate::error::quoted(text)));
         return reader.field(field);
     };
     reader.take(field, level, Origin::Variable(PLAIN.into()))

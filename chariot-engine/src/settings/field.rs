@@ -1,11 +1,10 @@
 //! The declaration of one setting: what the derive writes for a field, what a [`Reader`](super::Reader) reads, and what
 //! the schema says of it, all from one place.
 
+use crate::error::{quoted, quoted_up_to};
+
 use super::{
-    Origin, Ranged, SettingKind, SettingRange, SettingSpec, SettingText, SettingValue,
-    error::{quoted, quoted_path},
-    find::Found,
-    secret::MASK,
+    Origin, Ranged, SettingKind, SettingRange, SettingSpec, SettingText, SettingValue, find::Found, secret::MASK,
 };
 
 /// The declaration of one setting: its variable, its default, its range, its text.
@@ -262,7 +261,7 @@ impl<T> Field<T> {
     pub(super) fn came(&self, text: &str) -> String {
         match self.found.as_ref().map(|found| &found.origin) {
             Some(Origin::File { path, .. }) => {
-                format!("{} holds something else", quoted_path(&path.to_string_lossy()))
+                format!("{} holds something else", quoted_up_to(&path.to_string_lossy(), super::file::LONGEST_PATH))
             }
             _ => self.came_as_default(text),
         }

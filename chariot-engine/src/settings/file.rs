@@ -3,7 +3,10 @@
 
 use std::{fs::File, io::Read};
 
-use super::error::quoted_path;
+use crate::error::quoted_up_to;
+
+/// The number of characters that a message shows of a path.
+pub(super) const LONGEST_PATH: usize = 512;
 
 /// The most that a file may hold, in bytes: as much as a secret of Kubernetes.
 const MOST: usize = 1 << 20;
@@ -11,7 +14,7 @@ const MOST: usize = 1 << 20;
 /// What a file holds, without blanks at its end, or why it cannot be read. Nothing of what it holds is ever in the
 /// reason.
 pub(super) fn contents(path: &str) -> Result<String, String> {
-    let shown = quoted_path(path);
+    let shown = quoted_up_to(path, LONGEST_PATH);
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MOST as u64 + 1).read_to_end(&mut bytes))

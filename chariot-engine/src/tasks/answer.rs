@@ -21,11 +21,11 @@ use crate::{error::Result, protocol::JsonText};
 /// comes with the text that it is about, so the input is mostly a [`Json`](crate::input::Json) of both.
 ///
 /// ```
-/// use chariot_engine::{input::media, output::{EncodeContext, Output}, tasks};
+/// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks};
 ///
 /// let answer = tasks::Answer::new("Berlin", 0.75, 13, 19).unwrap();
 /// assert_eq!(
-///     Output::<media::Json>::encode(answer, &EncodeContext::new("predict")).unwrap().as_str(),
+///     Output::<modality::Json>::encode(answer, &EncodeContext::new("predict")).unwrap().as_str(),
 ///     r#"{"answer":"Berlin","score":0.75,"start":13,"end":19}"#
 /// );
 /// ```
@@ -60,7 +60,7 @@ impl Answer {
     }
 
     fn json(&self) -> Result<JsonText> {
-        Ok(JsonText::of(self)?)
+        Ok(JsonText::from_value(self)?)
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
             (Answer::new("a", 0.5, 2, 1), "ends before it begins: from 2 to 1"),
         ] {
             let error = answer.unwrap_err();
-            assert_eq!(error.kind(), crate::Kind::Failed);
+            assert_eq!(error.kind(), crate::ErrorKind::Failed);
             assert!(error.to_string().contains(expected), "{error}");
         }
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{ClassLabels, schema};
 use crate::{
     error::Result,
-    input::media,
+    input::modality,
     output::{EncodeContext, Output},
     protocol::JsonText,
     settings::OutputLayout,
@@ -113,14 +113,14 @@ impl Classification {
             .take(self.top_k.max(1))
             .map(|&id| Object { label: self.labels.get(id).unwrap_or_default(), score: self.probabilities[id] })
             .collect();
-        Ok(JsonText::of(&objects)?)
+        Ok(JsonText::from_value(&objects)?)
     }
 
     fn encode_as(&self, action: &str, objects: bool) -> Result<JsonText> {
         match action {
-            "predict_proba" => Ok(JsonText::of(&self.probabilities)?),
+            "predict_proba" => Ok(JsonText::from_value(&self.probabilities)?),
             _ if objects => self.objects(),
-            _ => Ok(JsonText::of(self.label())?),
+            _ => Ok(JsonText::from_value(self.label())?),
         }
     }
 }
@@ -137,7 +137,7 @@ fn schema(objects: bool) -> Option<JsonText> {
 
 const ACTIONS: &[&str] = &["predict", "predict_proba"];
 
-impl Output<media::Image> for Classification {
+impl Output<modality::Image> for Classification {
     const TASK: Option<&'static str> = Some("Image Classification");
     const ACTIONS: &'static [&'static str] = ACTIONS;
     const LAYOUTS: &'static [OutputLayout] = &[OutputLayout::Objects];
@@ -151,7 +151,7 @@ impl Output<media::Image> for Classification {
     }
 }
 
-impl Output<media::Text> for Classification {
+impl Output<modality::Text> for Classification {
     const TASK: Option<&'static str> = Some("Text Classification");
     // Not documented by the platform, so the set stays open: an engine closes it with `Spec::actions`.
     const DEFAULT_ACTION: &'static str = "predict";
@@ -168,9 +168,9 @@ impl Output<media::Text> for Classification {
 
 /// A row of structured data is answered alike, whatever form it comes in.
 macro_rules! structured {
-    ($($(#[$attribute:meta])? $medium:ident)*) => {$(
+    ($($(#[$attribute:meta])? $modality:ident)*) => {$(
         $(#[$attribute])?
-        impl Output<media::$medium> for Classification {
+        impl Output<modality::$modality> for Classification {
             const TASK: Option<&'static str> = Some("Structured Data Classification");
             // As for texts.
             const DEFAULT_ACTION: &'static str = "predict";
@@ -205,21 +205,24 @@ mod tests {
     fn every_form_is_the_documented_text() {
         let image = |action, layout| {
             let cx = EncodeContext::new(action).layout(layout);
-            Output::<media::Image>::encode(answer(), &cx).unwrap().as_str().to_string()
+            Output::<modality::Image>::encode(answer(), &cx).unwrap().as_str().to_string()
         };
         let objects = r#"[{"label":"b","score":0.5},{"label":"a","score":0.25}]"#;
         assert_eq!(image("predict", None), r#""b""#);
         assert_eq!(image("predict", Some(OutputLayout::Objects)), objects);
         assert_eq!(image("predict_proba", None), "[0.25,0.5,0.25]");
-        let text =
-            |action| Output::<media::Text>::encode(answer(), &EncodeContext::new(action)).unwrap().as_str().to_string();
+        let text = |action| {
+            Output::<modality::Text>::encode(answer(), &EncodeContext::new(action)).unwrap().as_str().to_string()
+        };
         assert_eq!(text("predict"), objects);
         assert_eq!(text(""), objects);
         assert_eq!(text("predict_proba"), "[0.25,0.5,0.25]");
-        let json =
-            |action| Output::<media::Json>::encode(answer(), &EncodeContext::new(action)).unwrap().as_str().to_string();
-        let row =
-            |action| Output::<media::Row>::encode(answer(), &EncodeContext::new(action)).unwrap().as_str().to_string();
+        let json = |action| {
+            Output::<modality::Json>::encode(answer(), &EncodeContext::new(action)).unwrap().as_str().to_string()
+        };
+        let row = |action| {
+            Output::<modality::Row>::encode(answer(), &EncodeContext::new(action)).unwrap().as_str().to_string()
+        };
         assert_eq!((json("predict"), row("predict")), (r#""b""#.into(), r#""b""#.into()));
         assert_eq!((json("predict_proba"), row("predict_proba")), ("[0.25,0.5,0.25]".into(), "[0.25,0.5,0.25]".into()));
     }
@@ -229,7 +232,7 @@ mod tests {
         let labels: ClassLabels = ["a", "b"].into_iter().collect();
         for probabilities in [vec![1.0], vec![f32::NAN, 1.0], vec![]] {
             let error = Classification::new(probabilities, &labels, 1).unwrap_err();
-            assert_eq!(error.kind(), crate::Kind::Failed);
+            assert_eq!(error.kind(), crate::ErrorKind::Failed);
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    input::media,
+    input::modality,
     output::{EncodeContext, Output},
     protocol::JsonText,
     settings::OutputLayout,
@@ -138,7 +138,7 @@ impl Detections {
             xmax,
             ymax,
         };
-        Ok(JsonText::of(&self.found.iter().map(object).collect::<Vec<_>>())?)
+        Ok(JsonText::from_value(&self.found.iter().map(object).collect::<Vec<_>>())?)
     }
 
     fn columns(&self) -> Result<JsonText> {
@@ -150,7 +150,7 @@ impl Detections {
             detection_boxes: Vec<[f32; 4]>,
         }
         let found = &self.found;
-        Ok(JsonText::of(&Columns {
+        Ok(JsonText::from_value(&Columns {
             num_detections: found.len(),
             detection_classes: found.iter().map(|one| self.labels.get(one.class).unwrap_or_default()).collect(),
             detection_scores: found.iter().map(|one| one.score).collect(),
@@ -159,7 +159,7 @@ impl Detections {
     }
 }
 
-impl Output<media::Image> for Detections {
+impl Output<modality::Image> for Detections {
     const TASK: Option<&'static str> = Some("Object Detection");
     const ACTIONS: &'static [&'static str] = &["detect"];
     const LAYOUTS: &'static [OutputLayout] = &[OutputLayout::Objects, OutputLayout::Columns];
@@ -251,7 +251,7 @@ mod tests {
         ] {
             let found = [of(0, 0.9, whole), fault];
             let error = Detections::at_least(0.5, found, &labels(), (10, 10)).unwrap_err();
-            assert_eq!(error.kind(), crate::Kind::Failed);
+            assert_eq!(error.kind(), crate::ErrorKind::Failed);
             assert!(error.to_string().contains(expected), "{error}");
         }
         assert!(Detections::new([], &labels(), (0, 10)).is_err());

@@ -17,10 +17,10 @@ use crate::{error::Result, protocol::JsonText};
 /// taken too.
 ///
 /// ```
-/// use chariot_engine::{input::media, output::{EncodeContext, Output}, tasks::Embedding};
+/// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::Embedding};
 ///
 /// let answer = Embedding::new(vec![0.25, -1.0]).unwrap();
-/// let json = Output::<media::Text>::encode(answer, &EncodeContext::new("embed")).unwrap();
+/// let json = Output::<modality::Text>::encode(answer, &EncodeContext::new("embed")).unwrap();
 /// assert_eq!(json.as_str(), "[0.25,-1.0]");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -57,7 +57,7 @@ impl Embedding {
     }
 
     fn json(&self) -> Result<JsonText> {
-        Ok(JsonText::of(&self.0)?)
+        Ok(JsonText::from_value(&self.0)?)
     }
 }
 
@@ -74,7 +74,7 @@ open_task!(
 mod tests {
     use super::*;
     use crate::{
-        input::media,
+        input::modality,
         output::{EncodeContext, Output},
     };
 
@@ -82,16 +82,16 @@ mod tests {
     fn numbers_keep_their_shortest_text_whatever_was_embedded() {
         let answer = Embedding::new(vec![0.1, -2.5, 0.702_009_8, 1e-20]).unwrap();
         let (text, cx) = ("[0.1,-2.5,0.7020098,1e-20]", EncodeContext::new("embed"));
-        assert_eq!(Output::<media::Image>::encode(answer.clone(), &cx).unwrap().as_str(), text);
-        assert_eq!(Output::<media::Text>::encode(answer.clone(), &cx).unwrap().as_str(), text);
-        assert_eq!(Output::<media::Json>::encode(answer, &EncodeContext::new("other")).unwrap().as_str(), text);
+        assert_eq!(Output::<modality::Image>::encode(answer.clone(), &cx).unwrap().as_str(), text);
+        assert_eq!(Output::<modality::Text>::encode(answer.clone(), &cx).unwrap().as_str(), text);
+        assert_eq!(Output::<modality::Json>::encode(answer, &EncodeContext::new("other")).unwrap().as_str(), text);
     }
 
     #[test]
     fn what_a_model_gets_wrong_is_the_engines_fault() {
         for (vector, expected) in [(vec![], "no numbers"), (vec![0.0, f32::NAN], "dimension 1 has the value NaN")] {
             let error = Embedding::new(vector).unwrap_err();
-            assert_eq!(error.kind(), crate::Kind::Failed);
+            assert_eq!(error.kind(), crate::ErrorKind::Failed);
             assert!(error.to_string().contains(expected), "{error}");
         }
     }

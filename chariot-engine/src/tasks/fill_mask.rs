@@ -39,12 +39,12 @@ pub struct Filling {
 /// taken too. Tokens of equal score keep the order in which they were given.
 ///
 /// ```
-/// use chariot_engine::{input::media, output::{EncodeContext, Output}, tasks::{FillMask, Filling}};
+/// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::{FillMask, Filling}};
 ///
 /// let paris = Filling { sequence: "Paris is big.".into(), score: 0.5, token: 3000, token_str: "Paris".into() };
 /// let answer = FillMask::new(vec![paris]).unwrap();
 /// assert_eq!(
-///     Output::<media::Text>::encode(answer, &EncodeContext::new("predict")).unwrap().as_str(),
+///     Output::<modality::Text>::encode(answer, &EncodeContext::new("predict")).unwrap().as_str(),
 ///     r#"[{"sequence":"Paris is big.","score":0.5,"token":3000,"token_str":"Paris"}]"#
 /// );
 /// ```
@@ -70,7 +70,7 @@ impl FillMask {
     }
 
     fn json(&self) -> Result<JsonText> {
-        Ok(JsonText::of(&self.0)?)
+        Ok(JsonText::from_value(&self.0)?)
     }
 }
 
@@ -105,7 +105,7 @@ mod tests {
         let error = FillMask::new(vec![filling("x", 7, 0.25), filling("y", 3, f32::INFINITY)]).unwrap_err();
         assert_eq!(
             (error.kind(), &*error.to_string()),
-            (crate::Kind::Failed, "the model's filling 1 has the score inf")
+            (crate::ErrorKind::Failed, "the model's filling 1 has the score inf")
         );
     }
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    input::media,
+    input::modality,
     output::{EncodeContext, Output},
     protocol::JsonText,
     settings::OutputLayout,
@@ -143,7 +143,7 @@ impl OrientedDetections {
             let (label, &OrientedDetection { score, cx, cy, w, h, r, .. }) = (self.label(one), one);
             Object { label, score, cx, cy, w, h, r }
         };
-        Ok(JsonText::of(&self.found.iter().map(object).collect::<Vec<_>>())?)
+        Ok(JsonText::from_value(&self.found.iter().map(object).collect::<Vec<_>>())?)
     }
 
     fn columns(&self) -> Result<JsonText> {
@@ -162,7 +162,7 @@ impl OrientedDetections {
             oriented_detection_boxes: Vec<Turned>,
         }
         let turned = |&OrientedDetection { cx, cy, w, h, r, .. }: &OrientedDetection| Turned { cx, cy, w, h, r };
-        Ok(JsonText::of(&Columns {
+        Ok(JsonText::from_value(&Columns {
             detection_classes: self.found.iter().map(|one| self.label(one)).collect(),
             detection_scores: self.found.iter().map(|one| one.score).collect(),
             oriented_detection_boxes: self.found.iter().map(turned).collect(),
@@ -170,7 +170,7 @@ impl OrientedDetections {
     }
 }
 
-impl Output<media::Image> for OrientedDetections {
+impl Output<modality::Image> for OrientedDetections {
     const TASK: Option<&'static str> = Some("Oriented Object Detection");
     const ACTIONS: &'static [&'static str] = &["detect"];
     const LAYOUTS: &'static [OutputLayout] = &[OutputLayout::Objects, OutputLayout::Columns];
@@ -259,7 +259,7 @@ mod tests {
             (of(0, 0.9, [1., 1., -1., 1., 0.]), "detection 0 has the sides -1 and 1"),
         ] {
             let error = OrientedDetections::at_least(0.5, [fault], &labels(), (10, 10)).unwrap_err();
-            assert_eq!(error.kind(), crate::Kind::Failed);
+            assert_eq!(error.kind(), crate::ErrorKind::Failed);
             assert!(error.to_string().contains(expected), "{error}");
         }
         assert!(OrientedDetections::new([], &labels(), (10, 0)).is_err());

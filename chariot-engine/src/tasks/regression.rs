@@ -14,10 +14,10 @@ use crate::{error::Result, protocol::JsonText};
 /// engine's fault, and the caller is told so.
 ///
 /// ```
-/// use chariot_engine::{input::media, output::{EncodeContext, Output}, tasks::Regression};
+/// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::Regression};
 ///
 /// let price = Regression::from(129.99_f32);
-/// let json = Output::<media::Json>::encode(price, &EncodeContext::new("predict")).unwrap();
+/// let json = Output::<modality::Json>::encode(price, &EncodeContext::new("predict")).unwrap();
 /// assert_eq!(json.as_str(), "129.99");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,8 +62,8 @@ impl Regression {
 
     fn json(self) -> Result<JsonText> {
         Ok(match self.0 {
-            Number::Single(number) => JsonText::of(&number)?,
-            Number::Double(number) => JsonText::of(&number)?,
+            Number::Single(number) => JsonText::from_value(&number)?,
+            Number::Double(number) => JsonText::from_value(&number)?,
         })
     }
 }
@@ -94,7 +94,7 @@ mod tests {
     fn what_is_no_number_cannot_be_written() {
         for answer in [Regression::from(f32::NAN), Regression::from(f64::INFINITY)] {
             let error = answer.json().unwrap_err();
-            assert_eq!(error.kind(), crate::Kind::Failed);
+            assert_eq!(error.kind(), crate::ErrorKind::Failed);
             assert_eq!(error.to_string(), "a number is NaN or infinite, which JSON cannot hold");
         }
     }

@@ -40,5 +40,5 @@ pub(super) fn either<const N: usize>(forms: [Value; N]) -> Value {
 
 /// The schema as a text.
 pub(super) fn written(schema: &Value) -> Option<JsonText> {
-    JsonText::of(schema).ok()
+    JsonText::from_value(schema).ok()
 }

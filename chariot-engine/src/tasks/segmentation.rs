@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use super::{check, schema};
 use crate::{
     error::Result,
-    input::media,
+    input::modality,
     output::{EncodeContext, Output},
     protocol::JsonText,
     settings::OutputLayout,
@@ -88,7 +88,7 @@ impl Segmentation {
     }
 }
 
-impl Output<media::Image> for Segmentation {
+impl Output<modality::Image> for Segmentation {
     const TASK: Option<&'static str> = Some("Image Segmentation");
     const ACTIONS: &'static [&'static str] = &["predict"];
 
@@ -104,7 +104,7 @@ impl Output<media::Image> for Segmentation {
                 serializer.collect_seq(self.0.classes.chunks(self.0.width))
             }
         }
-        Ok(JsonText::of(&Rows(self))?)
+        Ok(JsonText::from_value(&Rows(self))?)
     }
 }
 
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_ragged_mask_is_the_engines_fault() {
         for (classes, size) in [(vec![1; 5], (3, 2)), (vec![1; 7], (3, 2)), (vec![], (0, 3)), (vec![], (1, 1))] {
-            assert_eq!(Segmentation::new(classes, size).unwrap_err().kind(), crate::Kind::Failed);
+            assert_eq!(Segmentation::new(classes, size).unwrap_err().kind(), crate::ErrorKind::Failed);
         }
     }
 

@@ -18,10 +18,10 @@ use crate::{error::Result, protocol::JsonText};
 /// taken too.
 ///
 /// ```
-/// use chariot_engine::{input::media, output::{EncodeContext, Output}, tasks::GeneratedText};
+/// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::GeneratedText};
 ///
 /// let answer = GeneratedText("Once upon a time".into());
-/// let json = Output::<media::Text>::encode(answer, &EncodeContext::new("complete")).unwrap();
+/// let json = Output::<modality::Text>::encode(answer, &EncodeContext::new("complete")).unwrap();
 /// assert_eq!(json.as_str(), r#"[{"generated_text":"Once upon a time"}]"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +37,10 @@ pub struct GeneratedText(pub String);
 /// taken too.
 ///
 /// ```
-/// use chariot_engine::{input::media, output::{EncodeContext, Output}, tasks::Summary};
+/// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::Summary};
 ///
 /// let answer = Summary("They met.".into());
-/// let json = Output::<media::Text>::encode(answer, &EncodeContext::new("summarize")).unwrap();
+/// let json = Output::<modality::Text>::encode(answer, &EncodeContext::new("summarize")).unwrap();
 /// assert_eq!(json.as_str(), r#"[{"summary_text":"They met."}]"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,10 +56,10 @@ pub struct Summary(pub String);
 /// taken too.
 ///
 /// ```
-/// use chariot_engine::{input::media, output::{EncodeContext, Output}, tasks::Translation};
+/// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::Translation};
 ///
 /// let answer = Translation("Guten Tag".into());
-/// let json = Output::<media::Text>::encode(answer, &EncodeContext::new("translate")).unwrap();
+/// let json = Output::<modality::Text>::encode(answer, &EncodeContext::new("translate")).unwrap();
 /// assert_eq!(json.as_str(), r#"[{"translation_text":"Guten Tag"}]"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ macro_rules! one_text {
                 struct Object<'a> {
                     $member: &'a str,
                 }
-                Ok(JsonText::of(&[Object { $member: &self.0 }])?)
+                Ok(JsonText::from_value(&[Object { $member: &self.0 }])?)
             }
         }
 

@@ -44,13 +44,13 @@ pub struct Entity {
 ///
 /// ```
 /// use chariot_engine::tasks::{ClassLabels, Entity, TokenClassification};
-/// use chariot_engine::{input::media, output::{EncodeContext, Output}};
+/// use chariot_engine::{input::modality, output::{EncodeContext, Output}};
 ///
 /// let labels: ClassLabels = ["O", "B-LOC"].into_iter().collect();
 /// let berlin = Entity { class: 1, score: 0.5, index: 4, word: "Berlin".into(), start: 13, end: 19 };
 /// let answer = TokenClassification::new(vec![berlin], &labels).unwrap();
 /// assert_eq!(
-///     Output::<media::Text>::encode(answer, &EncodeContext::new("predict")).unwrap().as_str(),
+///     Output::<modality::Text>::encode(answer, &EncodeContext::new("predict")).unwrap().as_str(),
 ///     r#"[{"entity":"B-LOC","score":0.5,"index":4,"word":"Berlin","start":13,"end":19}]"#
 /// );
 /// ```
@@ -97,7 +97,7 @@ impl TokenClassification {
             start: entity.start,
             end: entity.end,
         });
-        Ok(JsonText::of(&objects.collect::<Vec<_>>())?)
+        Ok(JsonText::from_value(&objects.collect::<Vec<_>>())?)
     }
 }
 
@@ -147,7 +147,7 @@ mod tests {
             (Entity { start: 5, ..ada() }, "token 1 ends before it begins: from 5 to 4"),
         ] {
             let error = TokenClassification::new(vec![ada(), fault], &labels()).unwrap_err();
-            assert_eq!(error.kind(), crate::Kind::Failed);
+            assert_eq!(error.kind(), crate::ErrorKind::Failed);
             assert!(error.to_string().contains(expected), "{error}");
         }
     }

@@ -47,7 +47,7 @@ impl TestEngine {
     /// #     type Input = Text;
     /// #     type Output = Json<String>;
     /// #     async fn load(_: &LoadContext) -> Result<Self> { Ok(Shout) }
-    /// #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.map(|t| Ok(Json(t.to_uppercase()))) }
+    /// #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.try_map(|t| Ok(Json(t.to_uppercase()))) }
     /// # }
     /// use std::time::Duration;
     /// use chariot_engine::testing::{TestEngine, controlled};

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     device::DeviceFault,
     error::Result,
-    model::{Batch, Item, Load, LoadContext, Model, Spec},
+    model::{Batch, BatchCost, Item, LoadContext, Model, Spec},
 };
 
 /// How long anything is waited for, in tests.
@@ -25,7 +25,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// #     type Input = Text;
 /// #     type Output = Json<String>;
 /// #     async fn load(_: &LoadContext) -> Result<Self> { Ok(Shout) }
-/// #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.map(|t| Ok(Json(t.to_uppercase()))) }
+/// #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.try_map(|t| Ok(Json(t.as_str().to_uppercase()))) }
 /// # }
 /// use chariot_engine::testing::{TestEngine, controlled};
 ///
@@ -153,7 +153,7 @@ impl<M: Model> Model for Controlled<M> {
         M::spec()
     }
 
-    fn admit(&self, item: &mut Item<M::Input>) -> Result<Load> {
+    fn admit(&self, item: &mut Item<M::Input>) -> Result<BatchCost> {
         self.model.admit(item)
     }
 

@@ -20,7 +20,7 @@ impl Model for Words {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.map(|text| Ok(Json(text.split_whitespace().count())))
+        batch.try_map(|text| Ok(Json(text.as_str().split_whitespace().count())))
     }
 }
 
@@ -37,7 +37,7 @@ impl Model for Listed {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.map(|text| Ok(Json(text.split_whitespace().filter(|word| self.0.contains(*word)).count())))
+        batch.try_map(|text| Ok(Json(text.as_str().split_whitespace().filter(|word| self.0.contains(*word)).count())))
     }
 }
 

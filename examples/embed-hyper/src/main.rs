@@ -36,7 +36,7 @@ impl Model for Words {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.map(|text| Ok(Json(text.split_whitespace().count())))
+        batch.try_map(|text| Ok(Json(text.as_str().split_whitespace().count())))
     }
 }
 

@@ -17,12 +17,12 @@ impl Model for Identity {
 
     fn spec() -> Spec {
         // Of tensors that may be any, nothing else knows an example.
-        Spec::of::<Self>().example(
+        Spec::new::<Self>().example(
             r#"{"inputs": [{"name": "x", "datatype": "FP32", "shape": [2, 2], "data": [1.0, 2.0, 3.0, 4.0]}]}"#,
         )
     }
 
     async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
-        batch.map(|tensors| Ok(tensors.into_value()))
+        batch.try_map(|tensors| Ok(tensors.into_value()))
     }
 }

@@ -41,7 +41,7 @@ impl Model for Iris {
     fn spec() -> Spec {
         let setosa =
             r#"{"inputs": [{"name": "features", "datatype": "FP32", "shape": [1, 4], "data": [5.0, 3.4, 1.5, 0.2]}]}"#;
-        Spec::of::<Self>().task("Structured Data Classification").max_batch(4096).example(setosa)
+        Spec::new::<Self>().task("Structured Data Classification").max_batch(4096).example(setosa)
     }
 
     async fn infer(&self, batch: Batch<Flowers>) -> Result<Vec<Species>> {

@@ -17,8 +17,8 @@ impl Model for Language {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<&'static str>>> {
-        batch.map(|text| {
-            let has = |articles: &[&str]| text.split_whitespace().any(|word| articles.contains(&word));
+        batch.try_map(|text| {
+            let has = |articles: &[&str]| text.as_str().split_whitespace().any(|word| articles.contains(&word));
             let english = has(&["the", "a", "an"]);
             Ok(Json(if english {
                 "en"
@@ -31,7 +31,7 @@ impl Model for Language {
     }
 
     fn spec() -> Spec {
-        Spec::of::<Self>().task("Text Classification")
+        Spec::new::<Self>().task("Text Classification")
     }
 }
 
@@ -66,9 +66,9 @@ impl Model for Banned {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<Vec<String>>>> {
-        batch.map(|text| {
+        batch.try_map(|text| {
             let is_banned = |word: &&str| self.words.iter().any(|banned| self.same(banned, word));
-            Ok(Json(text.split_whitespace().filter(is_banned).map(str::to_string).collect()))
+            Ok(Json(text.as_str().split_whitespace().filter(is_banned).map(str::to_string).collect()))
         })
     }
 }

@@ -40,7 +40,7 @@ struct Sampling {
 
 pub(super) fn parameters(input: &[u8]) -> Outcome {
     let body = Bytes::copy_from_slice(input);
-    let (read, cost) = memory::cost(|| Parameters::read(body));
+    let (read, cost) = memory::cost(|| Parameters::from_text(body));
     check::cost(cost, input.len(), 2, 256 << 10);
     let read = match read {
         Ok(read) => read,

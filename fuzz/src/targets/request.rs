@@ -56,7 +56,7 @@ pub(super) fn tensors(request: &InferRequest) -> usize {
 pub(super) fn ask(request: &InferRequest, input: &[u8]) -> Outcome {
     let refused = |text: &str| check::refusal(text, input);
     for (index, one) in request.inputs.iter().enumerate() {
-        refused(&one.place(index));
+        refused(&one.label(index));
         assert!(format!("{one:?}").len() < 10_000);
         let to = DataType::ALL[(input.len() + index) % DataType::ALL.len()];
         if let Err(rejection) = one.data.clone().convert(to) {

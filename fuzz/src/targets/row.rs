@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chariot_engine::{
-    input::{DecodeContext, Input, Medium, Row, media},
+    input::{DecodeContext, Input, Modality, Row, modality},
     protocol::{DataType, InferRequest},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -61,7 +61,7 @@ fn rows<T: DeserializeOwned + Send + Sync + 'static>(
     request: &InferRequest,
     faults: &mut Vec<String>,
 ) -> Option<Vec<T>> {
-    let parts = match <media::Row as Medium>::split(request.clone()) {
+    let parts = match <modality::Row as Modality>::split(request.clone()) {
         Ok(parts) => parts,
         Err(rejection) => {
             faults.push(rejection.text().to_owned());
@@ -74,7 +74,7 @@ fn rows<T: DeserializeOwned + Send + Sync + 'static>(
         match Row::<T>::decode(part, &cx) {
             Ok(Row(row)) => rows.push(row),
             Err(error) => {
-                faults.push(error.public().expect("a fault of a row is the caller's"));
+                faults.push(error.public_message().expect("a fault of a row is the caller's"));
                 return None;
             }
         }

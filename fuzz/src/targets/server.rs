@@ -51,7 +51,7 @@ impl Model for TensorsBack {
     }
 
     async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
-        batch.map(|tensors| Ok(tensors.into_value()))
+        batch.try_map(|tensors| Ok(tensors.into_value()))
     }
 }
 
@@ -68,7 +68,7 @@ impl Model for TextsBack {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
-        batch.map(|text| Ok(Json(text.into_value().0)))
+        batch.try_map(|text| Ok(Json(text.into_value().0)))
     }
 }
 

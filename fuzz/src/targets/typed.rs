@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use chariot_engine::{
-    input::{DecodeContext, Element, Input, Json, Text, With},
+    input::{DecodeContext, ElementPayload, Input, Json, Text, WithParams},
     protocol::{BytesElement, JsonText, Parameters},
 };
 use serde::{Deserialize, de::IgnoredAny};
@@ -90,7 +90,7 @@ struct Strict {
 }
 
 pub(super) fn typed(input: &[u8]) -> Outcome {
-    let json_value = match JsonText::read(Bytes::copy_from_slice(input)) {
+    let json_value = match JsonText::from_text(Bytes::copy_from_slice(input)) {
         Ok(value) => value,
         Err(rejection) => return json::refused(rejection.text(), input),
     };
@@ -99,16 +99,16 @@ pub(super) fn typed(input: &[u8]) -> Outcome {
     let ours = json_value.parse::<Zoo>();
     assert_eq!(ours.is_ok(), theirs.is_ok());
     let cx = DecodeContext::default();
-    let element = |value| Element { name: "x".into(), value, parameters: Parameters::default() };
+    let element = |value| ElementPayload { name: "x".into(), value, parameters: Parameters::default() };
     let mut faults = Vec::new();
     for value in [BytesElement::Json(json_value.clone()), BytesElement::Binary(Bytes::copy_from_slice(input))] {
         match Json::<Zoo>::decode(element(value), &cx) {
             Ok(Json(read)) => assert!(theirs.as_ref().map_or(true, |theirs| *theirs == read)),
-            Err(error) => faults.extend(error.public()),
+            Err(error) => faults.extend(error.public_message()),
         }
     }
-    let text = With::<Text, Strict>::decode(element(BytesElement::Json(json_value.clone())), &cx);
-    faults.extend(text.err().and_then(|error| error.public()));
+    let text = WithParams::<Text, Strict>::decode(element(BytesElement::Json(json_value.clone())), &cx);
+    faults.extend(text.err().and_then(|error| error.public_message()));
     faults.extend(ours.as_ref().err().map(|rejection| rejection.text().to_owned()));
     faults.iter().for_each(|text| check::refusal(text, input));
     match ours {

@@ -34,11 +34,11 @@ impl Model for Sentiment {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Classification>> {
-        batch.map(|text| {
-            if text.trim().is_empty() {
+        batch.try_map(|text| {
+            if text.as_str().trim().is_empty() {
                 reject!("a text of at least one letter is expected, an empty one came");
             }
-            let words = text.split(|c: char| !c.is_alphanumeric());
+            let words = text.as_str().split(|c: char| !c.is_alphanumeric());
             let known = words.filter_map(|word| self.weights.get(&word.to_lowercase()));
             let positive = 1.0 / (1.0 + (-self.bias - known.sum::<f32>()).exp());
             Classification::new(vec![1.0 - positive, positive], &self.labels, 2)

@@ -60,8 +60,8 @@ impl Model for Tabular {
 
     async fn infer(&self, batch: Batch<Row<Flower>>) -> Result<Vec<Classification>> {
         let device = batch.device().clone();
-        let rows = batch.map(|flower| {
-            let features = flower.features();
+        let rows = batch.try_map(|flower| {
+            let features = flower.0.features();
             if !features.iter().all(|cm| (0.0..=self.longest).contains(cm)) {
                 reject!("measurements from 0 to {} cm are expected", self.longest);
             }

@@ -45,7 +45,7 @@ struct Faulty;
 
 impl Model for Faulty {
     type Settings = FaultySettings;
-    type Input = With<Text, Command>;
+    type Input = WithParams<Text, Command>;
     type Output = Json<&'static str>;
 
     async fn load(ctx: &LoadContext<FaultySettings>) -> Result<Self> {
@@ -61,15 +61,15 @@ impl Model for Faulty {
         Ok(Faulty)
     }
 
-    fn admit(&self, item: &mut Item<Self::Input>) -> Result<Load> {
-        Ok(Load::of(item.parameters.cost.unwrap_or(1)))
+    fn admit(&self, item: &mut Item<Self::Input>) -> Result<BatchCost> {
+        Ok(BatchCost::new(item.params.cost.unwrap_or(1)))
     }
 
     async fn infer(&self, batch: Batch<Self::Input>) -> Result<Vec<Self::Output>> {
         let mut answers = Vec::new();
         let mut count = batch.len();
         for item in &batch {
-            let command = &item.parameters;
+            let command = &item.params;
             if let Some(text) = &command.log {
                 tracing::info!("{text}");
             }

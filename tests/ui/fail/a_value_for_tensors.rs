@@ -15,6 +15,6 @@ impl Model for Lengths {
     }
 
     async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Json<usize>>> {
-        batch.map(|_| Ok(Json(1)))
+        batch.try_map(|_| Ok(Json(1)))
     }
 }

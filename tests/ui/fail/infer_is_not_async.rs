@@ -15,6 +15,6 @@ impl Model for Lengths {
     }
 
     fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.map(|text| Ok(Json(text.len())))
+        batch.try_map(|text| Ok(Json(text.len())))
     }
 }

@@ -15,6 +15,6 @@ impl Model for Lengths {
     }
 
     async fn infer(&self, batch: Batch<String>) -> Result<Vec<Json<usize>>> {
-        batch.map(|text| Ok(Json(text.value().len())))
+        batch.try_map(|text| Ok(Json(text.value().len())))
     }
 }

@@ -4,5 +4,5 @@ use chariot_engine::prelude::*;
 
 #[chariot_engine]
 async fn infer(batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-    batch.map(|text| Ok(Json(text.len())))
+    batch.try_map(|text| Ok(Json(text.len())))
 }

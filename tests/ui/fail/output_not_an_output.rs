@@ -15,6 +15,6 @@ impl Model for Lengths {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<usize>> {
-        batch.map(|text| Ok(text.len()))
+        batch.try_map(|text| Ok(text.len()))
     }
 }

@@ -15,6 +15,6 @@ impl Model for Lengths {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Tensors>> {
-        batch.map(|_| Ok(Tensors::default()))
+        batch.try_map(|_| Ok(Tensors::default()))
     }
 }

@@ -151,18 +151,18 @@ impl ::chariot_engine::Model for Hygienic {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> ::chariot_engine::Result<::std::vec::Vec<Length>> {
-        batch.map(|text| ::core::result::Result::Ok(Length(text.len() * self.settings)))
+        batch.try_map(|text| ::core::result::Result::Ok(Length(text.as_str().len() * self.settings)))
     }
 }
 
 /// An answer of the crate's own.
 struct Length(::core::primitive::usize);
 
-impl Output<::chariot_engine::input::media::Text> for Length {
+impl Output<::chariot_engine::input::modality::Text> for Length {
     fn encode(self, _: &EncodeContext<'_>) -> ::chariot_engine::Result<JsonText> {
         if self.0 == 0 {
             ::chariot_engine::reject!("a text is expected, nothing came");
         }
-        ::core::result::Result::Ok(JsonText::of(&self.0)?)
+        ::core::result::Result::Ok(JsonText::from_value(&self.0)?)
     }
 }

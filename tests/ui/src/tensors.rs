@@ -2,7 +2,7 @@
 
 use ::std::prelude::v1::derive;
 
-super::in_the_way!(Option Some None Result Ok Err Vec String Box usize bool str TensorSpec Dim Input Output Load);
+super::in_the_way!(Option Some None Result Ok Err Vec String Box usize bool str TensorSpec Dim Input Output BatchCost);
 
 const WIDTH: ::core::primitive::usize = 4;
 

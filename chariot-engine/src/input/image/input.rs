@@ -3,7 +3,7 @@
 use super::{Image, ImageLimits};
 use crate::{
     error::Result,
-    input::{DecodeContext, Element, Input, With, example, media},
+    input::{DecodeContext, ElementPayload, Input, WithParams, example, modality},
     protocol::{BytesElement, JsonText},
 };
 
@@ -11,9 +11,9 @@ use crate::{
 const GREY: &str = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAADklEQVR42mNogAIGyhgAgIQgARDoahcAAAAASUVORK5CYII=";
 
 impl Input for Image {
-    type Medium = media::Image;
+    type Modality = modality::Image;
 
-    fn decode(part: Element, cx: &DecodeContext<'_>) -> Result<Self> {
+    fn decode(part: ElementPayload, cx: &DecodeContext<'_>) -> Result<Self> {
         let limits = ImageLimits { max_pixels: cx.max_pixels };
         Ok(match &part.value {
             BytesElement::Json(_) => Image::decode_base64(&part.text()?, &limits)?,
@@ -22,7 +22,7 @@ impl Input for Image {
     }
 
     fn example() -> Option<JsonText> {
-        example::of_element("image", &JsonText::of(GREY).ok()?)
+        example::of_element("image", &JsonText::from_value(GREY).ok()?)
     }
 
     fn memory(&self) -> usize {
@@ -30,7 +30,7 @@ impl Input for Image {
     }
 }
 
-impl<P> AsRef<Image> for With<Image, P> {
+impl<P> AsRef<Image> for WithParams<Image, P> {
     fn as_ref(&self) -> &Image {
         &self.input
     }

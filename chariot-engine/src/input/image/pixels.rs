@@ -367,11 +367,11 @@ mod tests {
         let mut numbers = Vec::new();
         let empty = Image::from_dynamic(DynamicImage::new_rgb8(0, 3));
         let error = Pixels::rgb(2, 2).write(&empty, &mut numbers).unwrap_err();
-        assert_eq!(error.public().as_deref(), Some("a picture with pixels is expected, one of 0 x 3 came"));
+        assert_eq!(error.public_message().as_deref(), Some("a picture with pixels is expected, one of 0 x 3 came"));
         let huge = Pixels::rgb(u32::MAX, u32::MAX);
         for wrong in [Pixels::grey(2, 2).mean([0.1, 0.2, 0.3]), Pixels::rgb(2, 2).deviation(0.0), huge] {
             let error = wrong.write(&colours(), &mut numbers).unwrap_err();
-            assert_eq!(error.public(), None);
+            assert_eq!(error.public_message(), None);
         }
         let nothing = Pixels::rgb(0, 4);
         assert!(nothing.is_empty() && nothing.write(&colours(), &mut numbers).is_ok() && numbers.is_empty());

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de;
 
-use crate::protocol::{in_callers_words, quote};
+use crate::{error::quoted, protocol::in_callers_words};
 
 /// How many of the columns that are known a fault names.
 const NAMED: usize = 20;
@@ -68,7 +68,7 @@ impl de::Error for Fault {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        let names: Vec<String> = expected.iter().take(NAMED).map(|name| quote(name)).collect();
+        let names: Vec<String> = expected.iter().take(NAMED).map(|name| quoted(name)).collect();
         let more = if expected.len() > NAMED { ", ..." } else { "" };
         Fault::of(At::Input(field.into()), format!("no such column; {}{more} are expected", names.join(", ")))
     }

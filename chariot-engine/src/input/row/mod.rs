@@ -16,14 +16,15 @@ mod tests;
 pub(crate) mod trace;
 mod tracer;
 
-use std::{ops::Deref, sync::Arc};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
 use self::{reader::RowReader, table::Table};
 use super::{
-    DecodeContext, Element, Input, Json, example, media,
-    medium::{HasParameters, Medium, PartOf, Slot, Unit, elements, sealed},
+    DecodeContext, ElementPayload, Input, Json, example, modality,
+    modality::{Modality, sealed},
+    payload::{HasParameters, Slot, SplitItem, Unit, elements},
 };
 use crate::{
     error::{Rejection, Result},
@@ -75,7 +76,7 @@ use crate::{
 ///     }
 ///
 ///     async fn infer(&self, batch: Batch<Row<House>>) -> Result<Vec<Regression>> {
-///         batch.map(|house| Ok((1000.0 * house.area + 5000.0 * f32::from(house.rooms)).into()))
+///         batch.try_map(|house| Ok((1000.0 * house.0.area + 5000.0 * f32::from(house.0.rooms)).into()))
 ///     }
 /// }
 ///
@@ -89,19 +90,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Row<T>(pub T);
 
-impl<T> Deref for Row<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
 impl<T: DeserializeOwned + Send + Sync + 'static> Input for Row<T> {
-    type Medium = media::Row;
+    type Modality = modality::Row;
     const INLINE: bool = true;
 
-    fn decode(part: RowPart, _: &DecodeContext<'_>) -> Result<Self> {
+    fn decode(part: RowPayload, _: &DecodeContext<'_>) -> Result<Self> {
         part.read().map(Row)
     }
 
@@ -117,15 +110,15 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Input for Row<T> {
 /// One row of a request, before it is read as a type.
 ///
 /// ```
-/// use chariot_engine::{Result, input::{DecodeContext, Input, RowPart, media}, reject};
+/// use chariot_engine::{Result, input::{DecodeContext, Input, RowPayload, modality}, reject};
 ///
 /// /// A row of numbers, at least one of them.
 /// struct Numbers(Vec<f64>);
 ///
 /// impl Input for Numbers {
-///     type Medium = media::Row;
+///     type Modality = modality::Row;
 ///
-///     fn decode(part: RowPart, _: &DecodeContext<'_>) -> Result<Self> {
+///     fn decode(part: RowPayload, _: &DecodeContext<'_>) -> Result<Self> {
 ///         let numbers: Vec<f64> = part.read()?;
 ///         if numbers.iter().all(|number| number.is_nan()) {
 ///             reject!("at least one number is expected, none came");
@@ -135,7 +128,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Input for Row<T> {
 /// }
 /// ```
 #[derive(Clone, Debug)]
-pub struct RowPart {
+pub struct RowPayload {
     source: Source,
     parameters: Parameters,
 }
@@ -143,10 +136,10 @@ pub struct RowPart {
 #[derive(Clone, Debug)]
 enum Source {
     Table(Arc<Table>, usize),
-    Element(Element),
+    Element(ElementPayload),
 }
 
-impl RowPart {
+impl RowPayload {
     /// Reads the row as a type.
     ///
     /// # Errors
@@ -161,21 +154,21 @@ impl RowPart {
     }
 }
 
-impl HasParameters for RowPart {
+impl HasParameters for RowPayload {
     fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 }
 
-impl sealed::Sealed for media::Row {}
+impl sealed::Sealed for modality::Row {}
 
-impl Medium for media::Row {
-    type Part = RowPart;
-    type Answer = JsonText;
+impl Modality for modality::Row {
+    type Payload = RowPayload;
+    type Encoded = JsonText;
     const ELEMENT: Option<&'static str> = Some("row");
     const MAX_BATCH: usize = 1024;
 
-    fn unit(part: &RowPart) -> Unit {
+    fn unit(part: &RowPayload) -> Unit {
         match &part.source {
             Source::Element(_) => Unit::Element,
             Source::Table(table, _) if table.is_matrix() => Unit::MatrixRow,
@@ -183,10 +176,10 @@ impl Medium for media::Row {
         }
     }
 
-    fn split(request: InferRequest) -> Result<Vec<PartOf<RowPart>>, Rejection> {
+    fn split(request: InferRequest) -> Result<Vec<SplitItem<RowPayload>>, Rejection> {
         if are_objects(&request.inputs) {
-            let of_element = |(slot, parameters, element): PartOf<Element>| {
-                let part = RowPart { source: Source::Element(element), parameters: parameters.clone() };
+            let of_element = |(slot, parameters, element): SplitItem<ElementPayload>| {
+                let part = RowPayload { source: Source::Element(element), parameters: parameters.clone() };
                 (slot, parameters, part)
             };
             return Ok(elements(request)?.into_iter().map(of_element).collect());
@@ -200,7 +193,7 @@ impl Medium for media::Row {
             (
                 slot,
                 parameters.clone(),
-                RowPart { source: Source::Table(table.clone(), row), parameters: parameters.clone() },
+                RowPayload { source: Source::Table(table.clone(), row), parameters: parameters.clone() },
             )
         };
         Ok((0..table.rows()).map(row).collect())

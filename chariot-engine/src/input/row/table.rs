@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::{Error, Rejection},
-    protocol::{DataType, InferInput, TensorData, place},
+    protocol::{DataType, InferInput, TensorData, input_label},
 };
 
 /// The most rows that one request may hold. A row is an item, which costs about 600 bytes beside its values until it is
@@ -56,12 +56,12 @@ impl Table {
             [rows, width] => (rows, Some(width)),
             _ => {
                 let text = format!("shape [rows, columns] or [rows] is expected, {shape:?} came");
-                return Err(Rejection::new(text).at(input.place(0)));
+                return Err(Rejection::new(text).at(input.label(0)));
             }
         };
         if rows == 0 || matrix == Some(0) {
             return Err(
-                Rejection::new(format!("a dimension of at least 1 is expected, {shape:?} came")).at(input.place(0))
+                Rejection::new(format!("a dimension of at least 1 is expected, {shape:?} came")).at(input.label(0))
             );
         }
         let data = std::mem::replace(&mut input.data, TensorData::from(Vec::<bool>::new()));
@@ -75,7 +75,7 @@ impl Table {
         let mut columns: Vec<Column> = Vec::with_capacity(inputs.len());
         let mut rows: Option<(usize, String)> = None;
         for (index, input) in inputs.into_iter().enumerate() {
-            let place = input.place(index);
+            let place = input.label(index);
             let mut fault = |text: String| faults.push(format!("{place}: {text}"));
             if !names.insert(input.name.clone()) {
                 fault("this input came twice".into());
@@ -137,7 +137,7 @@ impl Table {
 
     /// The error that the caller reads. What is wrong with all rows says nothing of this one, so that it is told once.
     pub(super) fn error(&self, row: usize, fault: Fault) -> Error {
-        let first = place(self.first_name(), 0);
+        let first = input_label(self.first_name(), 0);
         let Fault { at, text } = fault;
         let (place, text) = match at {
             At::Row if self.is_matrix() => (format!("{first}, row {row}"), text),
@@ -148,9 +148,9 @@ impl Table {
             }
             At::Cell(column, _) => {
                 let input = self.inputs.get(column).map_or("", |input| &input.name);
-                (format!("{}, row {row}", place(input, column)), text)
+                (format!("{}, row {row}", input_label(input, column)), text)
             }
-            At::Input(name) => (place(&name, 0), text),
+            At::Input(name) => (input_label(&name, 0), text),
             At::Form => (first, text),
             At::Width if self.is_matrix() => {
                 (first, format!("shape [rows, {text}] is expected, [{}, {}] came", self.rows, self.width()))

@@ -15,10 +15,14 @@ fn rows<T: DeserializeOwned + Send + Sync + 'static>(inputs: serde_json::Value) 
 }
 
 fn rows_of<T: DeserializeOwned + Send + Sync + 'static>(request: InferRequest) -> Result<Vec<T>, String> {
-    let parts = media::Row::split(request).map_err(|fault| fault.text().to_owned())?;
+    let parts = modality::Row::split(request).map_err(|fault| fault.text().to_owned())?;
     let read =
-        |(_, _, part): PartOf<RowPart>| Row::<T>::decode(part, &DecodeContext::default()).map(|Row(value)| value);
-    parts.into_iter().map(read).collect::<Result<_>>().map_err(|error| error.public().expect("the caller's fault"))
+        |(_, _, part): SplitItem<RowPayload>| Row::<T>::decode(part, &DecodeContext::default()).map(|Row(value)| value);
+    parts
+        .into_iter()
+        .map(read)
+        .collect::<Result<_>>()
+        .map_err(|error| error.public_message().expect("the caller's fault"))
 }
 
 fn input(name: &str, datatype: &str, shape: &[usize], data: serde_json::Value) -> serde_json::Value {
@@ -326,7 +330,7 @@ fn a_table_that_is_none_is_refused() {
 fn parameters_are_those_of_the_only_input_or_of_the_request() {
     let first = |body: serde_json::Value| {
         let request = InferRequest::decode(&body.to_string().into()).unwrap();
-        let (slot, parameters, part) = media::Row::split(request).unwrap().remove(0);
+        let (slot, parameters, part) = modality::Row::split(request).unwrap().remove(0);
         assert_eq!(part.parameters().action(), parameters.action());
         let text = |value: Option<JsonText>| value.map(|value| value.as_str().to_owned());
         (

@@ -45,7 +45,7 @@ pub(crate) fn example<T: DeserializeOwned>() -> Option<JsonText> {
         }
         let mut text = String::new();
         shape.write(fill, &mut text);
-        let value = JsonText::read(text).ok()?;
+        let value = JsonText::from_text(text).ok()?;
         value.parse::<T>().is_ok().then_some(value)
     })
 }

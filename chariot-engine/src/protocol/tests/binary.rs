@@ -269,8 +269,8 @@ fn a_body_may_be_nothing_but_a_tensor() {
 
 #[test]
 fn outputs_are_binary_where_it_is_asked_for() {
-    let mut image = InferOutput::new("image", vec![1], vec![JsonText::of("plane").unwrap()].into());
-    image.metadata = Some(JsonText::of("m").unwrap());
+    let mut image = InferOutput::new("image", vec![1], vec![JsonText::from_value("plane").unwrap()].into());
+    image.metadata = Some(JsonText::from_value("m").unwrap());
     let scores = InferOutput::new("scores", vec![2], vec![f32::NAN, f32::INFINITY].into());
     let flags = InferOutput::new("flags", vec![1], vec![true].into());
     let response = InferResponse::new(vec![image, flags, scores]);

@@ -318,7 +318,7 @@ fn null_for_an_optional_member_is_absent_and_unknown_members_are_ignored() {
     assert_eq!((request.id, request.outputs.len(), request.parameters.is_empty()), (None, 0, true));
     assert_eq!((input.name.as_str(), input.datatype, input.shape.as_ref()), ("", None, None));
     assert!(input.parameters.is_empty() && input.data.datatype() == DataType::Bytes && input.data.len() == 1);
-    assert_eq!(input.place(3), "inputs[3]");
+    assert_eq!(input.label(3), "inputs[3]");
 
     let none = input_parameters("{\"action\":null,\"metadata\":null,\"score_threshold\":null}");
     assert_eq!((none.action(), none.score_threshold()), (None, None));

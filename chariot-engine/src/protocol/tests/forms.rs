@@ -168,7 +168,7 @@ fn a_raw_item_is_the_body_and_its_parameters_stand_in_a_header() {
     let parameters = &request.inputs[0].parameters;
     assert_eq!((parameters.action(), parameters.score_threshold()), (Some("embed"), Some(0.25)));
     assert_eq!(parameters.metadata().unwrap().as_str(), r#"{"a": 1}"#);
-    assert_eq!(request.inputs[0].place(0), "input");
+    assert_eq!(request.inputs[0].label(0), "input");
     assert_eq!(items(&head(MediaType::Raw), "x"), ["x"]);
     assert_eq!(items(&with_parameters(MediaType::Absent, "null"), "x"), ["x"]);
 
@@ -203,7 +203,7 @@ fn lines_are_items_and_a_fault_names_its_line() {
     assert_eq!(items(&form, body), ["a", "b"]);
     let (request, _) = decode(&form, body).unwrap();
     let seen: Vec<_> =
-        request.inputs.iter().map(|input| (input.place(9), input.parameters.action().map(str::to_owned))).collect();
+        request.inputs.iter().map(|input| (input.label(9), input.parameters.action().map(str::to_owned))).collect();
     assert_eq!(seen, [("line 2".into(), None), ("line 5".into(), Some("embed".into()))]);
 
     let good = "{\"input\":\"a\"}\n";
@@ -306,7 +306,7 @@ fn a_tensor_alone_needs_an_engine_of_one_input() {
 
 #[test]
 fn one_answer_is_json_and_several_are_lines() {
-    let value = |text: &'static str| JsonText::read(text).unwrap();
+    let value = |text: &'static str| JsonText::from_text(text).unwrap();
     let one = encode_chariot_v2(&[(value("[\n0.5]"), Some(value("{\"a\": \n1}")))]);
     assert_eq!((one.content_type, one.json_length), ("application/json", None));
     assert_eq!(one.body, b"{\"output\":[\n0.5],\"parameters\":{\"metadata\":{\"a\": \n1}}}");

@@ -100,7 +100,7 @@ proptest! {
 
     #[test]
     fn json_elements_keep_their_text(values in prop::collection::vec(element(), 0..4)) {
-        let texts: Vec<_> = values.iter().map(|value| JsonText::of(value).unwrap()).collect();
+        let texts: Vec<_> = values.iter().map(|value| JsonText::from_value(value).unwrap()).collect();
         let read: Vec<_> = round_trip(texts.clone().into()).bytes_elements().unwrap().collect();
         let texts: Vec<_> = texts.into_iter().map(BytesElement::Json).collect();
         prop_assert_eq!(read, texts);

@@ -11,7 +11,7 @@ use crate::protocol::{
 };
 
 fn json(text: &str) -> JsonText {
-    JsonText::read(text.to_owned()).unwrap()
+    JsonText::from_text(text.to_owned()).unwrap()
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn json_text_keeps_the_shortest_form_of_floats() {
         at: Option<(f64, i8)>,
         none: Option<u8>,
     }
-    let text = JsonText::of(&Box2 { score: 0.702_009_8, at: Some((0.1, -1)), none: None }).unwrap();
+    let text = JsonText::from_value(&Box2 { score: 0.702_009_8, at: Some((0.1, -1)), none: None }).unwrap();
     assert_eq!(text.as_str(), r#"{"score":0.7020098,"at":[0.1,-1],"none":null}"#);
 }
 
@@ -40,21 +40,21 @@ fn a_nan_is_an_error_wherever_it_stands() {
     struct Pair(f64, u8);
     let nan = f32::NAN;
     let refused = [
-        JsonText::of(&nan).err(),
-        JsonText::of(&f64::NEG_INFINITY).err(),
-        JsonText::of(&vec![Some(nan)]).err(),
-        JsonText::of(&(1, nan)).err(),
-        JsonText::of(&New(f64::INFINITY)).err(),
-        JsonText::of(&Pair(f64::NAN, 1)).err(),
-        JsonText::of(&Shape::Point(nan)).err(),
-        JsonText::of(&Shape::Line(0.0, nan)).err(),
-        JsonText::of(&Shape::Named { x: nan }).err(),
-        JsonText::of(&BTreeMap::from([("a", BTreeMap::from([("b", nan)]))])).err(),
+        JsonText::from_value(&nan).err(),
+        JsonText::from_value(&f64::NEG_INFINITY).err(),
+        JsonText::from_value(&vec![Some(nan)]).err(),
+        JsonText::from_value(&(1, nan)).err(),
+        JsonText::from_value(&New(f64::INFINITY)).err(),
+        JsonText::from_value(&Pair(f64::NAN, 1)).err(),
+        JsonText::from_value(&Shape::Point(nan)).err(),
+        JsonText::from_value(&Shape::Line(0.0, nan)).err(),
+        JsonText::from_value(&Shape::Named { x: nan }).err(),
+        JsonText::from_value(&BTreeMap::from([("a", BTreeMap::from([("b", nan)]))])).err(),
     ];
     for error in refused {
         assert_eq!(error.unwrap().to_string(), "a number is NaN or infinite, which JSON cannot hold");
     }
-    assert_eq!(JsonText::of(&Shape::Line(0.5, 1.0)).unwrap().as_str(), r#"{"Line":[0.5,1.0]}"#);
+    assert_eq!(JsonText::from_value(&Shape::Line(0.5, 1.0)).unwrap().as_str(), r#"{"Line":[0.5,1.0]}"#);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn json_text_says_what_it_is_and_gives_its_string() {
     assert_eq!(json("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\"").as_json_string().unwrap(), "\"\\/\u{8}\u{c}\n\r\tA");
     assert_eq!(json("7").as_json_string(), None);
     for text in ["", "1 2", "{", "tru", "\"\\udc00\""] {
-        assert!(JsonText::read(text).is_err(), "{text}");
+        assert!(JsonText::from_text(text).is_err(), "{text}");
     }
 }
 
@@ -150,7 +150,7 @@ fn what_does_not_fit_is_told_with_the_path_to_it() {
     ];
     for (text, expected) in cases {
         assert_eq!(text_of::<Rows>(text), expected);
-        let parameters = Parameters::read(format!("{{\"a\":{text}}}")).unwrap();
+        let parameters = Parameters::from_text(format!("{{\"a\":{text}}}")).unwrap();
         let rejection = parameters.decode::<BTreeMap<String, Rows>>().unwrap_err();
         assert_eq!(rejection.text(), format!("parameters.a.{expected}"));
     }
@@ -158,7 +158,7 @@ fn what_does_not_fit_is_told_with_the_path_to_it() {
 
 #[test]
 fn parameters_decode_without_the_reserved_and_the_null_ones() {
-    let read = |text: &str| Parameters::read(text.to_owned()).unwrap().decode::<Mine>();
+    let read = |text: &str| Parameters::from_text(text.to_owned()).unwrap().decode::<Mine>();
     let mine = read(r#"{"action":"a","metadata":{},"score_threshold":1,"top_k":null,"mode":"fast"}"#).unwrap();
     assert_eq!((mine.top_k, matches!(mine.mode, Some(Mode::Fast))), (0, true));
     let fault = |text: &str| read(text).unwrap_err().text().to_owned();
@@ -166,7 +166,7 @@ fn parameters_decode_without_the_reserved_and_the_null_ones() {
     assert_eq!(fault(r#"{"mode":"x"}"#), "parameters.mode: 'fast' or 'exact' is expected, something else came");
     assert_eq!(fault(r#"{"topk":1}"#), "parameters: 'topk' is unknown; one of 'top_k', 'mode', 'pair' is expected");
     assert!(Parameters::default().decode::<()>().is_ok());
-    assert!(Parameters::read("{\"a\":1}").unwrap().decode::<()>().is_ok());
+    assert!(Parameters::from_text("{\"a\":1}").unwrap().decode::<()>().is_ok());
 
     #[derive(Debug, Deserialize)]
     struct Needed {
@@ -179,14 +179,14 @@ fn parameters_decode_without_the_reserved_and_the_null_ones() {
 
 #[test]
 fn parameters_are_found_by_name() {
-    let parameters = Parameters::of(&BTreeMap::from([("a", "é"), ("action", "go")])).unwrap();
+    let parameters = Parameters::from_value(&BTreeMap::from([("a", "é"), ("action", "go")])).unwrap();
     assert_eq!(parameters.get("a").unwrap().as_str(), "\"é\"");
     assert_eq!(parameters.action(), Some("go"));
     assert!(parameters.get("b").is_none() && !parameters.is_empty());
-    assert!(Parameters::read("{}").unwrap().is_empty() && Parameters::read("null").unwrap().is_empty());
-    assert_eq!(Parameters::read("[1]").unwrap_err().text(), "parameters: an object is expected, a list came");
+    assert!(Parameters::from_text("{}").unwrap().is_empty() && Parameters::from_text("null").unwrap().is_empty());
+    assert_eq!(Parameters::from_text("[1]").unwrap_err().text(), "parameters: an object is expected, a list came");
     for (text, threshold) in [("0.25", 0.25), ("\"0.25\"", 0.25), ("\" 1e-1 \"", 0.1), ("-3", -3.0)] {
-        let parameters = Parameters::read(format!("{{\"score_threshold\":{text}}}")).unwrap();
+        let parameters = Parameters::from_text(format!("{{\"score_threshold\":{text}}}")).unwrap();
         assert_eq!(parameters.score_threshold(), Some(threshold));
     }
 }

@@ -239,7 +239,7 @@ mod tests {
             (author.gauge("process_resident_memory_bytes", "").unwrap_err(), "runtime's"),
             (author.histogram("h", "", &[2.0, 1.0]).unwrap_err(), "grow"),
         ] {
-            assert!(error.chain().contains(part), "{}", error.chain());
+            assert!(error.log_message().contains(part), "{}", error.log_message());
         }
     }
 }

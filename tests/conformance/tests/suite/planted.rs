@@ -20,7 +20,7 @@ impl Model for Echo {
     }
 
     async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
-        batch.map(|tensors| Ok(tensors.into_value()))
+        batch.try_map(|tensors| Ok(tensors.into_value()))
     }
 }
 
@@ -37,7 +37,7 @@ impl Model for Length {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.map(|text| Ok(Json(text.chars().count())))
+        batch.try_map(|text| Ok(Json(text.as_str().chars().count())))
     }
 }
 

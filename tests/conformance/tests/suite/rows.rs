@@ -25,7 +25,7 @@ impl Model for Prices {
     }
 
     async fn infer(&self, batch: Batch<Row<House>>) -> Result<Vec<Regression>> {
-        batch.map(|row| Ok(Regression::from(10.0 * row.0.rooms + row.0.area)))
+        batch.try_map(|row| Ok(Regression::from(10.0 * row.0.rooms + row.0.area)))
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// A model that answers every item by a function, which sees the item alone.
 struct Of<I, O>(fn(&Item<I>) -> Result<O>);
 
-impl<I: Input, O: Output<I::Medium>> Model for Of<I, O> {
+impl<I: Input, O: Output<I::Modality>> Model for Of<I, O> {
     type Settings = ();
     type Input = I;
     type Output = O;
@@ -25,7 +25,7 @@ impl<I: Input, O: Output<I::Medium>> Model for Of<I, O> {
     }
 
     async fn infer(&self, batch: Batch<I>) -> Result<Vec<O>> {
-        batch.map(|item| (self.0)(&item))
+        batch.try_map(|item| (self.0)(&item))
     }
 }
 
@@ -75,8 +75,8 @@ pub(crate) fn all() -> Vec<Scripted> {
         row("Text Classification", text, None, classify_text),
         row("Token Classification", text, None, classify_tokens),
         row("Text Generation", text, None, |text: &Item<Text>| Ok(GeneratedText(format!("{} \"b\"", text.value().0)))),
-        row("Summarization", text, None, |text: &Item<Text>| Ok(Summary(text.to_uppercase()))),
-        row("Translation", text, None, |text: &Item<Text>| Ok(Translation(text.to_uppercase()))),
+        row("Summarization", text, None, |text: &Item<Text>| Ok(Summary(text.as_str().to_uppercase()))),
+        row("Translation", text, None, |text: &Item<Text>| Ok(Translation(text.as_str().to_uppercase()))),
         row("Text Fill Mask", text, None, fill_mask),
         row("Question Answering", json, None, answer_question),
         row("Structured Data Classification", rows, None, classify_house),
@@ -85,7 +85,7 @@ pub(crate) fn all() -> Vec<Scripted> {
     ]
 }
 
-fn row<I: Input, O: Output<I::Medium>>(
+fn row<I: Input, O: Output<I::Modality>>(
     task: &'static str,
     item: &'static str,
     form: Option<&'static str>,
@@ -129,7 +129,7 @@ fn embed_image(image: &Item<Image>) -> Result<Embedding> {
 }
 
 fn embed_text(text: &Item<Text>) -> Result<Embedding> {
-    Embedding::new(vec![text.len() as f32, 0.7020098])
+    Embedding::new(vec![text.as_str().len() as f32, 0.7020098])
 }
 
 fn classify_text(_: &Item<Text>) -> Result<Classification> {
@@ -137,20 +137,20 @@ fn classify_text(_: &Item<Text>) -> Result<Classification> {
 }
 
 fn classify_tokens(text: &Item<Text>) -> Result<TokenClassification> {
-    let named = text.strip_prefix("the ").map(|word| Entity {
+    let named = text.as_str().strip_prefix("the ").map(|word| Entity {
         class: 1,
         score: 0.5,
         index: 2,
         word: word.to_string(),
         start: 4,
-        end: text.len(),
+        end: text.as_str().len(),
     });
     TokenClassification::new(named.into_iter().collect(), &labels())
 }
 
 fn fill_mask(text: &Item<Text>) -> Result<FillMask> {
     let filling = |token_str: &str, token, score| Filling {
-        sequence: text.replace("[MASK]", token_str),
+        sequence: text.as_str().replace("[MASK]", token_str),
         score,
         token,
         token_str: token_str.into(),
@@ -181,12 +181,12 @@ struct House {
 }
 
 fn classify_house(house: &Item<Row<House>>) -> Result<Classification> {
-    let large = house.rooms * f32::from(house.floors) / 16.0;
+    let large = house.0.rooms * f32::from(house.0.floors) / 16.0;
     Classification::new(vec![1.0 - large, large], &labels(), 1)
 }
 
 fn price_house(house: &Item<Row<House>>) -> Result<Regression> {
-    Ok(Regression::from(house.rooms * f32::from(house.floors) * 0.1))
+    Ok(Regression::from(house.0.rooms * f32::from(house.0.floors) * 0.1))
 }
 
 /// A model that emits the words of a text, counts them, and fails when it is told to.
@@ -202,13 +202,13 @@ impl Model for Speaks {
     }
 
     fn spec() -> Spec {
-        Spec::of::<Self>().streaming()
+        Spec::new::<Self>().streaming()
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<GeneratedText>> {
-        batch.map(|text| {
+        batch.try_map(|text| {
             let mut words = 0;
-            for word in text.split_whitespace() {
+            for word in text.as_str().split_whitespace() {
                 if word == "fail" {
                     return Err("it was told to fail".into());
                 }
@@ -254,7 +254,7 @@ impl Model for Pairs {
     }
 
     async fn infer(&self, batch: Batch<Pair>) -> Result<Vec<Found>> {
-        batch.map(|item| {
+        batch.try_map(|item| {
             let rows = || item.pair.chunks(2);
             Ok(Found {
                 sum: rows().map(|row| row.iter().sum()).collect(),

@@ -41,7 +41,7 @@ fn held<const MOST: usize>(delay: Option<Duration>) -> Held {
         let answers = if all.contains("fail") {
             Err("on command".into())
         } else {
-            batch.map(|text| match &**text.value() {
+            batch.try_map(|text| match text.as_str() {
                 "reject" => reject!("this one is not liked"),
                 text => Ok(Json(text.to_uppercase())),
             })
@@ -50,7 +50,7 @@ fn held<const MOST: usize>(delay: Option<Duration>) -> Held {
     });
     let model = model.admit(move |text| {
         seen.add(text);
-        Ok(Load::one().group(text.bytes().next().unwrap_or_default().into()))
+        Ok(BatchCost::default().group(text.bytes().next().unwrap_or_default().into()))
     });
     let builder = Engine::builder().instance("held", model).configure(move |settings| {
         settings.workers = Some(1);
@@ -236,7 +236,7 @@ fn a_call_that_awaits_is_stopped_when_the_last_of_its_callers_has_gone() {
         Box::pin(async move {
             let _drops = Drops(sender.clone());
             sender.send(if batch.len() == 2 { "two" } else { "one" })?;
-            if batch.iter().any(|text| text.starts_with("wait")) {
+            if batch.iter().any(|text| text.as_str().starts_with("wait")) {
                 std::future::pending::<()>().await;
             }
             echo(batch)
@@ -244,7 +244,7 @@ fn a_call_that_awaits_is_stopped_when_the_last_of_its_callers_has_gone() {
     });
     let model = model.admit(move |text| {
         seen.add(text);
-        Ok(Load::one())
+        Ok(BatchCost::default())
     });
     let server = Server::start(Engine::builder().instance("awaits", model).configure(|settings| {
         settings.workers = Some(1);

@@ -26,7 +26,7 @@ impl Model for Same {
     }
 
     async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
-        batch.map(|item| Ok(item.into_value()))
+        batch.try_map(|item| Ok(item.into_value()))
     }
 }
 
@@ -221,7 +221,7 @@ impl Model for Rows {
     }
 
     async fn infer(&self, batch: Batch<Features>) -> Result<Vec<Sums>> {
-        batch.map(|item| Ok(Sums { sums: item.features.sum(1)? }))
+        batch.try_map(|item| Ok(Sums { sums: item.features.sum(1)? }))
     }
 }
 
@@ -258,7 +258,7 @@ impl Model for ThroughCandle {
 
     async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
         let device = batch.device().clone();
-        batch.map(|item| {
+        batch.try_map(|item| {
             let mut answer = Tensors::default();
             answer.push_candle("x", &item.into_value().candle("x", &device)?)?;
             Ok(answer)
@@ -326,7 +326,7 @@ impl Model for Lists {
     }
 
     async fn infer(&self, batch: Batch<Json<Vec<i64>>>) -> Result<Vec<Json<i64>>> {
-        batch.map(|item| Ok(Json(item.0.iter().sum())))
+        batch.try_map(|item| Ok(Json(item.0.iter().sum())))
     }
 }
 
@@ -356,7 +356,7 @@ impl Model for Sizes {
     }
 
     async fn infer(&self, batch: Batch<Image>) -> Result<Vec<Json<[u32; 2]>>> {
-        batch.map(|picture| Ok(Json([picture.width(), picture.height()])))
+        batch.try_map(|picture| Ok(Json([picture.width(), picture.height()])))
     }
 }
 

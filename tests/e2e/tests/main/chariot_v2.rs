@@ -21,11 +21,11 @@ impl Model for Told {
     }
 
     fn spec() -> Spec {
-        Spec::of::<Self>().actions(["tell", "fail"])
+        Spec::new::<Self>().actions(["tell", "fail"])
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<(String, String, f32)>>> {
-        batch.map(|text| match text.0.as_str() {
+        batch.try_map(|text| match text.0.as_str() {
             "refuse" => reject!("another text is expected"),
             _ if text.action() == "fail" => Err("as it was told".into()),
             _ => Ok(Json((text.to_string(), text.action().to_string(), text.score_threshold()))),
@@ -50,7 +50,7 @@ impl Model for Sizes {
     }
 
     async fn infer(&self, batch: Batch<Image>) -> Result<Vec<Json<[u32; 2]>>> {
-        batch.map(|picture| Ok(Json([picture.width(), picture.height()])))
+        batch.try_map(|picture| Ok(Json([picture.width(), picture.height()])))
     }
 }
 
@@ -67,7 +67,7 @@ impl Model for Sums {
     }
 
     async fn infer(&self, batch: Batch<Json<Vec<i64>>>) -> Result<Vec<Json<i64>>> {
-        batch.map(|item| Ok(Json(item.0.iter().sum())))
+        batch.try_map(|item| Ok(Json(item.0.iter().sum())))
     }
 }
 
@@ -84,7 +84,7 @@ impl Model for Same {
     }
 
     async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
-        batch.map(|item| Ok(item.into_value()))
+        batch.try_map(|item| Ok(item.into_value()))
     }
 }
 

@@ -136,7 +136,7 @@ fn the_length_of_the_json_is_that_of_what_comes_out() {
         }
 
         async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
-            batch.map(|item| Ok(item.into_value()))
+            batch.try_map(|item| Ok(item.into_value()))
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{scripted::Scripted, support::text};
 
 /// An engine that puts a word of its own before every text.
 fn says(word: &'static str) -> EngineBuilder {
-    let model = Scripted::blocking(move |batch| batch.map(|text| Ok(Json(format!("{word} {}", &**text)))));
+    let model = Scripted::blocking(move |batch| batch.try_map(|text| Ok(Json(format!("{word} {}", text.as_str())))));
     Engine::builder().instance(word, model).configure(|settings| settings.workers = Some(1))
 }
 
@@ -176,7 +176,7 @@ impl Model for Told {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
-        batch.map(|_| Ok(Json(self.0.clone())))
+        batch.try_map(|_| Ok(Json(self.0.clone())))
     }
 }
 

@@ -2,12 +2,12 @@
 //! 400 for its caller.
 
 use chariot_engine::{
-    input::{DecodeContext, Element, media},
+    input::{DecodeContext, ElementPayload, modality},
     output::EncodeContext,
     prelude::*,
     protocol::JsonText,
     reject,
-    testing::{Answer, TestEngine},
+    testing::{TestEngine, TestResponse},
 };
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 
 /// The text of an error in its envelope, of this status.
 #[track_caller]
-fn error(answer: &Answer, status: u16) -> String {
+fn error(answer: &TestResponse, status: u16) -> String {
     assert_eq!(answer.status, status, "{:?}", answer.body);
     assert_eq!(answer.headers["content-type"], "application/json");
     assert_eq!(answer.json().as_object().map(serde_json::Map::len), Some(1));
@@ -25,7 +25,7 @@ fn error(answer: &Answer, status: u16) -> String {
 }
 
 /// An inference of one text whose request has an id.
-fn ask(engine: &TestEngine, word: &str) -> Answer {
+fn ask(engine: &TestEngine, word: &str) -> TestResponse {
     engine.infer(text(word).replacen('{', r#"{"id": "r-1", "#, 1))
 }
 
@@ -33,7 +33,7 @@ const FAILED: &str = "the model failed (request r-1)";
 
 #[test]
 fn what_a_model_does_wrong_is_told_to_the_log_and_not_to_the_caller() {
-    let model = Scripted::blocking(|batch| match &***batch.iter().next().expect("an item") {
+    let model = Scripted::blocking(|batch| match batch.iter().next().expect("an item").as_str() {
         "panic" => panic!("a secret of the model"),
         "panic with a value" => std::panic::panic_any(7),
         "error" => Err("a secret of the model".into()),
@@ -47,7 +47,7 @@ fn what_a_model_does_wrong_is_told_to_the_log_and_not_to_the_caller() {
         "admit panics" => panic!("a secret of the model"),
         "admit fails" => Err("a secret of the model".into()),
         "admit refuses" => reject!("a shorter text is expected"),
-        _ => Ok(Load::one()),
+        _ => Ok(BatchCost::default()),
     });
     let engine = TestEngine::start(Engine::builder().instance("faults", model).configure(|of| of.workers = Some(1)));
     let engine = engine.unwrap();
@@ -68,9 +68,9 @@ fn what_a_model_does_wrong_is_told_to_the_log_and_not_to_the_caller() {
 struct Fragile(String);
 
 impl Input for Fragile {
-    type Medium = media::Text;
+    type Modality = modality::Text;
 
-    fn decode(part: Element, _: &DecodeContext<'_>) -> Result<Self> {
+    fn decode(part: ElementPayload, _: &DecodeContext<'_>) -> Result<Self> {
         let text = part.text()?.into_owned();
         match &*text {
             "decode panics" => panic!("a secret of the decoder"),
@@ -84,14 +84,14 @@ impl Input for Fragile {
 /// An answer whose encoding may panic.
 struct Brittle(String);
 
-impl Output<media::Text> for Brittle {
+impl Output<modality::Text> for Brittle {
     fn encode(self, _: &EncodeContext<'_>) -> Result<JsonText> {
         match &*self.0 {
             "encode panics" => panic!("a secret of the encoder"),
             "encode fails" => Err("a secret of the encoder".into()),
             "encode refuses" => reject!("no such answer"),
-            "nan" => Ok(JsonText::of(&f32::NAN)?),
-            text => Ok(JsonText::of(text)?),
+            "nan" => Ok(JsonText::from_value(&f32::NAN)?),
+            text => Ok(JsonText::from_value(text)?),
         }
     }
 }
@@ -108,7 +108,7 @@ impl Model for Glass {
     }
 
     async fn infer(&self, batch: Batch<Fragile>) -> Result<Vec<Brittle>> {
-        batch.map(|item| Ok(Brittle(item.0.clone())))
+        batch.try_map(|item| Ok(Brittle(item.0.clone())))
     }
 }
 
@@ -139,7 +139,7 @@ impl Model for Each {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Result<Json<usize>>>> {
-        batch.each(|text| match &**text {
+        batch.map_each(|text| match text.as_str() {
             "" => reject!("a text is expected, an empty one came"),
             "fail" => Err("a secret of the model".into()),
             "away" => Err(Error::unavailable("the store is away")),
@@ -186,8 +186,8 @@ fn a_model_that_refuses_the_whole_batch_is_quoted() {
 #[test]
 fn what_is_refused_among_several_elements_is_named_by_its_index() {
     let model = Scripted::blocking(|batch| {
-        batch.map(|text| {
-            if text.is_empty() {
+        batch.try_map(|text| {
+            if text.as_str().is_empty() {
                 reject!("a longer text is expected");
             }
             Ok(Json(text.to_string()))

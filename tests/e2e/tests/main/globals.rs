@@ -65,8 +65,8 @@ async fn look() {
     }));
 
     let model = Scripted::blocking(|batch| {
-        assert!(batch.iter().all(|item| &**item.value() != "panic"), "as the test wants it");
-        batch.map(|text| Ok(Json(text.to_string())))
+        assert!(batch.iter().all(|item| item.as_str() != "panic"), "as the test wants it");
+        batch.try_map(|text| Ok(Json(text.to_string())))
     });
     let engine = Engine::builder().instance("quiet", model).start().unwrap();
     engine.ready().await.unwrap();

@@ -241,7 +241,7 @@ fn no_head_is_large_enough_to_hurt() {
 
 #[test]
 fn a_client_that_takes_nothing_of_its_answer_is_cut() {
-    let model = Scripted::blocking(|batch| batch.map(|_| Ok(Json("x".repeat(64 << 20)))));
+    let model = Scripted::blocking(|batch| batch.try_map(|_| Ok(Json("x".repeat(64 << 20)))));
     let server = Server::start(Engine::builder().instance("large", model).configure(move |settings| {
         settings.write_timeout = Duration::from_millis(100);
     }));

@@ -89,7 +89,7 @@ fn decoded_tensors_count() {
         }
 
         async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
-            batch.map(|tensors| Ok(tensors.into_value()))
+            batch.try_map(|tensors| Ok(tensors.into_value()))
         }
     }
     let server = Server::start(Engine::builder().instance("any", Any).configure(|settings| {

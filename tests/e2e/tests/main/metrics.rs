@@ -150,8 +150,8 @@ fn an_author_counts_too() {
         }
 
         async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-            batch.map(|text| {
-                let words = text.split(' ').count();
+            batch.try_map(|text| {
+                let words = text.as_str().split(' ').count();
                 self.0.add(words as f64);
                 Ok(Json(words))
             })

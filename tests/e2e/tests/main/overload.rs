@@ -26,14 +26,14 @@ fn held(workers: usize, queue_size: usize, timeout: Option<Duration>) -> Held {
     let (gate, admitted) = (Arc::new(Gate::default()), Arc::new(Seen::default()));
     let (at, seen) = (gate.clone(), admitted.clone());
     let model = Scripted::blocking(move |batch| {
-        batch.map(|text| {
-            at.pass(&text);
-            Ok(Json(text.to_uppercase()))
+        batch.try_map(|text| {
+            at.pass(text.as_str());
+            Ok(Json(text.as_str().to_uppercase()))
         })
     });
     let model = model.admit(move |text| {
         seen.add(text);
-        Ok(Load::one())
+        Ok(BatchCost::default())
     });
     let builder = Engine::builder().instance("held", model).configure(move |settings| {
         settings.workers = Some(workers);
@@ -136,7 +136,7 @@ fn a_model_that_blocks_sees_that_its_caller_has_gone() {
     let at = gate.clone();
     let model = Scripted::blocking(move |batch| {
         at.pass("model");
-        batch.map(|item| {
+        batch.try_map(|item| {
             until("the caller goes", || item.is_cancelled().then_some(()));
             sender.send(item.to_string())?;
             Ok(Json("nobody reads this".into()))
@@ -166,7 +166,7 @@ fn awaiting() -> (Scripted, mpsc::Receiver<&'static str>) {
         let sender = sender.clone();
         Box::pin(async move {
             let _drops = Drops(sender.clone());
-            if batch.iter().any(|text| &***text == "wait") {
+            if batch.iter().any(|text| text.as_str() == "wait") {
                 sender.send("began")?;
                 std::future::pending::<()>().await;
             }
@@ -236,8 +236,8 @@ fn max_concurrency_holds_the_calls_below_what_the_workers_could_run() {
     let gate = Arc::new(Gate::default());
     let at = gate.clone();
     let model = Scripted::blocking(move |batch| {
-        batch.map(|text| {
-            at.pass(&text);
+        batch.try_map(|text| {
+            at.pass(text.as_str());
             Ok(Json(text.to_string()))
         })
     });
@@ -260,7 +260,7 @@ fn a_deadline_that_passed_is_a_504_whoever_notices() {
     let model = Scripted::blocking(|batch| {
         // What a model computes.
         std::thread::sleep(Duration::from_millis(2));
-        batch.map(|text| Ok(Json(text.to_string())))
+        batch.try_map(|text| Ok(Json(text.to_string())))
     });
     let server = Server::start(Engine::builder().instance("slow", model).configure(|settings| {
         settings.workers = Some(1);

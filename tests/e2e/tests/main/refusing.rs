@@ -96,7 +96,7 @@ impl Model for Pictures {
 
     async fn infer(&self, batch: Batch<Image>) -> Result<Vec<Classification>> {
         self.infers.fetch_add(batch.len(), Ordering::SeqCst);
-        batch.map(|_| Classification::new(vec![0.25, 0.75], &self.labels, 1))
+        batch.try_map(|_| Classification::new(vec![0.25, 0.75], &self.labels, 1))
     }
 }
 
@@ -141,7 +141,7 @@ impl Model for Table {
 
     async fn infer(&self, batch: Batch<Rows>) -> Result<Vec<Sums>> {
         self.0.fetch_add(batch.len(), Ordering::SeqCst);
-        batch.map(|rows| {
+        batch.try_map(|rows| {
             let sum = rows.features.chunks(4).map(|row| row.iter().sum()).collect();
             Ok(Sums { sum, weight: rows.weight.clone() })
         })
@@ -181,7 +181,7 @@ struct Questions(Arc<AtomicUsize>);
 
 impl Model for Questions {
     type Settings = ();
-    type Input = With<Json<Question>, Sampling>;
+    type Input = WithParams<Json<Question>, Sampling>;
     type Output = Json<usize>;
 
     async fn load(_: &LoadContext) -> Result<Self> {
@@ -190,9 +190,9 @@ impl Model for Questions {
 
     async fn infer(&self, batch: Batch<Self::Input>) -> Result<Vec<Json<usize>>> {
         self.0.fetch_add(batch.len(), Ordering::SeqCst);
-        batch.map(|item| {
+        batch.try_map(|item| {
             let Json(question) = &item.input;
-            let times = if matches!(item.parameters.mode, Mode::Greedy) { 1 } else { item.parameters.top_k };
+            let times = if matches!(item.params.mode, Mode::Greedy) { 1 } else { item.params.top_k };
             Ok(Json((question.text.len() + question.tags.len()) * usize::from(times)))
         })
     }
@@ -219,7 +219,7 @@ impl Model for Words {
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
         self.0.fetch_add(batch.len(), Ordering::SeqCst);
-        batch.map(|text| Ok(Json(text.len())))
+        batch.try_map(|text| Ok(Json(text.as_str().len())))
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use chariot_engine::{
     prelude::*,
-    testing::{Answer, TestEngine},
+    testing::{TestEngine, TestResponse},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -36,14 +36,14 @@ impl Model for Risk {
     }
 
     async fn infer(&self, batch: Batch<Row<Patient>>) -> Result<Vec<Result<Classification>>> {
-        batch.each(|patient| {
-            if patient.age == 0 {
+        batch.map_each(|patient| {
+            if patient.0.age == 0 {
                 reject!("an age of at least 1 is expected, 0 came");
             }
-            if patient.ward.as_deref() == Some("closed") {
+            if patient.0.ward.as_deref() == Some("closed") {
                 return Err("there is nobody".into());
             }
-            let risk = if patient.smokes { 1.0 } else { patient.pressure };
+            let risk = if patient.0.smokes { 1.0 } else { patient.0.pressure };
             Classification::new(vec![1.0 - risk, risk], &self.0, 1)
         })
     }
@@ -67,12 +67,12 @@ impl Model for Sums {
     }
 
     fn spec() -> Spec {
-        Spec::of::<Self>().actions(["predict"])
+        Spec::new::<Self>().actions(["predict"])
     }
 
     async fn infer(&self, batch: Batch<Row<[f32; 2]>>) -> Result<Vec<Regression>> {
         self.0.lock().unwrap().push(batch.len());
-        batch.map(|row| Ok(row.iter().sum::<f32>().into()))
+        batch.try_map(|row| Ok(row.0.iter().sum::<f32>().into()))
     }
 }
 
@@ -82,19 +82,19 @@ fn sums() -> (Sums, TestEngine) {
 }
 
 #[track_caller]
-fn outputs(answer: &Answer) -> Value {
+fn outputs(answer: &TestResponse) -> Value {
     assert_eq!(answer.status, 200, "{}", answer.error());
     answer.json()["outputs"].take()
 }
 
 #[track_caller]
-fn refused(answer: &Answer) -> String {
+fn refused(answer: &TestResponse) -> String {
     assert_eq!(answer.status, 400, "{answer:?}");
     answer.error()
 }
 
 /// Sends JSON and binary tensors after it.
-fn binary(engine: &TestEngine, json: &Value, tail: &[u8]) -> Answer {
+fn binary(engine: &TestEngine, json: &Value, tail: &[u8]) -> TestResponse {
     let json = json.to_string();
     let request = http::Request::post("/infer").header("Inference-Header-Content-Length", json.len());
     engine.send(request.body([json.as_bytes(), tail].concat().into()).unwrap())
@@ -301,10 +301,10 @@ fn rows_go_to_the_model_by_the_thousand() {
 #[test]
 fn rows_of_one_length_are_a_tensor() {
     let rows = [vec![1., 2.], vec![3., 4.]].map(Row);
-    assert_eq!(Batch::of(rows.clone()).rows_to_tensor().unwrap().to_vec2::<f32>().unwrap(), rows.map(|row| row.0));
-    let error = Batch::of([Row(vec![1., 2.]), Row(vec![3.])]).rows_to_tensor().unwrap_err();
+    assert_eq!(Batch::new(rows.clone()).rows_to_tensor().unwrap().to_vec2::<f32>().unwrap(), rows.map(|row| row.0));
+    let error = Batch::new([Row(vec![1., 2.]), Row(vec![3.])]).rows_to_tensor().unwrap_err();
     let expected = "input 'input-1': as many numbers as in the first row are expected, 2, 1 came";
-    assert_eq!(error.public().as_deref(), Some(expected));
+    assert_eq!(error.public_message().as_deref(), Some(expected));
 }
 
 /// What it is told beside its rows: those are maps.
@@ -318,7 +318,7 @@ struct Times {
 
 impl Model for Told {
     type Settings = ();
-    type Input = With<Row<HashMap<String, f64>>, Times>;
+    type Input = WithParams<Row<HashMap<String, f64>>, Times>;
     type Output = Json<Vec<String>>;
 
     async fn load(_: &LoadContext) -> Result<Self> {
@@ -326,9 +326,9 @@ impl Model for Told {
     }
 
     async fn infer(&self, batch: Batch<Self::Input>) -> Result<Vec<Json<Vec<String>>>> {
-        batch.map(|row| {
+        batch.try_map(|row| {
             let mut cells: Vec<_> =
-                row.iter().map(|(name, value)| format!("{name} {}", value * row.parameters.times)).collect();
+                row.input.0.iter().map(|(name, value)| format!("{name} {}", value * row.params.times)).collect();
             cells.sort();
             cells.extend([row.name().to_string(), row.action().to_string(), row.score_threshold().to_string()]);
             Ok(Json(cells))

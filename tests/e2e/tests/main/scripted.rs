@@ -7,7 +7,7 @@ use futures_util::future::LocalBoxFuture;
 
 pub(crate) type Answers = Result<Vec<Json<String>>>;
 type Infer = dyn Fn(Batch<Text>) -> LocalBoxFuture<'static, Answers> + Send + Sync;
-type Admit = dyn Fn(&str) -> Result<Load> + Send + Sync;
+type Admit = dyn Fn(&str) -> Result<BatchCost> + Send + Sync;
 
 /// A model whose `infer` and `admit` are closures. It has at most `CALLS` calls of `infer` on a worker at once, each of
 /// at most `MOST` items.
@@ -28,11 +28,11 @@ impl Scripted {
 
 impl<const CALLS: usize, const MOST: usize> Scripted<CALLS, MOST> {
     pub(crate) fn new(infer: impl Fn(Batch<Text>) -> LocalBoxFuture<'static, Answers> + Send + Sync + 'static) -> Self {
-        Scripted { infer: Box::new(infer), admit: Box::new(|_| Ok(Load::one())) }
+        Scripted { infer: Box::new(infer), admit: Box::new(|_| Ok(BatchCost::default())) }
     }
 
     /// With an `admit` of its own.
-    pub(crate) fn admit(mut self, admit: impl Fn(&str) -> Result<Load> + Send + Sync + 'static) -> Self {
+    pub(crate) fn admit(mut self, admit: impl Fn(&str) -> Result<BatchCost> + Send + Sync + 'static) -> Self {
         self.admit = Box::new(admit);
         self
     }
@@ -48,11 +48,11 @@ impl<const CALLS: usize, const MOST: usize> Model for Scripted<CALLS, MOST> {
     }
 
     fn spec() -> Spec {
-        Spec::of::<Self>().concurrency(CALLS).max_batch(MOST)
+        Spec::new::<Self>().concurrency(CALLS).max_batch(MOST)
     }
 
-    fn admit(&self, item: &mut Item<Text>) -> Result<Load> {
-        (self.admit)(item)
+    fn admit(&self, item: &mut Item<Text>) -> Result<BatchCost> {
+        (self.admit)(item.as_str())
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Answers {
@@ -62,7 +62,7 @@ impl<const CALLS: usize, const MOST: usize> Model for Scripted<CALLS, MOST> {
 
 /// Every text as it came.
 pub(crate) fn echo(batch: Batch<Text>) -> Answers {
-    batch.map(|text| Ok(Json(text.to_string())))
+    batch.try_map(|text| Ok(Json(text.to_string())))
 }
 
 /// Who has been seen, from any thread.

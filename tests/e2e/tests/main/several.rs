@@ -13,7 +13,7 @@ use crate::{
 
 /// A model that puts a word of its own before every text.
 fn says(word: &'static str) -> Scripted {
-    Scripted::blocking(move |batch| batch.map(|text| Ok(Json(format!("{word} {}", &**text)))))
+    Scripted::blocking(move |batch| batch.try_map(|text| Ok(Json(format!("{word} {}", text.as_str())))))
 }
 
 fn two() -> EngineBuilder {
@@ -94,7 +94,7 @@ impl Model for Slow {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
-        batch.map(|text| Ok(Json(text.to_string())))
+        batch.try_map(|text| Ok(Json(text.to_string())))
     }
 }
 
@@ -181,7 +181,7 @@ fn a_full_queue_is_that_of_one_model() {
         let gate = gate.clone();
         Scripted::blocking(move |batch| {
             gate.pass("held");
-            batch.map(|text| Ok(Json(text.to_string())))
+            batch.try_map(|text| Ok(Json(text.to_string())))
         })
     };
     let server = Server::start(
@@ -198,8 +198,8 @@ fn a_full_queue_is_that_of_one_model() {
     let full = server.ask("POST", "/v2/models/held/infer", &[], text("you")).error(503);
     assert_eq!(full, "the queue is full");
     assert_eq!(answer(&server, "/v2/models/free/infer"), json!(["free", "hello you"]));
-    assert_eq!(server.engine.in_hand().requests, 1);
-    assert_eq!(server.engine.model("free").unwrap().in_hand().requests, 0);
+    assert_eq!(server.engine.in_flight().requests, 1);
+    assert_eq!(server.engine.model("free").unwrap().in_flight().requests, 0);
     let metrics = server.get("/metrics").text;
     for line in [
         r#"chariot_rejections_total{model="held",reason="queue_full"} 1"#,
@@ -234,7 +234,7 @@ impl Model for Told {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
-        batch.map(|_| Ok(Json(self.0.clone())))
+        batch.try_map(|_| Ok(Json(self.0.clone())))
     }
 }
 
@@ -367,7 +367,7 @@ impl Model for Numbers {
     }
 
     async fn infer(&self, batch: Batch<Named>) -> Result<Vec<Sum>> {
-        batch.map(|named| Ok(Sum { sum: vec![named.numbers.iter().sum()] }))
+        batch.try_map(|named| Ok(Sum { sum: vec![named.numbers.iter().sum()] }))
     }
 }
 

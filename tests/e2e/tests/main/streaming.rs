@@ -30,11 +30,11 @@ impl Model for Speaks {
     }
 
     fn spec() -> Spec {
-        Spec::of::<Self>().streaming()
+        Spec::new::<Self>().streaming()
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
-        batch.map(|text| Ok(Json((self.0)(&text)?)))
+        batch.try_map(|text| Ok(Json((self.0)(&text)?)))
     }
 }
 
@@ -45,7 +45,7 @@ fn speaks(speak: impl Fn(&Item<Text>) -> Result<String> + Send + Sync + 'static)
 /// A model that emits each word, and answers with the number of words.
 fn words() -> EngineBuilder {
     speaks(|text| {
-        let words: Vec<&str> = text.split_whitespace().collect();
+        let words: Vec<&str> = text.as_str().split_whitespace().collect();
         words.iter().try_for_each(|word| text.emit(word))?;
         Ok(words.len().to_string())
     })
@@ -172,7 +172,7 @@ fn parts_come_while_the_model_works() {
 #[test]
 fn a_fault_before_the_first_event_is_an_answer_like_any_other_and_after_it_an_event() {
     let server = Server::start(speaks(|text| {
-        let (parts, end) = text.split_once(' ').unwrap_or(("", text));
+        let (parts, end) = text.as_str().split_once(' ').unwrap_or(("", text.as_str()));
         parts.chars().try_for_each(|part| text.emit(&part))?;
         match end {
             "fail" => Err("as it was told".into()),
@@ -230,7 +230,7 @@ fn a_caller_who_goes_ends_the_work() {
         gate.wait_for(1);
         drop(connection);
         gate.open();
-        assert_eq!(end.recv_timeout(DEADLINE).unwrap(), chariot_engine::Kind::Cancelled);
+        assert_eq!(end.recv_timeout(DEADLINE).unwrap(), chariot_engine::ErrorKind::Cancelled);
         // Its place is free again.
         let again = body(r#"{"name":"a","data":["again"]}"#);
         until("the place is free", || (server.infer(&again).status == 200).then_some(()));

@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use chariot_engine::{
     EngineBuilder,
-    input::Medium,
+    input::Modality,
     output::EncodeContext,
     prelude::*,
     protocol::JsonText,
@@ -13,7 +13,7 @@ use chariot_engine::{
         self, Embedding, Entity, FillMask, Filling, GeneratedText, OrientedDetection, OrientedDetections, Summary,
         TokenClassification, Translation,
     },
-    testing::{Answer, TestEngine},
+    testing::{TestEngine, TestResponse},
 };
 use e2e::base64;
 use serde::Deserialize;
@@ -24,7 +24,7 @@ type Infer<I, O> = dyn Fn(&Item<I>) -> Result<O> + Send + Sync;
 /// A model that answers every item by a closure.
 struct Of<I, O>(Box<Infer<I, O>>);
 
-impl<I: Input, O: Output<I::Medium>> Model for Of<I, O> {
+impl<I: Input, O: Output<I::Modality>> Model for Of<I, O> {
     type Settings = ();
     type Input = I;
     type Output = O;
@@ -34,28 +34,30 @@ impl<I: Input, O: Output<I::Medium>> Model for Of<I, O> {
     }
 
     async fn infer(&self, batch: Batch<I>) -> Result<Vec<O>> {
-        batch.map(|item| (self.0)(&item))
+        batch.try_map(|item| (self.0)(&item))
     }
 }
 
-fn builder<I: Input, O: Output<I::Medium>>(
+fn builder<I: Input, O: Output<I::Modality>>(
     infer: impl Fn(&Item<I>) -> Result<O> + Send + Sync + 'static,
 ) -> EngineBuilder {
     Engine::builder().instance("task", Of(Box::new(infer))).configure(|settings| settings.workers = Some(1))
 }
 
-fn engine<I: Input, O: Output<I::Medium>>(infer: impl Fn(&Item<I>) -> Result<O> + Send + Sync + 'static) -> TestEngine {
+fn engine<I: Input, O: Output<I::Modality>>(
+    infer: impl Fn(&Item<I>) -> Result<O> + Send + Sync + 'static,
+) -> TestEngine {
     TestEngine::start(builder(infer)).unwrap()
 }
 
 /// The same model in the other layout.
-fn in_columns<I: Input, O: Output<I::Medium>>(
+fn in_columns<I: Input, O: Output<I::Modality>>(
     infer: impl Fn(&Item<I>) -> Result<O> + Send + Sync + 'static,
 ) -> TestEngine {
     TestEngine::start(builder(infer).setting("CHARIOT_ENGINE_OUTPUT_LAYOUT", "columns")).unwrap()
 }
 
-fn ask(engine: &TestEngine, data: &Value, parameters: Value) -> Answer {
+fn ask(engine: &TestEngine, data: &Value, parameters: Value) -> TestResponse {
     engine.infer(json!({"inputs": [{"name": "a", "data": [data], "parameters": parameters}]}).to_string())
 }
 
@@ -181,17 +183,17 @@ struct Either<T>(Result<T, String>);
 
 impl<T, M> Output<M> for Either<T>
 where
-    M: Medium<Answer = JsonText>,
+    M: Modality<Encoded = JsonText>,
     T: Output<M>,
 {
     const TASK: Option<&'static str> = T::TASK;
     const ACTIONS: &'static [&'static str] = T::ACTIONS;
     const DEFAULT_ACTION: &'static str = T::DEFAULT_ACTION;
 
-    fn encode(self, cx: &EncodeContext<'_>) -> Result<M::Answer> {
+    fn encode(self, cx: &EncodeContext<'_>) -> Result<M::Encoded> {
         match self.0 {
             Ok(answer) => answer.encode(cx),
-            Err(action) => Ok(JsonText::of(&action)?),
+            Err(action) => Ok(JsonText::from_value(&action)?),
         }
     }
 }
@@ -200,8 +202,8 @@ where
 fn open<I, O>(default: &'static str, infer: impl Fn(&Item<I>) -> Result<O> + Send + Sync + 'static) -> TestEngine
 where
     I: Input,
-    I::Medium: Medium<Answer = JsonText>,
-    O: Output<I::Medium>,
+    I::Modality: Modality<Encoded = JsonText>,
+    O: Output<I::Modality>,
 {
     engine(move |item: &Item<I>| {
         if item.action() == default {
@@ -216,7 +218,7 @@ where
 fn image_embedding_and_text_embedding() {
     let engine = open("embed", |_: &Item<Image>| Embedding::new(vec![0.1, -2.0]));
     takes_any_action(&engine, &picture(), "embed", "[0.1,-2.0]");
-    let engine = open("embed", |text: &Item<Text>| Embedding::new(vec![text.len() as f32, 0.7020098]));
+    let engine = open("embed", |text: &Item<Text>| Embedding::new(vec![text.as_str().len() as f32, 0.7020098]));
     takes_any_action(&engine, &json!("four"), "embed", "[4.0,0.7020098]");
 }
 
@@ -233,7 +235,7 @@ fn text_classification() {
 #[test]
 fn token_classification() {
     let engine = open("predict", |text: &Item<Text>| {
-        if text.is_empty() {
+        if text.as_str().is_empty() {
             return TokenClassification::new(vec![], &labels());
         }
         let ship = Entity { class: 1, score: 0.5, index: 2, word: text.to_string(), start: 0, end: 7 };
@@ -248,9 +250,9 @@ fn token_classification() {
 fn text_generation_summarization_and_translation() {
     let engine = open("complete", |text: &Item<Text>| Ok(GeneratedText(format!("{} \"b\"", text.value().0))));
     takes_any_action(&engine, &json!("a"), "complete", r#"[{"generated_text":"a \"b\""}]"#);
-    let engine = open("summarize", |text: &Item<Text>| Ok(Summary(text.to_uppercase())));
+    let engine = open("summarize", |text: &Item<Text>| Ok(Summary(text.as_str().to_uppercase())));
     takes_any_action(&engine, &json!("a"), "summarize", r#"[{"summary_text":"A"}]"#);
-    let engine = open("translate", |text: &Item<Text>| Ok(Translation(text.to_uppercase())));
+    let engine = open("translate", |text: &Item<Text>| Ok(Translation(text.as_str().to_uppercase())));
     takes_any_action(&engine, &json!("a"), "translate", r#"[{"translation_text":"A"}]"#);
 }
 
@@ -258,7 +260,7 @@ fn text_generation_summarization_and_translation() {
 fn text_fill_mask() {
     let engine = open("predict", |text: &Item<Text>| {
         let filling = |token_str: &str, token, score| Filling {
-            sequence: text.replace("[MASK]", token_str),
+            sequence: text.as_str().replace("[MASK]", token_str),
             score,
             token,
             token_str: token_str.into(),

@@ -171,7 +171,7 @@ impl Model for Signed {
     }
 
     async fn infer(&self, batch: Batch<Features>) -> Result<Vec<Longest>> {
-        batch.map(|item| {
+        batch.try_map(|item| {
             let longest = item.names.iter().max_by_key(|name| name.len()).context("a row")?.clone();
             let sums = item.features.chunks(4).map(|row| row.iter().map(|value| f64::from(*value)).sum()).collect();
             Ok(Longest { longest: vec![longest], sums })
@@ -192,7 +192,7 @@ impl Model for Anything {
     }
 
     async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
-        batch.map(|item| Ok(item.into_value()))
+        batch.try_map(|item| Ok(item.into_value()))
     }
 }
 

@@ -37,13 +37,13 @@ fn as_many_calls_await_on_one_worker_as_the_engine_says() {
                 Ok(String::new())
             })?;
             own.clear();
-            own.push_str(batch.iter().next().map_or("", |text| text));
+            own.push_str(batch.iter().next().map_or("", |text| text.as_str()));
             seen.fetch_max(begun.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             here.lock().unwrap().insert(thread::current().id());
             barrier.wait().await;
             begun.fetch_sub(1, Ordering::SeqCst);
             let of_others = own.clone();
-            batch.map(|_| Ok(Json(of_others.clone())))
+            batch.try_map(|_| Ok(Json(of_others.clone())))
         })
     });
     let server = Server::start(Engine::builder().instance("awaits", model).configure(|of| of.workers = Some(1)));
@@ -62,7 +62,7 @@ fn a_request_is_split_by_cost_and_group_and_answered_in_order() {
     let seen = batches.clone();
     let model = Scripted::<1, 4>::new(move |batch| {
         seen.add(&batch.iter().map(|text| text.to_string()).collect::<Vec<_>>().join(","));
-        let answers = batch.map(|text| Ok(Json(text.to_uppercase())));
+        let answers = batch.try_map(|text| Ok(Json(text.as_str().to_uppercase())));
         Box::pin(async { answers })
     });
     // What begins with the same letter goes together; `x` costs as much as a whole batch, `y` more.
@@ -73,7 +73,7 @@ fn a_request_is_split_by_cost_and_group_and_answered_in_order() {
             b'y' => 100,
             _ => 1,
         };
-        Ok(Load::of(cost).group(first.into()))
+        Ok(BatchCost::new(cost).group(first.into()))
     });
     let engine =
         TestEngine::start(Engine::builder().instance("split", model).configure(|of| of.workers = Some(1))).unwrap();
@@ -101,18 +101,18 @@ impl Model for Tokens {
     }
 
     fn spec() -> Spec {
-        Spec::of::<Self>().actions(["cut", "count"])
+        Spec::new::<Self>().actions(["cut", "count"])
     }
 
-    fn admit(&self, item: &mut Item<Text>) -> Result<Load> {
-        let words: Vec<String> = item.split(' ').map(str::to_string).collect();
-        let load = Load::of(words.len());
+    fn admit(&self, item: &mut Item<Text>) -> Result<BatchCost> {
+        let words: Vec<String> = item.as_str().split(' ').map(str::to_string).collect();
+        let load = BatchCost::new(words.len());
         item.attach(words);
         Ok(load)
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<Vec<String>>>> {
-        batch.map(|item| {
+        batch.try_map(|item| {
             let words = item.attached::<Vec<String>>().context("what `admit` attached")?;
             let about = format!("{} {} {}", item.name(), item.action(), item.score_threshold());
             Ok(Json(words.iter().cloned().chain([about]).collect()))
@@ -172,7 +172,7 @@ fn a_scratch_value_is_kept_by_its_worker_and_never_leaves_it() {
         // Both workers are in a call now, so each must have a value of its own.
         meet.wait();
         let calls = own.calls.to_string();
-        batch.map(|_| Ok(Json(calls.clone())))
+        batch.try_map(|_| Ok(Json(calls.clone())))
     });
     let server = Server::start(Engine::builder().instance("scratch", model).configure(|of| of.workers = Some(2)));
     for call in 1..=3 {
@@ -235,7 +235,7 @@ impl Model for Blocking {
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
         let answer = format!("{}, {}", block_in_every_way(self.address)?, await_in_every_way().await?);
         assert_eq!(self.loaded, answer);
-        batch.map(|_| Ok(Json(answer.clone())))
+        batch.try_map(|_| Ok(Json(answer.clone())))
     }
 }
 

@@ -13,7 +13,7 @@ use serde::Deserialize;
 /// A kind of engine.
 pub(super) trait Kind: Send + Sync + 'static {
     type Input: Input;
-    type Output: Output<<Self::Input as Input>::Medium>;
+    type Output: Output<<Self::Input as Input>::Modality>;
 
     fn spec(spec: Spec) -> Spec {
         spec
@@ -35,11 +35,11 @@ impl<K: Kind> Model for Of<K> {
     }
 
     fn spec() -> Spec {
-        K::spec(Spec::of::<Self>())
+        K::spec(Spec::new::<Self>())
     }
 
     async fn infer(&self, batch: Batch<K::Input>) -> Result<Vec<K::Output>> {
-        batch.map(K::infer)
+        batch.try_map(K::infer)
     }
 }
 
@@ -77,11 +77,11 @@ kinds! {
     Vector: Image => Embedding, _ => Embedding::new(vec![0.5, -2.0]);
     Mood: Text => Classification, _ => Classification::new(vec![0.25, 0.75], &labels(), 2);
     Names: Text => TokenClassification, text => {
-        let word = text.split(' ').next().unwrap_or_default().to_string();
+        let word = text.as_str().split(' ').next().unwrap_or_default().to_string();
         let entity = Entity { class: 1, score: 0.75, index: 1, start: 0, end: word.len(), word };
         TokenClassification::new(vec![entity], &labels())
     };
-    Prompt: Text => GeneratedText, text => Ok(GeneratedText(format!("{} And so on.", &**text)));
+    Prompt: Text => GeneratedText, text => Ok(GeneratedText(format!("{} And so on.", text.as_str())));
     Short: Text => Summary, _ => Ok(Summary("A fox.".into()));
     German: Text => Translation, _ => Ok(Translation("Ein Fuchs.".into()));
     Gap: Text => FillMask, _ => {
@@ -91,8 +91,8 @@ kinds! {
         let Json(Question { question, context }) = item.value();
         tasks::Answer::new(context.as_str(), 0.75, 0, question.len() + context.len())
     };
-    Price: Row<House> => Regression, house => Ok(Regression::from(house.area * f64::from(house.rooms)));
-    Sampled: With<Text, Sampling> => Json<u8>, text => Ok(Json(text.parameters.most));
+    Price: Row<House> => Regression, house => Ok(Regression::from(house.0.area * f64::from(house.0.rooms)));
+    Sampled: WithParams<Text, Sampling> => Json<u8>, text => Ok(Json(text.params.most));
     Echo: InferRequest => InferResponse, _ => Ok(InferResponse::default());
 }
 
@@ -155,10 +155,10 @@ impl Kind for Picky {
     }
 
     fn infer(text: Item<Text>) -> Result<Json<usize>> {
-        if text.len() > 8 {
+        if text.as_str().len() > 8 {
             reject!("a short text is expected, a long one came");
         }
-        Ok(Json(text.len()))
+        Ok(Json(text.as_str().len()))
     }
 }
 

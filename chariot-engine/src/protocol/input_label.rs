@@ -1,6 +1,6 @@
 //! How error texts call the inputs of a request. Decoding and the items that are cut from inputs use it.
 
-use super::fault::quoted;
+use crate::error::quoted;
 
 /// What of a body an input was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,9 +16,9 @@ pub(crate) enum Origin {
 
 impl Origin {
     /// How an error text calls the input of this name and index.
-    pub(crate) fn place(self, name: &str, index: usize) -> String {
+    pub(crate) fn label(self, name: &str, index: usize) -> String {
         match self {
-            Origin::Inputs => place(name, index),
+            Origin::Inputs => input_label(name, index),
             Origin::Body => "input".to_owned(),
             Origin::Line(line) => format!("line {line}"),
         }
@@ -26,7 +26,7 @@ impl Origin {
 }
 
 /// How an error text calls the input of this name and index.
-pub(crate) fn place(name: &str, index: usize) -> String {
+pub(crate) fn input_label(name: &str, index: usize) -> String {
     owner(name).unwrap_or_else(|| format!("inputs[{index}]"))
 }
 

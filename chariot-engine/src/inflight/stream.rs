@@ -1,4 +1,4 @@
-//! Parts of an answer on their way to a caller who reads them as they come: a bounded channel. Items emit parts, from
+//! PartSender of an answer on their way to a caller who reads them as they come: a bounded channel. Items emit parts, from
 //! any thread and blocking where the caller is slow; the body of the server's response takes them.
 
 use std::{
@@ -24,14 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The side that emits. When the caller has gone, it is told so.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub(crate) struct PartSender {
     shared: Arc<Shared>,
     has_sent: AtomicBool,
 }
 
 /// The caller's side.
 #[derive(Debug)]
-pub(crate) struct PartsReader(Arc<Shared>);
+pub(crate) struct PartReceiver(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -49,14 +49,14 @@ struct State {
 }
 
 /// The two sides of a channel.
-pub(crate) fn parts() -> (Parts, PartsReader) {
+pub(crate) fn part_channel() -> (PartSender, PartReceiver) {
     with_patience(PATIENCE)
 }
 
-fn with_patience(patience: Duration) -> (Parts, PartsReader) {
+fn with_patience(patience: Duration) -> (PartSender, PartReceiver) {
     let shared = Shared { state: Mutex::default(), taken: Condvar::new(), reader: AtomicWaker::new(), patience };
     let shared = Arc::new(shared);
-    (Parts { shared: shared.clone(), has_sent: AtomicBool::new(false) }, PartsReader(shared))
+    (PartSender { shared: shared.clone(), has_sent: AtomicBool::new(false) }, PartReceiver(shared))
 }
 
 impl Shared {
@@ -66,7 +66,7 @@ impl Shared {
     }
 }
 
-impl Parts {
+impl PartSender {
     /// Whether the caller may have read something: then the work cannot be done again.
     pub(crate) fn has_sent(&self) -> bool {
         self.has_sent.load(Ordering::Acquire)
@@ -103,7 +103,7 @@ impl Parts {
     }
 }
 
-impl PartsReader {
+impl PartReceiver {
     /// The next part that waits.
     pub(crate) fn take(&self) -> Option<Bytes> {
         let part = self.0.lock().waiting.pop_front();
@@ -121,7 +121,7 @@ impl PartsReader {
     }
 }
 
-impl Drop for PartsReader {
+impl Drop for PartReceiver {
     fn drop(&mut self) {
         self.0.lock().gone = true;
         self.0.taken.notify_all();
@@ -133,7 +133,7 @@ mod tests {
     use std::{future::poll_fn, thread};
 
     use super::*;
-    use crate::error::Kind;
+    use crate::error::ErrorKind;
 
     fn part(index: usize) -> Bytes {
         index.to_string().into()
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn parts_come_in_order_and_a_full_channel_waits_for_its_reader() {
-        let (parts, reader) = parts();
+        let (parts, reader) = part_channel();
         let count = 10 * CAPACITY;
         let sending = thread::spawn(move || (0..count).try_for_each(|index| parts.send(part(index), None)));
         let read = async {
@@ -157,23 +157,23 @@ mod tests {
 
     #[test]
     fn who_waits_for_a_caller_that_goes_is_told_so() {
-        let (parts, reader) = parts();
+        let (parts, reader) = part_channel();
         let sending = thread::spawn(move || (0..=CAPACITY).try_for_each(|index| parts.send(part(index), None)));
         while reader.0.lock().waiting.len() < CAPACITY {
             thread::yield_now();
         }
         drop(reader);
-        assert_eq!(sending.join().unwrap().unwrap_err().kind(), Kind::Cancelled);
+        assert_eq!(sending.join().unwrap().unwrap_err().kind(), ErrorKind::Cancelled);
     }
 
     #[test]
     fn a_caller_that_takes_nothing_has_gone_and_a_deadline_ends_the_wait_before() {
-        let fill = |parts: &Parts| (0..CAPACITY).for_each(|index| parts.send(part(index), None).unwrap());
+        let fill = |parts: &PartSender| (0..CAPACITY).for_each(|index| parts.send(part(index), None).unwrap());
         let (parts, _reader) = with_patience(Duration::from_millis(1));
         fill(&parts);
-        assert_eq!(parts.send(part(0), None).unwrap_err().kind(), Kind::Cancelled);
+        assert_eq!(parts.send(part(0), None).unwrap_err().kind(), ErrorKind::Cancelled);
         let (parts, _reader) = with_patience(Duration::from_secs(3600));
         fill(&parts);
-        assert_eq!(parts.send(part(0), Some(Instant::now())).unwrap_err().kind(), Kind::TimedOut);
+        assert_eq!(parts.send(part(0), Some(Instant::now())).unwrap_err().kind(), ErrorKind::TimedOut);
     }
 }

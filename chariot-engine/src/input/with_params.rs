@@ -1,10 +1,8 @@
-//! [`With`]: an input together with parameters of the author's type.
-
-use std::ops::Deref;
+//! [`WithParams`]: an input together with parameters of the author's type.
 
 use serde::de::DeserializeOwned;
 
-use super::{DecodeContext, Input, Load, Medium, example, medium::HasParameters};
+use super::{BatchCost, DecodeContext, Input, Modality, example, payload::HasParameters};
 use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 
 /// An input and the typed parameters that came with it.
@@ -14,7 +12,7 @@ use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 /// has them.
 ///
 /// ```
-/// use chariot_engine::input::{Text, With};
+/// use chariot_engine::input::{Text, WithParams};
 ///
 /// #[derive(serde::Deserialize)]
 /// struct Sampling {
@@ -22,38 +20,30 @@ use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 ///     max_new_tokens: u32,
 /// }
 ///
-/// let item = With { input: Text("once upon".into()), parameters: Sampling { max_new_tokens: 8 } };
-/// assert_eq!(item.len(), 9);
-/// assert_eq!(item.parameters.max_new_tokens, 8);
+/// let item = WithParams { input: Text("once upon".into()), params: Sampling { max_new_tokens: 8 } };
+/// assert_eq!(item.input.as_str(), "once upon");
+/// assert_eq!(item.params.max_new_tokens, 8);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct With<I, P> {
+pub struct WithParams<I, P> {
     /// The input.
     pub input: I,
     /// Its parameters.
-    pub parameters: P,
+    pub params: P,
 }
 
-impl<I, P> Deref for With<I, P> {
-    type Target = I;
-
-    fn deref(&self) -> &I {
-        &self.input
-    }
-}
-
-impl<I, P> Input for With<I, P>
+impl<I, P> Input for WithParams<I, P>
 where
     I: Input,
-    I::Medium: Medium<Part: HasParameters>,
+    I::Modality: Modality<Payload: HasParameters>,
     P: DeserializeOwned + Send + Sync + 'static,
 {
-    type Medium = I::Medium;
+    type Modality = I::Modality;
     const INLINE: bool = I::INLINE;
 
-    fn decode(part: <I::Medium as Medium>::Part, cx: &DecodeContext<'_>) -> Result<Self> {
-        let parameters = part.parameters().decode()?;
-        Ok(With { parameters, input: I::decode(part, cx)? })
+    fn decode(part: <I::Modality as Modality>::Payload, cx: &DecodeContext<'_>) -> Result<Self> {
+        let params = part.parameters().decode()?;
+        Ok(WithParams { params, input: I::decode(part, cx)? })
     }
 
     fn columns() -> Vec<TensorSpec> {
@@ -64,8 +54,8 @@ where
         example::with_parameters::<P>(I::example()?)
     }
 
-    fn load(&self) -> Load {
-        self.input.load()
+    fn cost(&self) -> BatchCost {
+        self.input.cost()
     }
 
     fn memory(&self) -> usize {

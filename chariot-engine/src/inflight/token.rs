@@ -1,4 +1,4 @@
-//! [`Ticket`]: what ties the items of a request to the caller that waits for their answer.
+//! [`RequestToken`]: what ties the items of a request to the caller that waits for their answer.
 
 use std::sync::{
     Arc, OnceLock,
@@ -7,7 +7,10 @@ use std::sync::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Budget, Charge, Parts};
+use super::{
+    budget::{Budget, Charge},
+    stream::PartSender,
+};
 use crate::error::Error;
 
 /// What a caller is told whose request would hold more than there is room for.
@@ -15,22 +18,22 @@ pub(crate) const OVER_BUDGET: &str = "the requests in flight hold all the memory
 
 /// Shared by a request's items, its place in the queue and the caller's side, which marks it when the caller leaves.
 #[derive(Debug, Default)]
-pub(crate) struct Ticket {
+pub(crate) struct RequestToken {
     gone: AtomicBool,
     left: Notify,
     /// What is known before the request is decoded.
     deadline: Option<Instant>,
     /// Where parts of the answer go; nowhere if the caller did not ask for them.
-    parts: OnceLock<Parts>,
+    parts: OnceLock<PartSender>,
     /// What the request itself says.
     own_deadline: OnceLock<Instant>,
     /// The bytes that the request holds, for as long as anything of it is there.
     charge: Charge,
 }
 
-impl Ticket {
+impl RequestToken {
     pub(crate) fn new(deadline: Option<Instant>, budget: &Arc<Budget>) -> Self {
-        Ticket { deadline, charge: Charge::of(budget), ..Default::default() }
+        RequestToken { deadline, charge: Charge::new(budget), ..Default::default() }
     }
 
     /// The request holds more bytes.
@@ -58,12 +61,12 @@ impl Ticket {
     }
 
     /// The caller reads parts as they come.
-    pub(crate) fn stream(&self, parts: Parts) {
+    pub(crate) fn stream(&self, parts: PartSender) {
         let _ = self.parts.set(parts);
     }
 
     /// Where parts of the answer go; nowhere if the caller did not ask for them.
-    pub(crate) fn parts(&self) -> Option<&Parts> {
+    pub(crate) fn parts(&self) -> Option<&PartSender> {
         self.parts.get()
     }
 

@@ -4,7 +4,12 @@
 //! what a caller sees. Only a [`Rejection`] (made by [`reject!`](crate::reject) or [`Error::rejected`]) is the caller's:
 //! a 400 with its text. Everything else is a 500 whose text stays in the log.
 
+mod message;
+
 use std::{error::Error as StdError, fmt};
+
+#[allow(unused_imports, reason = "every room moves to it")]
+pub(crate) use message::{Expected, quoted, quoted_up_to, shortened};
 
 /// Any error, boxed.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -15,7 +20,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Whose fault an [`Error`] is, and so which status the caller gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ErrorKind {
     /// The caller's fault: 400, and the caller reads the text.
     Rejected,
     /// The model's fault: 500, and the text stays in the log.
@@ -35,7 +40,7 @@ pub enum Kind {
 /// [`reject!`](crate::reject) or [`Error::rejected`].
 ///
 /// ```
-/// use chariot_engine::{Error, Kind, Result, reject};
+/// use chariot_engine::{Error, ErrorKind, Result, reject};
 ///
 /// fn parse(text: &str) -> Result<u32> {
 ///     if text.is_empty() {
@@ -45,18 +50,18 @@ pub enum Kind {
 /// }
 ///
 /// assert_eq!(parse("7").unwrap(), 7);
-/// assert_eq!(parse("").unwrap_err().kind(), Kind::Rejected);
+/// assert_eq!(parse("").unwrap_err().kind(), ErrorKind::Rejected);
 /// let failed: Error = parse("x").unwrap_err();
-/// assert_eq!(failed.kind(), Kind::Failed);
-/// assert_eq!(failed.public(), None);
+/// assert_eq!(failed.kind(), ErrorKind::Failed);
+/// assert_eq!(failed.public_message(), None);
 /// ```
 pub struct Error {
-    kind: Kind,
+    kind: ErrorKind,
     /// Where in the request, outermost last: read by the caller.
     places: Vec<String>,
     /// What was being done, outermost last: for the log.
     context: Vec<String>,
-    source: BoxError,
+    inner: BoxError,
 }
 
 /// The caller's fault: 400, and the caller reads the text.
@@ -114,23 +119,23 @@ enum Reason {
 
 impl<E: Into<BoxError>> From<E> for Error {
     fn from(error: E) -> Self {
-        let source = error.into();
-        let mut kind = Kind::Failed;
-        let mut cause: Option<&(dyn StdError + 'static)> = Some(&*source);
+        let inner = error.into();
+        let mut kind = ErrorKind::Failed;
+        let mut cause: Option<&(dyn StdError + 'static)> = Some(&*inner);
         while let Some(error) = cause {
             if error.is::<Rejection>() {
-                kind = Kind::Rejected;
+                kind = ErrorKind::Rejected;
             } else if let Some(reason) = error.downcast_ref::<Reason>() {
                 kind = match reason {
-                    Reason::Unavailable(_) => Kind::Unavailable,
-                    Reason::Unwritable(_) => Kind::Failed,
-                    Reason::TimedOut => Kind::TimedOut,
-                    Reason::Cancelled => Kind::Cancelled,
+                    Reason::Unavailable(_) => ErrorKind::Unavailable,
+                    Reason::Unwritable(_) => ErrorKind::Failed,
+                    Reason::TimedOut => ErrorKind::TimedOut,
+                    Reason::Cancelled => ErrorKind::Cancelled,
                 };
             }
             cause = error.source();
         }
-        Error { kind, places: vec![], context: vec![], source }
+        Error { kind, places: vec![], context: vec![], inner }
     }
 }
 
@@ -160,7 +165,7 @@ impl Error {
     }
 
     /// Whose fault it is.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
@@ -172,7 +177,7 @@ impl Error {
     }
 
     /// Whether a place in the request has been named.
-    pub(crate) fn has_place(&self) -> bool {
+    pub(crate) fn has_location(&self) -> bool {
         !self.places.is_empty()
     }
 
@@ -185,9 +190,9 @@ impl Error {
 
     /// What a caller may read: the place and the reason of a rejection or of an unavailability. Of a failure nothing, but
     /// that an answer holds a number which JSON cannot hold.
-    pub fn public(&self) -> Option<String> {
+    pub fn public_message(&self) -> Option<String> {
         let reason = self.reason();
-        let is_told = self.kind != Kind::Failed || matches!(reason.downcast_ref(), Some(Reason::Unwritable(_)));
+        let is_told = self.kind != ErrorKind::Failed || matches!(reason.downcast_ref(), Some(Reason::Unwritable(_)));
         if !is_told {
             return None;
         }
@@ -200,7 +205,7 @@ impl Error {
 
     /// The typed cause that decided the kind; what wraps it (anyhow's context, say) is for the log.
     fn reason(&self) -> &(dyn StdError + 'static) {
-        let mut found: &(dyn StdError + 'static) = &*self.source;
+        let mut found: &(dyn StdError + 'static) = &*self.inner;
         let mut cause: Option<&(dyn StdError + 'static)> = Some(found);
         while let Some(error) = cause {
             if error.is::<Rejection>() || error.is::<Reason>() {
@@ -211,15 +216,20 @@ impl Error {
         found
     }
 
-    /// The error itself, without place and context.
-    pub fn source(&self) -> &(dyn StdError + 'static) {
-        &*self.source
+    /// Returns the wrapped error, without place and context.
+    pub fn inner(&self) -> &(dyn StdError + 'static) {
+        &*self.inner
+    }
+
+    /// Returns the cause of the wrapped error, like [`std::error::Error::source`].
+    pub fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.inner.source()
     }
 
     /// The whole chain on one line, for the log: context, place, error and all its causes.
-    pub fn chain(&self) -> String {
+    pub fn log_message(&self) -> String {
         let mut text = self.to_string();
-        let mut cause = self.source.source();
+        let mut cause = self.inner.source();
         while let Some(error) = cause {
             let next = error.to_string();
             // Many errors print their cause as part of themselves.
@@ -237,13 +247,13 @@ impl fmt::Display for Error {
         for what in self.context.iter().chain(&self.places).rev() {
             write!(f, "{what}: ")?;
         }
-        write!(f, "{}", self.source)
+        write!(f, "{}", self.inner)
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error").field("kind", &self.kind).field("error", &self.chain()).finish()
+        f.debug_struct("Error").field("kind", &self.kind).field("error", &self.log_message()).finish()
     }
 }
 
@@ -311,15 +321,15 @@ mod tests {
     #[test]
     fn a_rejection_is_found_within_a_chain_and_its_wrapping_stays_in_the_log() {
         let error = Error::from(Outer(Rejection::new("too small"))).at("input 'a'").context("resizing");
-        assert_eq!(error.kind(), Kind::Rejected);
-        assert_eq!(error.public().as_deref(), Some("input 'a': too small"));
-        assert_eq!(error.chain(), "input 'a': resizing: outer: too small");
+        assert_eq!(error.kind(), ErrorKind::Rejected);
+        assert_eq!(error.public_message().as_deref(), Some("input 'a': too small"));
+        assert_eq!(error.log_message(), "input 'a': resizing: outer: too small");
     }
 
     #[test]
     fn a_failure_says_nothing_to_the_caller_and_everything_on_one_line_to_the_log() {
         let error = Error::from(std::io::Error::other("disk\nbroken")).context("loading");
-        assert_eq!((error.kind(), error.public()), (Kind::Failed, None));
-        assert_eq!(error.chain(), "loading: disk | broken");
+        assert_eq!((error.kind(), error.public_message()), (ErrorKind::Failed, None));
+        assert_eq!(error.log_message(), "loading: disk | broken");
     }
 }

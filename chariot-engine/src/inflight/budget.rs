@@ -1,4 +1,4 @@
-//! How many bytes requests in flight may hold, and how many each does. The host makes the budget; a request's ticket
+//! How many bytes requests in flight may hold, and how many each does. The host makes the budget; a request's token
 //! carries its charge.
 
 use std::sync::{
@@ -38,7 +38,7 @@ pub(crate) struct Charge {
 
 impl Charge {
     /// Nothing yet, of this budget.
-    pub(crate) fn of(budget: &Arc<Budget>) -> Self {
+    pub(crate) fn new(budget: &Arc<Budget>) -> Self {
         Charge { budget: Some(budget.clone()), bytes: AtomicU64::new(0) }
     }
 
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn what_is_charged_is_free_again_when_the_request_has_gone() {
         let budget = Budget::new(100);
-        let (one, other) = (Charge::of(&budget), Charge::of(&budget));
+        let (one, other) = (Charge::new(&budget), Charge::new(&budget));
         assert!(one.add(40) && one.add(20) && other.add(40));
         assert!(!other.add(1) && !other.add(u64::MAX) && !budget.has_room_for(1));
         drop(one);

@@ -1,0 +1,15 @@
+//! The state of a request in flight, shared by its items, the queue and the connection that waits for the response.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `budget` | the bytes that all requests in flight may hold, and the share of each |
+//! | `stream` | the bounded channel that carries streamed parts of an output to the caller |
+//! | `token` | the token that ties the items of a request to its caller |
+
+mod budget;
+mod stream;
+mod token;
+
+pub(crate) use budget::Budget;
+pub(crate) use stream::{PartReceiver, PartSender, part_channel};
+pub(crate) use token::{OVER_BUDGET, RequestToken};
