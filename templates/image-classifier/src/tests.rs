@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use chariot_engine::testing::{Answer, TestEngine};
+use chariot_engine::testing::{TestResponse, TestEngine};
 use http::Request;
 
 use super::*;
@@ -17,7 +17,7 @@ fn engine() -> TestEngine {
 }
 
 /// Sends a file as it is, as one item of `chariot-v2`.
-fn ask(engine: &TestEngine, file: Vec<u8>) -> Answer {
+fn ask(engine: &TestEngine, file: Vec<u8>) -> TestResponse {
     let request = Request::post("/infer").header("content-type", "image/png");
     engine.send(request.body(file.into()).unwrap())
 }

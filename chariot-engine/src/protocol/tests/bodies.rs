@@ -306,7 +306,7 @@ fn limits_hold_and_are_named() {
 #[test]
 fn a_long_name_of_the_callers_is_cut() {
     let text = decode(input(&format!("\"name\":\"{}\"", "é".repeat(65)))).unwrap_err();
-    assert_eq!(text, format!("input '{}...': data: a list is expected, the member is missing", "é".repeat(64)));
+    assert_eq!(text, format!("input '{}'...: data: a list is expected, the member is missing", "é".repeat(64)));
 }
 
 #[test]
