@@ -1,41 +1,53 @@
-//! The guide: a page for each concern of who writes an engine, runs one, or embeds one.
+//! The guide: a tutorial, the concepts, how-to pages, and a reference.
 //!
-//! | page | |
+//! Start with the [`tutorial`], which builds an image classifier from nothing. [`concepts`] defines the words.
+//!
+//! | how to | |
 //! |---|---|
-//! | [`first_engine`] | from nothing to an engine that answers |
-//! | [`inputs_and_outputs`] | what a model is given, and what it gives back |
-//! | [`settings`] | what an operator can set |
-//! | [`devices`] | where a model computes, and with how many threads |
-//! | [`limits`] | overload, deadlines, cancellation, shutdown |
-//! | [`batching`] | what one call of the model is given |
-//! | [`several_models`] | several models in one engine |
-//! | [`embedding`] | an engine in a service of yours |
-//! | [`registration`] | the command line, and what the platform must be told |
-//! | [`testing`] | tests of a model, of an engine, of a process |
-//! | [`deploying`] | images, models, probes |
-//! | [`migrating`] | from an engine on FastAPI |
+//! | [`inputs_and_outputs`] | choose the types of inputs and outputs, stream, reject |
+//! | [`settings`] | declare what an operator can set |
+//! | [`devices`] | choose devices, workers and threads |
+//! | [`batching`] | control the batch of one call |
+//! | [`overload`] | handle overload, deadlines, cancellation and shutdown |
+//! | [`several_models`] | serve several models from one engine |
+//! | [`embedding`] | mount an engine in a service of your own |
+//! | [`testing`] | test a model, an engine, a process |
+//! | [`registering`] | register and deploy an engine |
+//! | [`deploying`] | build images and pack models |
+//! | [`migrating`] | move an engine from FastAPI |
+//!
+//! | reference | |
+//! |---|---|
+//! | [`command_line`] | the commands of an engine's binary |
+//! | [`EngineSettings`](crate::settings::EngineSettings) | the runtime's settings |
+//! | [`Settings`](macro@crate::Settings), [`TensorInput`](macro@crate::TensorInput), [`chariot_engine`](macro@crate::chariot_engine) | the keys of the macros |
+//! | [features](crate#features) | the features of the crate |
 
 #[doc = include_str!("docs/guide/batching.md")]
 pub mod batching {}
+#[doc = include_str!("docs/guide/command_line.md")]
+pub mod command_line {}
+#[doc = include_str!("docs/guide/concepts.md")]
+pub mod concepts {}
 #[doc = include_str!("docs/guide/deploying.md")]
 pub mod deploying {}
 #[doc = include_str!("docs/guide/devices.md")]
 pub mod devices {}
 #[doc = include_str!("docs/guide/embedding.md")]
 pub mod embedding {}
-#[doc = include_str!("docs/guide/first_engine.md")]
-pub mod first_engine {}
 #[doc = include_str!("docs/guide/inputs_and_outputs.md")]
 pub mod inputs_and_outputs {}
-#[doc = include_str!("docs/guide/limits.md")]
-pub mod limits {}
 #[doc = include_str!("docs/guide/migrating.md")]
 pub mod migrating {}
-#[doc = include_str!("docs/guide/registration.md")]
-pub mod registration {}
+#[doc = include_str!("docs/guide/overload.md")]
+pub mod overload {}
+#[doc = include_str!("docs/guide/registering.md")]
+pub mod registering {}
 #[doc = include_str!("docs/guide/settings.md")]
 pub mod settings {}
 #[doc = include_str!("docs/guide/several_models.md")]
 pub mod several_models {}
 #[doc = include_str!("docs/guide/testing.md")]
 pub mod testing {}
+#[doc = include_str!("docs/guide/tutorial.md")]
+pub mod tutorial {}
