@@ -79,7 +79,9 @@ fn find(reader: &mut JsonReader<'_>, end: usize) -> ReadResult<()> {
 pub(crate) fn public_message(text: &str) -> String {
     let message = if let Some(rest) = text.strip_prefix("invalid type: ") {
         let (got, expected) = got_and_expected(rest);
-        Expected::new(type_name(expected), got).into()
+        let expected = type_name(expected);
+        let is_float = got == "a number" && expected.starts_with("an integer");
+        Expected::new(expected, if is_float { "a floating-point number" } else { got }).into()
     } else if let Some(rest) = text.strip_prefix("invalid value: ") {
         let (got, expected) = got_and_expected(rest);
         let expected = type_name(expected);
@@ -103,6 +105,9 @@ pub(crate) fn public_message(text: &str) -> String {
         format!("duplicate member {}", first_name(rest))
     } else if text.starts_with("data did not match any variant") {
         Expected::new("one of the accepted forms", "another value").into()
+    } else if text == "expected value" {
+        // The message of serde_json for an enum, if the text is valid JSON.
+        Expected::new("a string or an object", "another value").into()
     } else if text == "number out of range" {
         Expected::new("a number within the range of FP64", "a number out of range").into()
     } else {
