@@ -80,7 +80,7 @@ fn a_session_is_reproducible_and_finds_inputs_that_panic() {
 }
 
 /// The start of a message that names a location in a request, or that is about the body as a whole.
-const LOCATIONS: [&str; 14] = [
+const LOCATIONS: [&str; 15] = [
     "input '",
     "input:",
     "inputs",
@@ -92,7 +92,8 @@ const LOCATIONS: [&str; 14] = [
     "Chariot-Inference-Parameters",
     "expected JSON before",
     "expected a JSON object",
-    "expected a chariot-v2",
+    "expected a chariot-v",
+    "expected one JSON object",
     "expected the bytes of an item",
     "expected the end of the body",
 ];
