@@ -1,13 +1,13 @@
-//! What holds of every refusal: it is short, of one line, and holds nothing of the payload, of Rust or of this machine.
-//! And what holds of the memory that reading an input took. The targets call it.
+//! The checks of every error message: it is short, has one line, and contains nothing of the payload, of Rust or of this
+//! machine. And the check of the memory that decoding an input takes. The targets call them.
 
-/// A text that the seeds have in the place of payload: no refusal repeats it, unless it is a name.
+/// The payload of many seeds: no message repeats it, unless it is a name.
 pub const CANARY: &str = "Paylo4dCanary";
 
-/// The longest refusal, in bytes: ten faults, each with a name or two of 64 characters.
-const LONGEST: usize = 8192;
+/// The longest message, in bytes: ten faults, each with one or two names of 64 characters.
+const MAX_LENGTH: usize = 8192;
 
-/// What no refusal holds, unless the caller's own names hold it.
+/// The words that no message contains, unless the caller's own names contain them.
 const FORBIDDEN: [&str; 25] = [
     "src/",
     "panicked",
@@ -36,43 +36,42 @@ const FORBIDDEN: [&str; 25] = [
     "/tmp",
 ];
 
-/// Names of Rust's types that are words of their own.
+/// The names of Rust's types that no message contains as whole words.
 const TYPES: [&str; 11] = ["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64", "bool"];
 
-/// Checks the text that the sender of `input` reads.
+/// Checks the message that the sender of `input` reads.
 ///
 /// # Panics
-/// It holds what it must not, or says nothing.
-pub fn refusal(text: &str, input: &[u8]) {
-    assert!(!text.trim().is_empty(), "a refusal says something");
-    assert!(text.len() <= LONGEST, "a refusal is short, this has {} bytes: {}...", text.len(), &text[..200]);
-    assert!(!text.chars().any(char::is_control), "a refusal is one line of text: {text:?}");
-    let came = String::from_utf8_lossy(input);
-    // With escapes the caller can write anything in other letters.
-    if came.contains("\\u") {
+/// Panics if the message is empty or contains something that it must not.
+pub fn message(text: &str, input: &[u8]) {
+    assert!(!text.trim().is_empty(), "the message is empty");
+    assert!(text.len() <= MAX_LENGTH, "the message is too long, {} bytes: {}...", text.len(), &text[..200]);
+    assert!(!text.chars().any(char::is_control), "the message has control characters: {text:?}");
+    let sent = String::from_utf8_lossy(input);
+    // With escapes, the caller can spell any word in other characters.
+    if sent.contains("\\u") {
         return;
     }
     for word in FORBIDDEN {
-        // After a name stands a colon.
-        let is_theirs = came.contains(word.trim_end_matches(':'));
-        assert!(!text.contains(word) || is_theirs, "a refusal holds {word:?}: {text}");
+        // A colon follows a name.
+        let is_theirs = sent.contains(word.trim_end_matches(':'));
+        assert!(!text.contains(word) || is_theirs, "the message contains {word:?}: {text}");
     }
     let words = || text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
     for word in TYPES {
-        assert!(!words().any(|found| found == word) || came.contains(word), "a refusal holds {word:?}: {text}");
+        assert!(!words().any(|found| found == word) || sent.contains(word), "the message contains {word:?}: {text}");
     }
-    // A caller's name that holds a quote cannot be told from the rest.
-    if text.contains(CANARY) && !is_a_name(&came) && !came.contains('\'') {
-        let told = without_quoted(text);
-        assert!(!told.contains(CANARY), "a refusal repeats the payload: {text}");
+    // A caller's name that contains a quote cannot be distinguished from the rest.
+    if text.contains(CANARY) && !is_a_name(&sent) && !sent.contains('\'') {
+        assert!(!without_quoted(text).contains(CANARY), "the message repeats the payload: {text}");
     }
 }
 
-/// Whether the canary stands in the name of some member.
-fn is_a_name(came: &str) -> bool {
-    came.match_indices(CANARY).any(|(at, _)| {
+/// Returns `true` if the canary is in the name of a member.
+fn is_a_name(sent: &str) -> bool {
+    sent.match_indices(CANARY).any(|(at, _)| {
         let mut escaped = false;
-        let rest = came[at..].split_once(|letter| {
+        let rest = sent[at..].split_once(|letter| {
             let ends = letter == '"' && !escaped;
             escaped = letter == '\\' && !escaped;
             ends
@@ -81,18 +80,18 @@ fn is_a_name(came: &str) -> bool {
     })
 }
 
-/// The text without the caller's short names, which stand between quotes.
+/// Removes the caller's names, which are between quotes.
 fn without_quoted(text: &str) -> String {
     text.split('\'').step_by(2).collect()
 }
 
-/// Checks what reading an input of `length` bytes cost: the tensors that it gave, `per_byte` bytes for each of its own,
-/// and a little.
+/// Checks the memory for decoding an input of `length` bytes: the decoded tensors, `per_byte` bytes for each byte of the
+/// input, and a constant.
 ///
 /// # Panics
-/// It was more.
+/// Panics if the cost exceeds this limit.
 pub(crate) fn cost(cost: usize, length: usize, per_byte: usize, tensors: usize) {
-    const LITTLE: usize = 64 << 10;
-    let most = tensors + per_byte * length + LITTLE;
-    assert!(cost <= most, "reading {length} bytes cost {cost}, {most} is the most");
+    const CONSTANT: usize = 64 << 10;
+    let limit = tensors + per_byte * length + CONSTANT;
+    assert!(cost <= limit, "expected at most {limit} bytes of memory for an input of {length} bytes, got {cost}");
 }

@@ -1,16 +1,16 @@
-//! The seeds of a target: the files of `corpus/<target>`. The session starts from them, and the tests run every one.
+//! The seeds of a target: the files of `corpus/<target>`. Sessions start from them, and the tests run each of them.
 
 use std::{fs, io, path::PathBuf};
 
-/// Where the seeds of a target are.
+/// Returns the folder with the seeds of a target.
 pub fn directory(target: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/corpus")).join(target)
 }
 
-/// The seeds of a target by their names, in the order of these.
+/// Returns the seeds of a target with their names, sorted by name.
 ///
 /// # Errors
-/// They cannot be read.
+/// Returns an error if a seed cannot be read.
 pub fn seeds(target: &str) -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut seeds = Vec::new();
     for entry in fs::read_dir(directory(target))? {

@@ -1,16 +1,16 @@
-//! Fuzz targets for everything that decodes what a caller or an operator sends. Each is a plain function that panics when
-//! what it checks does not hold. The tests of this package run them over the corpus and its mutations, `cargo run` for as
-//! long as one likes, and `coverage/` guided by coverage.
+//! Fuzz targets for every decoder of input from a caller or an operator. Each is a plain function that panics if a check
+//! fails. The tests of this package run them over the corpus and its mutations, `cargo run` runs one for any length of time,
+//! and `coverage/` runs one guided by coverage.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | `targets` | the targets, a file each |
-//! | `check` | what holds of every refusal, and of what it costs |
-//! | `mutate`, `tokens`, `rng` | one input made from another, the same for the same seed |
+//! | `targets` | the targets, one file each |
+//! | `check` | the checks of every error message, and of memory |
+//! | `mutate`, `tokens`, `rng` | mutations of inputs, reproducible from a seed |
 //! | `corpus` | the seeds of a target |
-//! | `session` | running a target over and over, keeping what is new, and reporting what is wrong |
-//! | `watch` | telling which input does not come to an end |
-//! | `memory` | an allocator that counts |
+//! | `session` | repeated runs of a target, which keep inputs with new outcomes and report failures |
+//! | `watch` | the detection of an input that does not finish |
+//! | `memory` | a counting allocator |
 
 mod check;
 mod corpus;
@@ -22,10 +22,10 @@ mod targets;
 mod tokens;
 mod watch;
 
-pub use check::{CANARY, refusal};
+pub use check::{CANARY, message};
 pub use corpus::{directory, seeds};
 pub use mutate::Mutator;
 pub use rng::Rng;
-pub use session::{Finding, Options, Report, one, run};
-pub use targets::{Outcome, TARGETS, Target, named};
+pub use session::{Finding, Options, Report, run, run_one};
+pub use targets::{Outcome, TARGETS, Target, target};
 pub use watch::Watch;

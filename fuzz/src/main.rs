@@ -1,4 +1,4 @@
-//! Fuzzes one target for as long as one likes: `cargo run --release -p fuzz -- json --executions 10000000`.
+//! Fuzzes one target for any length of time: `cargo run --release -p fuzz -- json --executions 10000000`.
 
 use std::{
     env, fs,
@@ -7,23 +7,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fuzz::{Finding, Options, Report, TARGETS, Watch, memory::Counting, named, one, run, seeds};
+use fuzz::{Finding, Options, Report, TARGETS, Watch, memory::Counting, run, run_one, seeds, target};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How long one input may take.
+/// The time limit for one input.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const USAGE: &str = "usage: fuzz TARGET [--executions N] [--seconds N] [--seed N] [--longest BYTES] [--keep FOLDER]
        fuzz TARGET --input FILE
-  --executions  how many inputs to run (1000000)
-  --seconds     when to stop, if it is not done by then
-  --seed        decides the inputs (1)
-  --longest     the longest input (1024)
-  --keep        where to write the inputs that gave something new
-  --input       runs this one input
-What goes wrong is written to a file beside where it was started, and named.
+  --executions  number of inputs to run (default: 1000000)
+  --seconds     time limit
+  --seed        seed of the mutations (default: 1)
+  --longest     longest input in bytes (default: 1024)
+  --keep        folder for the inputs with a new outcome
+  --input       run this input only
+An input that fails is written to a file in the current folder.
 
 targets:";
 
@@ -40,14 +40,13 @@ fn main() -> ExitCode {
 }
 
 fn begin(arguments: &[String]) -> Result<ExitCode, String> {
-    let (name, rest) = arguments.split_first().ok_or("a target is expected")?;
-    let target = named(name).ok_or_else(|| format!("a target is expected, '{name}' came"))?;
+    let (name, rest) = arguments.split_first().ok_or("expected a target, got no arguments")?;
+    let target = target(name).ok_or_else(|| format!("expected a target, got '{name}'"))?;
     let mut options = Options { executions: 1_000_000, time: None, seed: 1, longest: 1024 };
     let (mut keep, mut input) = (None, None);
     for pair in rest.chunks(2) {
-        let [option, value] = pair else { return Err(format!("a value is expected after {}", pair[0])) };
-        let number =
-            || value.parse::<u64>().map_err(|_| format!("a number is expected after {option}, '{value}' came"));
+        let [option, value] = pair else { return Err(format!("{}: expected a value, got nothing", pair[0])) };
+        let number = || value.parse::<u64>().map_err(|_| format!("{option}: expected a number, got '{value}'"));
         match option.as_str() {
             "--executions" => options.executions = number()?,
             "--seconds" => options.time = Some(Duration::from_secs(number()?)),
@@ -55,12 +54,12 @@ fn begin(arguments: &[String]) -> Result<ExitCode, String> {
             "--longest" => options.longest = usize::try_from(number()?).map_err(|error| error.to_string())?,
             "--keep" => keep = Some(PathBuf::from(value)),
             "--input" => input = Some(PathBuf::from(value)),
-            other => return Err(format!("an option is expected, '{other}' came")),
+            other => return Err(format!("expected an option, got '{other}'")),
         }
     }
     if let Some(path) = input {
         let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        return Ok(match one(target, &bytes) {
+        return Ok(match run_one(target, &bytes) {
             Ok(outcome) => {
                 println!("{outcome:?}");
                 ExitCode::SUCCESS
@@ -68,41 +67,41 @@ fn begin(arguments: &[String]) -> Result<ExitCode, String> {
             Err(_) => ExitCode::FAILURE,
         });
     }
-    let seeds = seeds(target.name).map_err(|error| format!("the seeds of {name} cannot be read: {error}"))?;
+    let seeds = seeds(target.name).map_err(|error| format!("cannot read the seeds of {name}: {error}"))?;
     let seeds: Vec<_> = seeds.into_iter().map(|(_, seed)| seed).collect();
     let hung = target.name;
     let watch = Watch::start(PATIENCE, move |input| {
-        eprintln!("{hung}: an input does not come to an end: {}", save(hung, "hang", input));
+        eprintln!("{hung}: an input does not finish: {}", save(hung, "hang", input));
         std::process::exit(1);
     });
-    let mut told = Instant::now();
+    let mut last = Instant::now();
     let done = run(target, &seeds, options, Some(&watch), |report| {
-        if told.elapsed() > Duration::from_secs(10) {
-            told = Instant::now();
-            tell(target.name, report);
+        if last.elapsed() > Duration::from_secs(10) {
+            last = Instant::now();
+            print(target.name, report);
         }
     });
     match done {
         Ok(report) => {
-            tell(target.name, &report);
+            print(target.name, &report);
             if let Some(folder) = keep {
                 write_all(&folder, &report.kept).map_err(|error| format!("{}: {error}", folder.display()))?;
             }
             Ok(ExitCode::SUCCESS)
         }
-        Err(Finding { input, said }) => {
-            eprintln!("{}: {said}: {}", target.name, save(target.name, "panic", &input));
+        Err(Finding { input, panic }) => {
+            eprintln!("{}: {panic}: {}", target.name, save(target.name, "panic", &input));
             Ok(ExitCode::FAILURE)
         }
     }
 }
 
-fn tell(target: &str, report: &Report) {
+fn print(target: &str, report: &Report) {
     let Report { executions, accepted, outcomes, peak, slowest, live, time, .. } = report;
     let rate = *executions as f64 / time.as_secs_f64();
     println!(
-        "{target}: {executions} executions in {:.0} s ({rate:.0} a second), {accepted} accepted, {outcomes} outcomes; \
-         most memory at once {} bytes (input of {}), slowest {:.1} ms (input of {}), allocated {} then {} bytes",
+        "{target}: {executions} executions in {:.0} s ({rate:.0} per second), {accepted} accepted, {outcomes} outcomes; \
+         peak memory {} bytes (input of {} bytes), slowest {:.1} ms (input of {} bytes), allocated {} then {} bytes",
         time.as_secs_f64(),
         peak.0,
         peak.1,
@@ -113,12 +112,12 @@ fn tell(target: &str, report: &Report) {
     );
 }
 
-/// Writes an input to a file of the current folder, and says which.
+/// Writes an input to a file in the current folder, and returns its name.
 fn save(target: &str, what: &str, input: &[u8]) -> String {
     let name = format!("{what}-{target}-{:08x}", checksum(input));
     match fs::write(&name, input) {
         Ok(()) => name,
-        Err(error) => format!("{name} cannot be written: {error}; {input:?}"),
+        Err(error) => format!("cannot write {name}: {error}; {input:?}"),
     }
 }
 
@@ -127,7 +126,7 @@ fn write_all(folder: &Path, inputs: &[Vec<u8>]) -> std::io::Result<()> {
     inputs.iter().try_for_each(|input| fs::write(folder.join(format!("{:08x}", checksum(input))), input))
 }
 
-/// A name for some bytes (FNV-1a).
+/// Returns a checksum to name a file by (FNV-1a).
 fn checksum(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

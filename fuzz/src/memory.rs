@@ -1,6 +1,6 @@
-//! An allocator that counts, for the whole process and for the thread that asks. A binary or a test that wants to know
-//! what something costs makes it the global one; elsewhere every cost is 0.
-#![allow(unsafe_code, reason = "an allocator is unsafe; this one hands everything on to the system's")]
+//! A counting allocator, for the whole process and per thread. A binary or a test that measures memory makes it the global
+//! allocator; elsewhere every cost is 0.
+#![allow(unsafe_code, reason = "an allocator is unsafe; this one forwards every call to the system's")]
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -8,9 +8,9 @@ use std::{
     sync::atomic::{AtomicIsize, Ordering::Relaxed},
 };
 
-/// The system's allocator, counting.
+/// The system's allocator with counters.
 ///
-/// A block that grows counts as both, the old and the new, as if it were copied.
+/// A block that grows counts as the old and the new block together, as if it were copied.
 ///
 /// ```
 /// #[global_allocator]
@@ -32,7 +32,7 @@ thread_local! {
 
 fn count(bytes: isize) {
     let live = LIVE.fetch_add(bytes, Relaxed) + bytes;
-    // A thread that is about to end may have no cells any more; nobody asks for its cost then.
+    // A thread that is about to end may have dropped its cells; its cost is no longer needed.
     let _ = LIVE_HERE.try_with(|cell| cell.set(cell.get() + bytes));
     if bytes > 0 {
         PEAK.fetch_max(live, Relaxed);
@@ -40,36 +40,36 @@ fn count(bytes: isize) {
     }
 }
 
-// SAFETY: every call is handed on to the system's allocator as it came, and the counting allocates nothing.
+// SAFETY: every call is forwarded unchanged to the system's allocator, and the counters allocate nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
-        // SAFETY: as promised by the caller of this function.
+        // SAFETY: guaranteed by the caller of this function.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         count(-(layout.size() as isize));
-        // SAFETY: as promised by the caller of this function.
+        // SAFETY: guaranteed by the caller of this function.
         unsafe { System.dealloc(block, layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
-        // SAFETY: as promised by the caller of this function.
+        // SAFETY: guaranteed by the caller of this function.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(size as isize);
-        // SAFETY: as promised by the caller of this function.
+        // SAFETY: guaranteed by the caller of this function.
         let moved = unsafe { System.realloc(block, layout, size) };
         count(-(layout.size() as isize));
         moved
     }
 }
 
-/// The most bytes that this thread has at once while `run` runs, beyond what it has before; what `run` returns counts.
+/// Returns the peak memory of this thread during `run` in bytes, beyond the memory before; includes the result of `run`.
 pub fn cost<T>(run: impl FnOnce() -> T) -> (T, usize) {
     let before = LIVE_HERE.get();
     let outer = PEAK_HERE.replace(before);
@@ -79,7 +79,7 @@ pub fn cost<T>(run: impl FnOnce() -> T) -> (T, usize) {
     (value, (peak - before).max(0) as usize)
 }
 
-/// The same for all threads of the process together. Nothing else may be going on in it.
+/// Returns the peak memory of all threads of the process during `run`. Nothing else may run at the same time.
 pub fn cost_of_all<T>(run: impl FnOnce() -> T) -> (T, usize) {
     let before = LIVE.load(Relaxed);
     PEAK.store(before, Relaxed);
@@ -87,7 +87,7 @@ pub fn cost_of_all<T>(run: impl FnOnce() -> T) -> (T, usize) {
     (value, (PEAK.load(Relaxed) - before).max(0) as usize)
 }
 
-/// What the process has allocated and not freed, in bytes.
+/// Returns the memory that the process has allocated and not freed, in bytes.
 pub fn live() -> usize {
     LIVE.load(Relaxed).max(0) as usize
 }

@@ -1,11 +1,11 @@
-//! Makes an input from another: bytes and bits, whole tokens of JSON, words of a dictionary, parts of a second input. The
-//! session and the tests draw their inputs from it.
+//! Mutates inputs: bytes and bits, whole JSON tokens, words of a dictionary, parts of a second input. Sessions and tests take
+//! their inputs from it.
 
 use std::ops::Range;
 
 use crate::{rng::Rng, tokens::tokens};
 
-/// Numbers at the ends of types and beyond, and forms of numbers.
+/// Numbers at the limits of types and beyond, in several notations.
 const NUMBERS: [&str; 28] = [
     "0",
     "-0",
@@ -37,7 +37,7 @@ const NUMBERS: [&str; 28] = [
     "0.1000000000000000055511151231257827",
 ];
 
-/// What stands in JSON, and what does not.
+/// Pieces of valid and of invalid JSON.
 const PIECES: [&str; 32] = [
     "null",
     "true",
@@ -73,7 +73,7 @@ const PIECES: [&str; 32] = [
     "\u{feff}",
 ];
 
-/// Makes inputs from inputs; the same ones for the same seed.
+/// Makes inputs from inputs, reproducible from a seed.
 ///
 /// ```
 /// let mut input = b"[1,2]".to_vec();
@@ -90,17 +90,17 @@ pub struct Mutator {
 }
 
 impl Mutator {
-    /// One that puts in these words too, and makes nothing longer than `longest`.
+    /// Makes a mutator that also inserts these words, and limits inputs to `longest` bytes.
     pub fn new(rng: Rng, words: &'static [&'static str], longest: usize) -> Self {
         Mutator { rng, words, longest, tokens: Vec::new(), scratch: Vec::new() }
     }
 
-    /// What it draws from.
+    /// Returns the generator of random numbers.
     pub fn rng(&mut self) -> &mut Rng {
         &mut self.rng
     }
 
-    /// Changes the input in a few places; parts of `other` may come into it.
+    /// Changes the input in a few places; may insert parts of `other`.
     pub fn mutate(&mut self, input: &mut Vec<u8>, other: &[u8]) {
         for _ in 0..1 << self.rng.below(3) {
             match self.rng.below(20) {
@@ -125,7 +125,7 @@ impl Mutator {
         }
     }
 
-    /// A range within the input, mostly short.
+    /// Returns a range within an input of this length, usually a short one.
     fn range(&mut self, length: usize) -> Range<usize> {
         let start = self.rng.below(length + 1);
         let most = if self.rng.below(4) == 0 { length - start } else { (length - start).min(16) };
@@ -162,7 +162,7 @@ impl Mutator {
         }
     }
 
-    /// Four bytes as a length in binary form: small, or beyond anything.
+    /// Overwrites four bytes with a length in binary form: a small or an arbitrary one.
     fn set_length(&mut self, input: &mut [u8]) {
         let at = self.rng.below(input.len());
         let length = match self.rng.below(3) {
@@ -203,7 +203,7 @@ impl Mutator {
         self.put(input, to, &other[from]);
     }
 
-    /// A short part many times: long lists, deep nesting, many members.
+    /// Repeats a short part many times: long lists, deep nesting, many members.
     fn repeat(&mut self, input: &mut Vec<u8>) {
         let range = self.range(input.len());
         if range.is_empty() {
@@ -221,7 +221,7 @@ impl Mutator {
         self.put(input, at..at, word.as_bytes());
     }
 
-    /// Another number in the place of one.
+    /// Replaces a number by another one.
     fn number(&mut self, input: &mut Vec<u8>) {
         let from = self.rng.below(input.len());
         let Some(start) = input[from..].iter().position(u8::is_ascii_digit).map(|at| from + at) else { return };
@@ -230,7 +230,7 @@ impl Mutator {
         self.put(input, start..start + length, number.as_bytes());
     }
 
-    /// Some tokens that stand together.
+    /// Returns the range of some adjacent tokens.
     fn some_tokens(&mut self, input: &[u8]) -> Option<Range<usize>> {
         let mut found = std::mem::take(&mut self.tokens);
         tokens(input, &mut found);

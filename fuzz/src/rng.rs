@@ -1,6 +1,6 @@
-//! Numbers that look random and are the same for the same seed. The mutations draw from it.
+//! Pseudorandom numbers, reproducible from a seed. The mutations use them.
 
-/// A generator (SplitMix64).
+/// A pseudorandom number generator (SplitMix64).
 ///
 /// ```
 /// let draw = |seed| fuzz::Rng::new(seed).below(1000);
@@ -10,12 +10,12 @@
 pub struct Rng(u64);
 
 impl Rng {
-    /// A generator that starts from a seed.
+    /// Makes a generator from a seed.
     pub fn new(seed: u64) -> Self {
         Rng(seed)
     }
 
-    /// Any number.
+    /// Returns any number.
     pub fn any(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -24,13 +24,13 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `end`; 0 if that is 0.
+    /// Returns a number below `end`, or 0 if `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
-        // The high bits of a product are spread evenly enough here.
+        // The high bits of the product are distributed evenly enough for this purpose.
         ((u128::from(self.any()) * end as u128) >> 64) as usize
     }
 
-    /// One of them; `None` if there are none.
+    /// Returns one of the choices, or `None` if there are none.
     pub fn one_of<'a, T>(&mut self, choices: &'a [T]) -> Option<&'a T> {
         choices.get(self.below(choices.len()))
     }

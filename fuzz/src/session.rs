@@ -1,5 +1,5 @@
-//! Running a target over and over on mutated inputs: what gives a new outcome is kept and mutated further, what panics is
-//! found. The binary and the tests run sessions.
+//! Runs a target repeatedly on mutated inputs: keeps inputs with new outcomes and mutates them further, and reports inputs
+//! that panic. The binary and the tests run sessions.
 
 use std::{
     any::Any,
@@ -17,26 +17,26 @@ use crate::{
     watch::Watch,
 };
 
-/// The most accepted inputs, and the most refused ones, that are kept beside the seeds; the oldest go.
-const MOST_KEPT: usize = 2000;
+/// The limit on the accepted inputs, and on the rejected ones, that are kept beside the seeds; the oldest are dropped.
+const MAX_KEPT: usize = 2000;
 
-/// The most outcomes that are told apart.
-const MOST_OUTCOMES: usize = 50_000;
+/// The limit on distinct outcomes.
+const MAX_OUTCOMES: usize = 50_000;
 
-/// How long a session lasts, and what it makes.
+/// The options of a session.
 ///
 /// ```
-/// use fuzz::{Options, named, run};
+/// use fuzz::{Options, run, target};
 ///
 /// let options = Options { executions: 100, time: None, seed: 1, longest: 64 };
-/// let report = run(named("raw").unwrap(), &[vec![11, 1, 2, 0]], options, None, |_| ()).unwrap();
+/// let report = run(target("raw").unwrap(), &[vec![11, 1, 2, 0]], options, None, |_| ()).unwrap();
 /// assert_eq!(report.executions, 100);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// The most executions.
+    /// The number of inputs to run.
     pub executions: u64,
-    /// The longest time.
+    /// The time limit; `None` for no limit.
     pub time: Option<Duration>,
     /// Decides the inputs, together with the seeds.
     pub seed: u64,
@@ -44,65 +44,65 @@ pub struct Options {
     pub longest: usize,
 }
 
-/// What a session saw.
+/// The results of a session.
 ///
 /// ```
 /// assert_eq!(fuzz::Report::default().executions, 0);
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// How many inputs were run.
+    /// The number of inputs run.
     pub executions: u64,
-    /// How many of them were accepted.
+    /// The number of inputs accepted.
     pub accepted: u64,
-    /// How many outcomes differed in more than numbers and names.
+    /// The number of outcomes that differ in more than numbers and names.
     pub outcomes: usize,
-    /// The most bytes that one execution had at once, its own checks among them, and the length of its input.
+    /// The peak memory of one execution with its checks, in bytes, and the length of its input.
     pub peak: (usize, usize),
-    /// The longest that one execution took, and the length of its input.
+    /// The longest time of one execution, and the length of its input.
     pub slowest: (Duration, usize),
-    /// What the process had allocated after the first tenth, and at the end, without the inputs that are kept.
+    /// The memory of the process after the first tenth and at the end, without the kept inputs, in bytes.
     pub live: (usize, usize),
-    /// The time of it all.
+    /// The total time.
     pub time: Duration,
-    /// The inputs that gave something new.
+    /// The inputs with a new outcome.
     pub kept: Vec<Vec<u8>>,
 }
 
-/// An input for which a check did not hold.
+/// An input for which a check failed.
 ///
 /// ```
-/// use fuzz::{Outcome, Target, one};
+/// use fuzz::{Outcome, Target, run_one};
 ///
 /// let target = Target { name: "none", about: "accepts nothing", run: |_| panic!("no"), words: &[] };
-/// assert_eq!(one(&target, b"a").unwrap_err().said, "no");
+/// assert_eq!(run_one(&target, b"a").unwrap_err().panic, "no");
 /// ```
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// The input.
     pub input: Vec<u8>,
-    /// What the panic said.
-    pub said: String,
+    /// The message of the panic.
+    pub panic: String,
 }
 
 /// Runs one input.
 ///
 /// # Errors
-/// The target panicked.
-pub fn one(target: &Target, input: &[u8]) -> Result<Outcome, Finding> {
+/// Returns the input and the message if the target panics.
+pub fn run_one(target: &Target, input: &[u8]) -> Result<Outcome, Finding> {
     catch_unwind(AssertUnwindSafe(|| (target.run)(input)))
-        .map_err(|panic| Finding { input: input.to_vec(), said: said(&*panic) })
+        .map_err(|panic| Finding { input: input.to_vec(), panic: panic_message(&*panic) })
 }
 
-fn said(panic: &(dyn Any + Send)) -> String {
+fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("a panic without a text").to_owned()
+    text.unwrap_or("a panic without a message").to_owned()
 }
 
-/// Runs a target on mutations of its seeds. `progress` is called now and then.
+/// Runs a target on mutations of its seeds. Calls `progress` from time to time.
 ///
 /// # Errors
-/// The first input for which a check did not hold.
+/// Returns the first input for which a check fails.
 pub fn run(
     target: &Target,
     seeds: &[Vec<u8>],
@@ -113,10 +113,10 @@ pub fn run(
     let begin = Instant::now();
     let mut report = Report::default();
     let mut mutator = Mutator::new(Rng::new(options.seed), target.words, options.longest);
-    // Accepted ones and refused ones.
+    // The accepted and the rejected inputs.
     let mut kept = [VecDeque::new(), VecDeque::new()];
-    // All of it at once, so that it does not look as if the target grew.
-    let mut seen = HashSet::with_capacity(MOST_OUTCOMES);
+    // Allocated at once, so that its growth is not mistaken for a leak of the target.
+    let mut seen = HashSet::with_capacity(MAX_OUTCOMES);
     let mut input = Vec::with_capacity(options.longest);
     while report.executions < options.executions {
         input.clear();
@@ -132,8 +132,8 @@ pub fn run(
             watch.begin(&input);
         }
         let started = Instant::now();
-        let (outcome, cost) = memory::cost(|| one(target, &input));
-        let took = started.elapsed();
+        let (outcome, cost) = memory::cost(|| run_one(target, &input));
+        let time = started.elapsed();
         if let Some(watch) = watch {
             watch.end();
         }
@@ -141,10 +141,10 @@ pub fn run(
         report.executions += 1;
         report.accepted += u64::from(matches!(outcome, Outcome::Accepted(_)));
         report.peak = report.peak.max((cost, input.len()));
-        report.slowest = report.slowest.max((took, input.len()));
-        if seen.len() < MOST_OUTCOMES && seen.insert(class(&outcome)) {
-            let kept = &mut kept[usize::from(matches!(outcome, Outcome::Refused(_)))];
-            if kept.len() == MOST_KEPT {
+        report.slowest = report.slowest.max((time, input.len()));
+        if seen.len() < MAX_OUTCOMES && seen.insert(class(&outcome)) {
+            let kept = &mut kept[usize::from(matches!(outcome, Outcome::Rejected(_)))];
+            if kept.len() == MAX_KEPT {
                 kept.pop_front();
             }
             kept.push_back(input.clone());
@@ -167,7 +167,7 @@ pub fn run(
     Ok(report)
 }
 
-/// A seed, or as often an input that gave something new.
+/// Returns a seed or a kept input, with equal probability.
 fn pick<'a>(rng: &mut Rng, seeds: &'a [Vec<u8>], kept: &'a [VecDeque<Vec<u8>>; 2]) -> &'a [u8] {
     let chosen = match rng.below(4) {
         0 | 1 => rng.one_of(seeds),
@@ -176,16 +176,16 @@ fn pick<'a>(rng: &mut Rng, seeds: &'a [Vec<u8>], kept: &'a [VecDeque<Vec<u8>>; 2
     chosen.or(seeds.first()).map_or(&[], |input| input)
 }
 
-/// What an outcome has in common with others: a refusal's text without the place, numbers and quoted names.
+/// Returns the class of an outcome; messages count without the location, numbers and quoted names.
 fn class(outcome: &Outcome) -> u64 {
     let mut hasher = DefaultHasher::new();
     match outcome {
         Outcome::Accepted(class) => class.hash(&mut hasher),
-        Outcome::Refused(text) => {
+        Outcome::Rejected(text) => {
             let without_names: String = text.split('\'').step_by(2).collect();
-            // What is before says where, which is something else for each name.
-            let said = without_names.rsplit(": ").next().unwrap_or_default();
-            said.bytes().filter(u8::is_ascii_alphabetic).for_each(|byte| byte.hash(&mut hasher));
+            // The text in front is the location, which varies with each name.
+            let message = without_names.rsplit(": ").next().unwrap_or_default();
+            message.bytes().filter(u8::is_ascii_alphabetic).for_each(|byte| byte.hash(&mut hasher));
         }
     }
     hasher.finish()

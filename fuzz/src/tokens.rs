@@ -1,8 +1,8 @@
-//! The tokens of a text that may be JSON, so that mutations can move whole ones. It takes anything for a token.
+//! Splits bytes that may be JSON into tokens, so that mutations can move whole tokens. Accepts any bytes.
 
 use std::ops::Range;
 
-/// Finds the tokens: strings with their quotes, runs of letters and digits, single bytes of anything else; no blanks.
+/// Finds the tokens: strings with their quotes, runs of letters and digits, and other single bytes except whitespace.
 pub(crate) fn tokens(text: &[u8], tokens: &mut Vec<Range<usize>>) {
     tokens.clear();
     let mut at = 0;

@@ -1,5 +1,5 @@
-//! Tells which input does not come to an end: a session says what it begins with, a thread of its own looks whether it
-//! goes on.
+//! Detects an input that does not finish: a session reports the start and the end of each input, and a thread checks the
+//! time.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
@@ -7,12 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What a session is at. When it is dropped, nobody looks any more.
+/// A watch over the current input of a session. The thread stops when it is dropped.
 ///
 /// ```
 /// use std::time::Duration;
 ///
-/// let watch = fuzz::Watch::start(Duration::from_secs(20), |input| eprintln!("{input:?} does not come to an end"));
+/// let watch = fuzz::Watch::start(Duration::from_secs(20), |input| eprintln!("{input:?} does not finish"));
 /// ```
 #[derive(Debug, Default)]
 pub struct Watch {
@@ -27,7 +27,7 @@ struct Current {
 }
 
 impl Watch {
-    /// Watches: `hung` gets the input that has run for longer than `patience`.
+    /// Starts a watch that calls `hung` with an input that runs for longer than `patience`.
     pub fn start(patience: Duration, hung: impl Fn(&[u8]) + Send + 'static) -> Arc<Self> {
         let watch = Arc::new(Watch::default());
         let weak = Arc::downgrade(&watch);
@@ -35,7 +35,7 @@ impl Watch {
         watch
     }
 
-    /// An input begins.
+    /// Records the start of an input.
     pub(crate) fn begin(&self, input: &[u8]) {
         let mut current = self.lock();
         current.input.clear();
@@ -43,7 +43,7 @@ impl Watch {
         current.since = Some(Instant::now());
     }
 
-    /// It has ended.
+    /// Records the end of the current input.
     pub(crate) fn end(&self) {
         self.lock().since = None;
     }

@@ -1,5 +1,5 @@
-//! What a request costs: its body, the decoded tensors, and a little. Counted by an allocator, with bodies large enough to
-//! tell a copy from none.
+//! The memory of a request: its body, the decoded tensors, and a constant. A counting allocator measures it, with bodies
+//! large enough to notice a copy.
 
 use std::{
     io::{Read, Write},
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use chariot_engine::{
     Rejection,
     prelude::*,
-    protocol::{DataType, Form, InferRequest, MediaType, Takes, TensorMetadata},
+    protocol::{Accepts, BodyFormat, DataType, InferRequest, MediaType, TensorMetadata},
     testing::TestEngine,
 };
 use fuzz::memory::{Counting, cost, cost_of_all};
@@ -19,29 +19,33 @@ use fuzz::memory::{Counting, cost, cost_of_all};
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What a request costs whatever its size: names, shapes, the start of the list of inputs.
-const LITTLE: usize = 16 << 10;
-/// The places of the elements of BYTES come in blocks.
+/// The memory of a request of any size: names, shapes, the start of the list of inputs.
+const CONSTANT: usize = 16 << 10;
+/// The size of a block of ranges of BYTES elements.
 const BLOCK: usize = 64 << 10;
-/// How many elements the tensors here have.
+/// The number of elements of the tensors.
 const COUNT: usize = 20_000;
 
-/// Whoever counts for the whole process is alone.
+/// Held for writing by a test that measures the whole process.
 static ALONE: RwLock<()> = RwLock::new(());
 
-fn beside_others() -> RwLockReadGuard<'static, ()> {
+fn shared() -> RwLockReadGuard<'static, ()> {
     ALONE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Decodes, and checks what it cost beyond the body.
+/// Decodes a body, and checks the memory beyond the body.
 fn decode(what: &str, body: &str, most: usize) -> Result<InferRequest, Rejection> {
     let body = Bytes::from(body.to_owned());
     let (read, cost) = cost(|| InferRequest::decode(&body));
-    assert!(cost <= most + LITTLE, "{what}: {} bytes cost {cost}, {most} and a little are the most", body.len());
+    assert!(
+        cost <= most + CONSTANT,
+        "{what}: expected at most {most} bytes and a constant for a body of {} bytes, got {cost}",
+        body.len()
+    );
     read
 }
 
-/// A list of as many elements, nested in rows of 1000 if it is to be.
+/// Returns a list of `COUNT` elements, flat or nested in rows of 1000.
 fn list(element: &str, nested: bool) -> String {
     let row = |length: usize| format!("[{}]", vec![element; length].join(","));
     if nested { format!("[{}]", vec![row(1000); COUNT / 1000].join(",")) } else { row(COUNT) }
@@ -55,7 +59,7 @@ fn input(datatype: &str, shape: &str, data: &str, data_first: bool) -> String {
 
 #[test]
 fn the_allocator_counts() {
-    let _shared = beside_others();
+    let _shared = shared();
     let (list, cost) = cost(|| {
         let list = vec![0_u8; 100_000];
         drop(vec![0_u8; 200_000]);
@@ -65,8 +69,8 @@ fn the_allocator_counts() {
 }
 
 #[test]
-fn numbers_in_json_cost_their_tensor() {
-    let _shared = beside_others();
+fn numbers_in_json_take_the_memory_of_their_tensor() {
+    let _shared = shared();
     for datatype in DataType::ALL.iter().copied().filter(|datatype| *datatype != DataType::Bytes) {
         let elements: &[&str] = match datatype {
             DataType::Bool => &["true"],
@@ -83,9 +87,9 @@ fn numbers_in_json_cost_their_tensor() {
                     let request = decode(&what, &body, most).unwrap();
                     assert_eq!(request.inputs[0].data.len(), COUNT);
                     let (converted, more) = cost(|| request.inputs[0].data.clone().convert(DataType::Fp64));
-                    // What is converted and what it is made of; a clone is made here only to keep the original.
+                    // The original and the converted tensor; the clone only keeps the original alive.
                     let width = if datatype == DataType::Fp64 { 0 } else { 8 };
-                    assert!(more <= most + COUNT * width + LITTLE, "{datatype}: converting cost {more}");
+                    assert!(more <= most + COUNT * width + CONSTANT, "{datatype}: conversion takes {more} bytes");
                     assert_eq!(converted.is_ok(), datatype != DataType::Bool);
                 }
             }
@@ -94,8 +98,8 @@ fn numbers_in_json_cost_their_tensor() {
 }
 
 #[test]
-fn a_shape_that_lies_costs_what_there_is() {
-    let _shared = beside_others();
+fn a_wrong_shape_takes_the_memory_of_the_elements_only() {
+    let _shared = shared();
     let long = "0.00012345678901234567";
     let lists =
         [("[1,2,3]".to_owned(), 3), (list(long, false), COUNT), (list(long, true), COUNT), (list("1", true), COUNT)];
@@ -105,30 +109,30 @@ fn a_shape_that_lies_costs_what_there_is() {
         {
             for data_first in [false, true] {
                 let what = format!("shape {shape}, {count} elements, data first: {data_first}");
-                let refused = decode(&what, &input("FP64", shape, data, data_first), count * 8);
-                assert!(refused.is_err(), "{what}");
+                let rejected = decode(&what, &input("FP64", shape, data, data_first), count * 8);
+                assert!(rejected.is_err(), "{what}");
             }
         }
     }
-    // Nothing between the commas.
+    // A list of commas only.
     let commas = format!("[{}]", ",".repeat(COUNT));
     assert!(decode("commas", &input("FP64", "[20000]", &commas, false), commas.len() * 4).is_err());
 }
 
 #[test]
-fn many_inputs_cost_the_sum_of_them() {
-    let _shared = beside_others();
+fn many_inputs_take_the_sum_of_their_memory() {
+    let _shared = shared();
     let one = "{\"name\":\"x\",\"datatype\":\"INT32\",\"shape\":[100],\"data\":";
     let row = format!("[{}]", vec!["7"; 100].join(","));
     let body = format!("{{\"inputs\":[{}]}}", vec![format!("{one}{row}}}"); 1000].join(","));
-    // Beside its elements an input takes some hundred bytes, and the list of them grows as they come.
+    // An input takes some hundred bytes beside its elements, and the list of inputs grows while it is read.
     let request = decode("many inputs", &body, 1000 * (400 + 3 * 300)).unwrap();
     assert_eq!(request.inputs.len(), 1000);
 }
 
 #[test]
-fn elements_of_bytes_cost_8_bytes_each_and_their_strings_are_there_once() {
-    let _shared = beside_others();
+fn elements_of_bytes_take_8_bytes_each_and_their_strings_are_not_copied_twice() {
+    let _shared = shared();
     for (element, nested) in
         [("\"\"", false), ("\"some text\"", false), ("1", false), ("\"\"", true), ("\"a, b\"", true)]
     {
@@ -142,27 +146,27 @@ fn elements_of_bytes_cost_8_bytes_each_and_their_strings_are_there_once() {
                 let shape = request.inputs[0].shape.clone().unwrap();
                 let (strings, cost) = cost(|| request.inputs[0].data.strings(&shape));
                 let most = COUNT * (size_of::<String>() + element.len());
-                assert!(cost <= most + LITTLE, "{what}: the strings cost {cost}");
+                assert!(cost <= most + CONSTANT, "{what}: the strings take {cost} bytes");
                 assert_eq!(strings.map(|strings| strings.len()), Ok(COUNT));
-                let lies = [1, 4_000_000_000];
-                let (refused, cost) = cost_of(|| request.inputs[0].data.strings(&lies));
-                assert!(refused.is_err() && cost <= most + LITTLE, "{what}: a shape that lies cost {cost}");
+                let wrong = [1, 4_000_000_000];
+                let (rejected, cost) = cost_of(|| request.inputs[0].data.strings(&wrong));
+                assert!(rejected.is_err() && cost <= most + CONSTANT, "{what}: a wrong shape takes {cost} bytes");
             }
         }
     }
     let one = format!("\"{}\"", "AAAA".repeat(COUNT));
-    let request = decode("one long text", &input("BYTES", "[480,640,3]", &format!("[{one}]"), false), 0).unwrap();
+    let request = decode("one long string", &input("BYTES", "[480,640,3]", &format!("[{one}]"), false), 0).unwrap();
     assert_eq!(request.inputs[0].data.len(), 1);
 }
 
-/// [`cost`] under a name that a variable does not hide.
+/// Calls [`cost`], under a name that no local variable shadows.
 fn cost_of<T>(run: impl FnOnce() -> T) -> (T, usize) {
     cost(run)
 }
 
 #[test]
 fn names_and_parameters_are_limited_before_they_are_kept() {
-    let _shared = beside_others();
+    let _shared = shared();
     let long = "\\u0061".repeat(COUNT);
     let escaped = "a".repeat(COUNT) + "\\n";
     for body in [
@@ -170,25 +174,25 @@ fn names_and_parameters_are_limited_before_they_are_kept() {
         format!("{{\"inputs\":[{{\"name\":\"{escaped}\",\"data\":[1]}}]}}"),
         format!("{{\"inputs\":[{{\"parameters\":{{\"action\":\"{long}\"}},\"data\":[1]}}]}}"),
     ] {
-        let refused = decode("a long name", &body, 0).unwrap_err();
-        assert!(refused.text().contains("of at most 1024 bytes is expected"), "{refused}");
+        let rejected = decode("a long name", &body, 0).unwrap_err();
+        assert!(rejected.text().contains("1024 bytes"), "{rejected}");
     }
     let many: Vec<_> = (0..COUNT / 10).map(|index| format!("\"{index}\":0")).collect();
     let body = format!("{{\"inputs\":[{{\"parameters\":{{{}}},\"data\":[1]}}]}}", many.join(","));
-    let refused = decode("many parameters", &body, 100 << 10).unwrap_err();
-    assert!(refused.text().contains("at most 1024 are expected, more came"), "{refused}");
+    let rejected = decode("many parameters", &body, 100 << 10).unwrap_err();
+    assert!(rejected.text().contains("1024 parameters"), "{rejected}");
     let metadata = format!("\"{long}\"");
     let body = format!("{{\"inputs\":[{{\"parameters\":{{\"metadata\":{metadata}}},\"data\":[1]}}]}}");
     let request = decode("metadata", &body, 0).unwrap();
     assert_eq!(request.inputs[0].parameters.metadata().map(|text| text.as_str()), Some(&*metadata));
-    // The name of a member that nobody knows is there once more while it is compared.
+    // The name of an unknown member is copied while it is compared.
     let body = format!("{{\"{escaped}\":1,\"inputs\":[{{\"data\":[1]}}]}}");
     decode("an unknown member", &body, escaped.len()).unwrap();
 }
 
 #[test]
-fn binary_tensors_cost_nothing_until_their_values_are_asked_for() {
-    let _shared = beside_others();
+fn binary_tensors_take_no_memory_until_their_values_are_requested() {
+    let _shared = shared();
     let json = format!(
         "{{\"inputs\":[{{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[{COUNT}],\
          \"parameters\":{{\"binary_data_size\":{}}}}}]}}",
@@ -218,33 +222,33 @@ fn binary_tensors_cost_nothing_until_their_values_are_asked_for() {
     let body = Bytes::from([json.as_bytes(), &element.repeat(COUNT)].concat());
     let (request, price) = cost(|| InferRequest::decode_binary(&body, json.len()).unwrap());
     assert_eq!(request.inputs[0].data.len(), COUNT);
-    assert!(price <= COUNT * 8 + BLOCK + LITTLE, "{price}");
+    assert!(price <= COUNT * 8 + BLOCK + CONSTANT, "{price}");
 }
 
 #[test]
 fn items_of_chariot_v2_are_slices_too() {
-    let _shared = beside_others();
-    let takes = Takes::default();
+    let _shared = shared();
+    let accepts = Accepts::default();
     let text = "a".repeat(COUNT);
     let document = Bytes::from(format!("{{\"input\":\"{text}\",\"parameters\":{{\"action\":\"predict\"}}}}"));
     let raw = Bytes::from(text);
     for (body, media_type) in [(document, MediaType::Json), (raw, MediaType::Raw)] {
-        let form = Form { media_type, ..Form::default() };
-        let (read, price) = cost(|| form.decode(&body, &takes));
-        assert!(read.is_ok() && price <= LITTLE, "{price}");
+        let format = BodyFormat::new(media_type);
+        let (read, price) = cost(|| format.decode(&body, &accepts));
+        assert!(read.is_ok() && price <= CONSTANT, "{price}");
     }
 }
 
-/// Gives named tensors back.
-struct Back;
+/// Returns the named tensors of its input.
+struct Echo;
 
-impl Model for Back {
+impl Model for Echo {
     type Settings = ();
     type Input = Tensors;
     type Output = Tensors;
 
     async fn load(_: &LoadContext) -> Result<Self> {
-        Ok(Back)
+        Ok(Echo)
     }
 
     async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
@@ -252,14 +256,14 @@ impl Model for Back {
     }
 }
 
-/// Sends a request on a connection of its own, and counts the bytes of the answer without keeping them.
-fn exchange(address: (Ipv4Addr, u16), head: &str, body: &[u8]) -> usize {
+/// Sends a request on a connection of its own, and returns the length of the response without keeping it.
+fn exchange(address: (Ipv4Addr, u16), headers: &str, body: &[u8]) -> usize {
     let mut stream = TcpStream::connect(address).unwrap();
-    let head = format!(
-        "POST /infer HTTP/1.1\r\nhost: engine\r\nconnection: close\r\n{head}content-length: {}\r\n\r\n",
+    let request = format!(
+        "POST /infer HTTP/1.1\r\nhost: engine\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
     stream.write_all(body).unwrap();
     let (mut piece, mut first, mut length) = ([0; 16 << 10], Vec::with_capacity(16), 0);
     loop {
@@ -276,12 +280,12 @@ fn exchange(address: (Ipv4Addr, u16), head: &str, body: &[u8]) -> usize {
 }
 
 #[test]
-fn a_whole_engine_takes_the_body_the_tensors_and_the_answer() {
+fn an_engine_takes_the_memory_of_the_body_the_tensors_and_the_response() {
     let _alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
-    /// Buffers of the connection, threads, and what the engine keeps from one request to the next.
-    const BESIDES: usize = 2 << 20;
+    /// Buffers of the connection, threads, and the state that the engine keeps between requests.
+    const OTHER: usize = 2 << 20;
     const LONG: usize = 1 << 20;
-    let engine = TestEngine::start(Engine::builder().model::<Back>("back")).unwrap();
+    let engine = TestEngine::start(Engine::builder().model::<Echo>("echo")).unwrap();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = (Ipv4Addr::LOCALHOST, listener.local_addr().unwrap().port());
     listener.set_nonblocking(true).unwrap();
@@ -300,15 +304,15 @@ fn a_whole_engine_takes_the_body_the_tensors_and_the_answer() {
     let head = format!("inference-header-content-length: {}\r\n", json.len());
     let binary = [json.as_bytes(), &vec![0; LONG * 4]].concat();
     exchange(address, &head, &binary[..]);
-    let (answer, cost) = cost_of_all(|| exchange(address, &head, &binary));
-    let most = binary.len() + answer + BESIDES;
-    assert!(cost <= most, "a binary request of {} bytes cost {cost}, {most} is the most", binary.len());
+    let (response, cost) = cost_of_all(|| exchange(address, &head, &binary));
+    let most = binary.len() + response + OTHER;
+    assert!(cost <= most, "expected at most {most} bytes for a binary request of {} bytes, got {cost}", binary.len());
 
     let data = format!("[{}]", vec!["0.25"; LONG].join(","));
     let text = input("FP32", &format!("[{LONG}]"), &data, false).into_bytes();
     drop(data);
-    let (answer, cost) = cost_of_all(|| exchange(address, "", &text));
-    let most = text.len() + LONG * 4 + answer + BESIDES;
-    assert!(cost <= most, "a request of {} bytes in JSON cost {cost}, {most} is the most", text.len());
+    let (response, cost) = cost_of_all(|| exchange(address, "", &text));
+    let most = text.len() + LONG * 4 + response + OTHER;
+    assert!(cost <= most, "expected at most {most} bytes for a JSON request of {} bytes, got {cost}", text.len());
     runtime.shutdown_background();
 }

@@ -23,7 +23,7 @@ pub(crate) fn measure(case: &Case) -> Result<String, Failure> {
             InferOutput::new(input.name, shape, input.data)
         });
         let response = InferResponse::new(outputs.collect());
-        let head = ResponseHead { model_name: "bench", model_version: Some("1"), id: "of the codec" };
+        let head = ResponseHead::new("bench", Some("1"), "of the codec");
         let begin = Instant::now();
         black_box(response.encode(&head)?);
         encoding.push(begin.elapsed().as_secs_f64());

@@ -41,7 +41,7 @@ impl Platform {
     pub(super) fn protocol(&self, spec: &Spec) -> Result<Option<Protocol>, String> {
         let Some(name) = &self.protocol else { return Ok(None) };
         let [kserve, v2] = Protocol::ALL.map(Protocol::name);
-        match Protocol::named(name) {
+        match name.parse().ok() {
             None => Err(format!("{kserve} or {v2} is expected, '{name}' came")),
             Some(Protocol::V2) if spec.element.is_none() => {
                 Err(format!("{kserve} is expected for an engine of named tensors, '{name}' came"))

@@ -9,7 +9,7 @@ use half::{bf16, f16};
 use super::{TensorField, Tensors};
 use crate::{
     error::{Context, Error, Result},
-    protocol::{DataType, Element, InferOutput, TensorData},
+    protocol::{DataType, ElementType, InferOutput, TensorData},
     signature::TensorSpec,
 };
 
@@ -35,7 +35,7 @@ pub(crate) fn carrier(datatype: DataType) -> Option<DType> {
 /// # Errors
 /// A text tensor, a `UINT64` beyond what fits into 63 bits, or a fault of the device.
 fn to_candle(data: TensorData, shape: &[usize], device: &Device) -> Result<Tensor> {
-    fn typed<T: Element + candle_core::WithDType>(
+    fn typed<T: ElementType + candle_core::WithDType>(
         data: TensorData,
         shape: &[usize],
         device: &Device,

@@ -7,7 +7,7 @@ use super::{BatchCost, DecodeContext, Input, modality};
 use crate::{
     device::Device,
     error::{Error, Rejection, Result},
-    protocol::{DataType, Element as TensorElement, InferInput, InferOutput, InferRequest, TensorData},
+    protocol::{DataType, ElementType as TensorElement, InferInput, InferOutput, InferRequest, TensorData},
     signature::TensorSpec,
 };
 
@@ -100,7 +100,7 @@ fn read_tensor(input: InferInput, spec: Option<&TensorSpec>) -> Result<(Vec<usiz
         return Err(Rejection::new("a shape is expected, none came"));
     };
     let data = match data.datatype() {
-        DataType::Bytes => data.flat(&shape)?,
+        DataType::Bytes => data.flattened(&shape)?,
         came => match spec {
             Some(spec) if spec.converts() && spec.datatype() != came => data.convert(spec.datatype())?,
             _ => data,

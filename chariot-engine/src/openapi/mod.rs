@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     model::Spec,
-    protocol::{Protocol, Takes},
+    protocol::{Accepts, Protocol},
     settings::{OutputEncoding, OutputLayout},
 };
 
@@ -57,7 +57,7 @@ pub(crate) struct Described<'a> {
     /// What the model declares.
     pub(crate) spec: &'a Spec,
     /// What it takes, and of which protocols.
-    pub(crate) takes: &'a Takes,
+    pub(crate) takes: &'a Accepts,
     /// The layout of its answers, where the operator chose one.
     pub(crate) layout: Option<OutputLayout>,
     /// How its answers stand in `data`.
@@ -118,7 +118,7 @@ fn description(model: &Described<'_>) -> String {
 
 impl Described<'_> {
     fn speaks(&self, protocol: Protocol) -> bool {
-        self.takes.speaks(protocol)
+        self.takes.supports(protocol)
     }
 
     /// What an element of an input is called, if elements are the items.

@@ -33,12 +33,12 @@ fn spec<I: Input, O: Output<I::Modality>>() -> Spec {
     Spec::new::<Of<I, O>>()
 }
 
-fn with(spec: &Spec, takes: &Takes, change: impl FnOnce(&mut Described<'_>)) -> Value {
+fn with(spec: &Spec, takes: &Accepts, change: impl FnOnce(&mut Described<'_>)) -> Value {
     let servers = Servers { base: vec![String::new()], tree: vec![String::new()] };
     behind(servers, spec, takes, change)
 }
 
-fn behind(servers: Servers, spec: &Spec, takes: &Takes, change: impl FnOnce(&mut Described<'_>)) -> Value {
+fn behind(servers: Servers, spec: &Spec, takes: &Accepts, change: impl FnOnce(&mut Described<'_>)) -> Value {
     let server = Served { name: "shout", version: "1.0", models: vec!["shout"], default: Some(0), servers };
     let mut engine = Described {
         server: &server,
@@ -58,8 +58,8 @@ fn of(spec: &Spec) -> Value {
     with(spec, &takes(spec, None), |_| {})
 }
 
-fn takes(spec: &Spec, protocol: Option<Protocol>) -> Takes {
-    Takes { protocol, items: spec.element.is_some(), ..Takes::default() }
+fn takes(spec: &Spec, protocol: Option<Protocol>) -> Accepts {
+    Accepts { protocol, items: spec.element.is_some(), ..Accepts::default() }
 }
 
 fn content(document: &Value) -> &Value {
@@ -111,7 +111,7 @@ fn is_whole(document: &Value) {
 fn a_document_of_several_models_is_whole_too() {
     let specs = [spec::<Text, Json<String>>().streaming(), spec::<Json<u8>, Json<u8>>(), spec::<Tensors, Tensors>()];
     let names = ["a", "b", "c"];
-    let takes: Vec<Takes> = specs.iter().map(|spec| takes(spec, None)).collect();
+    let takes: Vec<Accepts> = specs.iter().map(|spec| takes(spec, None)).collect();
     for default in [None, Some(0), Some(2)] {
         let servers = Servers { base: vec!["/x".into(), String::new()], tree: vec![String::new()] };
         let server = Served { name: "all", version: "1", models: names.to_vec(), default, servers };

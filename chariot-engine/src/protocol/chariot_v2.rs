@@ -1,28 +1,31 @@
-//! `chariot-v2`: one item as JSON, as it is, or several as lines of JSON, and how their answers are written. A
-//! [`Form`](super::Form) leads here; workers write the answers.
+//! `chariot-v2`: decodes one item from JSON or raw bytes, or several from lines of JSON, and encodes their outputs.
+//! [`BodyFormat`](super::BodyFormat) calls the decoders, workers call the encoder.
 
 use bytes::Bytes;
 
 use super::{
-    EncodedResponse, InferInput, InferRequest, JsonText, Parameters, Protocol, TensorData, binary, data,
-    fault::{Fault, Read},
-    form::PARAMETERS_HEADER,
+    binary, data, decode,
+    fault::{Fault, ReadResult},
     input_label::Origin,
-    json::utf8,
-    reader::Reader,
-    request,
+    json_text::{JsonText, utf8},
+    parameters::Parameters,
+    reader::JsonReader,
+    request::{InferInput, InferRequest},
+    response::EncodedResponse,
+    tensor::TensorData,
+    version::{PARAMETERS_HEADER, Protocol},
 };
-use crate::error::Rejection;
+use crate::error::{Expected, Rejection};
 
-/// The most lines that a request may have; each costs memory beyond its bytes.
-const MOST_LINES: usize = 16_384;
+/// The limit on the lines of a request; each costs memory beyond its bytes.
+const MAX_LINES: usize = 16_384;
 
-/// Reads a JSON document, which is one item or a request of `chariot-v2-kserve`.
+/// Decodes a JSON document: one item, or a request of `chariot-v2-kserve`.
 pub(super) fn document(body: &Bytes) -> Result<(InferRequest, Protocol), Rejection> {
-    let text = request::document(body)?;
+    let text = decode::document(body)?;
     let mut item = None;
-    let read = request::members(&mut Reader::new(text), body, &mut None, Some(&mut item));
-    let request = read.map_err(|fault| fault.rejection(text))?;
+    let read = decode::members(&mut JsonReader::new(text), body, &mut None, Some(&mut item));
+    let request = read.map_err(|fault| fault.rejection_in(text))?;
     Ok(match item {
         None => (request, Protocol::V2Kserve),
         Some(data) => {
@@ -32,40 +35,41 @@ pub(super) fn document(body: &Bytes) -> Result<(InferRequest, Protocol), Rejecti
     })
 }
 
-/// Reads lines of JSON, an item each. Those that are blank count as lines and are passed over, as is one after the last.
+/// Decodes lines of JSON, one item per line. Skips blank lines, but counts them.
 pub(super) fn lines(body: &Bytes) -> Result<InferRequest, Rejection> {
     let text = utf8(body)?;
     let mut inputs = Vec::new();
     let (mut line, mut counted) = (1, 0);
-    let mut reader = Reader::new(text);
+    let mut reader = JsonReader::new(text);
     while reader.peek().is_some() {
         let start = reader.position();
         line += text.as_bytes()[counted..start].iter().filter(|byte| **byte == b'\n').count();
         counted = start;
-        if inputs.len() == MOST_LINES {
-            return Err(Rejection::new(format!("at most {MOST_LINES} items in a request are expected, more came")));
+        if inputs.len() == MAX_LINES {
+            let expected = format_args!("at most {MAX_LINES} items in a request");
+            return Err(Rejection::new(Expected::new(expected, "more")));
         }
         let end = text[start..].find('\n').map_or(text.len(), |length| start + length);
-        let mut within = Reader::new(&text[..end]);
+        let mut within = JsonReader::new(&text[..end]);
         within.go_to(start);
         let origin = Origin::Line(line);
-        let read = one(&mut within, body).map_err(|fault| fault.in_owner(origin.label("", 0)).rejection(text));
+        let read = line_item(&mut within, body).map_err(|fault| fault.in_owner(origin.label("", 0)).rejection_in(text));
         let (data, parameters) = read?;
         inputs.push(InferInput::item(data, parameters, origin));
         reader.go_to(end);
     }
     if inputs.is_empty() {
-        return Err(Rejection::new("a JSON object a line is expected, an empty body came"));
+        return Err(Rejection::new(Expected::new("one JSON object per line", "an empty body")));
     }
     Ok(InferRequest::new(inputs))
 }
 
-/// Reads the object that is one line.
-fn one(reader: &mut Reader<'_>, body: &Bytes) -> Read<(TensorData, Parameters)> {
+/// Reads the object of one line.
+fn line_item(reader: &mut JsonReader<'_>, body: &Bytes) -> ReadResult<(TensorData, Parameters)> {
     let (mut data, mut parameters) = (None, Parameters::default());
     reader.members(&["input", "parameters"], |reader, member| {
         match member {
-            0 => data = Some(element(reader, body)?),
+            0 => data = Some(data::one_string(reader, body)?),
             _ => parameters = Parameters::decode_from(reader, body)?,
         }
         Ok(())
@@ -73,51 +77,43 @@ fn one(reader: &mut Reader<'_>, body: &Bytes) -> Read<(TensorData, Parameters)> 
     reader.end()?;
     match data {
         Some(data) => Ok((data, parameters)),
-        None => Err(Fault::of("a string is expected, the member is missing").in_member("input")),
+        None => Err(Fault::new(Expected::new("a string", "nothing")).in_member("input")),
     }
 }
 
-/// Reads the string that an item is.
-pub(super) fn element(reader: &mut Reader<'_>, body: &Bytes) -> Read<TensorData> {
-    match reader.peek() {
-        Some(b'"') => data::texts(reader, body),
-        _ => Err(reader.unexpected("a string")),
-    }
-}
-
-/// Takes a body that is one item as it is, whose parameters a header holds.
+/// Makes a request from a body that is one raw item, with parameters from a header.
 pub(super) fn item(body: &Bytes, parameters: Option<&Bytes>) -> Result<InferRequest, Rejection> {
-    let parameters = parameters.map_or_else(|| Ok(Parameters::default()), in_header)?;
+    let parameters = parameters.map_or_else(|| Ok(Parameters::default()), header_parameters)?;
     if body.is_empty() {
-        return Err(Rejection::new("the bytes of an item are expected, an empty body came"));
+        return Err(Rejection::new(Expected::new("the bytes of an item", "an empty body")));
     }
-    let data = binary::whole(body).map_err(|fault| fault.unplaced())?;
+    let data = binary::whole(body).map_err(|fault| fault.rejection())?;
     Ok(InferRequest::new(vec![InferInput::item(data, parameters, Origin::Body)]))
 }
 
-fn in_header(value: &Bytes) -> Result<Parameters, Rejection> {
+fn header_parameters(value: &Bytes) -> Result<Parameters, Rejection> {
     let read = utf8(value).and_then(|text| {
-        let mut reader = Reader::new(text);
+        let mut reader = JsonReader::new(text);
         let parameters = Parameters::decode_from(&mut reader, value);
-        parameters.and_then(|read| reader.end().map(|()| read)).map_err(|fault| fault.rejection(text))
+        parameters.and_then(|read| reader.end().map(|()| read)).map_err(|fault| fault.rejection_in(text))
     });
     read.map_err(|fault| fault.at(PARAMETERS_HEADER))
 }
 
-/// Writes answers, each with the metadata of its item: one as JSON, several as lines.
-pub(crate) fn encode(answers: &[(JsonText, Option<JsonText>)]) -> EncodedResponse {
+/// Encodes outputs, each with the metadata of its item: one as JSON, several as lines of JSON.
+pub(crate) fn encode(outputs: &[(JsonText, Option<JsonText>)]) -> EncodedResponse {
     let size = |(value, metadata): &(JsonText, Option<JsonText>)| {
         48 + value.as_bytes().len() + metadata.as_ref().map_or(0, |metadata| metadata.as_bytes().len())
     };
-    let mut body = Vec::with_capacity(answers.iter().map(size).sum());
-    if let [(value, metadata)] = answers {
+    let mut body = Vec::with_capacity(outputs.iter().map(size).sum());
+    if let [(value, metadata)] = outputs {
         write(&mut body, value.as_bytes(), metadata.as_ref());
         return EncodedResponse::new(body, "application/json");
     }
-    for (value, metadata) in answers {
+    for (value, metadata) in outputs {
         let start = body.len();
         write(&mut body, value.as_bytes(), metadata.as_ref());
-        // In JSON a line can only end where any blank may stand.
+        // JSON allows a line break only where it allows a space.
         body[start..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
         body.push(b'\n');
     }

@@ -1,24 +1,24 @@
-//! Numbers of one data type to another, where nothing is lost. Tensor inputs use it to accept what
-//! clients send.
+//! Lossless conversion of numbers from one data type to another. Tensor inputs use it to accept what clients send.
 
 use half::{bf16, f16};
 
 use super::{
-    DataType, Element, TensorData,
-    tensor::{Elements, Form},
+    datatype::DataType,
+    elements::{ElementType, match_datatype, match_elements},
+    tensor::{Storage, TensorData},
 };
-use crate::error::Rejection;
+use crate::error::{Expected, Rejection};
 
-/// A number on its way from one type to another.
+/// A number between two types.
 enum Number {
     Integer(i128),
     Float(f64),
 }
 
-/// A type that numbers convert from and to.
-trait Numeric: Element {
+/// A type that numbers are converted from and to.
+trait Numeric: ElementType {
     fn number(self) -> Number;
-    /// `None` if the type does not hold the number.
+    /// Returns `None` if the type cannot represent the number exactly.
     fn from_number(number: Number) -> Option<Self>;
 }
 
@@ -32,7 +32,7 @@ macro_rules! integers {
             fn from_number(number: Number) -> Option<Self> {
                 match number {
                     Number::Integer(value) => value.try_into().ok(),
-                    // The cast saturates and makes 0 of NaN: comparing it with what was there finds both.
+                    // The cast saturates and turns NaN into 0: the comparison with the original finds both.
                     Number::Float(value) if (value as i128) as f64 == value => (value as i128).try_into().ok(),
                     Number::Float(_) => None,
                 }
@@ -72,13 +72,13 @@ floats! {
 }
 
 impl TensorData {
-    /// The same numbers as another data type.
+    /// Converts the numbers to another data type.
     ///
-    /// Each value must be held exactly: INT64 5 becomes FP32 5.0; 16777217 is refused, and so is the FP64 0.1, which no
-    /// FP32 is. BOOL and BYTES convert to nothing but themselves.
+    /// The other type must represent each value exactly: INT64 5 becomes FP32 5.0; INT64 16777217 and FP64 0.1 are
+    /// rejected because no FP32 equals them. BOOL and BYTES convert only to themselves.
     ///
     /// # Errors
-    /// The index of the first value that the other type does not hold.
+    /// Returns an error with the index of the first value that the other type cannot represent.
     ///
     /// # Examples
     /// ```
@@ -87,71 +87,49 @@ impl TensorData {
     /// let data = TensorData::from(vec![5_i64, -1]).convert(DataType::Fp32).unwrap();
     /// assert_eq!(data.into_vec::<f32>().unwrap(), [5.0, -1.0]);
     ///
-    /// let refused = TensorData::from(vec![0_i64, 300]).convert(DataType::Uint8).unwrap_err();
-    /// assert_eq!(refused.text(), "data[1]: a value that UINT8 holds exactly is expected, one of INT64 that it does not hold came");
+    /// let rejected = TensorData::from(vec![0_i64, 300]).convert(DataType::Uint8).unwrap_err();
+    /// assert!(rejected.text().starts_with("data[1]: expected a value that UINT8 can represent exactly"));
     /// ```
     pub fn convert(self, to: DataType) -> Result<TensorData, Rejection> {
-        match to {
-            _ if to == self.datatype() => Ok(self),
-            DataType::Uint8 => self.numbers::<u8>(),
-            DataType::Uint16 => self.numbers::<u16>(),
-            DataType::Uint32 => self.numbers::<u32>(),
-            DataType::Uint64 => self.numbers::<u64>(),
-            DataType::Int8 => self.numbers::<i8>(),
-            DataType::Int16 => self.numbers::<i16>(),
-            DataType::Int32 => self.numbers::<i32>(),
-            DataType::Int64 => self.numbers::<i64>(),
-            DataType::Fp16 => self.numbers::<f16>(),
-            DataType::Bf16 => self.numbers::<bf16>(),
-            DataType::Fp32 => self.numbers::<f32>(),
-            DataType::Fp64 => self.numbers::<f64>(),
-            DataType::Bool | DataType::Bytes => Err(unrelated(self.datatype(), to)),
+        if to == self.datatype() {
+            return Ok(self);
         }
+        match_datatype!(
+            to,
+            T => self.convert_to::<T>(),
+            BOOL => Err(unrelated(self.datatype(), to)),
+            BYTES => Err(unrelated(self.datatype(), to)),
+        )
     }
 
-    fn numbers<T: Numeric>(self) -> Result<TensorData, Rejection>
-    where
-        TensorData: From<Vec<T>>,
-    {
-        macro_rules! from_each {
-            ($($variant:ident $type:ty,)*) => {
-                match self.0 {
-                    $(Form::Typed(Elements::$variant(values)) => each::<$type, T>(values.into_iter()),)*
-                    Form::Typed(Elements::Bool(_)) => Err(unrelated(DataType::Bool, T::DATATYPE)),
-                    Form::Typed(Elements::Bytes(_)) => Err(unrelated(DataType::Bytes, T::DATATYPE)),
-                    Form::Raw(raw) => match raw.datatype() {
-                        $(DataType::$variant => each::<$type, T>(raw.values()),)*
-                        other @ (DataType::Bool | DataType::Bytes) => Err(unrelated(other, T::DATATYPE)),
-                    },
-                }
-            };
-        }
-        let values = from_each! {
-            Uint8 u8,
-            Uint16 u16,
-            Uint32 u32,
-            Uint64 u64,
-            Int8 i8,
-            Int16 i16,
-            Int32 i32,
-            Int64 i64,
-            Fp16 f16,
-            Bf16 bf16,
-            Fp32 f32,
-            Fp64 f64,
+    fn convert_to<T: Numeric>(self) -> Result<TensorData, Rejection> {
+        let unrelated = |from| Err(unrelated(from, T::DATATYPE));
+        let values = match self.0 {
+            Storage::Typed(elements) => match_elements!(
+                elements,
+                values => convert_each::<_, T>(values.into_iter()),
+                BOOL(_) => unrelated(DataType::Bool),
+                BYTES(_) => unrelated(DataType::Bytes),
+            ),
+            Storage::Binary(binary) => match_datatype!(
+                binary.datatype(),
+                S => convert_each::<S, T>(binary.values()),
+                BOOL => unrelated(DataType::Bool),
+                BYTES => unrelated(DataType::Bytes),
+            ),
         };
-        values.map(TensorData::from)
+        values.map(TensorData::from_values)
     }
 }
 
-fn each<S: Numeric, T: Numeric>(values: impl ExactSizeIterator<Item = S>) -> Result<Vec<T>, Rejection> {
-    // A `Result` is collected without knowing how much is to come, and what has grown was there twice.
+fn convert_each<S: Numeric, T: Numeric>(values: impl ExactSizeIterator<Item = S>) -> Result<Vec<T>, Rejection> {
+    // Collecting a `Result` loses the length, and a vector that grows needs the memory twice.
     let mut converted = Vec::with_capacity(values.len());
     for (index, value) in values.enumerate() {
         let Some(value) = T::from_number(value.number()) else {
-            let (from, to) = (S::DATATYPE, T::DATATYPE);
-            let text = format!("a value that {to} holds exactly is expected, one of {from} that it does not hold came");
-            return Err(Rejection::new(text).at(format_args!("data[{index}]")));
+            let expected = format!("a value that {} can represent exactly", T::DATATYPE);
+            let fault = Expected::new(expected, format!("one of type {} that it cannot", S::DATATYPE));
+            return Err(Rejection::new(fault).at(format_args!("data[{index}]")));
         };
         converted.push(value);
     }
@@ -159,5 +137,5 @@ fn each<S: Numeric, T: Numeric>(values: impl ExactSizeIterator<Item = S>) -> Res
 }
 
 fn unrelated(from: DataType, to: DataType) -> Rejection {
-    Rejection::new(format!("{to} is expected, {from} came"))
+    Rejection::new(Expected::new(to, from))
 }

@@ -1,15 +1,14 @@
-//! The data types of a tensor, by their names on the wire. Every file that touches a tensor uses them.
+//! The data types of a tensor, with their names on the wire. Every file that handles tensors uses them.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 
-use crate::error::Rejection;
-use crate::error::quoted;
+use crate::error::{Expected, Rejection, quoted};
 
 macro_rules! datatypes {
     ($($(#[$doc:meta])* $variant:ident $name:literal $size:expr,)*) => {
-        /// What the elements of a tensor are.
+        /// The data type of the elements of a tensor.
         ///
         /// ```
         /// use chariot_engine::protocol::DataType;
@@ -29,14 +28,14 @@ macro_rules! datatypes {
             /// Every data type, in the order of the protocol.
             pub const ALL: &[DataType] = &[$(DataType::$variant),*];
 
-            /// The name on the wire: `FP32`.
+            /// Returns the name on the wire: `FP32`.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(DataType::$variant => $name,)*
                 }
             }
 
-            /// The bytes that one element takes in binary form; `None` for BYTES, whose elements differ.
+            /// Returns the size of one element in binary form, in bytes; `None` for BYTES, whose elements vary in size.
             pub fn size(self) -> Option<usize> {
                 match self {
                     $(DataType::$variant => $size,)*
@@ -65,15 +64,15 @@ datatypes! {
     Int32 "INT32" Some(4),
     /// A signed integer of 64 bits.
     Int64 "INT64" Some(8),
-    /// A float of 16 bits, as IEEE 754 has it.
+    /// A float of 16 bits (IEEE 754 binary16).
     Fp16 "FP16" Some(2),
-    /// A float of 16 bits with the exponent of FP32.
+    /// A float of 16 bits with the exponent range of FP32.
     Bf16 "BF16" Some(2),
     /// A float of 32 bits.
     Fp32 "FP32" Some(4),
     /// A float of 64 bits.
     Fp64 "FP64" Some(8),
-    /// A string, bytes, or in Chariot's use any JSON value.
+    /// A string, bytes, or by Chariot's convention any JSON value.
     Bytes "BYTES" None,
 }
 
@@ -89,7 +88,7 @@ impl FromStr for DataType {
     fn from_str(name: &str) -> Result<Self, Rejection> {
         DataType::ALL.iter().copied().find(|datatype| datatype.as_str() == name).ok_or_else(|| {
             let names: Vec<_> = DataType::ALL.iter().map(|datatype| datatype.as_str()).collect();
-            Rejection::new(format!("one of {} is expected, {} came", names.join(", "), quoted(name)))
+            Rejection::new(Expected::new(format_args!("one of {}", names.join(", ")), quoted(name)))
         })
     }
 }

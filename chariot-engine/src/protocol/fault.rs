@@ -1,44 +1,48 @@
-//! A fault in a body: where it is, what was expected, what came. The reader makes them, decoding says where they stand.
+//! A fault in a body: its location, the expected and the given value. The reader makes faults, and each level of decoding
+//! adds to the location.
 
 use std::fmt;
 
 use crate::error::{Rejection, shortened};
 
-/// What reading yields. The fault is boxed to keep the result small on the paths where nothing is wrong.
-pub(super) type Read<T> = Result<T, Box<Fault>>;
+/// The result of reading. The fault is boxed to keep the result small where nothing is wrong.
+pub(super) type ReadResult<T> = Result<T, Box<Fault>>;
 
-/// A fault on its way outwards: each level that it passes adds its place.
+/// The longest path into a JSON value of an arbitrary structure, in bytes.
+const MAX_PATH: usize = 200;
+
+/// A fault on its way outwards: each level that it passes adds to its path.
 #[derive(Debug)]
 pub(super) struct Fault {
-    /// The offset in the body; `None` where line and column would not help.
-    at: Option<usize>,
-    /// What the path starts from once it is known (`input 'a'`): nothing is put before it any more.
+    /// The offset in the body; `None` if line and column would not help.
+    offset: Option<usize>,
+    /// The named start of the path (`input 'a'`); nothing is put in front of it.
     owner: Option<String>,
     path: String,
     text: String,
 }
 
 impl Fault {
-    /// A fault of one spot of the body.
-    pub(super) fn at(at: usize, text: impl Into<String>) -> Box<Self> {
-        Box::new(Fault { at: Some(at), owner: None, path: String::new(), text: text.into() })
+    /// Makes a fault at one offset of the body.
+    pub(super) fn at(offset: usize, text: impl Into<String>) -> Box<Self> {
+        Box::new(Fault { offset: Some(offset), owner: None, path: String::new(), text: text.into() })
     }
 
-    /// A fault of a whole: something is missing, or parts disagree.
-    pub(super) fn of(text: impl Into<String>) -> Box<Self> {
-        Box::new(Fault { at: None, owner: None, path: String::new(), text: text.into() })
+    /// Makes a fault without an offset: a value is missing, or several values do not agree.
+    pub(super) fn new(text: impl Into<String>) -> Box<Self> {
+        Box::new(Fault { offset: None, owner: None, path: String::new(), text: text.into() })
     }
 
-    /// The same place, with another text; a path too long to be read is left out.
-    pub(super) fn saying(mut self: Box<Self>, text: String) -> Box<Self> {
-        if self.path.len() > LONGEST_PATH {
+    /// Replaces the text; drops a path that is too long to read.
+    pub(super) fn with_text(mut self: Box<Self>, text: String) -> Box<Self> {
+        if self.path.len() > MAX_PATH {
             self.path.clear();
         }
         self.text = text;
         self
     }
 
-    /// The same fault, in the member `key` of an object.
+    /// Puts the member `key` of an object in front of the path.
     pub(super) fn in_member(mut self: Box<Self>, key: &str) -> Box<Self> {
         if self.owner.is_none() {
             let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
@@ -47,7 +51,7 @@ impl Fault {
         self
     }
 
-    /// The same fault, in the element `index` of a list.
+    /// Puts the element `index` of a list in front of the path.
     pub(super) fn in_element(mut self: Box<Self>, index: usize) -> Box<Self> {
         if self.owner.is_none() {
             let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
@@ -56,28 +60,28 @@ impl Fault {
         self
     }
 
-    /// The same fault, in something that has a name of its own.
+    /// Starts the path at something with a name of its own, such as an input.
     pub(super) fn in_owner(mut self: Box<Self>, owner: String) -> Box<Self> {
         self.owner.get_or_insert(owner);
         self
     }
 
-    /// The same fault, in a text that starts at `offset` of the body.
+    /// Moves the offset, for a text that starts at `offset` of the body.
     pub(super) fn shifted(mut self: Box<Self>, offset: usize) -> Box<Self> {
-        self.at = self.at.map(|at| at + offset);
+        self.offset = self.offset.map(|at| at + offset);
         self
     }
 
-    /// What the caller reads: place, text, line and column. `text` is the document whose offsets the fault speaks of.
-    pub(super) fn rejection(mut self, text: &str) -> Rejection {
-        if let Some(at) = self.at {
-            self.text = format!("{} ({})", self.text, Position::of(text, at));
+    /// Returns the rejection with location, text, line and column. `document` is the text that the offset refers to.
+    pub(super) fn rejection_in(mut self, document: &str) -> Rejection {
+        if let Some(offset) = self.offset {
+            self.text = format!("{} ({})", self.text, LineColumn::new(document, offset));
         }
-        self.unplaced()
+        self.rejection()
     }
 
-    /// The same without line and column, for a text whose place in a body is not known.
-    pub(super) fn unplaced(self) -> Rejection {
+    /// Returns the rejection without line and column, for a text whose offset in the body is unknown.
+    pub(super) fn rejection(self) -> Rejection {
         let mut rejection = Rejection::new(self.text);
         if !self.path.is_empty() {
             rejection = rejection.at(self.path);
@@ -95,31 +99,29 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Line and column, both from 1; a column is a character.
-struct Position {
+/// A line and a column, both counted from 1; a column is one character.
+struct LineColumn {
     line: usize,
     column: usize,
 }
 
-impl Position {
-    fn of(text: &str, at: usize) -> Self {
-        let before = text.get(..at).unwrap_or(text);
+impl LineColumn {
+    fn new(text: &str, offset: usize) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
         let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Position { line, column: before[start..].chars().count() + 1 }
+        LineColumn { line, column: before[start..].chars().count() + 1 }
     }
 }
 
-impl fmt::Display for Position {
+impl fmt::Display for LineColumn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}", self.line, self.column)
     }
 }
 
-/// The longest path into a JSON value of the caller's own making, in bytes.
-const LONGEST_PATH: usize = 200;
-/// A shape as a caller would write it: `[2,3]`.
-pub(super) fn written(shape: &[usize]) -> String {
+/// Returns a shape as a caller writes it: `[2,3]`.
+pub(super) fn shape_text(shape: &[usize]) -> String {
     let lengths: Vec<_> = shape.iter().map(usize::to_string).collect();
     format!("[{}]", lengths.join(","))
 }

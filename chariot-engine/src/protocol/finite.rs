@@ -1,15 +1,15 @@
-//! A serializer around another that refuses `NaN` and infinities, which serde_json would write as `null`.
-//! [`JsonText`](super::JsonText) writes through it.
+//! A serializer that wraps another one and rejects `NaN` and infinities, which serde_json writes as `null`.
+//! [`JsonText`](super::JsonText) is written through it.
 
 use serde::ser::{
     Error, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// How the error of a number that is not finite is told from those of a type's own serialization.
+/// The message that distinguishes the error of a number that is not finite from errors of a type's own serialization.
 pub(super) const NOT_FINITE: &str = "a number is NaN or infinite";
 
-/// A serializer, the state of one within a list or an object, or a value to be written by one.
+/// A wrapper around a serializer, around its state within a list or an object, or around a value to write.
 pub(super) struct Finite<T>(pub(super) T);
 
 impl<T: Serialize + ?Sized> Serialize for Finite<&T> {

@@ -1,8 +1,8 @@
-//! How error texts call the inputs of a request. Decoding and the items that are cut from inputs use it.
+//! The names of inputs in error messages. Used while a request is decoded and by the items made from it.
 
 use crate::error::quoted;
 
-/// What of a body an input was.
+/// The part of the body that an input comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// One of the list of inputs.
@@ -15,7 +15,7 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    /// How an error text calls the input of this name and index.
+    /// Returns the name of an input in error messages, from its own name and its index.
     pub(crate) fn label(self, name: &str, index: usize) -> String {
         match self {
             Origin::Inputs => input_label(name, index),
@@ -25,12 +25,12 @@ impl Origin {
     }
 }
 
-/// How an error text calls the input of this name and index.
+/// Returns the name of an input in error messages, from its own name and its index.
 pub(crate) fn input_label(name: &str, index: usize) -> String {
     owner(name).unwrap_or_else(|| format!("inputs[{index}]"))
 }
 
-/// How an error text calls an input of this name, if it has one.
+/// Returns the name of an input in error messages, or `None` if it has no name of its own.
 pub(super) fn owner(name: &str) -> Option<String> {
     (!name.is_empty()).then(|| format!("input {}", quoted(name)))
 }

@@ -1,65 +1,79 @@
-//! The wire as plain types: bytes in, values out, values in, bytes out. The server, the runtime and the tasks use it.
+//! The wire as plain types: decodes request bodies and encodes response bodies. The server, the runtime and the tasks use
+//! it.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
 //! | `datatype` | [`DataType`], the data types of a tensor |
-//! | `tensor`, `texts`, `ranges`, `convert` | [`TensorData`], the elements of a tensor, those of BYTES, and lossless conversion |
-//! | `element` | [`BytesElement`], one element of BYTES |
-//! | `form`, `chariot_v2` | [`Form`], what the head of a request says of its body, and the items and answers of `chariot-v2` |
-//! | `coding` | [`Coding`], content codings: decompressing within limits, and compressing |
-//! | `binary`, `raw` | binary tensors of requests and responses, and one of numbers as it came |
-//! | `json`, `finite` | [`JsonText`], a JSON value that is text already, and the check for `NaN` when one is made |
+//! | `little_endian` | how a Rust type is stored in a binary tensor |
+//! | `elements` | [`ElementType`], and the elements of a tensor as typed vectors |
+//! | `binary_elements` | the elements of a binary tensor as a slice of the body |
+//! | `bytes_element`, `bytes_data`, `ranges` | [`BytesElement`], and the elements of a BYTES tensor |
+//! | `tensor`, `convert` | [`TensorData`], the data of one tensor, and lossless conversion between data types |
+//! | `version` | [`Protocol`], the two protocols |
+//! | `body_format` | [`BodyFormat`], which protocol a body speaks, from its headers and its first byte |
+//! | `chariot_v2` | the items and outputs of `chariot-v2` |
+//! | `coding/` | [`Coding`], content codings: decompression within limits, and compression |
+//! | `json_text`, `finite` | [`JsonText`], a JSON value kept as text, and the rejection of `NaN` while one is written |
 //! | `parameters` | [`Parameters`] of a request or an input |
-//! | `request`, `data` | [`InferRequest`] and how it is decoded |
-//! | `response`, `encode_error` | [`InferResponse`], how it is encoded, and why it cannot be |
-//! | `metadata` | [`ModelMetadata`], what a model says of itself |
-//! | `reader`, `string`, `number` | a strict JSON reader over a body that is wholly in memory |
-//! | `fault` | where in a body a fault is, and what the caller reads of it |
-//! | `place` | how error texts call inputs |
-//! | `said` | errors of serde, without the caller's payload and without Rust's names |
+//! | `request`, `decode` | [`InferRequest`] and its decoder |
+//! | `data`, `leaves` | decoding of the `data` of an input |
+//! | `binary` | binary tensors of requests and responses |
+//! | `response`, `encode_error` | [`InferResponse`], its encoder, and the reasons why encoding fails |
+//! | `metadata` | [`ModelMetadata`], the metadata of a model |
+//! | `reader`, `string`, `number` | a strict JSON reader over a complete body |
+//! | `fault` | a fault in a body, with its location |
+//! | `input_label` | the names of inputs in error messages |
+//! | `serde_error` | errors of serde as messages without the caller's payload and without Rust's type names |
 
 mod binary;
+mod binary_elements;
+mod body_format;
+mod bytes_data;
+mod bytes_element;
 mod chariot_v2;
 mod coding;
 mod convert;
 mod data;
 mod datatype;
-mod element;
+mod decode;
+mod elements;
 mod encode_error;
 mod fault;
 mod finite;
-mod form;
 mod input_label;
-mod json;
+mod json_text;
+mod leaves;
+mod little_endian;
 mod metadata;
 mod number;
 mod parameters;
 mod ranges;
-mod raw;
 mod reader;
 mod request;
 mod response;
-mod said;
+mod serde_error;
 mod string;
 mod tensor;
 #[cfg(test)]
 mod tests;
-mod texts;
+mod version;
 
 pub use binary::JSON_LENGTH_HEADER;
 pub(crate) use binary::json_length;
+pub use body_format::{Accepts, BodyFormat, MediaType};
+pub(crate) use bytes_data::BytesElementRef;
+pub use bytes_element::BytesElement;
 pub(crate) use chariot_v2::encode as encode_chariot_v2;
 pub use coding::{Coding, CodingError};
 pub use datatype::DataType;
-pub use element::BytesElement;
+pub use elements::ElementType;
 pub use encode_error::EncodeError;
-pub use form::{Form, MediaType, PARAMETERS_HEADER, Protocol, Takes};
 pub(crate) use input_label::{Origin, input_label};
-pub use json::JsonText;
+pub use json_text::JsonText;
 pub use metadata::{ModelMetadata, TensorMetadata};
 pub use parameters::Parameters;
 pub use request::{InferInput, InferRequest, WantedOutput};
 pub use response::{EncodedResponse, InferOutput, InferResponse, ResponseHead};
-pub(crate) use said::{json_fault, of_text as in_callers_words};
-pub use tensor::{Element, TensorData};
-pub(crate) use texts::Text;
+pub(crate) use serde_error::{json_fault, public_message};
+pub use tensor::TensorData;
+pub use version::{PARAMETERS_HEADER, Protocol};

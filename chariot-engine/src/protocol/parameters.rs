@@ -1,5 +1,5 @@
-//! The parameters of a request or of an input: what the protocol defines of them, and the engine's own. Decoding a
-//! request makes them, items carry them.
+//! The parameters of a request or of an input: those that the protocol defines, and the engine's own. Decoded with a
+//! request and carried by its items.
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
@@ -11,21 +11,20 @@ use serde::{
 };
 
 use super::{
-    JsonText,
-    fault::{Fault, Read},
-    json::utf8,
-    reader::Reader,
-    request::{LONGEST_NAME, short},
-    said::{self, Said},
+    fault::{Fault, ReadResult},
+    json_text::{JsonText, utf8},
+    reader::JsonReader,
+    serde_error::{self, SerdeFault},
+    string::MAX_NAME,
 };
-use crate::error::Rejection;
+use crate::error::{Expected, Rejection};
 
-/// The most parameters that a request or an input may have; each costs memory beyond its bytes.
-const MOST: usize = 1024;
-/// The parameters that the protocol itself gives a meaning.
+/// The limit on the parameters of a request or an input; each costs memory beyond its bytes.
+const MAX_COUNT: usize = 1024;
+/// The parameters that the protocol defines.
 const RESERVED: [&str; 5] = ["action", "binary_data_output", "binary_data_size", "metadata", "score_threshold"];
 
-/// The parameters of a request or of one input. A parameter that is `null` counts as absent. A clone is cheap.
+/// The parameters of a request or of one input. A parameter that is `null` counts as absent. Cheap to clone.
 ///
 /// ```
 /// use chariot_engine::protocol::Parameters;
@@ -43,11 +42,11 @@ const RESERVED: [&str; 5] = ["action", "binary_data_output", "binary_data_size",
 /// # Ok::<(), chariot_engine::Rejection>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Parameters(Option<Arc<Known>>);
+pub struct Parameters(Option<Arc<Decoded>>);
 
-/// What has been read of them.
+/// The object of parameters, and the values of those that the protocol defines.
 #[derive(Debug)]
-struct Known {
+struct Decoded {
     /// The whole object.
     text: JsonText,
     action: Option<String>,
@@ -56,21 +55,21 @@ struct Known {
 }
 
 impl Parameters {
-    /// Reads parameters from a JSON object; `null` is the same as none.
+    /// Decodes parameters from a JSON object; `null` gives empty parameters.
     ///
     /// # Errors
-    /// A text that is no JSON object, a parameter that stands there twice, an `action` that is no string, and a
-    /// `score_threshold` that is no finite number or string of one.
+    /// Returns an error if the text is not a JSON object, if it has a duplicate parameter, if `action` is not a string, or
+    /// if `score_threshold` is neither a finite number nor a string that contains one.
     pub fn from_text(text: impl Into<Bytes>) -> Result<Self, Rejection> {
         let text = JsonText::from_text(text)?.into_bytes();
-        let read = Parameters::decode_from(&mut Reader::new(utf8(&text)?), &text);
-        read.map_err(|fault| fault.in_member("parameters").unplaced())
+        let read = Parameters::decode_from(&mut JsonReader::new(utf8(&text)?), &text);
+        read.map_err(|fault| fault.in_member("parameters").rejection())
     }
 
-    /// Parameters from a value that serialises as an object.
+    /// Makes parameters from a value that serializes as an object.
     ///
     /// # Errors
-    /// A value that JSON cannot hold, and what [`read`](Self::read) refuses.
+    /// Returns an error if JSON cannot represent the value, and the errors of [`from_text`](Self::from_text).
     pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Result<Self, Rejection> {
         match JsonText::from_value(value) {
             Ok(text) => Parameters::from_text(text.into_bytes()),
@@ -78,19 +77,19 @@ impl Parameters {
         }
     }
 
-    /// Reads the object that comes next in `body`.
-    pub(super) fn decode_from(reader: &mut Reader<'_>, body: &Bytes) -> Read<Self> {
+    /// Decodes the object that is next in `body`.
+    pub(super) fn decode_from(reader: &mut JsonReader<'_>, body: &Bytes) -> ReadResult<Self> {
         Self::decode_without("", reader, body, |_| Ok(()))
     }
 
-    /// Reads the object that comes next in `body`. The parameter `taken` is none of them, but of the form that the
-    /// tensors are in: at its value `take` is called.
+    /// Decodes the object that is next in `body`. Leaves out the parameter `taken`, which describes the format of a tensor:
+    /// calls `take` at its value.
     pub(super) fn decode_without(
         taken: &str,
-        reader: &mut Reader<'_>,
+        reader: &mut JsonReader<'_>,
         body: &Bytes,
-        mut take: impl FnMut(&mut Reader<'_>) -> Read<()>,
-    ) -> Read<Self> {
+        mut take: impl FnMut(&mut JsonReader<'_>) -> ReadResult<()>,
+    ) -> ReadResult<Self> {
         if reader.null()? {
             return Ok(Parameters::default());
         }
@@ -101,17 +100,18 @@ impl Parameters {
         reader.object("an object", |reader, key| {
             let name = key.clone();
             if !seen.insert(key) {
-                return Err(reader.twice().in_member(&name));
+                return Err(reader.duplicate().in_member(&name));
             }
-            if seen.len() > MOST {
-                return Err(Fault::at(reader.position(), format!("at most {MOST} are expected, more came")));
+            if seen.len() > MAX_COUNT {
+                let expected = format!("at most {MAX_COUNT} parameters");
+                return Err(Fault::at(reader.position(), Expected::new(expected, "more")));
             }
-            if name.len() > LONGEST_NAME {
-                let length = name.len();
-                let text = format!("a name of at most {LONGEST_NAME} bytes is expected, one of {length} came");
-                return Err(Fault::at(reader.position(), text));
+            if name.len() > MAX_NAME {
+                let expected = format!("a name of at most {MAX_NAME} bytes");
+                let got = format!("{} bytes", name.len());
+                return Err(Fault::at(reader.position(), Expected::new(expected, got)));
             }
-            let mut value = |reader: &mut Reader<'_>| {
+            let mut value = |reader: &mut JsonReader<'_>| {
                 if reader.null()? {
                     return Ok(());
                 }
@@ -120,8 +120,8 @@ impl Parameters {
                 }
                 any = true;
                 match &*name {
-                    "action" => action = Some(short(reader, "an action")?),
-                    "metadata" => metadata = Some(JsonText::checked(body.slice_ref(reader.value()?.as_bytes()))),
+                    "action" => action = Some(reader.short_string("an action")?),
+                    "metadata" => metadata = Some(JsonText::new_unchecked(body.slice_ref(reader.value()?.as_bytes()))),
                     "score_threshold" => score_threshold = Some(threshold(reader)?),
                     _ => reader.skip()?,
                 }
@@ -129,75 +129,76 @@ impl Parameters {
             };
             value(reader).map_err(|fault: Box<Fault>| fault.in_member(&name))
         })?;
-        let text = JsonText::checked(body.slice(start..reader.position()));
-        Ok(Parameters(any.then(|| Arc::new(Known { text, action, metadata, score_threshold }))))
+        let text = JsonText::new_unchecked(body.slice(start..reader.position()));
+        Ok(Parameters(any.then(|| Arc::new(Decoded { text, action, metadata, score_threshold }))))
     }
 
-    /// What is to be done with the input, if the caller says so.
+    /// Returns the action that the caller requests for the input.
     pub fn action(&self) -> Option<&str> {
         self.0.as_ref()?.action.as_deref()
     }
 
-    /// What the output must carry along, byte for byte.
+    /// Returns the metadata, which the output must repeat byte for byte.
     pub fn metadata(&self) -> Option<&JsonText> {
         self.0.as_ref()?.metadata.as_ref()
     }
 
-    /// The score below which the caller wants no result, if the caller says so.
+    /// Returns the lowest score of the results that the caller requests.
     pub fn score_threshold(&self) -> Option<f32> {
         self.0.as_ref()?.score_threshold
     }
 
-    /// The parameter of this name.
+    /// Returns the parameter with this name.
     pub fn get(&self, name: &str) -> Option<JsonText> {
-        let known = self.0.as_ref()?;
+        let decoded = self.0.as_ref()?;
         let mut found = None;
-        // The text has been read before, so it has no fault now.
-        let _ = Reader::new(known.text.as_str()).object("an object", |reader, key| {
+        // The text has been decoded before, so reading it again cannot fail.
+        let _ = JsonReader::new(decoded.text.as_str()).object("an object", |reader, key| {
             let value = reader.value()?;
             if key == name && value != "null" {
-                found = Some(known.text.part(value));
+                found = Some(decoded.text.part(value));
             }
             Ok(())
         });
         found
     }
 
-    /// These, with action and score threshold of `other` where they have none themselves (and all of its parameters, if
-    /// they are none), and with the metadata of `carried`.
+    /// Fills in action and score threshold from `other` where they are missing (all of its parameters, if these are empty),
+    /// and replaces the metadata with that of `carried`.
     pub(crate) fn completed_by(&self, other: &Parameters, carried: &Parameters) -> Parameters {
-        let Some(known) = self.0.as_ref().or(other.0.as_ref()) else { return Parameters::default() };
-        let of = |parameters: &Parameters| parameters.action().map(str::to_owned);
-        Parameters(Some(Arc::new(Known {
-            text: known.text.clone(),
-            action: of(self).or_else(|| of(other)),
+        let Some(decoded) = self.0.as_ref().or(other.0.as_ref()) else { return Parameters::default() };
+        let action = |parameters: &Parameters| parameters.action().map(str::to_owned);
+        Parameters(Some(Arc::new(Decoded {
+            text: decoded.text.clone(),
+            action: action(self).or_else(|| action(other)),
             metadata: carried.metadata().cloned(),
             score_threshold: self.score_threshold().or_else(|| other.score_threshold()),
         })))
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no parameters.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Reads the engine's own parameters as a type. Parameters that are `null` are left out, so that defaults apply, and
-    /// so are those with a meaning of their own (`action`, `metadata`, `score_threshold`, `binary_data_size`,
+    /// Deserializes the engine's own parameters as a type. Leaves out parameters that are `null`, so that defaults apply,
+    /// and those that the protocol defines (`action`, `metadata`, `score_threshold`, `binary_data_size`,
     /// `binary_data_output`).
     ///
     /// # Errors
-    /// A parameter that does not fit: `parameters.top_k: an integer from 0 to 255 is expected, a string came`.
+    /// Returns an error if a parameter does not match the type:
+    /// `parameters.top_k: expected an integer from 0 to 255, got a string`.
     pub fn decode<P: DeserializeOwned>(&self) -> Result<P, Rejection> {
         let members = Members { entries: self.own().into_iter(), value: None };
-        P::deserialize(members).map_err(|said| said.0.in_member("parameters").unplaced())
+        P::deserialize(members).map_err(|error| error.0.in_member("parameters").rejection())
     }
 
-    /// The parameters without a meaning of their own.
+    /// Returns the engine's own parameters.
     fn own(&self) -> Vec<(Cow<'_, str>, &str)> {
         let mut own = Vec::new();
-        if let Some(known) = &self.0 {
-            // As in `get`, there is no fault to be found any more.
-            let _ = Reader::new(known.text.as_str()).object("an object", |reader, key| {
+        if let Some(decoded) = &self.0 {
+            // As in `get`, reading the text again cannot fail.
+            let _ = JsonReader::new(decoded.text.as_str()).object("an object", |reader, key| {
                 let value = reader.value()?;
                 if value != "null" && !RESERVED.contains(&&*key) {
                     own.push((key, value));
@@ -209,50 +210,51 @@ impl Parameters {
     }
 }
 
-/// A number, or a string that holds one.
-fn threshold(reader: &mut Reader<'_>) -> Read<f32> {
-    const EXPECTED: &str = "a finite number or a string of one";
+/// Reads a number, or a string that contains one.
+fn threshold(reader: &mut JsonReader<'_>) -> ReadResult<f32> {
+    const EXPECTED: &str = "a finite number or a string that contains one";
     reader.peek();
     let start = reader.position();
+    let mut got = "another string";
     let value: Option<f32> = if reader.peek() == Some(b'"') {
         reader.string(EXPECTED)?.trim().parse().ok()
     } else if let Some(number) = reader.number_ahead() {
         reader.go_to(start + number.len());
+        got = "a number out of range";
         number.parse().ok()
     } else {
         return Err(reader.unexpected(EXPECTED));
     };
-    let came = "one that is neither came";
-    value.filter(|value| value.is_finite()).ok_or_else(|| Fault::at(start, format!("{EXPECTED} is expected, {came}")))
+    value.filter(|value| value.is_finite()).ok_or_else(|| Fault::at(start, Expected::new(EXPECTED, got)))
 }
 
-/// The engine's own parameters as serde wants them.
+/// A deserializer of the engine's own parameters.
 struct Members<'de> {
     entries: std::vec::IntoIter<(Cow<'de, str>, &'de str)>,
     value: Option<(Cow<'de, str>, &'de str)>,
 }
 
 impl<'de> Deserializer<'de> for Members<'de> {
-    type Error = Said;
+    type Error = SerdeFault;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Said> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SerdeFault> {
         visitor.visit_map(self)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Said> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SerdeFault> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Said> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, SerdeFault> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// A type that wants nothing takes anything.
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Said> {
+    /// Accepts any parameters for a type without fields.
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SerdeFault> {
         visitor.visit_unit()
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Said> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, SerdeFault> {
         visitor.visit_unit()
     }
 
@@ -263,9 +265,9 @@ impl<'de> Deserializer<'de> for Members<'de> {
 }
 
 impl<'de> MapAccess<'de> for Members<'de> {
-    type Error = Said;
+    type Error = SerdeFault;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Said> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, SerdeFault> {
         self.value = self.entries.next();
         match &self.value {
             Some((name, _)) => seed.deserialize(name.as_ref().into_deserializer()).map(Some),
@@ -273,9 +275,10 @@ impl<'de> MapAccess<'de> for Members<'de> {
         }
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Said> {
-        let (name, value) = self.value.take().ok_or_else(|| Said(Fault::of("a value is expected before its name")))?;
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, SerdeFault> {
+        let (name, value) =
+            self.value.take().ok_or_else(|| SerdeFault(Fault::new("a value was read before its name")))?;
         seed.deserialize(&mut serde_json::Deserializer::from_str(value))
-            .map_err(|error| Said(said::of_json(&error, value).in_member(&name)))
+            .map_err(|error| SerdeFault(serde_error::locate_fault(&error, value).in_member(&name)))
     }
 }

@@ -1,20 +1,20 @@
-//! Where the elements of a BYTES tensor stand: a list that grows without being copied. [`Texts`](super::texts::Texts)
-//! holds it.
+//! The ranges of the elements of a BYTES tensor: a list that grows without a copy.
+//! [`BytesData`](super::bytes_data::BytesData) holds it.
 
 use std::ops::Index;
 
-/// A range of bytes: where it starts, and where it ends.
+/// A range of bytes: its start and its end.
 type Range = (u32, u32);
 
-/// How many ranges a block holds, but for the first ones: 64 KiB of them.
+/// The number of ranges in a block, which takes 64 KiB.
 const BLOCK: usize = 8192;
 
-/// Ranges of bytes, in blocks: a request decides how many there are, and a vector would be there twice each time it grows.
+/// Ranges of bytes, in blocks. A request decides their number, and a vector needs its memory twice whenever it grows.
 #[derive(Clone, Default)]
-pub(super) struct Ranges {
+pub struct Ranges {
     /// The only block of most tensors.
     first: Vec<Range>,
-    /// The others, each full but the last.
+    /// The other blocks, all full except the last.
     rest: Vec<Vec<Range>>,
 }
 
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_added_is_found_again_in_order() {
+    fn ranges_are_kept_in_order() {
         for count in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 3 * BLOCK + 7] {
             let mut ranges = Ranges::default();
             (0..count as u32).for_each(|at| ranges.push((at, at + 1)));

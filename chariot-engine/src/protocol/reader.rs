@@ -1,46 +1,47 @@
-//! A strict JSON reader over a text that is wholly in memory. Requests, parameters and JSON elements are read with it.
+//! A strict JSON reader over a complete text. Requests, parameters and JSON elements are read with it.
 //!
-//! It is our own because of what it must tell: the offset of every value (a value is kept as a slice of the body), the
-//! place of every fault, and never the caller's payload. It reads without recursion, so depth is a count.
+//! No existing reader meets its requirements: it reports the offset of every value (values are kept as slices of the body)
+//! and the location of every fault, never repeats the caller's payload, and does not recurse.
 
 use std::borrow::Cow;
 
 use super::{
-    fault::{Fault, Read},
+    fault::{Fault, ReadResult},
     number,
 };
+use crate::error::Expected;
 
-/// How deep lists and objects may be nested.
-pub(super) const DEPTH: u8 = 128;
+/// The limit on nested lists and objects.
+const MAX_DEPTH: u8 = 128;
 
-/// A place in a JSON text, and how to go on from it.
+/// A position in a JSON text.
 #[derive(Clone)]
-pub(super) struct Reader<'a> {
+pub(super) struct JsonReader<'a> {
     pub(super) text: &'a str,
     pub(super) at: usize,
     depth: u8,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> JsonReader<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Reader { text, at: 0, depth: 0 }
+        JsonReader { text, at: 0, depth: 0 }
     }
 
     pub(super) fn text(&self) -> &'a str {
         self.text
     }
 
-    /// The offset of what comes next, blanks not skipped.
+    /// Returns the offset of the next byte, without skipping whitespace.
     pub(super) fn position(&self) -> usize {
         self.at
     }
 
-    /// Goes on from an offset that a number or a literal ends at.
+    /// Continues at an offset where a number or a literal ends.
     pub(super) fn go_to(&mut self, at: usize) {
         self.at = at;
     }
 
-    /// The next byte that is no blank, without taking it.
+    /// Skips whitespace and returns the next byte without consuming it.
     pub(super) fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(byte) = bytes.get(self.at) {
@@ -52,15 +53,15 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Takes `byte` if it is what comes next.
+    /// Consumes `byte` if it is next.
     fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
-    /// Takes a `null` if one comes next.
-    pub(super) fn null(&mut self) -> Read<bool> {
+    /// Consumes `null` if it is next.
+    pub(super) fn null(&mut self) -> ReadResult<bool> {
         if self.peek() == Some(b'n') {
             self.literal("null")?;
             return Ok(true);
@@ -68,31 +69,32 @@ impl<'a> Reader<'a> {
         Ok(false)
     }
 
-    /// What stands here is not what was expected. A value that is no JSON at all is told as that.
+    /// Returns the fault of an unexpected value. Reports invalid JSON first, if the value is not valid.
     #[cold]
     pub(super) fn unexpected(&mut self, expected: &str) -> Box<Fault> {
         if let Err(fault) = self.clone().skip() {
             return fault;
         }
-        let came = kind_of(self.peek());
-        Fault::at(self.at, format!("{expected} is expected, {came} came"))
+        let got = kind_of(self.peek());
+        Fault::at(self.at, Expected::new(expected, got))
     }
 
+    /// Returns the fault of invalid JSON at the next byte.
     #[cold]
-    fn broken(&mut self, expected: &str) -> Box<Fault> {
-        let came = match self.peek() {
+    fn invalid(&mut self, expected: &str) -> Box<Fault> {
+        let got = match self.peek() {
             None => "the end of the text".to_owned(),
             Some(byte @ (b'{' | b'}' | b'[' | b']' | b',' | b':')) => format!("'{}'", char::from(byte)),
             Some(b'"') => "a string".to_owned(),
             Some(b'-' | b'0'..=b'9') => "a number".to_owned(),
-            Some(_) => "something else".to_owned(),
+            Some(_) => "an unexpected character".to_owned(),
         };
-        Fault::at(self.at, format!("not valid JSON: {expected} is expected, {came} came"))
+        Fault::at(self.at, format!("not valid JSON: {}", Expected::new(expected, got)))
     }
 
-    fn enter(&mut self) -> Read<()> {
-        if self.depth == DEPTH {
-            return Err(Fault::at(self.at, format!("lists and objects are nested deeper than {DEPTH} levels")));
+    fn enter(&mut self) -> ReadResult<()> {
+        if self.depth == MAX_DEPTH {
+            return Err(Fault::at(self.at, format!("nesting exceeds the limit of {MAX_DEPTH} levels")));
         }
         self.depth += 1;
         self.at += 1;
@@ -104,27 +106,27 @@ impl<'a> Reader<'a> {
         self.at += 1;
     }
 
-    /// Nothing but blanks may follow.
-    pub(super) fn end(&mut self) -> Read<()> {
+    /// Checks that only whitespace follows.
+    pub(super) fn end(&mut self) -> ReadResult<()> {
         match self.peek() {
             None => Ok(()),
-            Some(_) => Err(Fault::at(self.at, "not valid JSON: something follows the end of the document")),
+            Some(_) => Err(self.invalid("the end of the document")),
         }
     }
 
-    /// Takes one value that is the whole text, and gives its text without the blanks around it.
-    pub(super) fn whole(&mut self) -> Read<&'a str> {
+    /// Consumes the one value that is the whole text, and returns it without the whitespace around it.
+    pub(super) fn whole(&mut self) -> ReadResult<&'a str> {
         let value = self.value()?;
         self.end()?;
         Ok(value)
     }
 
-    /// Reads a list: `element` is called at each element, with its index.
+    /// Reads a list and returns its length; calls `element` at each element, with its index.
     pub(super) fn list(
         &mut self,
         expected: &str,
-        mut element: impl FnMut(&mut Self, usize) -> Read<()>,
-    ) -> Read<usize> {
+        mut element: impl FnMut(&mut Self, usize) -> ReadResult<()>,
+    ) -> ReadResult<usize> {
         if self.peek() != Some(b'[') {
             return Err(self.unexpected(expected));
         }
@@ -143,17 +145,17 @@ impl<'a> Reader<'a> {
                     self.leave();
                     return Ok(count);
                 }
-                _ => return Err(self.broken("a comma or ']'").in_element(count - 1)),
+                _ => return Err(self.invalid("a comma or ']'").in_element(count - 1)),
             }
         }
     }
 
-    /// Reads an object: `member` is called at the value of each member, with its name.
+    /// Reads an object; calls `member` at the value of each member, with its name.
     pub(super) fn object(
         &mut self,
         expected: &str,
-        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Read<()>,
-    ) -> Read<()> {
+        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> ReadResult<()>,
+    ) -> ReadResult<()> {
         if self.peek() != Some(b'{') {
             return Err(self.unexpected(expected));
         }
@@ -171,18 +173,22 @@ impl<'a> Reader<'a> {
                     self.leave();
                     return Ok(());
                 }
-                _ => return Err(self.broken("a comma or '}'")),
+                _ => return Err(self.invalid("a comma or '}'")),
             }
         }
     }
 
-    /// Reads an object of which the members `known` count, each at most once: `member` is called at the value of each
-    /// of these, with its index in `known`. Others are checked and ignored.
-    pub(super) fn members(&mut self, known: &[&str], mut member: impl FnMut(&mut Self, usize) -> Read<()>) -> Read<()> {
+    /// Reads an object with the members `known`, each at most once; calls `member` at the value of each, with its index in
+    /// `known`. Checks and ignores other members.
+    pub(super) fn members(
+        &mut self,
+        known: &[&str],
+        mut member: impl FnMut(&mut Self, usize) -> ReadResult<()>,
+    ) -> ReadResult<()> {
         let mut seen = 0_u32;
         self.object("an object", |reader, key| match known.iter().position(|name| *name == key) {
             None => reader.skip().map_err(|fault| fault.in_member(&key)),
-            Some(index) if seen & (1 << index) != 0 => Err(reader.twice().in_member(&key)),
+            Some(index) if seen & (1 << index) != 0 => Err(reader.duplicate().in_member(&key)),
             Some(index) => {
                 seen |= 1 << index;
                 member(reader, index).map_err(|fault| fault.in_member(&key))
@@ -190,26 +196,26 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The member whose value comes next has been there already.
-    pub(super) fn twice(&self) -> Box<Fault> {
-        Fault::at(self.at, "the member stands twice in its object")
+    /// Returns the fault of a member that its object already has, at the value of the second one.
+    pub(super) fn duplicate(&self) -> Box<Fault> {
+        Fault::at(self.at, "duplicate member")
     }
 
-    /// Takes a member's name and its colon.
-    fn key(&mut self) -> Read<Cow<'a, str>> {
+    /// Consumes the name of a member and its colon.
+    fn key(&mut self) -> ReadResult<Cow<'a, str>> {
         if self.peek() != Some(b'"') {
-            return Err(self.broken("the name of a member"));
+            return Err(self.invalid("a member name"));
         }
         let key = self.string("a name")?;
         if !self.take(b':') {
-            return Err(self.broken("':'"));
+            return Err(self.invalid("':'"));
         }
         Ok(key)
     }
 
-    /// Takes any value, checking it to its depths.
-    pub(super) fn skip(&mut self) -> Read<()> {
-        // A bit for each level that this call has opened: set for an object. `DEPTH` levels fit.
+    /// Consumes any value, after checking all of it.
+    pub(super) fn skip(&mut self) -> ReadResult<()> {
+        // One bit per level that this call has opened, set for an object; `MAX_DEPTH` levels fit.
         let mut objects = 0_u128;
         let outside = self.depth;
         loop {
@@ -220,20 +226,20 @@ impl<'a> Reader<'a> {
                     if self.peek() != Some(close) {
                         objects = (objects << 1) | u128::from(open == b'{');
                         if open == b'{' {
-                            self.pass_key()?;
+                            self.skip_key()?;
                         }
                         continue;
                     }
                     self.leave();
                 }
-                Some(b'"') => self.pass_string(|_| ())?,
-                Some(b'-' | b'0'..=b'9') => self.pass_number()?,
+                Some(b'"') => self.read_string(|_| ())?,
+                Some(b'-' | b'0'..=b'9') => self.skip_number()?,
                 Some(b't') => self.literal("true")?,
                 Some(b'f') => self.literal("false")?,
                 Some(b'n') => self.literal("null")?,
-                _ => return Err(self.broken("a value")),
+                _ => return Err(self.invalid("a value")),
             }
-            // A value has ended: so may what it stands in.
+            // The end of a value may also be the end of the lists and objects around it.
             loop {
                 if self.depth == outside {
                     return Ok(());
@@ -243,79 +249,79 @@ impl<'a> Reader<'a> {
                     Some(b',') => {
                         self.at += 1;
                         if in_object {
-                            self.pass_key()?;
+                            self.skip_key()?;
                         }
                         break;
                     }
                     Some(b'}') if in_object => self.leave(),
                     Some(b']') if !in_object => self.leave(),
-                    _ if in_object => return Err(self.broken("a comma or '}'")),
-                    _ => return Err(self.broken("a comma or ']'")),
+                    _ if in_object => return Err(self.invalid("a comma or '}'")),
+                    _ => return Err(self.invalid("a comma or ']'")),
                 }
                 objects >>= 1;
             }
         }
     }
 
-    /// Takes any value and gives its text.
-    pub(super) fn value(&mut self) -> Read<&'a str> {
+    /// Consumes any value and returns its text.
+    pub(super) fn value(&mut self) -> ReadResult<&'a str> {
         self.peek();
         let start = self.at;
         self.skip()?;
         Ok(&self.text[start..self.at])
     }
 
-    fn pass_key(&mut self) -> Read<()> {
+    fn skip_key(&mut self) -> ReadResult<()> {
         if self.peek() != Some(b'"') {
-            return Err(self.broken("the name of a member"));
+            return Err(self.invalid("a member name"));
         }
-        self.pass_string(|_| ())?;
+        self.read_string(|_| ())?;
         if !self.take(b':') {
-            return Err(self.broken("':'"));
+            return Err(self.invalid("':'"));
         }
         Ok(())
     }
 
-    fn pass_number(&mut self) -> Read<()> {
+    fn skip_number(&mut self) -> ReadResult<()> {
         match number::end_of_number(self.text.as_bytes(), self.at) {
             Some(end) => {
                 self.at = end;
                 Ok(())
             }
-            None => Err(Fault::at(self.at, "not valid JSON: the number is malformed")),
+            None => Err(Fault::at(self.at, "not valid JSON: malformed number")),
         }
     }
 
-    /// Takes `true`, `false` or `null`.
-    pub(super) fn literal(&mut self, word: &str) -> Read<()> {
+    /// Consumes `true`, `false` or `null`.
+    pub(super) fn literal(&mut self, word: &str) -> ReadResult<()> {
         if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            return Err(Fault::at(self.at, "not valid JSON: a value is expected, something else came"));
+            return Err(self.invalid("a value"));
         }
         self.at += word.len();
         Ok(())
     }
 
-    /// The well-formed number that comes next, without taking it.
+    /// Returns the next value without consuming it, if it is a well-formed number.
     pub(super) fn number_ahead(&mut self) -> Option<&'a str> {
         self.peek();
         let end = number::end_of_number(self.text.as_bytes(), self.at)?;
         Some(&self.text[self.at..end])
     }
 
-    /// Whether a list comes next whose first element is a list.
-    pub(super) fn list_in_list(&self) -> bool {
+    /// Returns `true` if a list whose first element is a list is next.
+    pub(super) fn is_nested_list(&self) -> bool {
         let mut ahead = self.clone();
         ahead.take(b'[') && ahead.peek() == Some(b'[')
     }
 }
 
-/// What a value is, by its first byte.
+/// Returns the kind of a JSON value with its article, from its first byte.
 pub(super) fn kind_of(first: Option<u8>) -> &'static str {
     match first {
         Some(b'"') => "a string",
         Some(b'[') => "a list",
         Some(b'{') => "an object",
-        Some(b't' | b'f') => "true or false",
+        Some(b't' | b'f') => "a boolean",
         Some(b'n') => "null",
         Some(_) => "a number",
         None => "nothing",

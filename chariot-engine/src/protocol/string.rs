@@ -1,15 +1,19 @@
-//! The strings of the JSON reader: borrowed where they stand for themselves, escapes resolved where not.
+//! The strings of the JSON reader: borrowed from the text, unless they have escapes.
 
 use std::borrow::Cow;
 
 use super::{
-    fault::{Fault, Read},
-    reader::Reader,
+    fault::{Fault, ReadResult},
+    reader::JsonReader,
 };
+use crate::error::Expected;
 
-impl<'a> Reader<'a> {
-    /// Takes a string; it is borrowed if it has no escapes.
-    pub(super) fn string(&mut self, expected: &str) -> Read<Cow<'a, str>> {
+/// The longest name of an input, an output or a parameter, and the longest id, in bytes.
+pub(super) const MAX_NAME: usize = 1024;
+
+impl<'a> JsonReader<'a> {
+    /// Consumes a string; borrows it if it has no escapes.
+    pub(super) fn string(&mut self, expected: &str) -> ReadResult<Cow<'a, str>> {
         if self.peek() != Some(b'"') {
             return Err(self.unexpected(expected));
         }
@@ -20,16 +24,33 @@ impl<'a> Reader<'a> {
             self.at = end + 1;
             return Ok(Cow::Borrowed(&text[start..end]));
         }
-        // Measured first, so that it is there only once.
+        // Measures the string first: a string that grows needs its memory twice.
         let mut length = 0;
-        self.clone().pass_string(|part| length += part.len())?;
+        self.clone().read_string(|part| length += part.len())?;
         let mut string = String::with_capacity(length);
-        self.pass_string(|part| string.push_str(part))?;
+        self.read_string(|part| string.push_str(part))?;
         Ok(Cow::Owned(string))
     }
 
-    /// Takes the string whose opening quote comes next; `part` gets its characters, escapes resolved.
-    pub(super) fn pass_string(&mut self, mut part: impl FnMut(&str)) -> Read<()> {
+    /// Consumes a string of at most [`MAX_NAME`] bytes, short enough for error messages and logs. `what` names it in the
+    /// message, with its article.
+    pub(super) fn short_string(&mut self, what: &str) -> ReadResult<String> {
+        self.peek();
+        let start = self.at;
+        if self.peek() == Some(b'"') {
+            // Measures the string before memory is reserved for it.
+            let mut length = 0;
+            self.clone().read_string(|part| length += part.len())?;
+            if length > MAX_NAME {
+                let expected = format!("{what} of at most {MAX_NAME} bytes");
+                return Err(Fault::at(start, Expected::new(expected, format_args!("{length} bytes"))));
+            }
+        }
+        Ok(self.string("a string")?.into_owned())
+    }
+
+    /// Consumes the string whose opening quote is next; passes its characters to `part`, with escapes resolved.
+    pub(super) fn read_string(&mut self, mut part: impl FnMut(&str)) -> ReadResult<()> {
         let text = self.text;
         let bytes = text.as_bytes();
         let open = self.at;
@@ -47,13 +68,13 @@ impl<'a> Reader<'a> {
                     let letter = self.escape()?;
                     part(letter.encode_utf8(&mut [0; 4]));
                 }
-                Some(_) => return Err(Fault::at(end, "not valid JSON: a control character stands in a string")),
-                None => return Err(Fault::at(open, "not valid JSON: the string has no end")),
+                Some(_) => return Err(Fault::at(end, "not valid JSON: control character in a string")),
+                None => return Err(Fault::at(open, "not valid JSON: unterminated string")),
             }
         }
     }
 
-    fn escape(&mut self) -> Read<char> {
+    fn escape(&mut self) -> ReadResult<char> {
         let start = self.at;
         let letter = self.text.as_bytes().get(start + 1);
         self.at += 2;
@@ -67,13 +88,13 @@ impl<'a> Reader<'a> {
             Some(b'r') => '\r',
             Some(b't') => '\t',
             Some(b'u') => return self.unicode(start),
-            _ => return Err(Fault::at(start, "not valid JSON: a string holds an unknown escape")),
+            _ => return Err(Fault::at(start, "not valid JSON: unknown escape sequence in a string")),
         };
         Ok(plain)
     }
 
-    /// What stands after `\u`; a character beyond 16 bits takes two such escapes.
-    fn unicode(&mut self, start: usize) -> Read<char> {
+    /// Reads the digits after `\u`. A character beyond 16 bits takes two such escapes.
+    fn unicode(&mut self, start: usize) -> ReadResult<char> {
         let first = self.hex().ok_or_else(|| malformed_escape(start))?;
         let code = match first {
             0xd800..0xdc00 if self.text.as_bytes()[self.at..].starts_with(b"\\u") => {
@@ -81,13 +102,13 @@ impl<'a> Reader<'a> {
                 let second = self.hex().ok_or_else(|| malformed_escape(start))?;
                 match second {
                     0xdc00..0xe000 => 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00),
-                    // No character: `from_u32` refuses it below.
+                    // Not a character: `from_u32` rejects it below.
                     _ => first,
                 }
             }
             code => code,
         };
-        char::from_u32(code).ok_or_else(|| Fault::at(start, "a \\u escape is half of a surrogate pair"))
+        char::from_u32(code).ok_or_else(|| Fault::at(start, "unpaired surrogate in a \\u escape"))
     }
 
     fn hex(&mut self) -> Option<u32> {
@@ -102,13 +123,13 @@ impl<'a> Reader<'a> {
 }
 
 fn malformed_escape(at: usize) -> Box<Fault> {
-    Fault::at(at, "not valid JSON: four hexadecimal digits are expected after \\u")
+    Fault::at(at, "not valid JSON: malformed \\u escape; expected four hexadecimal digits")
 }
 
-/// How many bytes from the start of `bytes` stand for themselves in a string.
+/// Returns the number of bytes at the start of `bytes` that a string contains unescaped.
 fn plain_run(bytes: &[u8]) -> usize {
     let special = |byte: &u8| (*byte == b'"') | (*byte == b'\\') | (*byte < 0x20);
-    // Whole blocks first, without a branch for each byte: base64 of a picture is one run of megabytes.
+    // Whole blocks first, without a branch per byte: the base64 of an image is one run of megabytes.
     let mut run = 0;
     for block in bytes.chunks_exact(32) {
         if block.iter().fold(false, |found, byte| found | special(byte)) {

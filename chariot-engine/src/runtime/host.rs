@@ -31,7 +31,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     inflight::{Budget, PartSender, RequestToken},
     model::{LoadCommon, Spec},
-    protocol::{DataType, EncodedResponse, Form, Takes, TensorMetadata},
+    protocol::{Accepts, BodyFormat, DataType, EncodedResponse, TensorMetadata},
     telemetry::metrics::{ModelMetrics, Rejected, Snapshot, Stage},
 };
 
@@ -151,7 +151,7 @@ impl Host {
     }
 
     /// What it takes, and of which protocols.
-    pub(crate) fn takes(&self) -> &Takes {
+    pub(crate) fn takes(&self) -> &Accepts {
         &self.shared().takes
     }
 
@@ -242,7 +242,7 @@ impl Host {
         &self,
         admission: AdmissionPermit,
         body: Bytes,
-        form: Form,
+        form: BodyFormat,
         request_id: Option<String>,
         arrived: Instant,
         parts: Option<PartSender>,
@@ -423,7 +423,7 @@ struct Request {
     shared: Arc<Shared>,
     token: Arc<RequestToken>,
     body: Bytes,
-    form: Form,
+    form: BodyFormat,
     arrived: Instant,
 }
 
@@ -480,14 +480,19 @@ impl Request {
 }
 
 /// What an engine of these options takes.
-fn takes(options: &HostOptions, spec: &Spec) -> Takes {
+fn takes(options: &HostOptions, spec: &Spec) -> Accepts {
     let alone = match &spec.inputs[..] {
         [only] => Some(only.metadata()),
         // An item, or whatever an engine makes of bytes that takes anything.
         [] => Some(TensorMetadata::new(spec.element.unwrap_or_default(), DataType::Bytes, [1])),
         _ => None,
     };
-    Takes { protocol: options.protocol, items: spec.element.is_some() && spec.inputs.is_empty(), raw: spec.raw, alone }
+    Accepts {
+        protocol: options.protocol,
+        items: spec.element.is_some() && spec.inputs.is_empty(),
+        raw_items: spec.raw,
+        single_input: alone,
+    }
 }
 
 /// The cores that this process may use; a container's CPU quota counts.

@@ -15,7 +15,7 @@ use crate::{
     device::Device,
     inflight::Budget,
     model::Spec,
-    protocol::{Protocol, Takes},
+    protocol::{Accepts, Protocol},
     settings::{OutputEncoding, OutputLayout},
     telemetry::metrics::ModelMetrics,
 };
@@ -149,7 +149,7 @@ pub(super) struct Shared {
     pub(super) options: HostOptions,
     pub(super) metrics: Arc<ModelMetrics>,
     pub(super) spec: Spec,
-    pub(super) takes: Takes,
+    pub(super) takes: Accepts,
     pub(super) lifecycle: Lifecycle,
     pub(super) queue: Queue,
     /// Workers own the model and drop it: what an author keeps in it (a runtime, say) must not be dropped by an I/O

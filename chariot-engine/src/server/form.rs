@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
     error::Rejection,
-    protocol::{self, Form, MediaType},
+    protocol::{self, BodyFormat, MediaType},
 };
 
 const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
@@ -15,7 +15,7 @@ const PARAMETERS: HeaderName = HeaderName::from_static("chariot-inference-parame
 ///
 /// # Errors
 /// A length that is no number; a header twice of which one is expected.
-pub(super) fn of(headers: &HeaderMap) -> Result<Form, Rejection> {
+pub(super) fn of(headers: &HeaderMap) -> Result<BodyFormat, Rejection> {
     let (mut content_type, mut json_length, mut parameters) = (None, None, None);
     // A head is short: to go over it once takes less than to look each name up.
     for (name, value) in headers {
@@ -27,9 +27,9 @@ pub(super) fn of(headers: &HeaderMap) -> Result<Form, Rejection> {
             only(&mut parameters, value, "object", protocol::PARAMETERS_HEADER)?;
         }
     }
-    Ok(Form {
+    Ok(BodyFormat {
         json_length: json_length.map(|value| protocol::json_length(value.as_bytes())).transpose()?,
-        media_type: content_type.map(MediaType::read).unwrap_or_default(),
+        media_type: content_type.map(MediaType::from_content_type).unwrap_or_default(),
         parameters: parameters.map(|value| Bytes::copy_from_slice(value.as_bytes())),
     })
 }

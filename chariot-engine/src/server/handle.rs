@@ -204,7 +204,7 @@ fn server(served: &Served) -> Response<ResponseBody> {
         version: &'a str,
         extensions: &'a [&'a str],
     }
-    let speaks = served.models.iter().any(|model| model.host.takes().speaks(Protocol::V2Kserve));
+    let speaks = served.models.iter().any(|model| model.host.takes().supports(Protocol::V2Kserve));
     let extensions = if speaks { EXTENSIONS } else { &[] };
     let body = Server { name: &served.name, version: &served.version, extensions };
     respond::value(StatusCode::OK, &body)

@@ -1,8 +1,8 @@
-//! Content codings: streams that are decompressed, and bodies that are compressed and decompressed again.
+//! Content codings: streams to decompress, and bodies to compress and decompress again.
 
 use chariot_engine::protocol::Coding;
 
-use super::{Outcome, kind};
+use super::{Outcome, class_of};
 use crate::{check, memory};
 
 pub(super) const WORDS: &[&str] = &[
@@ -14,31 +14,34 @@ pub(super) const WORDS: &[&str] = &[
     "\u{1}\0\0\u{ff}\u{ff}",
 ];
 
-/// What may come out.
+/// The limit on the decompressed size.
 const LIMIT: usize = 256 << 10;
 
-/// The first byte says which coding, and whether the rest is a stream (even) or what is to become one (odd).
+/// The first byte selects the coding, and whether the rest is a stream (even) or a body to compress (odd).
 pub(super) fn coding(input: &[u8]) -> Outcome {
-    let Some((mode, rest)) = input.split_first() else { return Outcome::Refused("too short".into()) };
+    let Some((mode, rest)) = input.split_first() else { return Outcome::Rejected("too short".into()) };
     let coding = Coding::ALL[usize::from(mode / 2) % Coding::ALL.len()];
     if mode % 2 == 1 {
-        let Some(stream) = coding.compress(rest) else { return Outcome::Refused("not smaller".into()) };
+        let Some(stream) = coding.compress(rest) else { return Outcome::Rejected("not smaller".into()) };
         assert!(stream.len() < rest.len());
-        assert!(coding.decompress(&stream, rest.len()).as_deref() == Ok(rest), "another body comes out than went in");
+        assert!(
+            coding.decompress(&stream, rest.len()).as_deref() == Ok(rest),
+            "the decompressed body differs from the original"
+        );
         assert!(coding.decompress(&stream, rest.len() - 1).is_err());
-        return Outcome::Accepted(kind(("compressed", mode)));
+        return Outcome::Accepted(class_of(("compressed", mode)));
     }
     let (read, cost) = memory::cost(|| coding.decompress(rest, LIMIT));
-    // What comes out grows by and by; a decoder has tables and a window.
+    // The result grows step by step; a decoder has tables and a window.
     check::cost(cost, rest.len(), 4, 3 * LIMIT + (16 << 20));
     match read {
         Ok(body) => {
-            assert!(body.len() <= LIMIT && body.len() <= (rest.len() * Coding::MAX_RATIO).max(Coding::ANY_RATIO));
-            Outcome::Accepted(kind((mode, body.len().min(2))))
+            assert!(body.len() <= LIMIT && body.len() <= (rest.len() * Coding::MAX_RATIO).max(Coding::RATIO_THRESHOLD));
+            Outcome::Accepted(class_of((mode, body.len().min(2))))
         }
         Err(error) => {
-            check::refusal(&error.to_string(), input);
-            Outcome::Refused(format!("{} {error}", coding.token()))
+            check::message(&error.to_string(), input);
+            Outcome::Rejected(format!("{} {error}", coding.token()))
         }
     }
 }

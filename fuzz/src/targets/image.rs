@@ -1,8 +1,8 @@
-//! A picture, as a file or as base64.
+//! An image, as a file or as base64.
 
 use chariot_engine::{Image, ImageLimits, Rejection};
 
-use super::{Outcome, kind};
+use super::{Outcome, class_of};
 use crate::{check, memory};
 
 pub(super) const WORDS: &[&str] = &[
@@ -34,22 +34,22 @@ pub(super) const WORDS: &[&str] = &[
 ];
 
 const LIMITS: ImageLimits = ImageLimits { max_pixels: 4096 };
-/// Sixteen bytes a pixel, what a decoder takes besides, and what it may reserve whatever the size.
-const MOST_MEMORY: usize = 4096 * 64 + (20 << 20);
+/// The limit on memory: sixteen bytes per pixel, the buffers of a decoder, and the memory that it may reserve for any size.
+const MAX_MEMORY: usize = 4096 * 64 + (20 << 20);
 
 pub(super) fn image(input: &[u8]) -> Outcome {
-    let Some((mode, file)) = input.split_first() else { return Outcome::Refused("too short".into()) };
+    let Some((mode, file)) = input.split_first() else { return Outcome::Rejected("too short".into()) };
     if mode % 2 == 1 {
         let text = String::from_utf8_lossy(file);
         return outcome(&Image::decode_base64(&text, &LIMITS), input);
     }
     let (read, cost) = memory::cost(|| Image::decode(file, &LIMITS));
-    // A value of a TIFF takes 32 bytes, whatever it takes in the file.
-    check::cost(cost, file.len(), 64, MOST_MEMORY);
+    // A value of a TIFF takes 32 bytes in memory, whatever its size in the file.
+    check::cost(cost, file.len(), 64, MAX_MEMORY);
     if file.len() < 1000 {
         let text = base64_simd::URL_SAFE_NO_PAD.encode_to_string(file);
         let by_text = Image::decode_base64(&text, &LIMITS);
-        assert!(by_text == read, "a picture is another by way of base64");
+        assert!(by_text == read, "an image from base64 differs from the file");
     }
     outcome(&read, input)
 }
@@ -62,11 +62,11 @@ fn outcome(read: &Result<Image, Rejection>, input: &[u8]) -> Outcome {
             let upright = image.clone().upright();
             assert_eq!(u64::from(upright.width()) * u64::from(upright.height()), pixels(image));
             let shape = (image.format().map(|format| format.to_string()), format!("{:?}", image.as_dynamic().color()));
-            Outcome::Accepted(kind(shape))
+            Outcome::Accepted(class_of(shape))
         }
         Err(rejection) => {
-            check::refusal(rejection.text(), &[input, b"None"].concat());
-            Outcome::Refused(rejection.text().to_owned())
+            check::message(rejection.text(), &[input, b"None"].concat());
+            Outcome::Rejected(rejection.text().to_owned())
         }
     }
 }

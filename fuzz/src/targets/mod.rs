@@ -1,12 +1,12 @@
-//! The targets, a file each, and the list of them.
+//! The targets, one file each, and the list of them.
 //!
-//! A target takes any bytes, reads them as a caller's or an operator's, and panics when something does not hold: that
-//! nothing panics, that what is accepted means what serde_json says it means, that a refusal says what it may and no
-//! more, and that neither costs memory out of proportion.
+//! A target decodes any bytes as input from a caller or an operator, and panics if a check fails: nothing panics, an
+//! accepted input means the same as it does to serde_json, an error message reveals nothing that it must not, and the
+//! memory of either stays in proportion.
 
 mod binary;
+mod body_format;
 mod coding;
-mod form;
 mod image;
 mod json;
 mod parameters;
@@ -18,56 +18,56 @@ mod server;
 mod settings;
 mod typed;
 
-/// What a target made of an input.
+/// The result of one input.
 ///
 /// ```
-/// use fuzz::{Outcome, named, one};
+/// use fuzz::{Outcome, run_one, target};
 ///
-/// let outcome = one(named("json").unwrap(), b"{}").unwrap();
-/// assert_eq!(outcome, Outcome::Refused("inputs: a list of inputs is expected, the member is missing".into()));
+/// let outcome = run_one(target("json").unwrap(), b"{}").unwrap();
+/// assert_eq!(outcome, Outcome::Rejected("inputs: expected a list of inputs, got nothing".into()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was accepted; the number tells kinds of it apart.
+    /// The input was accepted; the number distinguishes classes of accepted inputs.
     Accepted(u64),
-    /// It was refused with this text.
-    Refused(String),
+    /// The input was rejected with this message.
+    Rejected(String),
 }
 
-/// Something that decodes.
+/// A decoder under test.
 ///
 /// ```
 /// assert!(fuzz::TARGETS.iter().any(|target| target.name == "json"));
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// Its name, and that of the folder of its seeds.
+    /// The name of the target and of the folder with its seeds.
     pub name: &'static str,
-    /// What an input of it is.
+    /// A description of its inputs.
     pub about: &'static str,
-    /// Runs it on an input; panics when a check does not hold.
+    /// Runs the target on an input; panics if a check fails.
     pub run: fn(&[u8]) -> Outcome,
-    /// What mutations put in.
+    /// The words that mutations insert.
     pub words: &'static [&'static str],
 }
 
 /// Every target.
 pub const TARGETS: [Target; 12] = [
-    Target { name: "json", about: "a request in JSON", run: json::json, words: request::WORDS },
+    Target { name: "json", about: "a JSON request", run: json::json, words: request::WORDS },
     Target {
         name: "binary",
-        about: "a request in JSON with binary tensors after it; the first byte says how its length is told",
+        about: "a JSON request followed by binary tensors; the first byte decides how the length of the JSON is given",
         run: binary::binary,
         words: request::WORDS,
     },
-    Target { name: "raw", about: "data type, shape, and a body that is a tensor", run: raw::raw, words: &[] },
+    Target { name: "raw", about: "a data type, a shape, and a body that is only a tensor", run: raw::raw, words: &[] },
     Target {
         name: "response",
-        about: "as binary: the inputs go out as outputs, in JSON and in binary form, and are read again",
+        about: "as binary; encodes the inputs as outputs, in JSON and in binary form, and decodes them again",
         run: response::response,
         words: request::WORDS,
     },
-    Target { name: "typed", about: "a JSON value for a type of an author's", run: typed::typed, words: typed::WORDS },
+    Target { name: "typed", about: "a JSON value for an author's type", run: typed::typed, words: typed::WORDS },
     Target {
         name: "parameters",
         about: "a JSON object of parameters",
@@ -76,34 +76,44 @@ pub const TARGETS: [Target; 12] = [
     },
     Target {
         name: "image",
-        about: "a picture: its file, or after an odd first byte its base64",
+        about: "an image: its file, or after an odd first byte its base64",
         run: image::image,
         words: image::WORDS,
     },
-    Target { name: "form", about: "a body under any head, of either protocol", run: form::form, words: form::WORDS },
+    Target {
+        name: "form",
+        about: "a body with any headers, of either protocol",
+        run: body_format::body_format,
+        words: body_format::WORDS,
+    },
     Target {
         name: "coding",
-        about: "a stream of a content coding, or after an odd first byte what is to become one",
+        about: "a stream of a content coding, or after an odd first byte a body to compress",
         run: coding::coding,
         words: coding::WORDS,
     },
-    Target { name: "row", about: "as binary: the rows of the request", run: row::row, words: request::WORDS },
-    Target { name: "settings", about: "variables, a line each", run: settings::settings, words: settings::WORDS },
+    Target { name: "row", about: "as binary; decodes the rows of the request", run: row::row, words: request::WORDS },
+    Target {
+        name: "settings",
+        about: "environment variables, one per line",
+        run: settings::settings,
+        words: settings::WORDS,
+    },
     Target {
         name: "server",
-        about: "a whole request: method and path, headers, an empty line, the body",
+        about: "a complete HTTP request: method and path, headers, an empty line, the body",
         run: server::server,
         words: server::WORDS,
     },
 ];
 
-/// The target of this name.
-pub fn named(name: &str) -> Option<&'static Target> {
+/// Returns the target with this name.
+pub fn target(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(|target| target.name == name)
 }
 
-/// The number of a kind of accepted input.
-fn kind(of: impl std::hash::Hash) -> u64 {
+/// Returns the number of a class of accepted inputs.
+fn class_of(of: impl std::hash::Hash) -> u64 {
     use std::hash::{DefaultHasher, Hasher};
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! Parameters of a request or an input.
+//! The parameters of a request or an input.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use chariot_engine::protocol::{InferRequest, Parameters};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Outcome, json, kind};
+use super::{Outcome, class_of, json};
 use crate::{check, memory};
 
 pub(super) const WORDS: &[&str] = &[
@@ -29,7 +29,7 @@ pub(super) const WORDS: &[&str] = &[
 
 const RESERVED: [&str; 5] = ["action", "binary_data_output", "binary_data_size", "metadata", "score_threshold"];
 
-/// What an author may want.
+/// A typical type of an author's parameters.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Sampling {
@@ -44,10 +44,10 @@ pub(super) fn parameters(input: &[u8]) -> Outcome {
     check::cost(cost, input.len(), 2, 256 << 10);
     let read = match read {
         Ok(read) => read,
-        Err(rejection) => return json::refused(rejection.text(), input),
+        Err(rejection) => return json::rejected(rejection.text(), input),
     };
     assert!(read.score_threshold().is_none_or(f32::is_finite));
-    // The same within a request.
+    // The same parameters within a request.
     let within = [b"{\"inputs\":[{\"data\":[\"a\"],\"parameters\":", input, b"}]}"].concat();
     let within = InferRequest::decode(&within.into()).map(|mut request| request.inputs.remove(0).parameters);
     let own = read.decode::<BTreeMap<String, Value>>();
@@ -62,19 +62,19 @@ pub(super) fn parameters(input: &[u8]) -> Outcome {
             theirs.retain(|name, value| !value.is_null() && !RESERVED.contains(&&**name));
             assert_eq!(ours, theirs);
         }
-        (Err(rejection), _) => check::refusal(rejection.text(), input),
+        (Err(rejection), _) => check::message(rejection.text(), input),
         _ => {}
     }
     match read.decode::<Sampling>() {
-        Ok(sampling) => Outcome::Accepted(kind((
+        Ok(sampling) => Outcome::Accepted(class_of((
             sampling.top_k.min(2),
             sampling.temperature.is_some(),
             sampling.stop.len().min(2),
             (read.action().is_some(), read.metadata().is_some(), read.score_threshold().is_some()),
         ))),
         Err(rejection) => {
-            check::refusal(rejection.text(), input);
-            Outcome::Refused(rejection.text().to_owned())
+            check::message(rejection.text(), input);
+            Outcome::Rejected(rejection.text().to_owned())
         }
     }
 }

@@ -1,14 +1,15 @@
-//! A body that is nothing but a tensor.
+//! A body that is only a tensor.
 
 use bytes::Bytes;
 use chariot_engine::protocol::{DataType, InferOutput, InferRequest, InferResponse, ResponseHead, TensorMetadata};
 
-use super::{Outcome, kind};
+use super::{Outcome, class_of};
 use crate::{check, memory};
 
-/// The first byte is the data type, the second the count of dimensions, each of the next a length (below 0: it varies).
+/// The first byte is the data type, the second one the number of dimensions, each of the next a dimension (below 0:
+/// variable length).
 pub(super) fn raw(input: &[u8]) -> Outcome {
-    let [datatype, dimensions, rest @ ..] = input else { return Outcome::Refused("too short".into()) };
+    let [datatype, dimensions, rest @ ..] = input else { return Outcome::Rejected("too short".into()) };
     let datatype = DataType::ALL[usize::from(*datatype) % DataType::ALL.len()];
     let (lengths, body) = rest.split_at((usize::from(*dimensions) % 8).min(rest.len()));
     let shape: Vec<_> = lengths.iter().map(|length| length_of(*length as i8)).collect();
@@ -18,25 +19,27 @@ pub(super) fn raw(input: &[u8]) -> Outcome {
     check::cost(cost, 0, 0, 4096);
     match read {
         Ok(request) => {
-            let [input] = &request.inputs[..] else { panic!("one input is expected") };
+            let [input] = &request.inputs[..] else { panic!("expected one input") };
             let shape = input.shape.clone().unwrap_or_default();
             let count: usize = shape.iter().product();
             assert_eq!(input.data.len(), count);
             assert_eq!(datatype.size().map_or(body.len(), |size| size * count), body.len());
-            let head = ResponseHead { model_name: "m", model_version: None, id: "7" };
+            let head = ResponseHead::new("m", None, "7");
             let output = InferOutput::new("x", shape, input.data.clone());
-            let encoded = InferResponse::new(vec![output]).encode_binary(&head, |_| true).expect("it can be written");
-            assert!(encoded.body.ends_with(&body), "a tensor changes when it is written again");
-            Outcome::Accepted(kind((datatype, dimensions % 8, count.min(3))))
+            let encoded = InferResponse::new(vec![output])
+                .encode_binary(&head, |_| true)
+                .expect("a binary tensor can be encoded");
+            assert!(encoded.body.ends_with(&body), "a tensor changes when it is encoded again");
+            Outcome::Accepted(class_of((datatype, dimensions % 8, count.min(3))))
         }
         Err(rejection) => {
-            check::refusal(rejection.text(), input);
-            Outcome::Refused(rejection.text().to_owned())
+            check::message(rejection.text(), input);
+            Outcome::Rejected(rejection.text().to_owned())
         }
     }
 }
 
-/// Small lengths, and two that make a product overflow.
+/// Returns a small dimension, or one of two that make a product overflow.
 fn length_of(byte: i8) -> i64 {
     match byte {
         127 => i64::MAX,

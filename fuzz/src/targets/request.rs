@@ -1,4 +1,4 @@
-//! What targets of requests share: what an accepted one must agree with, and everything that can be asked of one.
+//! Shared by the targets that decode requests: the comparison with serde_json, and calls of everything that an engine calls.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use chariot_engine::protocol::{DataType, InferInput, InferRequest, TensorData};
 use half::{bf16, f16};
 use serde_json::Value;
 
-use super::{Outcome, kind};
+use super::{Outcome, class_of};
 use crate::check;
 
 pub(super) const WORDS: &[&str] = &[
@@ -46,52 +46,52 @@ pub(super) const WORDS: &[&str] = &[
     "\"Paylo4dCanary\"",
 ];
 
-/// The bytes of the decoded tensors: the elements of numbers, and 8 bytes for the place of each of BYTES.
+/// Returns the memory of the decoded tensors in bytes: the elements of numbers, and 8 bytes for each element of BYTES.
 pub(super) fn tensors(request: &InferRequest) -> usize {
     let size = |input: &InferInput| input.data.len() * input.data.datatype().size().unwrap_or(8);
     request.inputs.iter().map(size).sum()
 }
 
-/// Asks an accepted request everything that an engine may ask. `input` is what it came as.
-pub(super) fn ask(request: &InferRequest, input: &[u8]) -> Outcome {
-    let refused = |text: &str| check::refusal(text, input);
+/// Calls everything on an accepted request that an engine may call. `input` is the encoded request.
+pub(super) fn exercise(request: &InferRequest, input: &[u8]) -> Outcome {
+    let check_message = |text: &str| check::message(text, input);
     for (index, one) in request.inputs.iter().enumerate() {
-        refused(&one.label(index));
+        check_message(&one.label(index));
         assert!(format!("{one:?}").len() < 10_000);
         let to = DataType::ALL[(input.len() + index) % DataType::ALL.len()];
         if let Err(rejection) = one.data.clone().convert(to) {
-            refused(rejection.text());
+            check_message(rejection.text());
         }
         if let Some(shape) = &one.shape {
             match one.data.strings(shape) {
                 Ok(strings) => assert_eq!(strings.len(), shape.iter().product::<usize>()),
-                Err(rejection) => refused(rejection.text()),
+                Err(rejection) => check_message(rejection.text()),
             }
         }
         for element in one.data.bytes_elements().into_iter().flatten() {
             if let Err(rejection) = element.text() {
-                refused(rejection.text());
+                check_message(rejection.text());
             }
             if let Err(rejection) = element.json() {
-                refused(rejection.text());
+                check_message(rejection.text());
             }
         }
         let parameters = &one.parameters;
         assert!(parameters.score_threshold().is_none_or(f32::is_finite));
         if let Err(rejection) = parameters.decode::<BTreeMap<String, u8>>() {
-            refused(rejection.text());
+            check_message(rejection.text());
         }
     }
     let shape_of = |one: &InferInput| (one.data.datatype(), one.shape.as_ref().map(Vec::len), one.data.len().min(3));
     let shapes: Vec<_> = request.inputs.iter().take(4).map(shape_of).collect();
-    Outcome::Accepted(kind((shapes, request.outputs.len().min(2), request.id.is_some())))
+    Outcome::Accepted(class_of((shapes, request.outputs.len().min(2), request.id.is_some())))
 }
 
-/// A request that has been accepted must mean what serde_json reads in its JSON.
+/// Checks that an accepted request means the same as the JSON that serde_json reads.
 pub(super) fn agrees(request: &InferRequest, json: &[u8]) {
     let value: Value = match serde_json::from_slice(json) {
         Ok(value) => value,
-        // What nobody asks for may be a number beyond FP64, and one level deeper than serde_json goes.
+        // A member that nothing reads may be a number beyond FP64, or one level deeper than serde_json accepts.
         Err(error) => {
             let said = error.to_string();
             let known = said.starts_with("number out of range") || said.starts_with("recursion limit");
@@ -123,7 +123,7 @@ pub(super) fn agrees(request: &InferRequest, json: &[u8]) {
     assert!(request.outputs.iter().map(|output| &output.name).eq(&names));
 }
 
-/// The elements must be what serde_json reads.
+/// Checks that the elements are those that serde_json reads.
 fn same_data(data: &TensorData, value: &Value) {
     if let Some(elements) = data.bytes_elements() {
         let bare = std::slice::from_ref(value);
@@ -150,7 +150,7 @@ fn same_data(data: &TensorData, value: &Value) {
     integers!(u8 u16 u32 u64 i8 i16 i32 i64);
     compare!(bool, |ours, theirs| theirs.as_bool() == Some(ours));
     compare!(f64, |ours, theirs| theirs.as_f64().is_some_and(|theirs| theirs.to_bits() == ours.to_bits()));
-    // By way of an FP64 a number may be rounded twice.
+    // A number that is first parsed as FP64 may be rounded twice.
     compare!(f32, |ours, theirs| theirs
         .as_f64()
         .is_some_and(|theirs| (theirs as f32).to_bits().abs_diff(ours.to_bits()) <= 1));

@@ -1,4 +1,4 @@
-//! Structured data: the rows of a request, as types of an author's.
+//! Structured data: the rows of a request, as an author's types.
 
 use bytes::Bytes;
 use chariot_engine::{
@@ -7,10 +7,10 @@ use chariot_engine::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{Outcome, binary, kind, request};
+use super::{Outcome, binary, class_of, request};
 use crate::check;
 
-/// What an author may want.
+/// A typical row type of an author's.
 #[derive(Debug, PartialEq, Deserialize)]
 struct House {
     area: f32,
@@ -20,32 +20,32 @@ struct House {
     sold: Option<bool>,
 }
 
-/// As the target `binary`, of which the rows are read.
+/// Takes the inputs of the target `binary`, and decodes their rows.
 pub(super) fn row(input: &[u8]) -> Outcome {
     let (length, body) = binary::parts(input);
     let request = match InferRequest::decode_binary(&Bytes::from(body), length) {
         Ok(request) if request::tensors(&request) <= 1 << 16 => request,
-        Ok(_) => return Outcome::Refused("too many".into()),
-        Err(rejection) => return Outcome::Refused(rejection.text().to_owned()),
+        Ok(_) => return Outcome::Rejected("too many".into()),
+        Err(rejection) => return Outcome::Rejected(rejection.text().to_owned()),
     };
     let mut faults = Vec::new();
     let houses = rows::<House>(&request, &mut faults);
     let numbers = rows::<Vec<f64>>(&request, &mut faults);
     let pairs = rows::<(f32, Option<i64>)>(&request, &mut faults);
-    faults.iter().for_each(|text| check::refusal(text, input));
+    faults.iter().for_each(|text| check::message(text, input));
     if let ([matrix], Some(rows)) = (&request.inputs[..], &numbers)
         && matrix.data.datatype() == DataType::Fp64
         && matrix.shape.as_ref().is_some_and(|shape| shape.len() == 2)
     {
         let values: Vec<u64> = rows.iter().flatten().map(|value| value.to_bits()).collect();
-        let came = matrix.data.as_slice::<f64>().unwrap_or_default();
-        assert!(came.iter().map(|value| value.to_bits()).eq(values), "rows are not those of the matrix");
+        let values_of_matrix = matrix.data.as_slice::<f64>().unwrap_or_default();
+        assert!(values_of_matrix.iter().map(|value| value.to_bits()).eq(values), "rows differ from the matrix");
     }
     match faults.into_iter().next() {
-        Some(fault) if houses.is_none() && numbers.is_none() && pairs.is_none() => Outcome::Refused(fault),
+        Some(fault) if houses.is_none() && numbers.is_none() && pairs.is_none() => Outcome::Rejected(fault),
         _ => {
             let count = |rows: Option<usize>| rows.map(|count| count.min(2));
-            Outcome::Accepted(kind((
+            Outcome::Accepted(class_of((
                 count(houses.map(|rows| rows.len())),
                 count(numbers.map(|rows| rows.len())),
                 count(pairs.map(|rows| rows.len())),
@@ -56,7 +56,7 @@ pub(super) fn row(input: &[u8]) -> Outcome {
     }
 }
 
-/// All rows, if each can be read.
+/// Returns all rows, if each can be decoded.
 fn rows<T: DeserializeOwned + Send + Sync + 'static>(
     request: &InferRequest,
     faults: &mut Vec<String>,
@@ -74,7 +74,7 @@ fn rows<T: DeserializeOwned + Send + Sync + 'static>(
         match Row::<T>::decode(part, &cx) {
             Ok(Row(row)) => rows.push(row),
             Err(error) => {
-                faults.push(error.public_message().expect("a fault of a row is the caller's"));
+                faults.push(error.public_message().expect("a fault in a row is the caller's"));
                 return None;
             }
         }

@@ -1,4 +1,4 @@
-//! A whole request to a whole engine: routes, headers, codings, forms of bodies, decoding, the model, the answer.
+//! A complete request to a complete engine: routes, headers, codings, body formats, decoding, the model, the response.
 
 use std::sync::OnceLock;
 
@@ -7,7 +7,7 @@ use chariot_engine::{prelude::*, testing::TestEngine};
 use http::{Request, Uri};
 use serde_json::Value;
 
-use super::{Outcome, kind};
+use super::{Outcome, class_of};
 use crate::check;
 
 pub(super) const WORDS: &[&str] = &[
@@ -38,16 +38,16 @@ pub(super) const WORDS: &[&str] = &[
     "\u{1f}\u{8b}\u{8}",
 ];
 
-/// Gives named tensors back.
-struct TensorsBack;
+/// Returns the named tensors of its input.
+struct EchoTensors;
 
-impl Model for TensorsBack {
+impl Model for EchoTensors {
     type Settings = ();
     type Input = Tensors;
     type Output = Tensors;
 
     async fn load(_: &LoadContext) -> Result<Self> {
-        Ok(TensorsBack)
+        Ok(EchoTensors)
     }
 
     async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
@@ -55,16 +55,16 @@ impl Model for TensorsBack {
     }
 }
 
-/// Gives texts back.
-struct TextsBack;
+/// Returns the string of its input.
+struct EchoText;
 
-impl Model for TextsBack {
+impl Model for EchoText {
     type Settings = ();
     type Input = Text;
     type Output = Json<String>;
 
     async fn load(_: &LoadContext) -> Result<Self> {
-        Ok(TextsBack)
+        Ok(EchoText)
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
@@ -72,52 +72,53 @@ impl Model for TextsBack {
     }
 }
 
-/// Both, started once.
+/// Returns both engines, started once.
 fn engines() -> &'static [TestEngine; 2] {
     static ENGINES: OnceLock<[TestEngine; 2]> = OnceLock::new();
     ENGINES.get_or_init(|| {
         let setting = |builder: chariot_engine::EngineBuilder| builder.setting("CHARIOT_ENGINE_WORKERS", "1");
         let start = |builder| TestEngine::start(setting(builder)).expect("the engine starts");
-        [start(Engine::builder().model::<TensorsBack>("tensors")), start(Engine::builder().model::<TextsBack>("texts"))]
+        [start(Engine::builder().model::<EchoTensors>("tensors")), start(Engine::builder().model::<EchoText>("texts"))]
     })
 }
 
 pub(super) fn server(input: &[u8]) -> Outcome {
-    let Some(request) = request(input) else { return Outcome::Refused("no request of HTTP".into()) };
+    let Some(request) = request(input) else { return Outcome::Rejected("not an HTTP request".into()) };
     let [tensors, texts] = engines();
     let engine = if input.first().is_some_and(|byte| byte % 2 == 1) { texts } else { tensors };
     let is_head = request.method() == "HEAD";
-    let answer = engine.send(request);
-    match answer.status {
-        200 => Outcome::Accepted(kind((answer.headers.get("content-type").cloned(), answer.body.len().min(3)))),
-        // The client's own number, which JSON does not hold, is the one thing that an echo fails at.
+    let response = engine.send(request);
+    match response.status {
+        200 => Outcome::Accepted(class_of((response.headers.get("content-type").cloned(), response.body.len().min(3)))),
+        // An echo fails only on a number of the caller's that JSON cannot represent.
         status @ (400 | 404 | 405 | 413 | 415 | 500) => {
             assert_eq!(
-                answer.headers.get("content-type").map(|value| value.as_bytes()),
+                response.headers.get("content-type").map(|value| value.as_bytes()),
                 Some(&b"application/json"[..])
             );
             if is_head {
-                assert!(answer.body.is_empty());
-                return Outcome::Refused(status.to_string());
+                assert!(response.body.is_empty());
+                return Outcome::Rejected(status.to_string());
             }
-            let body: Value = serde_json::from_slice(&answer.body).expect("an error is JSON");
-            let text = body["error"].as_str().expect("an error has a text");
+            let body: Value = serde_json::from_slice(&response.body).expect("an error is JSON");
+            let text = body["error"].as_str().expect("an error has a message");
             assert!(status != 500 || text.contains("NaN"), "the engine failed: {text}");
-            assert_eq!(status == 405, answer.headers.contains_key("allow"));
-            assert!(status != 415 || answer.headers.contains_key("accept-encoding"));
-            check::refusal(text, input);
-            Outcome::Refused(format!("{status} {text}"))
+            assert_eq!(status == 405, response.headers.contains_key("allow"));
+            assert!(status != 415 || response.headers.contains_key("accept-encoding"));
+            check::message(text, input);
+            Outcome::Rejected(format!("{status} {text}"))
         }
-        status => panic!("status {status} of an engine that has nothing else to do"),
+        status => panic!("expected the status of a served or a rejected request, got {status}"),
     }
 }
 
-/// The first letter chooses the engine and is none of the method. `None` if HTTP has no such request.
+/// Parses a request. The first character selects the engine and is not part of the method. Returns `None` if HTTP does not
+/// allow the request.
 fn request(input: &[u8]) -> Option<Request<Bytes>> {
     let end = input.windows(2).position(|two| two == b"\n\n").unwrap_or(input.len());
-    let head = std::str::from_utf8(&input[..end]).ok()?;
+    let headers = std::str::from_utf8(&input[..end]).ok()?;
     let body = input.get(end + 2..).unwrap_or_default();
-    let mut lines = head.get(1..)?.lines();
+    let mut lines = headers.get(1..)?.lines();
     let (method, path) = lines.next()?.split_once(' ')?;
     let path: Uri = path.parse().ok()?;
     let mut request = Request::builder().method(method).uri(path);

@@ -1,4 +1,4 @@
-//! Settings: the values that an operator gives.
+//! Settings: the values that an operator sets.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use chariot_engine::settings::{
     ByteSize, EngineSettings, Environment, Reader, Secret, SettingValue, Settings, explained_table,
 };
 
-use super::{Outcome, kind};
+use super::{Outcome, class_of};
 use crate::check;
 
 pub(super) const WORDS: &[&str] = &[
@@ -45,29 +45,29 @@ pub(super) const WORDS: &[&str] = &[
     "_FILE=",
 ];
 
-/// What an author may want.
+/// A typical type of an author's settings.
 #[derive(Debug, Settings)]
 struct Mine {
-    /// How many
+    /// Number of results
     #[setting(default = 3, range = 1..=10)]
     top_k: usize,
-    /// How long
+    /// Patience
     #[setting(default = "5s", range = Duration::from_secs(1)..=Duration::from_secs(3600))]
     patience: Duration,
-    /// How much
+    /// Memory
     room: Option<ByteSize>,
-    /// What share
+    /// Share
     #[setting(default = 0.5)]
     share: f64,
-    /// How
+    /// Mode
     #[setting(default = "fast", alias = "MANNER")]
     mode: Mode,
-    /// How wide
-    #[setting(default = 224, values = [224, 384], deprecated = "it is as wide as it is")]
+    /// Width
+    #[setting(default = 224, values = [224, 384], deprecated = "the width is fixed")]
     side: u16,
-    /// What nobody sees
+    /// Key
     key: Option<Secret>,
-    /// What belongs together
+    /// Part
     #[setting(group)]
     part: Option<Part>,
 }
@@ -86,7 +86,7 @@ enum Mode {
     VeryExact,
 }
 
-/// A line is `NAME=value`.
+/// Each line is `NAME=value`.
 pub(super) fn settings(input: &[u8]) -> Outcome {
     let text = String::from_utf8_lossy(input);
     let environment: Environment = text.lines().filter_map(|line| line.split_once('=')).collect();
@@ -94,7 +94,7 @@ pub(super) fn settings(input: &[u8]) -> Outcome {
     let read = reader.read::<(EngineSettings, Mine)>();
     let table = explained_table(reader.explained());
     assert_eq!(table.lines().count(), 1 + <(EngineSettings, Mine)>::schema().len(), "{table}");
-    reader.warnings().iter().for_each(|warning| check::refusal(warning, input));
+    reader.warnings().iter().for_each(|warning| check::message(warning, input));
     match read {
         Ok((_, mine)) => {
             assert!((1..=10).contains(&mine.top_k) && mine.share.is_finite() && matches!(mine.side, 224 | 384));
@@ -102,11 +102,11 @@ pub(super) fn settings(input: &[u8]) -> Outcome {
             assert!(
                 mine.key.as_ref().is_none_or(|key| format!("{key:?}") == "Secret(***)" && !key.expose().is_empty())
             );
-            // What is shown is what is read.
+            // A shown value parses to the same value.
             assert_eq!(Duration::parse(&mine.patience.show()), Ok(mine.patience));
             assert!(mine.room.is_none_or(|room| ByteSize::parse(&room.show()) == Ok(room)));
             let part = mine.part.map(|part| part.whole);
-            Outcome::Accepted(kind((
+            Outcome::Accepted(class_of((
                 mine.room.is_some(),
                 mine.mode == Mode::Fast,
                 part,
@@ -115,8 +115,8 @@ pub(super) fn settings(input: &[u8]) -> Outcome {
         }
         Err(error) => {
             assert!(!error.faults.is_empty());
-            error.faults.iter().for_each(|fault| check::refusal(&fault.to_string(), input));
-            Outcome::Refused(error.to_string())
+            error.faults.iter().for_each(|fault| check::message(&fault.to_string(), input));
+            Outcome::Rejected(error.to_string())
         }
     }
 }

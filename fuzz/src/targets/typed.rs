@@ -1,4 +1,4 @@
-//! A JSON value for a type of an author's: by `JsonText`, and by the inputs that use it.
+//! A JSON value for an author's type: through `JsonText`, and through the inputs that use it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use chariot_engine::{
 };
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{Outcome, json, kind};
+use super::{Outcome, class_of, json};
 use crate::check;
 
 pub(super) const WORDS: &[&str] = &[
@@ -38,7 +38,7 @@ pub(super) const WORDS: &[&str] = &[
     "\"{\\\"small\\\":1}\"",
 ];
 
-/// A field of every kind.
+/// A type with a field of every kind.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 struct Zoo {
@@ -92,9 +92,9 @@ struct Strict {
 pub(super) fn typed(input: &[u8]) -> Outcome {
     let json_value = match JsonText::from_text(Bytes::copy_from_slice(input)) {
         Ok(value) => value,
-        Err(rejection) => return json::refused(rejection.text(), input),
+        Err(rejection) => return json::rejected(rejection.text(), input),
     };
-    assert!(serde_json::from_slice::<IgnoredAny>(input).is_ok(), "serde_json refuses what we accept");
+    assert!(serde_json::from_slice::<IgnoredAny>(input).is_ok(), "serde_json rejects JSON that is accepted");
     let theirs = serde_json::from_slice::<Zoo>(input);
     let ours = json_value.parse::<Zoo>();
     assert_eq!(ours.is_ok(), theirs.is_ok());
@@ -110,9 +110,11 @@ pub(super) fn typed(input: &[u8]) -> Outcome {
     let text = WithParams::<Text, Strict>::decode(element(BytesElement::Json(json_value.clone())), &cx);
     faults.extend(text.err().and_then(|error| error.public_message()));
     faults.extend(ours.as_ref().err().map(|rejection| rejection.text().to_owned()));
-    faults.iter().for_each(|text| check::refusal(text, input));
+    faults.iter().for_each(|text| check::message(text, input));
     match ours {
-        Ok(zoo) => Outcome::Accepted(kind((zoo.inner.is_some(), zoo.tags.len().min(2), format!("{:?}", zoo.choice)))),
-        Err(rejection) => Outcome::Refused(rejection.text().to_owned()),
+        Ok(zoo) => {
+            Outcome::Accepted(class_of((zoo.inner.is_some(), zoo.tags.len().min(2), format!("{:?}", zoo.choice))))
+        }
+        Err(rejection) => Outcome::Rejected(rejection.text().to_owned()),
     }
 }

@@ -7,7 +7,7 @@ use serde::{
 };
 
 use super::fault::{At, Fault};
-use crate::protocol::{DataType, Element, TensorData, Text, json_fault};
+use crate::protocol::{BytesElementRef as Text, DataType, ElementType, TensorData, json_fault};
 
 /// A value of a row.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ pub(super) enum Cell<'de> {
 impl<'de> Cell<'de> {
     /// The element at `index` of a tensor, which has as many.
     pub(super) fn of(data: &'de TensorData, index: usize) -> Option<Self> {
-        fn at<T: Element>(data: &TensorData, index: usize) -> Option<T> {
+        fn at<T: ElementType>(data: &TensorData, index: usize) -> Option<T> {
             data.as_slice::<T>()?.get(index).copied()
         }
         match data.datatype() {
@@ -40,7 +40,7 @@ impl<'de> Cell<'de> {
             DataType::Bf16 => at::<half::bf16>(data, index).map(|value| Cell::Single(value.into())),
             DataType::Fp32 => at(data, index).map(Cell::Single),
             DataType::Fp64 => at(data, index).map(Cell::Double),
-            DataType::Bytes => data.text_at(index).map(Cell::Text),
+            DataType::Bytes => data.bytes_element_ref(index).map(Cell::Text),
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de;
 
-use crate::{error::quoted, protocol::in_callers_words};
+use crate::{error::quoted, protocol::public_message};
 
 /// How many of the columns that are known a fault names.
 const NAMED: usize = 20;
@@ -60,7 +60,7 @@ impl std::error::Error for Fault {}
 
 impl de::Error for Fault {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Fault::of(At::Row, in_callers_words(&message.to_string()))
+        Fault::of(At::Row, public_message(&message.to_string()))
     }
 
     fn missing_field(field: &'static str) -> Self {

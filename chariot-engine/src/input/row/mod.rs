@@ -210,7 +210,10 @@ fn are_objects(inputs: &[InferInput]) -> bool {
     if first.name.is_empty() || first.datatype.is_none() || shape.is_empty() {
         return true;
     }
-    first.data.text_at(0).is_none_or(|element| element.holds_object() || (shape.len() == 1 && element.is_list()))
+    first
+        .data
+        .bytes_element_ref(0)
+        .is_none_or(|element| element.holds_object() || (shape.len() == 1 && element.is_list()))
 }
 
 /// The parameters of all rows: those of the only input or of the request, and what the other of the two says besides.

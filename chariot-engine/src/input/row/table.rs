@@ -177,8 +177,8 @@ fn column(input: InferInput) -> Result<(String, usize, TensorData), Rejection> {
         }
     };
     // Strings that are nested like the shape are made flat; others stay where they are.
-    let nested = shape.len() > 1 && data.text_at(0).is_some_and(|first| first.is_list());
-    let data = if nested { data.flat(&shape)? } else { data };
+    let nested = shape.len() > 1 && data.bytes_element_ref(0).is_some_and(|first| first.is_list());
+    let data = if nested { data.flattened(&shape)? } else { data };
     if data.len() != length {
         return Err(Rejection::new(format!("shape {shape:?} needs {length} elements, {} came", data.len())));
     }

@@ -1,4 +1,4 @@
-//! What comes out of each coding, what is refused, and what a stream may cost.
+//! The results of each coding, the rejected streams, and the limits on memory.
 
 use std::io::Read;
 
@@ -10,18 +10,18 @@ use super::*;
 
 const TEXT: &[u8] = br#"{"inputs":[{"name":"x","datatype":"FP32","shape":[4],"data":[0.5,0.25,0.125,0.5]}]}"#;
 
-/// [`TEXT`] by Python's zlib, in a member with every optional field.
+/// [`TEXT`] compressed by Python's zlib, in a member with every optional field.
 const GZIP: &[u8] = b"\x1f\x8b\x08\x1e\x00\x00\x00\x00\x00\xff\x04\x00\x41\x42\x00\x00\x78\x2e\x6a\x73\x6f\x6e\x00\
     \x77\x68\x79\x00\xd2\x0e\xab\x56\xca\xcc\x2b\x28\x2d\x29\x56\xb2\x8a\xae\x56\xca\x4b\xcc\x4d\x55\xb2\x52\xaa\x50\
     \xd2\x51\x4a\x49\x2c\x49\x2c\xa9\x2c\x00\x71\xdd\x02\x8c\x8d\x80\x22\xc5\x19\x89\x20\x6e\xb4\x49\x2c\x44\x16\xc8\
     \x34\xd0\x33\xd5\x31\xd0\x33\x02\x11\x86\x60\xd2\x34\xb6\x36\xb6\x16\x00\x40\xc6\x87\xbf\x53\x00\x00\x00";
 
-/// The same by Python's zlib.
+/// [`TEXT`] compressed by Python's zlib.
 const DEFLATE: &[u8] = b"\x78\xda\xab\x56\xca\xcc\x2b\x28\x2d\x29\x56\xb2\x8a\xae\x56\xca\x4b\xcc\x4d\x55\xb2\x52\xaa\
     \x50\xd2\x51\x4a\x49\x2c\x49\x2c\xa9\x2c\x00\x71\xdd\x02\x8c\x8d\x80\x22\xc5\x19\x89\x20\x6e\xb4\x49\x2c\x44\x16\
     \xc8\x34\xd0\x33\xd5\x31\xd0\x33\x02\x11\x86\x60\xd2\x34\xb6\x36\xb6\x16\x00\x31\xfa\x17\xf2";
 
-/// The same by the command `zstd -19`: a window of 8 MiB, no size, a checksum.
+/// [`TEXT`] compressed by `zstd -19`: a window of 8 MiB, without its size, with a checksum.
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd\x04\x68\x45\x02\x00\xc2\xc3\x0d\x12\x90\x3d\x06\x8c\x91\x8f\xd0\x22\xd5\x21\x08\
     \x0e\x0e\x28\x8c\x5d\x51\x02\x9b\x6d\x76\x06\x09\x02\x9c\x20\x16\x3a\x33\xab\xc1\x7a\x70\x52\x54\xa2\xd9\x36\xdb\
     \xdc\xc1\xf1\xd1\x9f\x6c\xf3\x7a\xa1\x57\x7b\xe9\x8c\xd7\x01\x05\x00\x29\x22\x50\x02\x0a\x6a\x06\x08\xb4\x04\xd3\
@@ -31,7 +31,7 @@ const STREAMS: [(Coding, &[u8]); 3] = [(Coding::Gzip, GZIP), (Coding::Deflate, D
 
 const LIMIT: usize = 1 << 20;
 
-/// A body in a coding, smaller or not.
+/// Compresses a body, even if the result is larger.
 fn stream(coding: Coding, body: &[u8]) -> Vec<u8> {
     let mut stream = Vec::new();
     let written = match coding {
@@ -46,9 +46,9 @@ fn stream(coding: Coding, body: &[u8]) -> Vec<u8> {
     stream
 }
 
-/// A frame of zstd of these blocks, whose head goes on after the magic number with these bytes.
-fn frame(head: &[u8], blocks: &[(Block, u32)]) -> Vec<u8> {
-    let mut frame = [&[0x28, 0xb5, 0x2f, 0xfd], head].concat();
+/// Makes a zstd frame with these blocks; `header` is the part of its header after the magic number.
+fn frame(header: &[u8], blocks: &[(Block, u32)]) -> Vec<u8> {
+    let mut frame = [&[0x28, 0xb5, 0x2f, 0xfd], header].concat();
     for (index, (block, size)) in blocks.iter().enumerate() {
         let last = u32::from(index + 1 == blocks.len());
         let (kind, content) = match block {
@@ -67,11 +67,11 @@ enum Block {
     Repeated,
 }
 
-/// A part of a sequence of frames that decoders pass over.
+/// A skippable frame.
 const SKIPPABLE: &[u8] = b"\x53\x2a\x4d\x18\x03\x00\x00\x00abc";
 
 #[test]
-fn what_others_have_compressed_is_read() {
+fn streams_of_other_encoders_are_decompressed() {
     for (coding, stream) in STREAMS {
         assert_eq!(coding.decompress(stream, LIMIT).as_deref(), Ok(TEXT), "{coding:?}");
         assert_eq!(coding.decompress(stream, TEXT.len()).as_deref(), Ok(TEXT), "{coding:?}");
@@ -82,7 +82,7 @@ fn what_others_have_compressed_is_read() {
 }
 
 #[test]
-fn names_are_read_in_any_case() {
+fn names_are_parsed_in_any_case() {
     for (name, coding) in [("gzip", Coding::Gzip), ("X-Gzip", Coding::Gzip), ("DEFLATE", Coding::Deflate)] {
         assert_eq!(Coding::parse(name), Some(coding));
     }
@@ -101,23 +101,23 @@ fn members_of_gzip_and_frames_of_zstd_are_one_body() {
     assert_eq!(Coding::Gzip.decompress(&members, LIMIT), Ok(twice.clone()));
     let frames = [SKIPPABLE, ZSTD, SKIPPABLE, &stream(Coding::Zstd, b""), ZSTD, SKIPPABLE].concat();
     assert_eq!(Coding::Zstd.decompress(&frames, LIMIT), Ok(twice));
-    // A stream of zlib is one.
+    // zlib has one stream only.
     let streams = [DEFLATE, DEFLATE].concat();
     assert_eq!(Coding::Deflate.decompress(&streams, LIMIT), Err(CodingError::Trailing(DEFLATE.len())));
-    // The limit is that of the whole.
+    // The limit applies to the whole body.
     assert_eq!(Coding::Gzip.decompress(&members, 100), Err(CodingError::TooLarge { limit: 100 }));
     assert_eq!(Coding::Zstd.decompress(&frames, 100), Err(CodingError::TooLarge { limit: 100 }));
 }
 
 #[test]
-fn a_stream_that_is_cut_is_told_so() {
+fn a_truncated_stream_is_an_error_of_its_own() {
     for (coding, stream) in STREAMS {
         for length in 0..stream.len() {
-            assert_eq!(coding.decompress(&stream[..length], LIMIT), Err(CodingError::Cut), "{coding:?} {length}");
+            assert_eq!(coding.decompress(&stream[..length], LIMIT), Err(CodingError::Truncated), "{coding:?} {length}");
         }
     }
     for length in 1..SKIPPABLE.len() {
-        assert_eq!(Coding::Zstd.decompress(&SKIPPABLE[..length], LIMIT), Err(CodingError::Cut), "{length}");
+        assert_eq!(Coding::Zstd.decompress(&SKIPPABLE[..length], LIMIT), Err(CodingError::Truncated), "{length}");
     }
 }
 
@@ -132,63 +132,76 @@ fn nothing_may_follow_a_stream() {
 }
 
 #[test]
-fn what_is_no_stream_is_refused() {
+fn a_body_that_is_not_a_stream_is_rejected() {
     for coding in Coding::ALL.iter().copied() {
         for body in [TEXT, &[0; 64], &[0xff; 64]] {
-            assert_eq!(coding.decompress(body, LIMIT), Err(CodingError::Broken), "{coding:?}");
+            assert_eq!(coding.decompress(body, LIMIT), Err(CodingError::Invalid), "{coding:?}");
         }
     }
-    // The format of another coding, and deflate without zlib's head.
-    assert_eq!(Coding::Gzip.decompress(DEFLATE, LIMIT), Err(CodingError::Broken));
-    assert_eq!(Coding::Deflate.decompress(GZIP, LIMIT), Err(CodingError::Broken));
-    assert_eq!(Coding::Deflate.decompress(&DEFLATE[2..], LIMIT), Err(CodingError::Broken));
-    assert_eq!(Coding::Zstd.decompress(GZIP, LIMIT), Err(CodingError::Broken));
+    // The format of another coding, and deflate without the header of zlib.
+    assert_eq!(Coding::Gzip.decompress(DEFLATE, LIMIT), Err(CodingError::Invalid));
+    assert_eq!(Coding::Deflate.decompress(GZIP, LIMIT), Err(CodingError::Invalid));
+    assert_eq!(Coding::Deflate.decompress(&DEFLATE[2..], LIMIT), Err(CodingError::Invalid));
+    assert_eq!(Coding::Zstd.decompress(GZIP, LIMIT), Err(CodingError::Invalid));
 }
 
 #[test]
 fn no_bit_can_flip_and_change_the_body() {
     for (coding, stream) in STREAMS {
-        let mut refused = 0;
+        let mut rejected = 0;
         for bit in 0..stream.len() * 8 {
             let mut flipped = stream.to_vec();
             flipped[bit / 8] ^= 1 << (bit % 8);
             match coding.decompress(&flipped, LIMIT) {
-                // A name or a time in a head, say.
+                // For example a name or a time in a header.
                 Ok(body) => assert_eq!(body, TEXT, "{coding:?} {bit}"),
-                Err(_) => refused += 1,
+                Err(_) => rejected += 1,
             }
         }
-        assert!(refused > stream.len() * 5, "{coding:?}: {refused} of {} bits", stream.len() * 8);
+        assert!(rejected > stream.len() * 5, "{coding:?}: {rejected} of {} bits", stream.len() * 8);
     }
 }
 
 #[test]
-fn the_size_that_a_frame_declares_must_be_what_comes_out() {
+fn the_declared_size_of_a_frame_must_be_right() {
     let five = |size| frame(&[0x20, 5], &[(Block::Raw, size)]);
     assert_eq!(Coding::Zstd.decompress(&five(5), LIMIT).as_deref(), Ok(&b"xxxxx"[..]));
     for size in [0, 4] {
-        assert_eq!(Coding::Zstd.decompress(&five(size), LIMIT), Err(CodingError::Broken), "{size}");
+        assert_eq!(Coding::Zstd.decompress(&five(size), LIMIT), Err(CodingError::Invalid), "{size}");
     }
 }
 
 #[test]
 fn a_frame_needs_a_window_that_is_not_too_large_and_no_dictionary() {
-    let text = |head: &[u8]| match Coding::Zstd.decompress(&frame(head, &[(Block::Raw, 1)]), LIMIT) {
-        Err(CodingError::Unsupported(text)) => text,
-        other => panic!("{head:x?}: {other:?}"),
-    };
-    assert_eq!(Coding::Zstd.decompress(&frame(&[0, 13 << 3], &[(Block::Raw, 1)]), LIMIT).as_deref(), Ok(&b"x"[..]));
-    assert_eq!(text(&[0, 13 << 3 | 1]), "a window of at most 8388608 bytes is expected, one of 9437184 came");
-    // The whole of a frame that is one segment is its window.
-    assert_eq!(
-        text(&[0xe0, 0, 0, 0, 0, 1, 0, 0, 0]),
-        "a window of at most 8388608 bytes is expected, one of 4294967296 came"
-    );
-    assert_eq!(text(&[1, 0, 7]), "a frame without a dictionary is expected, one with dictionary 7 came");
+    let one_byte = |header: &[u8]| Coding::Zstd.decompress(&frame(header, &[(Block::Raw, 1)]), LIMIT);
+    assert_eq!(one_byte(&[0, 13 << 3]).as_deref(), Ok(&b"x"[..]));
+    let mut messages = String::new();
+    for (case, header) in [
+        ("window of 9 MiB", &[0, 13 << 3 | 1][..]),
+        // The window of a single segment is its whole content.
+        ("single segment of 4 GiB", &[0xe0, 0, 0, 0, 0, 1, 0, 0, 0]),
+        ("dictionary", &[1, 0, 7]),
+    ] {
+        let error = one_byte(header).unwrap_err();
+        assert!(matches!(error, CodingError::Unsupported(_)), "{case}: {error:?}");
+        messages.push_str(&format!("{case} → {error}\n"));
+    }
+    let others = [
+        CodingError::TooLarge { limit: LIMIT },
+        CodingError::Ratio,
+        CodingError::Truncated,
+        CodingError::Invalid,
+        CodingError::Trailing(5),
+        CodingError::Cancelled,
+    ];
+    for error in others {
+        messages.push_str(&format!("{error:?} → {error}\n"));
+    }
+    insta::assert_snapshot!("codings", messages);
 }
 
 #[test]
-fn a_bomb_is_refused_before_it_takes_memory() {
+fn a_bomb_is_rejected_before_it_takes_memory() {
     let megabyte = vec![0; 1 << 20];
     let repeated = |count: usize| frame(&[0, 0x50], &vec![(Block::Repeated, 128 << 10); 8 * count]);
     let bombs = [
@@ -197,16 +210,16 @@ fn a_bomb_is_refused_before_it_takes_memory() {
         (Coding::Zstd, repeated(9)),
     ];
     for (coding, bomb) in bombs {
-        assert!(bomb.len() * Coding::MAX_RATIO < Coding::ANY_RATIO, "{coding:?}");
+        assert!(bomb.len() * Coding::MAX_RATIO < Coding::RATIO_THRESHOLD, "{coding:?}");
         assert_eq!(coding.decompress(&bomb, LIMIT), Err(CodingError::TooLarge { limit: LIMIT }), "{coding:?}");
         assert_eq!(coding.decompress(&bomb, 64 << 20), Err(CodingError::Ratio), "{coding:?}");
     }
     let sparse = Coding::Zstd.decompress(&repeated(8), 64 << 20);
-    assert_eq!(sparse.map(|body| body.len()), Ok(Coding::ANY_RATIO));
+    assert_eq!(sparse.map(|body| body.len()), Ok(Coding::RATIO_THRESHOLD));
 }
 
 #[test]
-fn room_grows_to_the_limit_and_not_beyond() {
+fn memory_grows_to_the_limit_and_not_beyond() {
     for limit in [200_000, 100_001, 100_000] {
         for coding in Coding::ALL.iter().copied() {
             let body = coding.decompress(&stream(coding, &[7; 100_000]), limit).unwrap();
@@ -217,18 +230,18 @@ fn room_grows_to_the_limit_and_not_beyond() {
 }
 
 #[test]
-fn work_that_is_not_wanted_any_more_is_given_up() {
+fn work_that_is_no_longer_needed_is_cancelled() {
     for coding in Coding::ALL.iter().copied() {
         let stream = stream(coding, &vec![7; 1 << 20]);
-        assert_eq!(coding.decompress_while(&stream, 2 << 20, &|| false), Err(CodingError::Stopped), "{coding:?}");
-        // Streams of one coding after the other are asked in between.
+        assert_eq!(coding.decompress_while(&stream, 2 << 20, &|| false), Err(CodingError::Cancelled), "{coding:?}");
+        // Cancellation is checked between the streams of a body.
         let asked = std::cell::Cell::new(0);
         let wanted = || {
             asked.set(asked.get() + 1);
             asked.get() < 20
         };
         let many = if coding == Coding::Deflate { continue } else { stream.repeat(100) };
-        assert_eq!(coding.decompress_while(&many, usize::MAX, &wanted), Err(CodingError::Stopped), "{coding:?}");
+        assert_eq!(coding.decompress_while(&many, usize::MAX, &wanted), Err(CodingError::Cancelled), "{coding:?}");
     }
 }
 
@@ -242,7 +255,7 @@ fn a_tensor_of_floats_shrinks() {
 }
 
 #[test]
-fn what_would_not_be_smaller_is_not_compressed() {
+fn a_body_that_would_not_shrink_is_not_compressed() {
     let noise: Vec<u8> = (0..1000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     for coding in [Coding::Gzip, Coding::Deflate] {
         assert!(coding.compresses());
@@ -258,7 +271,7 @@ fn codings() -> impl Strategy<Value = Coding> {
     select(Coding::ALL)
 }
 
-/// Bodies of all kinds: noise, and what repeats itself.
+/// Bodies of all kinds: noise and repetition.
 fn bodies() -> impl Strategy<Value = Vec<u8>> {
     let repeated = (vec(any::<u8>(), 1..20), 1..400_usize).prop_map(|(part, count)| part.repeat(count));
     prop_oneof![vec(any::<u8>(), 0..2000), vec(0..4_u8, 0..4000), repeated]
@@ -268,7 +281,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn a_body_comes_out_as_it_went_in(coding in codings(), body in bodies()) {
+    fn a_body_survives(coding in codings(), body in bodies()) {
         let stream = stream(coding, &body);
         prop_assert_eq!(coding.decompress(&stream, body.len()), Ok(body.clone()));
         if let Some(compressed) = coding.compress(&body) {
@@ -278,13 +291,13 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_are_too_strange(coding in codings(), bytes in vec(any::<u8>(), 0..300), limit in 0..3000_usize) {
-        let head: &[u8] = match coding {
+    fn no_bytes_panic(coding in codings(), bytes in vec(any::<u8>(), 0..300), limit in 0..3000_usize) {
+        let start: &[u8] = match coding {
             Coding::Gzip => b"\x1f\x8b\x08\0\0\0\0\0\0\xff",
             Coding::Deflate => b"\x78\x01",
             Coding::Zstd => b"\x28\xb5\x2f\xfd\0\x40",
         };
-        for body in [bytes.clone(), [head, &bytes].concat()] {
+        for body in [bytes.clone(), [start, &bytes].concat()] {
             if let Ok(out) = coding.decompress(&body, limit) {
                 prop_assert!(out.len() <= limit);
             }
@@ -292,14 +305,14 @@ proptest! {
     }
 
     #[test]
-    fn a_stream_that_is_spoilt_is_refused_or_harmless(
+    fn a_damaged_stream_is_rejected_or_harmless(
         coding in codings(),
         body in bodies(),
-        spoilt in vec((any::<proptest::sample::Index>(), any::<u8>()), 1..4),
+        damage in vec((any::<proptest::sample::Index>(), any::<u8>()), 1..4),
         limit in 0..5000_usize,
     ) {
         let mut stream = stream(coding, &body);
-        for (index, byte) in spoilt {
+        for (index, byte) in damage {
             let index = index.index(stream.len());
             stream[index] = byte;
         }

@@ -1,15 +1,15 @@
-//! Properties over generated bodies: round trips, any order of members, no panic, agreement with serde_json.
+//! Properties of generated bodies: round trips, any order of members, no panic, agreement with serde_json.
 
 use bytes::Bytes;
 use half::{bf16, f16};
 use proptest::prelude::*;
 
 use crate::protocol::{
-    BytesElement, Element, InferOutput, InferRequest, InferResponse, JsonText, ResponseHead, TensorData, number,
-    reader::Reader,
+    BytesElement, ElementType, InferOutput, InferRequest, InferResponse, JsonText, ResponseHead, TensorData, number,
+    reader::JsonReader,
 };
 
-const HEAD: ResponseHead<'_> = ResponseHead { model_name: "m", model_version: Some("1"), id: "7" };
+const HEAD: ResponseHead<'_> = ResponseHead::new("m", Some("1"), "7");
 
 /// Writes a response and reads its output back as an input.
 fn round_trip(data: TensorData) -> TensorData {
@@ -19,7 +19,7 @@ fn round_trip(data: TensorData) -> TensorData {
     InferRequest::decode(&body.into()).unwrap().inputs.remove(0).data
 }
 
-fn same<T: Element>(values: Vec<T>) -> Result<(), TestCaseError>
+fn same<T: ElementType>(values: Vec<T>) -> Result<(), TestCaseError>
 where
     TensorData: From<Vec<T>>,
 {
@@ -48,7 +48,7 @@ fn element() -> impl Strategy<Value = serde_json::Value> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100_000))]
 
-    /// Decimals of as many digits as clients write that keep numbers as FP64, close to where an FP32 is cut.
+    /// Decimals with the digits of an FP64, close to the point where the rounding to FP32 changes.
     #[test]
     fn long_decimals_round_as_the_standard_library_rounds(
         bits in 0x0010_0000_u32..0x5f80_0000, away in -4_i64..=4, negative: bool, half: bool,
@@ -66,7 +66,7 @@ proptest! {
 
 proptest! {
     #[test]
-    fn what_is_encoded_decodes_to_the_same(
+    fn round_trips_keep_integers(
         bools: Vec<bool>, u8s: Vec<u8>, u16s: Vec<u16>, u32s: Vec<u32>, u64s: Vec<u64>, i8s: Vec<i8>, i16s: Vec<i16>,
     ) {
         same(bools)?;
@@ -79,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn floats_and_strings_too(
+    fn round_trips_keep_floats_and_strings(
         i32s: Vec<i32>, i64s: Vec<i64>, strings: Vec<String>, halves: Vec<u16>, singles: Vec<u32>, doubles: Vec<u64>,
     ) {
         same(i32s)?;
@@ -112,7 +112,7 @@ proptest! {
     }
 
     #[test]
-    fn json_that_is_damaged_never_panics(
+    fn damaged_json_never_panics(
         values in prop::collection::vec(element(), 0..3),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
         cut: prop::sample::Index,
@@ -151,16 +151,16 @@ proptest! {
             }
             Err(rejection) => {
                 prop_assert!(bad);
-                prop_assert!(rejection.text().starts_with("input 'x': data[1][0]: an integer from"), "{}", rejection);
+                prop_assert!(rejection.text().starts_with("input 'x': data[1][0]: expected an integer from"), "{}", rejection);
             }
         }
     }
 
     #[test]
-    fn the_reader_takes_what_serde_json_takes(text in "[\\[\\]{},:\"\\\\u0-9a-f.eE+\\- \n tru]{0,24}") {
-        let ours = Reader::new(&text).whole().is_ok();
+    fn the_reader_accepts_the_json_that_serde_json_accepts(text in "[\\[\\]{},:\"\\\\u0-9a-f.eE+\\- \n tru]{0,24}") {
+        let ours = JsonReader::new(&text).whole().is_ok();
         let theirs = serde_json::from_str::<serde_json::Value>(&text);
-        // At a number too large for FP64 serde_json stops, and nothing is known of the rest.
+        // serde_json stops at a number too large for FP64, so it does not check the rest.
         if !theirs.as_ref().is_err_and(|error| error.to_string().starts_with("number out of range")) {
             prop_assert_eq!(ours, theirs.is_ok(), "{}", text);
         }
@@ -177,7 +177,7 @@ proptest! {
     }
 
     #[test]
-    fn singles_near_the_middle_of_two_round_correctly(bits in 0x1f00_0000_u32..0x5800_0000, nudge in -2_i64..3) {
+    fn numbers_half_way_between_two_singles_round_correctly(bits in 0x1f00_0000_u32..0x5800_0000, nudge in -2_i64..3) {
         let value = f32::from_bits(bits);
         let middle = (f64::from(value).to_bits() + (1 << 28)) as i64 + nudge;
         let text = format!("{}", f64::from_bits(middle as u64));

@@ -1,5 +1,5 @@
-//! Tensors of every type through JSON and through binary form and back: nested and flat, members in any order, every value
-//! of the small types; and bodies that were right before something was moved in them.
+//! Round trips of tensors of every type through JSON and through binary form: nested and flat, with members in any order,
+//! with every value of the small types; and valid bodies after random edits.
 
 use bytes::Bytes;
 use half::{bf16, f16};
@@ -7,28 +7,28 @@ use proptest::prelude::*;
 
 use crate::protocol::{DataType, InferOutput, InferRequest, InferResponse, ResponseHead, TensorData, TensorMetadata};
 
-const HEAD: ResponseHead<'_> = ResponseHead { model_name: "m", model_version: None, id: "7" };
+const HEAD: ResponseHead<'_> = ResponseHead::new("m", None, "7");
 
-/// The tensor of this type that these bytes are.
-fn of_bytes(datatype: DataType, bytes: Vec<u8>) -> TensorData {
+/// Makes a tensor from its binary form.
+fn from_binary(datatype: DataType, bytes: Vec<u8>) -> TensorData {
     let metadata = TensorMetadata::new("x", datatype, [-1]);
     InferRequest::decode_raw(&bytes.into(), &metadata).unwrap().inputs.remove(0).data
 }
 
-fn bytes_of(data: &TensorData) -> Vec<u8> {
+fn to_binary(data: &TensorData) -> Vec<u8> {
     let response = InferResponse::new(vec![InferOutput::new("x", [data.len()], data.clone())]);
     let encoded = response.encode_binary(&HEAD, |_| true).unwrap();
     encoded.body[encoded.json_length.unwrap()..].to_vec()
 }
 
-/// The elements as texts of JSON.
-fn texts_of(data: &TensorData) -> Vec<String> {
+/// Returns the JSON text of each element.
+fn json_elements(data: &TensorData) -> Vec<String> {
     let written = InferResponse::new(vec![InferOutput::new("x", [data.len()], data.clone())]).encode(&HEAD).unwrap();
     let value: serde_json::Value = serde_json::from_slice(&written).unwrap();
     value["outputs"][0]["data"].as_array().unwrap().iter().map(serde_json::Value::to_string).collect()
 }
 
-/// Lists nested like the shape.
+/// Returns lists nested like the shape.
 fn nested(texts: &mut impl Iterator<Item = String>, shape: &[usize]) -> String {
     match shape.split_first() {
         None => texts.next().unwrap(),
@@ -39,15 +39,15 @@ fn nested(texts: &mut impl Iterator<Item = String>, shape: &[usize]) -> String {
     }
 }
 
-/// Bytes that are elements of the type: booleans 0 or 1, and floats that JSON can hold.
-fn sound(datatype: DataType, mut bytes: Vec<u8>) -> Vec<u8> {
+/// Turns any bytes into valid elements of the type: booleans of 0 or 1, and floats that JSON can represent.
+fn valid_elements(datatype: DataType, mut bytes: Vec<u8>) -> Vec<u8> {
     let width = datatype.size().unwrap();
     bytes.truncate(bytes.len() / width * width);
     for element in bytes.chunks_exact_mut(width) {
         let exponent = &mut element[width - 1];
         match datatype {
             DataType::Bool => *exponent &= 1,
-            // One bit of the exponent is not set: neither infinite nor NaN.
+            // With one bit of the exponent cleared, the value is neither infinite nor NaN.
             DataType::Fp16 | DataType::Bf16 | DataType::Fp32 | DataType::Fp64 => *exponent &= 0b1011_1111,
             _ => {}
         }
@@ -60,46 +60,46 @@ fn numeric() -> impl Strategy<Value = DataType> {
     prop::sample::select(numeric)
 }
 
-/// The members of an input in this order.
+/// Returns a request with one input whose members are in this order.
 fn body(members: [String; 5], order: &[usize]) -> Bytes {
     let members: Vec<_> = order.iter().map(|index| &*members[*index]).collect();
     format!("{{\"inputs\":[{{{}}}]}}", members.join(",")).into()
 }
 
 #[test]
-fn every_half_float_comes_back_through_json_and_bit_for_bit_in_binary_form() {
+fn every_half_float_survives_json_and_binary_form() {
     let all: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
     for datatype in [DataType::Fp16, DataType::Bf16] {
-        let data = of_bytes(datatype, all.clone());
-        assert!(bytes_of(&data) == all, "{datatype}");
+        let data = from_binary(datatype, all.clone());
+        assert!(to_binary(&data) == all, "{datatype}");
         let is_finite = |bits: u16| match datatype {
             DataType::Fp16 => f16::from_bits(bits).is_finite(),
             _ => bf16::from_bits(bits).is_finite(),
         };
         let finite: Vec<u8> = (0..=u16::MAX).filter(|bits| is_finite(*bits)).flat_map(u16::to_le_bytes).collect();
-        let texts = texts_of(&of_bytes(datatype, finite.clone()));
+        let texts = json_elements(&from_binary(datatype, finite.clone()));
         let text = format!(
             "{{\"inputs\":[{{\"datatype\":\"{datatype}\",\"shape\":[{}],\"data\":[{}]}}]}}",
             texts.len(),
             texts.join(",")
         );
         let read = InferRequest::decode(&text.into()).unwrap().inputs.remove(0).data;
-        assert!(bytes_of(&read) == finite, "{datatype}");
+        assert!(to_binary(&read) == finite, "{datatype}");
     }
 }
 
 proptest! {
     #[test]
-    fn tensors_of_every_type_and_shape_come_back(
+    fn tensors_of_every_type_and_shape_survive(
         datatype in numeric(), bytes in prop::collection::vec(any::<u8>(), 0..400),
         inner in prop::collection::vec(1_usize..4, 0..4), order in Just(vec![0, 1, 2, 3, 4]).prop_shuffle(), flat: bool,
     ) {
-        let bytes = sound(datatype, bytes);
+        let bytes = valid_elements(datatype, bytes);
         let row = inner.iter().product::<usize>() * datatype.size().unwrap();
         let rows = bytes.len() / row;
         let bytes = bytes[..rows * row].to_vec();
         let shape = [&[rows][..], &inner].concat();
-        let texts = texts_of(&of_bytes(datatype, bytes.clone()));
+        let texts = json_elements(&from_binary(datatype, bytes.clone()));
         let (count, mut texts) = (texts.len(), texts.into_iter());
         let data = if flat { nested(&mut texts, &[count]) } else { nested(&mut texts, &shape) };
         let members = |shape: &[usize]| [
@@ -111,17 +111,17 @@ proptest! {
         ];
         let input = InferRequest::decode(&body(members(&shape), &order)).unwrap().inputs.remove(0);
         prop_assert_eq!((input.datatype, input.shape), (Some(datatype), Some(shape.clone())));
-        prop_assert!(bytes_of(&input.data) == bytes);
+        prop_assert!(to_binary(&input.data) == bytes);
 
-        // A shape that it has not is refused, however it is told.
+        // A wrong shape is rejected, in any order of the members.
         let mut other = shape;
         other[0] += 1;
-        let refused = InferRequest::decode(&body(members(&other), &order)).unwrap_err();
-        prop_assert!(refused.text().starts_with("input 'x': "), "{}", refused);
+        let rejected = InferRequest::decode(&body(members(&other), &order)).unwrap_err();
+        prop_assert!(rejected.text().starts_with("input 'x': "), "{}", rejected);
     }
 
     #[test]
-    fn nested_texts_of_any_content_come_back(
+    fn nested_strings_of_any_content_survive(
         strings in prop::collection::vec(any::<String>(), 1..40), columns in 1_usize..5, flat: bool,
         order in Just(vec![0, 1, 2, 3, 4]).prop_shuffle(),
     ) {
@@ -143,7 +143,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_moved_in_a_body_never_panics_and_what_is_accepted_agrees_with_itself(
+    fn an_edited_body_never_panics_and_an_accepted_one_is_consistent(
         moves in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..40, any::<prop::sample::Index>(), any::<bool>()), 1..6),
         size in 0_usize..24,
     ) {

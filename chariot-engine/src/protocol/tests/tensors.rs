@@ -1,6 +1,11 @@
-//! What tensors mean in the forms that they may be written in.
+//! The meaning of tensors in every notation that JSON allows.
 
-use super::bodies::{decode, tensor};
+use insta::assert_snapshot;
+
+use super::{
+    Messages, assert_location,
+    bodies::{decode, tensor},
+};
 
 #[test]
 fn whole_numbers_may_be_written_in_any_way() {
@@ -41,7 +46,7 @@ fn bytes_are_a_list_of_any_values_or_one_bare_string() {
 }
 
 #[test]
-fn strings_come_flat_or_nested_and_are_compared_with_the_shape() {
+fn strings_are_flat_or_nested_and_are_compared_with_the_shape() {
     let strings = |shape: &[usize], data: &str| {
         let request = decode(tensor("BYTES", "[1]", data)).unwrap();
         request.inputs[0].data.strings(shape).map_err(|rejection| rejection.text().to_owned())
@@ -50,19 +55,23 @@ fn strings_come_flat_or_nested_and_are_compared_with_the_shape() {
     assert_eq!(strings(&[2, 1], "[[\"a\"],[\"b\"]]").unwrap(), ["a", "b"]);
     assert_eq!(strings(&[1, 2], "[\"a\",\"b\"]").unwrap(), ["a", "b"]);
     assert_eq!(strings(&[1], "\"a\"").unwrap(), ["a"]);
-    for (shape, data, expected) in [
-        (&[2][..], "[\"a\"]", "shape [2] needs 2 elements, 1 came"),
-        (&[1], "[7]", "data[0]: a string is expected, a number came (line 1, column 63)"),
-        (&[1, 1], "[[null]]", "data[0][0]: a string is expected, null came (line 1, column 64)"),
-        (&[1], "[[\"a\"]]", "data[0]: a string is expected, a list came (line 1, column 63)"),
-        (&[2, 1], "[[\"a\"],\"b\"]", "data[1]: a list is expected, a string came (line 1, column 69)"),
-        (&[2, 1], "[[\"a\"],[]]", "data[1]: a list of 1 is expected, one of 0 came (line 1, column 69)"),
-        (&[3, 1], "[[\"a\"],[\"b\"]]", "data: a list of 3 is expected, one of 2 came"),
-        (&[3, 0], "[[],[]]", "data: a list of 3 is expected, one of 2 came"),
-        (&[usize::MAX, 2], "[]", "shape [18446744073709551615,2] has more elements than can be counted"),
+    let mut messages = Messages::default();
+    for (shape, data, location, position) in [
+        (&[2][..], "[\"a\"]", "", ""),
+        (&[1], "[7]", "data[0]", "1:63"),
+        (&[1, 1], "[[null]]", "data[0][0]", "1:64"),
+        (&[1], "[[\"a\"]]", "data[0]", "1:63"),
+        (&[2, 1], "[[\"a\"],\"b\"]", "data[1]", "1:69"),
+        (&[2, 1], "[[\"a\"],[]]", "data[1]", "1:69"),
+        (&[3, 1], "[[\"a\"],[\"b\"]]", "data", ""),
+        (&[3, 0], "[[],[]]", "data", ""),
+        (&[usize::MAX, 2], "[]", "", ""),
     ] {
-        assert_eq!(strings(shape, data), Err(expected.to_owned()), "{data}");
+        let message = strings(shape, data).unwrap_err();
+        assert_location(&message, location, position);
+        messages.add(&format!("{data} as {shape:?}"), &message);
     }
+    assert_snapshot!("strings_of_tensors", messages);
     let numbers = decode(tensor("FP32", "[1]", "[1]")).unwrap();
-    assert_eq!(numbers.inputs[0].data.strings(&[1]).unwrap_err().text(), "BYTES is expected, FP32 came");
+    assert_eq!(numbers.inputs[0].data.strings(&[1]).unwrap_err().text(), "expected BYTES, got FP32");
 }

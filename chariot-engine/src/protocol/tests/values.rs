@@ -1,13 +1,15 @@
-//! Tests of JSON texts, parameters, conversion, encoding, and of what a caller reads when a type of an author's does not
-//! fit.
+//! Tests of JSON values, parameters, conversion, encoding, and of the messages when a value does not match an author's type.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
 use half::f16;
+use insta::assert_snapshot;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::{Messages, assert_location};
 use crate::protocol::{
-    DataType, InferOutput, InferResponse, JsonText, ModelMetadata, Parameters, ResponseHead, TensorData, TensorMetadata,
+    DataType, EncodeError, InferOutput, InferResponse, JsonText, ModelMetadata, Parameters, ResponseHead, TensorData,
+    TensorMetadata,
 };
 
 fn json(text: &str) -> JsonText {
@@ -27,7 +29,7 @@ fn json_text_keeps_the_shortest_form_of_floats() {
 }
 
 #[test]
-fn a_nan_is_an_error_wherever_it_stands() {
+fn a_nan_is_an_error_at_any_depth() {
     #[derive(Serialize)]
     enum Shape {
         Point(f32),
@@ -39,7 +41,7 @@ fn a_nan_is_an_error_wherever_it_stands() {
     #[derive(Serialize)]
     struct Pair(f64, u8);
     let nan = f32::NAN;
-    let refused = [
+    let rejected = [
         JsonText::from_value(&nan).err(),
         JsonText::from_value(&f64::NEG_INFINITY).err(),
         JsonText::from_value(&vec![Some(nan)]).err(),
@@ -51,16 +53,16 @@ fn a_nan_is_an_error_wherever_it_stands() {
         JsonText::from_value(&Shape::Named { x: nan }).err(),
         JsonText::from_value(&BTreeMap::from([("a", BTreeMap::from([("b", nan)]))])).err(),
     ];
-    for error in refused {
-        assert_eq!(error.unwrap().to_string(), "a number is NaN or infinite, which JSON cannot hold");
+    for error in rejected {
+        assert_eq!(error.unwrap(), EncodeError::NotFinite("a number".into()));
     }
     assert_eq!(JsonText::from_value(&Shape::Line(0.5, 1.0)).unwrap().as_str(), r#"{"Line":[0.5,1.0]}"#);
 }
 
 #[test]
-fn json_text_says_what_it_is_and_gives_its_string() {
+fn json_text_has_a_kind_and_a_string() {
     let kinds = [("\"a\"", "a string"), ("-1", "a number"), ("[]", "a list"), ("{}", "an object")];
-    for (text, kind) in kinds.into_iter().chain([("true", "true or false"), ("null", "null")]) {
+    for (text, kind) in kinds.into_iter().chain([("true", "a boolean"), ("null", "null")]) {
         assert_eq!(json(&format!(" {text}\n")).kind(), kind);
     }
     assert!(matches!(json("\"plain\"").as_json_string(), Some(Cow::Borrowed("plain"))));
@@ -97,31 +99,51 @@ enum Either {
     List(Vec<f32>),
 }
 
-fn text_of<T: DeserializeOwned + std::fmt::Debug>(text: &str) -> String {
+#[derive(Debug, Deserialize)]
+#[allow(dead_code)]
+struct Pair(i32, bool);
+
+fn message<T: DeserializeOwned + std::fmt::Debug>(text: &str) -> String {
     json(text).parse::<T>().unwrap_err().text().to_owned()
 }
 
 #[test]
-fn what_does_not_fit_a_type_is_told_without_payload_and_without_rusts_names() {
-    assert_eq!(text_of::<u8>("\"secret, expected u64\""), "an integer from 0 to 255 is expected, a string came");
-    assert_eq!(text_of::<u8>("\"a \\\" b, expected x\""), "an integer from 0 to 255 is expected, a string came");
-    assert_eq!(text_of::<u8>("300"), "an integer from 0 to 255 is expected, a number that is none came");
-    assert_eq!(text_of::<i64>("1.5"), "an integer is expected, a number came");
-    assert_eq!(text_of::<String>("{\"secret\":1}"), "a string is expected, an object came");
-    assert_eq!(text_of::<Vec<f32>>("[1,null]"), "[1]: a number is expected, null came");
-    assert_eq!(text_of::<Vec<f32>>("\"secret\""), "a list is expected, a string came");
-    assert_eq!(text_of::<bool>("0"), "true or false is expected, a number came");
-    assert_eq!(text_of::<(i32, i32)>("[1]"), "a list of 2 is expected, a length of 1 came");
-    assert_eq!(text_of::<[f32; 3]>("[1]"), "a list of 3 is expected, a length of 1 came");
-    assert_eq!(text_of::<Mode>("\"secret`, expected `x\""), "'fast' or 'exact' is expected, something else came");
-    assert_eq!(text_of::<Either>("\"secret\""), "the value has none of the forms that are known here");
-    assert_eq!(text_of::<Mine>("7"), "an object is expected, a number came");
-    assert_eq!(text_of::<BTreeMap<String, u8>>("[]"), "an object is expected, a list came");
-    assert_eq!(text_of::<Mine>("{\"x\":1}"), "'x' is unknown; one of 'top_k', 'mode', 'pair' is expected");
+fn the_message_of_a_mismatch_has_neither_the_payload_nor_rusts_type_names() {
+    let mut messages = Messages::default();
+    macro_rules! mismatches {
+        ($($type:ty, $text:literal, $location:literal;)*) => {$(
+            let text = message::<$type>($text);
+            assert_location(&text, $location, "");
+            assert!(!["secret", "u8", "f32", "struct"].iter().any(|word| text.contains(word)), "{text}");
+            messages.add(&format!("{} as {}", $text, stringify!($type)), &text);
+        )*};
+    }
+    mismatches! {
+        u8, "\"secret, expected u64\"", "";
+        u8, "\"secret \\\" b, expected x\"", "";
+        u8, "300", "";
+        i64, "1.5", "";
+        String, "{\"secret\":1}", "";
+        char, "\"secret\"", "";
+        Vec<f32>, "[1,null]", "[1]";
+        Vec<f32>, "\"secret\"", "";
+        bool, "0", "";
+        (i32, i32), "[1]", "";
+        (i32, i32), "{}", "";
+        [f32; 3], "[1]", "";
+        Pair, "[1]", "";
+        Mode, "\"secret`, expected `x\"", "";
+        Mode, "7", "";
+        Either, "\"secret\"", "";
+        Mine, "7", "";
+        BTreeMap<String, u8>, "[]", "";
+        Mine, "{\"x\":1}", "";
+    }
+    assert_snapshot!("mismatches", messages);
 }
 
 #[test]
-fn what_does_not_fit_is_told_with_the_path_to_it() {
+fn the_message_of_a_mismatch_has_the_path_to_it() {
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Row {
@@ -132,28 +154,26 @@ fn what_does_not_fit_is_told_with_the_path_to_it() {
     }
     type Rows = BTreeMap<String, Vec<Row>>;
     let cases = [
-        ("{\"rows\":[{\"price\":1},\n {\"price\": \"secret\"}]}", "rows[1].price: a number is expected, a string came"),
-        (
-            "{\"rows\":[\n{\"price\":1,\"tags\":[[],[1, 256 ]]}]}",
-            "rows[0].tags[1][1]: an integer from 0 to 255 is expected, a number that is none came",
-        ),
-        ("{\"rows\":[{ }]}", "rows[0]: the member 'price' is missing"),
-        ("{\"rows\":[{\"price\":1,\"cost\":2}]}", "rows[0]: 'cost' is unknown; 'price' or 'tags' is expected"),
-        ("{\"rows\":[{\"price\":1,\"price\":2}]}", "rows[0]: the member 'price' stands twice in its object"),
-        ("{\"rows\":[ {\"price\":1}, [{\"price\":true}] ]}", "rows[1][0]: a number is expected, an object came"),
-        ("{\"rows\":[{\"price\":{\"secret\":1}}]}", "rows[0].price: a number is expected, an object came"),
-        (
-            "{\"rows\":[{\"price\":1,\"tags\":[ {\"secret\":[1]}]}]}",
-            "rows[0].tags[0]: a list is expected, an object came",
-        ),
-        ("{\"é\":{}}", "é: a list is expected, an object came"),
+        ("{\"rows\":[{\"price\":1},\n {\"price\": \"secret\"}]}", "rows[1].price"),
+        ("{\"rows\":[\n{\"price\":1,\"tags\":[[],[1, 256 ]]}]}", "rows[0].tags[1][1]"),
+        ("{\"rows\":[{ }]}", "rows[0]"),
+        ("{\"rows\":[{\"price\":1,\"cost\":2}]}", "rows[0]"),
+        ("{\"rows\":[{\"price\":1,\"price\":2}]}", "rows[0]"),
+        ("{\"rows\":[ {\"price\":1}, [{\"price\":true}] ]}", "rows[1][0]"),
+        ("{\"rows\":[{\"price\":{\"secret\":1}}]}", "rows[0].price"),
+        ("{\"rows\":[{\"price\":1,\"tags\":[ {\"secret\":[1]}]}]}", "rows[0].tags[0]"),
+        ("{\"é\":{}}", "é"),
     ];
-    for (text, expected) in cases {
-        assert_eq!(text_of::<Rows>(text), expected);
+    let mut messages = Messages::default();
+    for (text, location) in cases {
+        let message = message::<Rows>(text);
+        assert_location(&message, location, "");
+        messages.add(text, &message);
         let parameters = Parameters::from_text(format!("{{\"a\":{text}}}")).unwrap();
         let rejection = parameters.decode::<BTreeMap<String, Rows>>().unwrap_err();
-        assert_eq!(rejection.text(), format!("parameters.a.{expected}"));
+        assert_eq!(rejection.text(), format!("parameters.a.{message}"));
     }
+    assert_snapshot!("mismatches_with_paths", messages);
 }
 
 #[test]
@@ -161,10 +181,6 @@ fn parameters_decode_without_the_reserved_and_the_null_ones() {
     let read = |text: &str| Parameters::from_text(text.to_owned()).unwrap().decode::<Mine>();
     let mine = read(r#"{"action":"a","metadata":{},"score_threshold":1,"top_k":null,"mode":"fast"}"#).unwrap();
     assert_eq!((mine.top_k, matches!(mine.mode, Some(Mode::Fast))), (0, true));
-    let fault = |text: &str| read(text).unwrap_err().text().to_owned();
-    assert_eq!(fault(r#"{"top_k":"x"}"#), "parameters.top_k: an integer from 0 to 255 is expected, a string came");
-    assert_eq!(fault(r#"{"mode":"x"}"#), "parameters.mode: 'fast' or 'exact' is expected, something else came");
-    assert_eq!(fault(r#"{"topk":1}"#), "parameters: 'topk' is unknown; one of 'top_k', 'mode', 'pair' is expected");
     assert!(Parameters::default().decode::<()>().is_ok());
     assert!(Parameters::from_text("{\"a\":1}").unwrap().decode::<()>().is_ok());
 
@@ -173,8 +189,20 @@ fn parameters_decode_without_the_reserved_and_the_null_ones() {
         #[serde(rename = "size")]
         _size: u8,
     }
+    let mut messages = Messages::default();
+    for (text, location) in [
+        (r#"{"top_k":"x"}"#, "parameters.top_k"),
+        (r#"{"mode":"x"}"#, "parameters.mode"),
+        (r#"{"topk":1}"#, "parameters"),
+    ] {
+        let rejection = read(text).unwrap_err();
+        assert_location(rejection.text(), location, "");
+        messages.add(text, rejection.text());
+    }
     let missing = Parameters::default().decode::<Needed>().unwrap_err();
-    assert_eq!(missing.text(), "parameters.size: a value is expected, the member is missing");
+    assert_location(missing.text(), "parameters.size", "");
+    messages.add("null, for a type that needs `size`", missing.text());
+    assert_snapshot!("parameters", messages);
 }
 
 #[test]
@@ -184,7 +212,7 @@ fn parameters_are_found_by_name() {
     assert_eq!(parameters.action(), Some("go"));
     assert!(parameters.get("b").is_none() && !parameters.is_empty());
     assert!(Parameters::from_text("{}").unwrap().is_empty() && Parameters::from_text("null").unwrap().is_empty());
-    assert_eq!(Parameters::from_text("[1]").unwrap_err().text(), "parameters: an object is expected, a list came");
+    assert_location(Parameters::from_text("[1]").unwrap_err().text(), "parameters", "");
     for (text, threshold) in [("0.25", 0.25), ("\"0.25\"", 0.25), ("\" 1e-1 \"", 0.1), ("-3", -3.0)] {
         let parameters = Parameters::from_text(format!("{{\"score_threshold\":{text}}}")).unwrap();
         assert_eq!(parameters.score_threshold(), Some(threshold));
@@ -192,7 +220,7 @@ fn parameters_are_found_by_name() {
 }
 
 #[test]
-fn numbers_convert_where_nothing_is_lost() {
+fn numbers_convert_without_loss() {
     let converted = |data: TensorData, to| data.convert(to).map_err(|rejection| rejection.text().to_owned());
     let singles = converted(vec![5.5_f64, -0.0].into(), DataType::Fp32).unwrap().into_vec::<f32>().unwrap();
     assert_eq!(
@@ -203,55 +231,32 @@ fn numbers_convert_where_nothing_is_lost() {
     assert_eq!(whole.into_vec::<i64>().unwrap(), [3, -4]);
     let halves = converted(vec![2048_u64].into(), DataType::Fp16).unwrap();
     assert_eq!(halves.into_vec::<f16>().unwrap(), [f16::from_f32(2048.0)]);
-    let refused: [(TensorData, DataType, &str); 9] = [
-        (
-            vec![5.1_f64].into(),
-            DataType::Fp32,
-            "data[0]: a value that FP32 holds exactly is expected, one of FP64 that it does not hold came",
-        ),
-        (
-            vec![0, 16_777_217_i64].into(),
-            DataType::Fp32,
-            "data[1]: a value that FP32 holds exactly is expected, one of INT64 that it does not hold came",
-        ),
-        (
-            vec![u64::MAX].into(),
-            DataType::Fp64,
-            "data[0]: a value that FP64 holds exactly is expected, one of UINT64 that it does not hold came",
-        ),
-        (
-            vec![-1_i8].into(),
-            DataType::Uint64,
-            "data[0]: a value that UINT64 holds exactly is expected, one of INT8 that it does not hold came",
-        ),
-        (
-            vec![0.5_f32].into(),
-            DataType::Int8,
-            "data[0]: a value that INT8 holds exactly is expected, one of FP32 that it does not hold came",
-        ),
-        (
-            vec![1e39_f64].into(),
-            DataType::Fp32,
-            "data[0]: a value that FP32 holds exactly is expected, one of FP64 that it does not hold came",
-        ),
-        (
-            vec![70_000_i32].into(),
-            DataType::Fp16,
-            "data[0]: a value that FP16 holds exactly is expected, one of INT32 that it does not hold came",
-        ),
-        (vec![true].into(), DataType::Fp32, "FP32 is expected, BOOL came"),
-        (vec!["1".to_owned()].into(), DataType::Int64, "INT64 is expected, BYTES came"),
+    let mut messages = Messages::default();
+    let rejected: [(&str, TensorData, DataType, &str); 9] = [
+        ("[5.1]", vec![5.1_f64].into(), DataType::Fp32, "data[0]"),
+        ("[0, 16777217]", vec![0, 16_777_217_i64].into(), DataType::Fp32, "data[1]"),
+        ("[2^64 - 1]", vec![u64::MAX].into(), DataType::Fp64, "data[0]"),
+        ("[-1]", vec![-1_i8].into(), DataType::Uint64, "data[0]"),
+        ("[0.5]", vec![0.5_f32].into(), DataType::Int8, "data[0]"),
+        ("[1e39]", vec![1e39_f64].into(), DataType::Fp32, "data[0]"),
+        ("[70000]", vec![70_000_i32].into(), DataType::Fp16, "data[0]"),
+        ("[true]", vec![true].into(), DataType::Fp32, ""),
+        ("[\"1\"]", vec!["1".to_owned()].into(), DataType::Int64, ""),
     ];
-    for (data, to, expected) in refused {
-        assert_eq!(converted(data, to).unwrap_err(), expected);
+    for (text, data, to, location) in rejected {
+        let case = format!("{text} from {} to {to}", data.datatype());
+        let message = converted(data, to).unwrap_err();
+        assert_location(&message, location, "");
+        messages.add(&case, &message);
     }
+    assert_snapshot!("conversions", messages);
     for special in [f64::NAN, f64::INFINITY, 1e300] {
         assert!(converted(vec![special].into(), DataType::Int64).is_err());
     }
 }
 
 #[test]
-fn data_is_taken_as_its_own_type_only() {
+fn data_is_read_as_its_own_type_only() {
     let data = TensorData::from(vec![1_u8, 2]);
     assert_eq!((data.as_slice::<i8>(), data.as_slice::<u8>()), (None, Some(&[1_u8, 2][..])));
     let data = data.into_vec::<f32>().unwrap_err();
@@ -270,38 +275,37 @@ fn a_response_is_written_without_what_is_absent() {
     let flags = InferOutput::new("b", vec![], TensorData::from(vec![true]));
     let words = InferOutput::new("w", vec![2], TensorData::from(vec!["a".to_owned(), "\n".to_owned()]));
     let response = InferResponse::new(vec![image, half, flags, words]);
-    let text = response.encode(&ResponseHead { model_name: "m", model_version: Some("2"), id: "é" }).unwrap();
+    let text = response.encode(&ResponseHead::new("m", Some("2"), "é")).unwrap();
     let expected = r#"{"model_name":"m","model_version":"2","id":"é","outputs":[{"name":"image\"0","datatype":"BYTES","shape":[1],"data":[[{"label":"plane"}]],"parameters":{"metadata":{ "a":1 }}},{"name":"h","datatype":"FP16","shape":[1,2],"data":[0.099975586,1.0]},{"name":"b","datatype":"BOOL","shape":[],"data":[true]},{"name":"w","datatype":"BYTES","shape":[2],"data":["a","\n"]}]}"#;
     assert_eq!(String::from_utf8(text).unwrap(), expected);
 }
 
 #[test]
-fn what_json_cannot_hold_is_an_error_that_names_the_output() {
-    let head = ResponseHead { model_name: "m", model_version: None, id: "" };
-    let refused = |shape: Vec<usize>, data: TensorData| {
-        InferResponse::new(vec![InferOutput::new("y", shape, data)]).encode(&head).unwrap_err().to_string()
+fn an_output_that_json_cannot_represent_is_an_error_with_the_name_of_the_output() {
+    let head = ResponseHead::new("m", None, "");
+    let rejected = |shape: Vec<usize>, data: TensorData| {
+        InferResponse::new(vec![InferOutput::new("y", shape, data)]).encode(&head).unwrap_err()
     };
-    assert_eq!(
-        refused(vec![2], vec![0.0, f32::NAN].into()),
-        "output 'y': data[1] is NaN or infinite, which JSON cannot hold"
-    );
-    assert_eq!(
-        refused(vec![1], vec![f16::INFINITY].into()),
-        "output 'y': data[0] is NaN or infinite, which JSON cannot hold"
-    );
-    assert_eq!(refused(vec![2, 3], vec![0_i32; 5].into()), "output 'y': shape [2,3] needs 6 elements, 5 came");
+    let cases = [
+        ("[0, NaN] in FP32", rejected(vec![2], vec![0.0, f32::NAN].into()), "output 'y': data[1]"),
+        ("[infinity] in FP16", rejected(vec![1], vec![f16::INFINITY].into()), "output 'y': data[0]"),
+    ];
+    let mut messages = Messages::default();
+    for (case, error, location) in cases {
+        assert_eq!(error, EncodeError::NotFinite(location.into()));
+        messages.add(case, &error.to_string());
+    }
+    let error = rejected(vec![2, 3], vec![0_i32; 5].into());
+    assert!(matches!(&error, EncodeError::Invalid(text) if text.starts_with("output 'y': ")), "{error}");
+    messages.add("5 elements as [2, 3]", &error.to_string());
+    assert_snapshot!("outputs", messages);
 }
 
 #[test]
-fn metadata_of_a_model_is_written_as_the_protocol_has_it() {
+fn metadata_of_a_model_is_written_as_the_protocol_defines() {
     let tensor = TensorMetadata::new("x", DataType::Fp32, [-1, 4]);
-    let model = ModelMetadata {
-        name: "m".into(),
-        versions: vec![],
-        platform: "p".into(),
-        inputs: vec![tensor],
-        outputs: vec![],
-    };
+    let mut model = ModelMetadata::new("m", "p");
+    model.inputs.push(tensor);
     let expected = r#"{"name":"m","versions":[],"platform":"p","inputs":[{"name":"x","datatype":"FP32","shape":[-1,4]}],"outputs":[]}"#;
     assert_eq!(serde_json::to_string(&model).unwrap(), expected);
 }

@@ -1,13 +1,13 @@
-//! One element of a BYTES tensor, which came as JSON or in binary form. Items are cut from inputs as these.
+//! One element of a BYTES tensor, received as JSON or in binary form. Items are made from them.
 
 use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 
-use super::JsonText;
-use crate::error::Rejection;
+use super::json_text::JsonText;
+use crate::error::{Expected, Rejection};
 
-/// One element of a BYTES tensor: a JSON value, or bytes that came in binary form. A clone is cheap.
+/// One element of a BYTES tensor: a JSON value, or bytes received in binary form. Cheap to clone.
 ///
 /// ```
 /// use chariot_engine::protocol::{BytesElement, JsonText};
@@ -21,32 +21,32 @@ use crate::error::Rejection;
 pub enum BytesElement {
     /// A JSON value.
     Json(JsonText),
-    /// Bytes of any kind: a text, the text of a JSON value, or a file.
+    /// Bytes of any kind: a string, the text of a JSON value, or a file.
     Binary(Bytes),
 }
 
 impl BytesElement {
-    /// The element as a text: the string that the JSON value is, or the bytes as UTF-8. It is borrowed where JSON has no
-    /// escapes.
+    /// Returns the element as a string: the string of a JSON value, or bytes decoded as UTF-8. Borrowed unless the JSON
+    /// string has escapes.
     ///
     /// # Errors
-    /// It is no JSON string, or not UTF-8.
+    /// Returns an error if the JSON value is not a string, or if the bytes are not UTF-8.
     pub fn text(&self) -> Result<Cow<'_, str>, Rejection> {
         match self {
-            BytesElement::Json(value) => value
-                .as_json_string()
-                .ok_or_else(|| Rejection::new(format!("a string is expected, {} came", value.kind()))),
+            BytesElement::Json(value) => {
+                value.as_json_string().ok_or_else(|| Rejection::new(Expected::new("a string", value.kind())))
+            }
             BytesElement::Binary(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => Ok(Cow::Borrowed(text)),
-                Err(_) => Err(Rejection::new("a text in UTF-8 is expected, bytes that are none came")),
+                Err(_) => Err(Rejection::new(Expected::new("UTF-8 text", "bytes that are not UTF-8"))),
             },
         }
     }
 
-    /// The element as a JSON value; bytes must be the text of one.
+    /// Returns the element as a JSON value; bytes must be the text of one.
     ///
     /// # Errors
-    /// Bytes that are not JSON, with line and column.
+    /// Returns an error with line and column if the bytes are not JSON.
     pub fn json(self) -> Result<JsonText, Rejection> {
         match self {
             BytesElement::Json(value) => Ok(value),
@@ -56,7 +56,7 @@ impl BytesElement {
 }
 
 impl fmt::Debug for BytesElement {
-    /// What it is and how long: the payload stays out of logs.
+    /// Formats the kind and the length only, to keep the payload out of logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BytesElement::Json(value) => value.fmt(f),

@@ -1,4 +1,4 @@
-//! A JSON value that is text already. Elements of BYTES tensors, metadata and answers of models are carried as it.
+//! A JSON value kept as text. Elements of BYTES tensors, metadata and outputs of models are carried as one.
 
 use std::{borrow::Cow, fmt};
 
@@ -6,17 +6,17 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    EncodeError,
+    encode_error::EncodeError,
     fault::Fault,
     finite::{Finite, NOT_FINITE},
-    reader::{Reader, kind_of},
-    said,
+    reader::{JsonReader, kind_of},
+    serde_error,
 };
 use crate::error::Rejection;
 
-/// A JSON value as the text it came as or goes out as: valid JSON, UTF-8, without blanks around it.
+/// A JSON value as it was received or will be sent: valid JSON in UTF-8, without whitespace around it.
 ///
-/// A clone is cheap: it shares the text.
+/// Cheap to clone: clones share the text.
 ///
 /// ```
 /// use chariot_engine::protocol::JsonText;
@@ -35,7 +35,8 @@ impl JsonText {
     /// Writes `value` as JSON. Floats keep the shortest text that reads back as the same value of their type.
     ///
     /// # Errors
-    /// What `value` itself reports, and a `NaN` or an infinity anywhere in it, which JSON cannot hold.
+    /// Returns an error if the serialization of `value` fails, or if `value` contains a `NaN` or an infinity, which JSON
+    /// cannot represent.
     pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Result<JsonText, EncodeError> {
         let mut text = Vec::new();
         let written = value.serialize(Finite(&mut serde_json::Serializer::new(&mut text)));
@@ -46,80 +47,81 @@ impl JsonText {
         Ok(JsonText(text.into()))
     }
 
-    /// Takes a text that someone else wrote, after checking that it is one JSON value. Blanks around it are cut.
+    /// Checks that a text is one JSON value, and removes the whitespace around it.
     ///
     /// # Errors
-    /// A text that is not JSON, with line and column.
+    /// Returns an error with line and column if the text is not JSON.
     pub fn from_text(text: impl Into<Bytes>) -> Result<JsonText, Rejection> {
         let text = text.into();
         let checked = utf8(&text)?;
-        let value = Reader::new(checked).whole().map_err(|fault| fault.rejection(checked))?;
+        let value = JsonReader::new(checked).whole().map_err(|fault| fault.rejection_in(checked))?;
         Ok(JsonText(text.slice_ref(value.as_bytes())))
     }
 
-    /// A string as a JSON value.
-    pub(super) fn of_string(string: &str) -> Self {
-        // A string is written whatever it holds: serde_json has no error to report here.
+    /// Writes a string as a JSON value.
+    pub(super) fn from_string(string: &str) -> Self {
+        // Any string can be written: serde_json has no error to report here.
         JsonText(serde_json::to_vec(string).unwrap_or_else(|_| b"\"\"".to_vec()).into())
     }
 
-    /// A slice of a body that the reader has passed as one value.
-    pub(super) fn checked(text: Bytes) -> Self {
+    /// Wraps a slice of a body that the reader has already checked to be one value.
+    pub(super) fn new_unchecked(text: Bytes) -> Self {
         JsonText(text)
     }
 
-    /// A part of this text that is a value of its own.
+    /// Returns a part of this text that is a value of its own.
     pub(super) fn part(&self, part: &str) -> Self {
         JsonText(self.0.slice_ref(part.as_bytes()))
     }
 
-    /// The text, shared.
+    /// Returns the text without a copy.
     pub fn into_bytes(self) -> Bytes {
         self.0
     }
 
-    /// The text as bytes.
+    /// Returns the text as bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
-        // Every way to a `JsonText` has checked it, so the empty text is never seen.
+        // Every constructor has checked the text, so the default is never used.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The string, if the value is one; borrowed if it has no escapes.
+    /// Returns the string, if the value is one; borrowed if it has no escapes.
     pub fn as_json_string(&self) -> Option<Cow<'_, str>> {
         match self.0.first() {
-            Some(b'"') => Reader::new(self.as_str()).string("a string").ok(),
+            Some(b'"') => JsonReader::new(self.as_str()).string("a string").ok(),
             _ => None,
         }
     }
 
-    /// What the value is, for an error text: `a string`, `a number`, `a list`, `an object`, `true or false`, `null`.
+    /// Returns the kind of the value for an error message: `a string`, `a number`, `a list`, `an object`, `a boolean` or
+    /// `null`.
     pub fn kind(&self) -> &'static str {
         kind_of(self.0.first().copied())
     }
 
-    /// Whether the value is `null`.
+    /// Returns `true` if the value is `null`.
     pub fn is_null(&self) -> bool {
         self.0.first() == Some(&b'n')
     }
 
-    /// Reads the value as a type of the caller's.
+    /// Deserializes the value as a type of the author's.
     ///
     /// # Errors
-    /// What does not fit the type and where in the value, in words for the caller: without the payload and without Rust's
-    /// names.
+    /// Returns an error that tells the caller which part of the value does not match the type, without the payload and
+    /// without Rust's type names.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Rejection> {
         let text = self.as_str();
-        serde_json::from_str(text).map_err(|error| said::json_fault(&error, text))
+        serde_json::from_str(text).map_err(|error| serde_error::json_fault(&error, text))
     }
 }
 
 impl fmt::Debug for JsonText {
-    /// What it is and how long: the payload stays out of logs.
+    /// Formats the kind and the length only, to keep the payload out of logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "JsonText({} of {} bytes)", self.kind(), self.0.len())
     }
@@ -131,10 +133,10 @@ impl fmt::Display for JsonText {
     }
 }
 
-/// The text of a body.
+/// Returns the text of a body.
 pub(super) fn utf8(bytes: &[u8]) -> Result<&str, Rejection> {
     std::str::from_utf8(bytes).map_err(|error| {
         let valid = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
-        Fault::at(valid.len(), "not valid JSON: the text is not UTF-8").rejection(valid)
+        Fault::at(valid.len(), "not valid JSON: the text is not UTF-8").rejection_in(valid)
     })
 }

@@ -1,0 +1,73 @@
+//! The elements of a binary tensor of numbers or booleans: a slice of the body, converted only when values are requested.
+//! [`TensorData`](super::TensorData) holds them.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+
+use super::{
+    datatype::DataType,
+    elements::{ElementType, Elements, match_datatype},
+};
+
+/// Elements in binary form. A clone shares the bytes and the converted values.
+#[derive(Clone)]
+pub(super) struct BinaryElements(Arc<Shared>);
+
+struct Shared {
+    datatype: DataType,
+    /// Whole elements; those of BOOL are 0 or 1.
+    bytes: Bytes,
+    /// The values, set when a slice of them is first requested.
+    converted: OnceLock<Elements>,
+}
+
+impl BinaryElements {
+    /// Wraps bytes that are whole elements of this type, which must not be BYTES.
+    pub(super) fn new(datatype: DataType, bytes: Bytes) -> Self {
+        BinaryElements(Arc::new(Shared { datatype, bytes, converted: OnceLock::new() }))
+    }
+
+    pub(super) fn datatype(&self) -> DataType {
+        self.0.datatype
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0.bytes
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.bytes.len() / self.0.datatype.size().unwrap_or(1)
+    }
+
+    /// Reads the elements as values of this type.
+    pub(super) fn values<T: ElementType>(&self) -> impl ExactSizeIterator<Item = T> {
+        T::read_all(&self.0.bytes)
+    }
+
+    /// Returns the elements as a typed vector; converts them on the first call.
+    pub(super) fn converted(&self) -> &Elements {
+        self.0.converted.get_or_init(|| {
+            match_datatype!(
+                self.0.datatype,
+                T => self.convert::<T>(),
+                BYTES => self.convert::<u8>(),
+            )
+        })
+    }
+
+    fn convert<T: ElementType>(&self) -> Elements {
+        T::wrap(self.values().collect())
+    }
+
+    /// Returns the elements as a vector: the converted one if nothing else shares it.
+    pub(super) fn into_vec<T: ElementType>(self) -> Vec<T> {
+        match Arc::try_unwrap(self.0) {
+            Ok(Shared { bytes, converted, .. }) => {
+                let kept = converted.into_inner().and_then(|elements| T::take(elements).ok());
+                kept.unwrap_or_else(|| T::read_all(&bytes).collect())
+            }
+            Err(shared) => T::read_all(&shared.bytes).collect(),
+        }
+    }
+}
