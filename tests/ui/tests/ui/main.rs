@@ -4,5 +4,7 @@
 mod defaults;
 mod guide;
 mod house;
+mod manifest;
 mod messages;
 mod readme;
+mod words;
