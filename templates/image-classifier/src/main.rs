@@ -1,4 +1,4 @@
-//! Pictures of hand-written digits, read by a small convolutional network.
+//! A classifier for images of handwritten digits, a small convolutional network.
 
 mod net;
 
@@ -6,15 +6,15 @@ use chariot_engine::prelude::*;
 
 use net::{Net, SIDE};
 
-/// What an operator can set for this engine.
+/// Settings of this engine.
 #[derive(Settings)]
 struct ClassifierSettings {
-    /// How many labels to report, in the layout `objects`
+    /// Number of labels to report, in the layout `objects`
     #[setting(default = 3, range = 1..=10)]
     top_k: usize,
 }
 
-/// Hand-written digits, light on a dark ground.
+/// Handwritten digits, light on a dark background.
 #[chariot_engine]
 struct Classifier {
     net: Net,

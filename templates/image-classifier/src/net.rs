@@ -5,10 +5,10 @@ use chariot_engine::{
     candle_nn::{Conv2d, Conv2dConfig, Linear, Module, VarBuilder, conv2d, linear},
 };
 
-/// Width and height of a picture as the network sees it, in pixels.
+/// Width and height of the network's input, in pixels.
 pub const SIDE: u32 = 8;
 
-/// Reads a grey picture of 8x8 pixels.
+/// A classifier for grey images of 8x8 pixels.
 pub struct Net {
     edges: Conv2d,
     strokes: Conv2d,
@@ -17,13 +17,13 @@ pub struct Net {
 }
 
 impl Net {
-    /// Takes its tensors from `weights`, by the names that they have in the file.
+    /// Creates the network from the tensors of a weights file.
     pub fn new(classes: usize, weights: VarBuilder) -> Result<Self> {
         let same_size = Conv2dConfig {
             padding: 1,
             ..Default::default()
         };
-        // After one pooling by 2.
+        // One pooling halves the width and the height.
         let area = (SIDE as usize / 2).pow(2);
         Ok(Net {
             edges: conv2d(1, 16, 3, same_size, weights.pp("edges"))?,
@@ -33,9 +33,9 @@ impl Net {
         })
     }
 
-    /// The logits `[n, classes]` of the pictures `[n, 1, 8, 8]`, whose values are 0 (black) to 1 (white).
-    pub fn forward(&self, pictures: &Tensor) -> Result<Tensor> {
-        let x = self.edges.forward(pictures)?.relu()?;
+    /// Returns the logits `[n, classes]` of images `[n, 1, 8, 8]` with values from 0 (black) to 1 (white).
+    pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
+        let x = self.edges.forward(images)?.relu()?;
         let x = self.strokes.forward(&x)?.relu()?.max_pool2d(2)?;
         let x = self.shapes.forward(&x)?.relu()?;
         self.class.forward(&x.flatten_from(1)?)

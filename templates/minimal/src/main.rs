@@ -1,18 +1,18 @@
-//! Whether a text is friendly: the words that it knows, weighed and summed.
+//! A sentiment classifier: adds up the weights of the words that it knows.
 
 use std::collections::HashMap;
 
 use chariot_engine::prelude::*;
 
-/// What an operator can set for this engine.
+/// Settings of this engine.
 #[derive(Settings)]
 struct SentimentSettings {
-    /// What a text weighs without a word that is known; above 0 is positive
+    /// Score of a text without known words; texts above 0 are positive
     #[setting(default = 0.0, range = -10.0..=10.0)]
     bias: f32,
 }
 
-/// Whether a text is friendly.
+/// Sentiment of a text, positive or negative.
 #[chariot_engine]
 struct Sentiment {
     weights: HashMap<String, f32>,
@@ -27,7 +27,7 @@ impl Model for Sentiment {
 
     async fn load(ctx: &LoadContext<SentimentSettings>) -> Result<Self> {
         Ok(Sentiment {
-            weights: read_weights(&ctx.read_to_string("words.txt")?)?,
+            weights: parse_weights(&ctx.read_to_string("words.txt")?)?,
             labels: ctx.class_labels()?,
             bias: ctx.settings().bias,
         })
@@ -36,7 +36,7 @@ impl Model for Sentiment {
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Classification>> {
         batch.try_map(|text| {
             if text.as_str().trim().is_empty() {
-                reject!("a text of at least one letter is expected, an empty one came");
+                reject!("expected a text with at least one letter, got an empty text");
             }
             let words = text.as_str().split(|c: char| !c.is_alphanumeric());
             let known = words.filter_map(|word| self.weights.get(&word.to_lowercase()));
@@ -46,17 +46,17 @@ impl Model for Sentiment {
     }
 }
 
-/// A word and its weight on each line.
-fn read_weights(text: &str) -> Result<HashMap<String, f32>> {
-    let read = |line: &str| -> Result<(String, f32)> {
+/// Parses lines of a word and its weight, separated by a space.
+fn parse_weights(text: &str) -> Result<HashMap<String, f32>> {
+    let parse = |line: &str| -> Result<(String, f32)> {
         let (word, weight) = line
             .split_once(' ')
-            .context("a word and its weight are expected")?;
+            .context("expected a word and its weight, separated by a space")?;
         Ok((word.to_lowercase(), weight.trim().parse()?))
     };
     let lines = text.lines().enumerate();
     lines
-        .map(|(number, line)| read(line).context(format!("line {} of words.txt", number + 1)))
+        .map(|(number, line)| parse(line).context(format!("line {} of words.txt", number + 1)))
         .collect()
 }
 

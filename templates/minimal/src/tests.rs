@@ -1,4 +1,4 @@
-//! The engine as the server asks it, without a socket.
+//! Tests of the whole engine, without a socket.
 
 use chariot_engine::testing::TestEngine;
 
@@ -15,28 +15,28 @@ fn engine() -> TestEngine {
 }
 
 #[test]
-fn every_text_of_a_request_is_answered() {
-    let answer = engine().infer(
+fn classifies_every_text_of_a_request() {
+    let response = engine().infer(
         r#"{"inputs": [{"name": "text", "datatype": "BYTES", "shape": [2],
             "data": ["What a lovely day!", "A terrible, sad story."]}]}"#,
     );
-    assert_eq!(answer.status, 200);
-    let data = &answer.json()["outputs"][0]["data"];
+    assert_eq!(response.status, 200);
+    let data = &response.json()["outputs"][0]["data"];
     assert_eq!(data[0][0]["label"], "positive");
     assert_eq!(data[1][0]["label"], "negative");
 }
 
 #[test]
-fn an_empty_text_is_refused_by_the_name_of_its_input() {
-    let answer = engine().infer(r#"{"inputs": [{"name": "text", "data": [" "]}]}"#);
-    assert_eq!(answer.status, 400);
-    let error = answer.error();
+fn rejects_an_empty_text_and_names_its_input() {
+    let response = engine().infer(r#"{"inputs": [{"name": "text", "data": [" "]}]}"#);
+    assert_eq!(response.status, 400);
+    let error = response.error();
     assert!(error.starts_with("input 'text': "), "{error}");
 }
 
 #[test]
-fn a_broken_line_of_the_words_is_named() {
-    let error = read_weights("good 1.5\nbad\n").unwrap_err();
+fn names_the_line_of_words_txt_that_cannot_be_parsed() {
+    let error = parse_weights("good 1.5\nbad\n").unwrap_err();
     assert!(
         error.to_string().starts_with("line 2 of words.txt"),
         "{error}"

@@ -1,4 +1,4 @@
-//! Rows of measurements, told apart by logistic regression.
+//! A classifier for rows of measurements, a logistic regression.
 
 mod net;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use net::Net;
 
-/// One row: the columns by name, or a matrix whose columns are in this order.
+/// One row. Callers send columns by these names, or a matrix with its columns in this order.
 #[derive(Clone, Copy, Deserialize)]
 struct Flower {
     sepal_length: f32,
@@ -17,7 +17,7 @@ struct Flower {
 }
 
 impl Flower {
-    /// The columns in the order in which the model learned them.
+    /// Returns the columns in the order that the model was trained with.
     fn features(self) -> [f32; 4] {
         [
             self.sepal_length,
@@ -28,15 +28,15 @@ impl Flower {
     }
 }
 
-/// What an operator can set for this engine.
+/// Settings of this engine.
 #[derive(Settings)]
 struct TabularSettings {
-    /// The longest measurement that is believed, in cm; a row with a longer one is refused
+    /// Longest accepted measurement, in cm; rows with a longer one are rejected
     #[setting(default = 100.0, range = 0.0..=1000.0)]
     longest: f32,
 }
 
-/// Species of irises, by four measurements in cm.
+/// Species of irises, classified by four measurements in cm.
 #[chariot_engine]
 struct Tabular {
     net: Net,
@@ -62,8 +62,13 @@ impl Model for Tabular {
         let device = batch.device().clone();
         let rows = batch.try_map(|flower| {
             let features = flower.0.features();
-            if !features.iter().all(|cm| (0.0..=self.longest).contains(cm)) {
-                reject!("measurements from 0 to {} cm are expected", self.longest);
+            for cm in features {
+                if !(0.0..=self.longest).contains(&cm) {
+                    reject!(
+                        "expected measurements from 0 to {} cm, got {cm}",
+                        self.longest
+                    );
+                }
             }
             Ok(features)
         })?;

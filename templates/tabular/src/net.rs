@@ -5,10 +5,10 @@ use chariot_engine::{
     candle_nn::{Linear, Module, VarBuilder, linear},
 };
 
-/// How many columns a row has.
+/// Number of columns of a row.
 const FEATURES: usize = 4;
 
-/// Tells classes apart by rows of numbers.
+/// A classifier for rows of numbers.
 pub struct Net {
     mean: Tensor,
     deviation: Tensor,
@@ -16,7 +16,7 @@ pub struct Net {
 }
 
 impl Net {
-    /// Takes its tensors from `weights`, by the names that they have in the file.
+    /// Creates the model from the tensors of a weights file.
     pub fn new(classes: usize, weights: VarBuilder) -> Result<Self> {
         Ok(Net {
             mean: weights.get(FEATURES, "mean")?,
@@ -25,7 +25,7 @@ impl Net {
         })
     }
 
-    /// The logits `[n, classes]` of the rows `[n, 4]`.
+    /// Returns the logits `[n, classes]` of rows `[n, 4]`.
     pub fn forward(&self, rows: &Tensor) -> Result<Tensor> {
         let normalized = rows
             .broadcast_sub(&self.mean)?

@@ -1,4 +1,4 @@
-//! The engine as the server asks it, without a socket.
+//! Tests of the whole engine, without a socket.
 
 use chariot_engine::testing::TestEngine;
 use serde_json::{Value, json};
@@ -15,23 +15,23 @@ fn engine() -> TestEngine {
     TestEngine::start(builder).unwrap()
 }
 
-/// The labels that come back, one a row.
+/// Returns the labels of a response, one per row.
 #[track_caller]
 fn labels(request: &'static str) -> Value {
-    let answer = engine().infer(request);
-    assert_eq!(answer.status, 200, "{}", answer.error());
-    answer.json()["outputs"][0]["data"].take()
+    let response = engine().infer(request);
+    assert_eq!(response.status, 200, "{}", response.error());
+    response.json()["outputs"][0]["data"].take()
 }
 
 #[test]
-fn rows_come_as_a_matrix() {
+fn accepts_rows_as_a_matrix() {
     let rows = r#"{"inputs": [{"name": "flowers", "datatype": "FP32", "shape": [3, 4],
         "data": [[5.0, 3.4, 1.5, 0.2], [5.9, 2.8, 4.3, 1.3], [6.6, 3.0, 5.6, 2.0]]}]}"#;
     assert_eq!(labels(rows), json!(["setosa", "versicolor", "virginica"]));
 }
 
 #[test]
-fn rows_come_as_an_input_a_column() {
+fn accepts_rows_as_one_input_per_column() {
     let columns = r#"{"inputs": [
         {"name": "petal_length", "datatype": "FP32", "shape": [2], "data": [1.5, 5.6]},
         {"name": "petal_width", "datatype": "FP32", "shape": [2], "data": [0.2, 2.0]},
@@ -41,12 +41,12 @@ fn rows_come_as_an_input_a_column() {
 }
 
 #[test]
-fn a_row_that_cannot_be_is_refused() {
-    let answer = engine().infer(
+fn rejects_a_negative_measurement() {
+    let response = engine().infer(
         r#"{"inputs": [{"name": "flowers", "datatype": "FP32", "shape": [1, 4], "data": [5.0, 3.4, -1.0, 0.2]}]}"#,
     );
-    assert_eq!(answer.status, 400);
-    let error = answer.error();
+    assert_eq!(response.status, 400);
+    let error = response.error();
     assert!(
         error.contains("'flowers'") && error.contains("0 to 100 cm"),
         "{error}"

@@ -1,5 +1,5 @@
-//! A template made a project: by cargo-generate where it is installed, and by the Liquid library that it uses where it is
-//! not. Where it is, both must make the same.
+//! A template rendered to a project: by `templates/new`, by the Liquid library that cargo-generate uses, and by
+//! cargo-generate itself where it is installed. All must create the same files.
 
 use std::{
     collections::BTreeMap,
@@ -10,58 +10,110 @@ use std::{
 
 use liquid::{ParserBuilder, model::Value, object};
 
-/// The file that tells cargo-generate what to do.
+use crate::project::root;
+
+/// The file with cargo-generate's configuration of a template.
 const CONFIG: &str = "cargo-generate.toml";
 
 /// The files of a directory by their paths in it.
-type Files = BTreeMap<PathBuf, Vec<u8>>;
+pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-/// Renders a template by what is here, with a name and further values.
-#[track_caller]
-pub(crate) fn best(template: &Path, name: &str, values: &[(&str, &str)], project: &Path) {
-    let ours = by_liquid(template, name, values);
-    match by_tool(template, name, values) {
-        Some(theirs) => assert_eq!(texts(&ours), texts(&theirs), "cargo-generate renders another project"),
-        None => println!("{}: rendered without cargo-generate, which is not installed", template.display()),
+/// The way in which a project depends on the SDK.
+#[derive(Clone, Copy)]
+pub(crate) enum Sdk<'a> {
+    Path(&'a str),
+    Git(&'a str),
+    Version,
+}
+
+impl Sdk<'_> {
+    /// Returns the options of `templates/new`.
+    fn options(self) -> Vec<String> {
+        match self {
+            Sdk::Path(path) => vec!["--sdk-path".into(), path.into()],
+            Sdk::Git(url) => vec!["--sdk-git".into(), url.into()],
+            Sdk::Version => vec!["--sdk-version".into()],
+        }
     }
-    for (path, content) in ours {
-        let path = project.join(path);
-        fs::create_dir_all(path.parent().expect("a directory")).expect("a directory is made");
-        fs::write(path, content).expect("a file is written");
+
+    /// Returns the value that cargo-generate is given, with its name.
+    fn value(self) -> Option<(&'static str, String)> {
+        match self {
+            Sdk::Path(path) => Some(("sdk_path", path.into())),
+            Sdk::Git(url) => Some(("sdk_git", url.into())),
+            Sdk::Version => None,
+        }
     }
 }
 
-/// What cargo-generate makes of a template; `None` if it is not installed.
-fn by_tool(template: &Path, name: &str, values: &[(&str, &str)]) -> Option<Files> {
-    let known = Command::new("cargo-generate").args(["generate", "--version"]).stderr(Stdio::null()).output();
-    if !known.is_ok_and(|output| output.status.success()) {
+/// Renders a template in every way that this machine has, and writes the project.
+#[track_caller]
+pub(crate) fn render(template: &str, name: &str, sdk: Sdk<'_>, project: &Path) {
+    let files = by_script(template, name, sdk);
+    assert_eq!(texts(&files), texts(&by_liquid(template, name, sdk)), "templates/new creates other files than Liquid");
+    match by_tool(template, name, sdk) {
+        Some(theirs) => assert_eq!(texts(&files), texts(&theirs), "cargo-generate creates other files"),
+        None => println!("{template}: SKIPPED: cargo-generate is not installed"),
+    }
+    for (path, content) in files {
+        let path = project.join(path);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("the directory is created");
+        fs::write(path, content).expect("the file is written");
+    }
+}
+
+/// Renders a template by `templates/new`.
+#[track_caller]
+pub(crate) fn by_script(template: &str, name: &str, sdk: Sdk<'_>) -> Files {
+    // A directory with a space: the script must quote every path.
+    let directory = tempfile::Builder::new().prefix("new engine").tempdir().expect("a directory");
+    let project = directory.path().join("project");
+    let mut command = Command::new(root().join("templates/new"));
+    command.arg(&project).args(["--template", template, "--name", name]).args(sdk.options());
+    // It must not depend on the current directory.
+    let output = command.current_dir(directory.path()).output().expect("a POSIX shell");
+    assert!(output.status.success(), "{output:?}");
+    read(&project)
+}
+
+/// Renders a template by cargo-generate. Returns `None` if it is not installed.
+#[track_caller]
+fn by_tool(template: &str, name: &str, sdk: Sdk<'_>) -> Option<Files> {
+    if !has_tool() {
         return None;
     }
-    // Not within this workspace, of which it would make the project a member.
+    // cargo-generate would add a project within this workspace to its members.
     let directory = tempfile::tempdir().expect("a directory");
     let mut command = Command::new("cargo-generate");
-    command.args(["generate", "--vcs", "none", "--name", name, "--path"]).arg(template);
-    // It asks for the author, whom no template names.
+    command.args(["generate", "--vcs", "none", "--name", name, "--path"]).arg(template_path(template));
+    // cargo-generate needs an author, although no template has one.
     command.arg("--destination").arg(directory.path()).env("USER", "nobody");
-    for (name, value) in values {
+    if let Some((name, value)) = sdk.value() {
         command.args(["--define", &format!("{name}={value}")]);
     }
-    // Without a terminal a question would be an error: there is none but for the name.
+    // Without a terminal, a question is an error: only the name may be asked for.
     let output = command.stdin(Stdio::null()).output().expect("cargo-generate");
     assert!(output.status.success(), "{output:?}");
     Some(read(&directory.path().join(name)))
 }
 
-/// What the same library makes of a template, by the rules of cargo-generate that our templates use.
-pub(crate) fn by_liquid(template: &Path, name: &str, values: &[(&str, &str)]) -> Files {
-    let mut files = read(template);
+/// Returns `true` if cargo-generate is installed.
+pub(crate) fn has_tool() -> bool {
+    let version = Command::new("cargo-generate").args(["generate", "--version"]).stderr(Stdio::null()).output();
+    version.is_ok_and(|output| output.status.success())
+}
+
+/// Renders a template by the Liquid library, with the rules of cargo-generate that the templates use.
+#[track_caller]
+pub(crate) fn by_liquid(template: &str, name: &str, sdk: Sdk<'_>) -> Files {
+    let mut files = read(&template_path(template));
     let config = files.remove(Path::new(CONFIG)).expect(CONFIG);
-    let config: toml::Table = String::from_utf8(config).expect("a text").parse().expect("TOML");
+    let config: toml::Table = String::from_utf8(config).expect("UTF-8").parse().expect("TOML");
     let include = config["template"]["include"].as_array().expect("a list of files");
     let parser = ParserBuilder::with_stdlib().build().expect("a parser");
-    let mut known = object!({ "project-name": name });
-    for (name, value) in values {
-        known.insert((*name).to_string().into(), Value::scalar((*value).to_string()));
+    let mut values = object!({ "project-name": name });
+    if let Some((name, value)) = sdk.value() {
+        values.insert(name.into(), Value::scalar(value));
     }
     let render = |(path, content): (PathBuf, Vec<u8>)| {
         let path = if path.extension().is_some_and(|extension| extension == "liquid") {
@@ -72,14 +124,20 @@ pub(crate) fn by_liquid(template: &Path, name: &str, values: &[(&str, &str)]) ->
         if !include.iter().any(|file| file.as_str().is_some_and(|file| Path::new(file) == path)) {
             return (path, content);
         }
-        let text = String::from_utf8(content).expect("a text");
-        let rendered = parser.parse(&text).and_then(|template| template.render(&known));
+        let text = String::from_utf8(content).expect("UTF-8");
+        let rendered = parser.parse(&text).and_then(|template| template.render(&values));
         (path.clone(), rendered.unwrap_or_else(|error| panic!("{}: {error}", path.display())).into_bytes())
     };
     files.into_iter().map(render).collect()
 }
 
-/// Every file of a directory.
+/// The directory of a template.
+pub(crate) fn template_path(name: &str) -> PathBuf {
+    root().join("templates").join(name)
+}
+
+/// Reads every file of a directory.
+#[track_caller]
 pub(crate) fn read(directory: &Path) -> Files {
     let mut files = Files::new();
     let mut left = vec![directory.to_path_buf()];
@@ -89,15 +147,15 @@ pub(crate) fn read(directory: &Path) -> Files {
             if path.is_dir() {
                 left.push(path);
             } else {
-                let content = fs::read(&path).expect("a file");
-                files.insert(path.strip_prefix(directory).expect("a path in it").to_path_buf(), content);
+                let content = fs::read(&path).expect("the file can be read");
+                files.insert(path.strip_prefix(directory).expect("a path in the directory").to_path_buf(), content);
             }
         }
     }
     files
 }
 
-/// Files as a person can compare them.
+/// Returns files as text, so that a failed comparison can be read.
 pub(crate) fn texts(files: &Files) -> BTreeMap<&Path, String> {
     files.iter().map(|(path, content)| (&**path, String::from_utf8_lossy(content).into_owned())).collect()
 }
