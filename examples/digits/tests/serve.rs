@@ -241,8 +241,8 @@ fn a_setting_out_of_its_range_is_a_fault_of_configuration() {
 #[test]
 fn the_document_and_the_metadata_are_what_the_engine_does() {
     let process = digits();
-    let document = OpenApi::of(&process.get("/openapi.json"));
-    document.holds(|method, path, body| match method {
+    let document = OpenApi::from_answer(&process.get("/openapi.json"));
+    document.check_routes(|method, path, body| match method {
         "GET" => process.get(path),
         _ => process.post_text(path, body),
     });

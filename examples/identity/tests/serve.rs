@@ -133,8 +133,8 @@ fn the_base_url_has_the_id_of_the_model() {
 #[test]
 fn the_document_is_what_the_engine_does() {
     let process = identity();
-    let document = OpenApi::of(&process.get("/openapi.json"));
-    document.holds(|method, path, body| match method {
+    let document = OpenApi::from_answer(&process.get("/openapi.json"));
+    document.check_routes(|method, path, body| match method {
         "GET" => process.get(path),
         _ => process.post_text(path, body),
     });

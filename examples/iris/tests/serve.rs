@@ -122,8 +122,8 @@ fn what_does_not_fit_the_signature_is_refused_by_name() {
 #[test]
 fn the_document_is_what_the_engine_does() {
     let process = iris();
-    let document = OpenApi::of(&process.get("/openapi.json"));
-    document.holds(|method, path, body| match method {
+    let document = OpenApi::from_answer(&process.get("/openapi.json"));
+    document.check_routes(|method, path, body| match method {
         "GET" => process.get(path),
         _ => process.post_text(path, body),
     });

@@ -375,8 +375,8 @@ impl Model for Numbers {
 fn the_document_of_several_models_says_what_each_does() {
     for (builder, default) in [(two(), false), (with_default(), true)] {
         let server = Server::start(builder.model::<Numbers>("t"));
-        let document = OpenApi::of(&server.get("/openapi.json"));
-        document.holds(|method, path, body| server.ask(method, path, &[], body));
+        let document = OpenApi::from_answer(&server.get("/openapi.json"));
+        document.check_routes(|method, path, body| server.ask(method, path, &[], body));
         let paths = document.json()["paths"].as_object().unwrap();
         assert_eq!(paths.contains_key("/infer"), default);
         for model in ["a", "b", "t"] {

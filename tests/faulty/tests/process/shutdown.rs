@@ -98,7 +98,7 @@ fn a_second_signal_ends_the_process_at_once() {
         let held = in_flight(&process, json!({"sleep_ms": FOREVER_MS}));
         process.signal(first);
         process.wait_for_log("a signal to stop");
-        assert!(process.runs());
+        assert!(process.is_running());
         process.signal(second);
         assert_eq!(process.wait(), Some(1));
         process.wait_for_log("a second signal");
