@@ -40,6 +40,8 @@ fn shortened(text: &str) -> String {
 
 /// Escapes control characters.
 fn one_line(text: &str) -> String {
-    let escape = |character: char| if character.is_control() { character.escape_default().to_string() } else { character.into() };
+    let escape = |character: char| {
+        if character.is_control() { character.escape_default().to_string() } else { character.into() }
+    };
     text.chars().map(escape).collect()
 }

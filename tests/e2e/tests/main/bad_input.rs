@@ -53,28 +53,16 @@ fn an_image_engine_rejects_what_is_not_an_image() {
         json_row("input 'cat.png'", image(json!([base64(SECRET)]))),
         json_row("input 'cat.png'", image(json!(base64("%PDF-1.7 a bare string")))),
         json_row("input 'cat.png'", image(json!([cut]))),
-        json_row(
-            "input 'cat.png'",
-            image(json!([base64(b"\xff\xd8\xff\xe0\0\x10JFIF")])),
-        ),
-        json_row(
-            "input 'cat.png'",
-            image(json!([base64(bomb())])),
-        ),
+        json_row("input 'cat.png'", image(json!([base64(b"\xff\xd8\xff\xe0\0\x10JFIF")]))),
+        json_row("input 'cat.png'", image(json!([base64(bomb())]))),
         json_row("input 'cat.png': data[1]", image(json!([whole, base64(SECRET)]))),
         json_row("inputs[1]", unnamed),
         json_row("input 'a' ... input 'c'", two),
         json_row("input 'bad-0' ... input 'bad-9'", json!({ "inputs": twelve })),
         json_row("input 'cat.png'", numbers),
-        json_row(
-            "input 'cat.png': parameters.action",
-            action(json!({"action": "detect"})),
-        ),
+        json_row("input 'cat.png': parameters.action", action(json!({"action": "detect"}))),
         json_row("input 'cat.png': parameters.action", action(json!({"action": ""}))),
-        json_row(
-            "input 'cat.png': parameters.score_threshold",
-            action(json!({"score_threshold": SECRET})),
-        ),
+        json_row("input 'cat.png': parameters.score_threshold", action(json!({"score_threshold": SECRET}))),
     ];
     let messages = images().rejects(&table);
     insta::assert_snapshot!("image", messages);
@@ -140,37 +128,16 @@ fn an_engine_with_typed_values_and_parameters_rejects_other_types() {
         json_row("input 'q': text", data(json!([{"text": 7, "tags": []}]))),
         json_row("input 'q'", data(json!([{"tags": [SECRET]}]))),
         json_row("input 'q': tags", data(json!([{"text": "a", "tags": SECRET}]))),
-        json_row(
-            "input 'q': tags[1]",
-            data(json!([{"text": "a", "tags": [SECRET, null]}])),
-        ),
-        json_row(
-            "input 'q' ... tags[0]",
-            data(json!([r#"{"text": "a", "tags": [7]}"#])),
-        ),
-        json_row(
-            "input 'q': data[1]",
-            data(json!([{"text": "a", "tags": []}, {"text": SECRET}])),
-        ),
+        json_row("input 'q': tags[1]", data(json!([{"text": "a", "tags": [SECRET, null]}]))),
+        json_row("input 'q' ... tags[0]", data(json!([r#"{"text": "a", "tags": [7]}"#]))),
+        json_row("input 'q': data[1]", data(json!([{"text": "a", "tags": []}, {"text": SECRET}]))),
         json_row("input 'q': parameters.top_k", parameters(json!({}))),
         json_row("input 'q': parameters.top_k", parameters(json!({"top_k": null}))),
         json_row("input 'q': parameters.top_k", parameters(json!({"top_k": SECRET}))),
-        json_row(
-            "input 'q': parameters.top_k",
-            parameters(json!({"top_k": 256})),
-        ),
-        json_row(
-            "input 'q': parameters.top_k",
-            parameters(json!({"top_k": -1})),
-        ),
-        json_row(
-            "input 'q': parameters.top_k",
-            parameters(json!({"top_k": 1.5})),
-        ),
-        json_row(
-            "input 'q': parameters.mode",
-            parameters(json!({"top_k": 1, "mode": SECRET})),
-        ),
+        json_row("input 'q': parameters.top_k", parameters(json!({"top_k": 256}))),
+        json_row("input 'q': parameters.top_k", parameters(json!({"top_k": -1}))),
+        json_row("input 'q': parameters.top_k", parameters(json!({"top_k": 1.5}))),
+        json_row("input 'q': parameters.mode", parameters(json!({"top_k": 1, "mode": SECRET}))),
         json_row("input 'q': parameters", parameters(json!({"top_k": 1, "topk": 1}))),
     ]);
     insta::assert_snapshot!("typed", messages);

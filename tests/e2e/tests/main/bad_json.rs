@@ -39,10 +39,7 @@ fn every_engine_rejects_malformed_json() {
         row("input 'a': data[0]", one("[True]")),
         row("input 'a' ... 128", one(&deep("[", "]"))),
         row("input 'a' ... 128", one(&format!("[\"x\"], \"more\": {}", deep("[", "]")))),
-        row(
-            "parameters ... 128",
-            format!(r#"{{"parameters": {{"p": {}"#, deep("{\"a\":", "}")),
-        ),
+        row("parameters ... 128", format!(r#"{{"parameters": {{"p": {}"#, deep("{\"a\":", "}"))),
         row("... line 1, column 15", b"{\"inputs\": [{\"\xff\": 1}]}".to_vec()),
         row("... line 3, column 4", "{\"id\": \"a\",\n\"x\":\n  [}"),
     ];
@@ -93,10 +90,7 @@ fn every_engine_rejects_a_malformed_request() {
         row("input 'a': datatype", input(r#""datatype": 1, "data": [1]"#)),
         row("input 'a': datatype", input(r#""datatype": "fp32", "shape": [1], "data": [1]"#)),
         row("input 'a': datatype", input(r#""data": [1], "datatype": "FLOAT", "shape": [1]"#)),
-        row(
-            "input 'a': shape",
-            input(r#""datatype": "FP32", "shape": 1, "data": [1]"#),
-        ),
+        row("input 'a': shape", input(r#""datatype": "FP32", "shape": 1, "data": [1]"#)),
         row("input 'a': shape", input(r#""datatype": "FP32", "shape": "[1]", "data": [1]"#)),
         row("input 'a': shape", input(r#""datatype": "FP32", "shape": null, "data": [1]"#)),
         row("input 'a': shape[1]", input(r#""datatype": "FP32", "shape": [1, -1], "data": [1]"#)),
@@ -104,19 +98,10 @@ fn every_engine_rejects_a_malformed_request() {
         row("input 'a': shape[0]", input(r#""datatype": "FP32", "shape": ["1"], "data": [1]"#)),
         row("input 'a': shape[0]", input(r#""datatype": "FP32", "shape": [1e30], "data": [1]"#)),
         row("input 'a': shape[32]", wide),
-        row(
-            "input 'a'",
-            input(r#""data": [1], "datatype": "FP32", "shape": [4294967296, 4294967296]"#),
-        ),
-        row(
-            "input 'a'",
-            input(r#""datatype": "FP64", "shape": [4000000000], "data": [1]"#),
-        ),
+        row("input 'a'", input(r#""data": [1], "datatype": "FP32", "shape": [4294967296, 4294967296]"#)),
+        row("input 'a'", input(r#""datatype": "FP64", "shape": [4000000000], "data": [1]"#)),
         row("input 'a': data", input(r#""datatype": "BYTES", "shape": [1]"#)),
-        row(
-            "input 'a': data",
-            input(r#""datatype": "BYTES", "data": null"#),
-        ),
+        row("input 'a': data", input(r#""datatype": "BYTES", "data": null"#)),
         row("input 'a': data", input(r#""data": 7"#)),
         row("input 'a': data", input(r#""data": {"b64": "x"}"#)),
         row("input 'a': data", input(r#""data": ["x"], "data": ["x"]"#)),

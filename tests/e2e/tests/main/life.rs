@@ -212,7 +212,11 @@ async fn an_engine_is_not_ready_while_its_health_check_fails() {
         assert_eq!(ask(200).await["ready"], true);
     }
     let request = Request::post("/infer").body(Full::<bytes::Bytes>::from(text("a"))).unwrap();
-    assert_eq!(engine.service().call(request).await.unwrap().status(), 200, "a check that does not return is abandoned");
+    assert_eq!(
+        engine.service().call(request).await.unwrap().status(),
+        200,
+        "a check that does not return is abandoned"
+    );
     insta::assert_snapshot!("unhealthy", messages);
 }
 
