@@ -1,5 +1,5 @@
-//! The data set: its rows, which of them training may see, and how many of them a network reads right. The training and
-//! the tests call it.
+//! The data set: its rows, its split into training and held-out rows, and the accuracy of a network on them. Used by the
+//! training and the tests.
 
 use chariot_engine::{
     Context, Error, Result,
@@ -8,10 +8,10 @@ use chariot_engine::{
 
 use crate::{CLASSES, Cnn, SIDE};
 
-/// The strongest ink in the file.
+/// The value of full ink in the file.
 const FULL_INK: u8 = 16;
 
-/// Of every class each fifth row is held out.
+/// Every fifth row of each class is held out.
 const HELD_OUT_EACH: usize = 5;
 
 /// One row of `data/digits.csv`.
@@ -25,18 +25,18 @@ const HELD_OUT_EACH: usize = 5;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Digit {
-    /// Which row of the file it is, from 0.
+    /// The index of the row in the file, from 0.
     pub row: usize,
-    /// The digit that was written, which is also its class id.
+    /// The digit, which is also its class id.
     pub label: usize,
-    /// The ink, row by row from the top left: 0 is paper, 1 is full ink.
+    /// The ink of every pixel, row by row from the top left: 0 is paper, 1 is full ink.
     pub pixels: [f32; SIDE * SIDE],
 }
 
-/// Reads the text of `data/digits.csv`: on each line 64 amounts of ink (0 to 16), then the digit.
+/// Parses the text of `data/digits.csv`: 64 pixels (0 to 16) and the digit on each line.
 ///
 /// # Errors
-/// A line of another form. The error names the line, from 1.
+/// Returns an error for a malformed line. It names the number of the line, from 1.
 pub fn read(csv: &str) -> Result<Vec<Digit>> {
     csv.lines()
         .enumerate()
@@ -50,18 +50,14 @@ fn parse(row: usize, line: &str) -> Result<Digit> {
         Some((&label, ink))
             if ink.len() == SIDE * SIDE && ink.iter().all(|ink| *ink <= FULL_INK) && usize::from(label) < CLASSES =>
         {
-            let pixels = std::array::from_fn(|place| f32::from(ink[place]) / f32::from(FULL_INK));
+            let pixels = std::array::from_fn(|index| f32::from(ink[index]) / f32::from(FULL_INK));
             Ok(Digit { row, label: label.into(), pixels })
         }
-        _ => Err(Error::from(format!(
-            "64 amounts of ink from 0 to 16 and a digit are expected, {} other numbers came",
-            numbers.len()
-        ))),
+        _ => Err(Error::from(format!("expected 64 numbers from 0 to 16 and a digit, got {} numbers", numbers.len()))),
     }
 }
 
-/// Parts the rows into those to train with and those that training never sees: each fifth row of every digit. The order
-/// stays.
+/// Splits the rows into training rows and held-out rows, which are every fifth row of each digit. Preserves the order.
 ///
 /// ```
 /// let csv = format!("{}7\n", "0,".repeat(64)).repeat(10);
@@ -79,10 +75,10 @@ pub fn split(digits: Vec<Digit>) -> (Vec<Digit>, Vec<Digit>) {
     })
 }
 
-/// The pictures of `digits` as the network takes them: FP32 `[n, 1, 8, 8]`.
+/// Returns the pixels of `digits` as the input of the network: FP32 `[n, 1, 8, 8]`.
 ///
 /// # Errors
-/// A fault of the device.
+/// Returns an error of the device.
 ///
 /// ```
 /// use chariot_engine::candle::Device;
@@ -96,10 +92,10 @@ pub fn pixels(digits: &[Digit], device: &Device) -> candle::Result<Tensor> {
     Tensor::from_vec(flat, (digits.len(), 1, SIDE, SIDE), device)
 }
 
-/// The share of `digits` (0 to 1) that the network reads right, of at least one digit.
+/// Returns the share (0 to 1) of `digits` that the network classifies correctly.
 ///
 /// # Errors
-/// No digits at all, or a fault of the device.
+/// Returns an error if `digits` is empty, or an error of the device.
 ///
 /// ```
 /// use chariot_engine::{candle::{DType, Device}, candle_nn::VarBuilder};
@@ -112,11 +108,11 @@ pub fn pixels(digits: &[Digit], device: &Device) -> candle::Result<Tensor> {
 /// ```
 pub fn accuracy(net: &Cnn, digits: &[Digit]) -> Result<f64> {
     if digits.is_empty() {
-        return Err(Error::from("at least one digit is expected, none came"));
+        return Err(Error::from("expected at least one digit, got none"));
     }
-    let answers = net.forward(&pixels(digits, &Device::Cpu)?)?.argmax(D::Minus1)?.to_vec1::<u32>()?;
-    let right = digits.iter().zip(answers).filter(|(digit, answer)| digit.label == *answer as usize).count();
-    Ok(right as f64 / digits.len() as f64)
+    let classes = net.forward(&pixels(digits, &Device::Cpu)?)?.argmax(D::Minus1)?.to_vec1::<u32>()?;
+    let correct = digits.iter().zip(classes).filter(|(digit, class)| digit.label == *class as usize).count();
+    Ok(correct as f64 / digits.len() as f64)
 }
 
 #[cfg(test)]
@@ -137,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_line_is_named() {
+    fn a_malformed_line_is_named() {
         let good = format!("{}7", "0,".repeat(64));
         let short = "0,0,7";
         let pale = format!("{}7", "17,".repeat(64));

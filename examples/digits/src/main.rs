@@ -1,17 +1,17 @@
-//! An engine that reads hand-written digits.
+//! An engine that reads handwritten digits.
 
 use chariot_engine::prelude::*;
 use digits::Cnn;
 
-/// What an operator can set for this engine.
+/// The settings of the engine.
 #[derive(Settings)]
 struct DigitsSettings {
-    /// How many labels to report, in the layout `objects`
+    /// Number of labels, in the layout `objects`
     #[setting(default = 3, range = 1..=10)]
     top_k: usize,
 }
 
-/// Hand-written digits, by a small convolutional network.
+/// A classifier of handwritten digits: a small convolutional network.
 #[chariot_engine]
 struct Digits {
     net: Cnn,

@@ -1,4 +1,4 @@
-//! The network: three convolutions and one linear layer. The engine and the training call it.
+//! The network: three convolutions and a linear layer. Used by the engine and the training.
 
 use chariot_engine::{
     candle::{Result, Tensor},
@@ -7,7 +7,7 @@ use chariot_engine::{
 
 use crate::{CLASSES, SIDE, ink};
 
-/// A small convolutional network that reads one digit from a grey picture of 8x8 pixels.
+/// A small convolutional network that classifies a grayscale image of 8x8 pixels.
 ///
 /// ```
 /// use chariot_engine::{candle::{DType, Device, Tensor}, candle_nn::VarBuilder};
@@ -15,8 +15,8 @@ use crate::{CLASSES, SIDE, ink};
 ///
 /// # fn main() -> chariot_engine::candle::Result<()> {
 /// let net = Cnn::new(VarBuilder::zeros(DType::F32, &Device::Cpu))?;
-/// let pictures = Tensor::zeros((5, 1, 8, 8), DType::F32, &Device::Cpu)?;
-/// assert_eq!(net.forward(&pictures)?.dims(), [5, 10]);
+/// let images = Tensor::zeros((5, 1, 8, 8), DType::F32, &Device::Cpu)?;
+/// assert_eq!(net.forward(&images)?.dims(), [5, 10]);
 /// # Ok(())
 /// # }
 /// ```
@@ -29,10 +29,11 @@ pub struct Cnn {
 }
 
 impl Cnn {
-    /// Takes the layers' tensors from `weights`: `edges`, `strokes`, `shapes` and `digit`, each with `weight` and `bias`.
+    /// Builds the network from `weights`, with the layers `edges`, `strokes`, `shapes` and `digit`. Each has a tensor
+    /// `weight` and a tensor `bias`.
     ///
     /// # Errors
-    /// A tensor that is missing or has another shape.
+    /// Returns an error if a tensor is missing or has another shape.
     pub fn new(weights: VarBuilder<'_>) -> Result<Self> {
         let same_size = Conv2dConfig { padding: 1, ..Default::default() };
         Ok(Self {
@@ -43,14 +44,14 @@ impl Cnn {
         })
     }
 
-    /// The logits `[n, 10]` of the pictures `[n, 1, 8, 8]`, whose values are 0 (black) to 1 (white).
+    /// Returns the logits `[n, 10]` of images `[n, 1, 8, 8]` with values from 0 (black) to 1 (white).
     ///
-    /// Light ink on dark ground and dark ink on light ground are both read, at any contrast: see [`ink`](ink()).
+    /// The ink can be lighter or darker than the background, at any contrast: see [`ink`](ink()).
     ///
     /// # Errors
-    /// Another shape or data type than these, or a fault of the device.
-    pub fn forward(&self, pictures: &Tensor) -> Result<Tensor> {
-        let x = self.edges.forward(&ink(pictures)?)?.relu()?;
+    /// Returns an error if the images have another shape or datatype, or an error of the device.
+    pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
+        let x = self.edges.forward(&ink(images)?)?.relu()?;
         let x = self.strokes.forward(&x)?.relu()?.max_pool2d(2)?;
         let x = self.shapes.forward(&x)?.relu()?;
         self.digit.forward(&x.flatten_from(1)?)

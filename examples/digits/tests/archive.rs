@@ -1,5 +1,5 @@
-//! The engine on what the platform gives it: the unpacked archive of its model, read-only, where a variable says or at
-//! the platform's own place.
+//! The engine with the model directory of the platform: the unpacked archive, read-only, at the path of a setting or at the
+//! default path of the platform.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use e2e::{Process, base64};
+use e2e::{Messages, Process, base64};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use zip::ZipArchive;
@@ -17,7 +17,7 @@ use zip::ZipArchive;
 const DIGITS: &str = env!("CARGO_BIN_EXE_digits");
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
 
-/// A directory that nobody writes to, until it is dropped.
+/// A temporary directory that is read-only until it is dropped.
 struct ReadOnly(TempDir);
 
 impl ReadOnly {
@@ -42,7 +42,7 @@ impl Drop for ReadOnly {
     }
 }
 
-/// Gives a directory and what is in it these permissions.
+/// Sets the permissions of a directory and its contents.
 fn permit(directory: &Path, folders: u32, files: u32) {
     let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     for path in entries(directory) {
@@ -57,7 +57,7 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
     entries
 }
 
-/// The model without one of its files.
+/// Copies the model without one of its files.
 fn model_without(missing: &str) -> TempDir {
     let model = tempfile::tempdir().unwrap();
     for path in entries(MODEL.as_ref()).iter().filter(|path| !path.ends_with(missing)) {
@@ -66,8 +66,8 @@ fn model_without(missing: &str) -> TempDir {
     model
 }
 
-/// What the engine reads in all samples, and their labels.
-fn read(process: &Process) -> (Vec<Value>, Vec<String>) {
+/// Returns the classes that the engine assigns to all samples, and their labels.
+fn classify(process: &Process) -> (Vec<Value>, Vec<String>) {
     let samples = entries(Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").as_ref());
     assert_eq!(samples.len(), 20);
     let data: Vec<_> = samples.iter().map(|path| base64(fs::read(path).unwrap())).collect();
@@ -82,33 +82,35 @@ fn the_unpacked_archive_is_served_with_and_without_a_top_folder() {
         let directory = ReadOnly::unpacked(MODEL.as_ref(), top_folder);
         assert!(entries(directory.0.path())[0].ends_with(entry));
         let process = Process::ready(DIGITS, &[("CHARIOT_ENGINE_MODEL_DIR", directory.path())]);
-        let (answers, labels) = read(&process);
+        let (answers, labels) = classify(&process);
         assert_eq!(answers, labels, "{top_folder:?}");
     }
 }
 
 #[test]
-fn an_archive_that_lacks_a_file_ends_the_engine_with_one_message_that_says_which() {
+fn a_missing_file_ends_the_engine_with_one_message_that_names_it() {
     let (labels, weights) = ("class_labels.json", "model.safetensors");
-    for (missing, there) in [(labels, weights), (weights, labels)] {
+    let mut messages = Messages::new();
+    for (missing, present) in [(labels, weights), (weights, labels)] {
         for (top_folder, prefix) in [(None, ""), (Some("digits-1.0"), "digits-1.0/")] {
             let directory = ReadOnly::unpacked(model_without(missing).path(), top_folder);
             let process = Process::start(DIGITS, &[("CHARIOT_ENGINE_MODEL_DIR", directory.path())]);
             assert_eq!(process.wait(), Some(1));
             let log = process.whole_log();
             let errors: Vec<_> = log.iter().filter(|line| line["level"] == "ERROR").collect();
-            let [error] = &errors[..] else { panic!("one error is expected: {log:#?}") };
-            let path = directory.path();
-            let expected = format!(
-                "the file '{missing}' is expected in the model directory '{path}', which holds '{prefix}{there}'"
-            );
-            assert!(error["message"].as_str().unwrap().contains(&expected), "{error}");
+            let [error] = &errors[..] else { panic!("expected one error, got {log:#?}") };
+            let message = error["message"].as_str().unwrap();
+            for part in [missing, directory.path(), &format!("{prefix}{present}")] {
+                assert!(message.contains(&format!("'{part}'")), "{part}: {message}");
+            }
+            messages.add(format!("no {prefix}{missing}"), message.replace(directory.path(), "DIRECTORY"));
             assert_eq!(process.all_errors(), [""; 0]);
         }
     }
+    insta::assert_snapshot!("missing_file", messages);
 }
 
-/// Runs `"$@"` where the folder `$0` is mounted read-only at the platform's place, and nobody else sees it.
+/// Runs `"$@"` with the folder `$0` mounted read-only at the path of the platform, visible to this process only.
 #[cfg(target_os = "linux")]
 const MOUNTED: &str = r#"
 model=$0
@@ -116,10 +118,10 @@ mount -t tmpfs tmpfs /mnt && mkdir /mnt/models && mount --bind "$model" /mnt/mod
 mount -o remount,bind,ro /mnt/models && ! touch /mnt/models/written 2>/dev/null && exec "$@"
 "#;
 
-/// How a process may get mounts of its own here: by its rights or in a user namespace. What stands under `/mnt` itself
-/// would be hidden.
+/// Returns the flag of `unshare` that gives a process its own mounts, with its own rights or in a user namespace; `None`
+/// if neither works, or if the mount would hide the model or the engine because they are under `/mnt`.
 #[cfg(target_os = "linux")]
-fn may_mount(model: &str, engine: &str) -> Option<&'static str> {
+fn mount_flag(model: &str, engine: &str) -> Option<&'static str> {
     let works = |flag: &&str| {
         let probe = Command::new("unshare").args([flag, "sh", "-c", MOUNTED, model, "test", "-x", engine]).output();
         probe.is_ok_and(|probe| probe.status.success())
@@ -129,20 +131,20 @@ fn may_mount(model: &str, engine: &str) -> Option<&'static str> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_model_at_the_place_of_the_platform_is_found_without_a_setting() {
-    // Labels of its own tell this model from the one beside the engine, which is there too.
+fn a_model_at_the_path_of_the_platform_is_found_without_a_setting() {
+    // Different labels distinguish this model from the one beside the engine, which also exists.
     let model = model_without("class_labels.json");
     let names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
     fs::write(model.path().join("class_labels.json"), json!(names).to_string()).unwrap();
     let directory = ReadOnly::unpacked(model.path(), None);
-    let Some(flag) = may_mount(directory.path(), DIGITS) else {
-        // Past what the harness keeps back of a test that passes.
-        let why = "this process may not mount anything at /mnt/models (unshare and mount are needed)";
+    let Some(flag) = mount_flag(directory.path(), DIGITS) else {
+        // Written directly to standard error, because the harness hides the output of a test that passes.
+        let why = "this process cannot mount a directory at /mnt/models (requires unshare and mount)";
         return writeln!(io::stderr(), "skipped: {why}").unwrap();
     };
     let process = Process::start_with("unshare", &[flag, "sh", "-c", MOUNTED, directory.path(), DIGITS], &[]);
     process.wait_until_ready();
-    let (answers, labels) = read(&process);
+    let (answers, labels) = classify(&process);
     let expected: Vec<_> = labels.iter().map(|label| names[label.parse::<usize>().unwrap()]).collect();
     assert_eq!(answers, expected);
 }

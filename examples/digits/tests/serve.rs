@@ -1,24 +1,24 @@
-//! The engine as a real process: its shipped weights, asked over HTTP about pictures of all kinds, and what it says when
-//! its files or its settings are wrong.
+//! The engine as a real process: images of all kinds over HTTP with the shipped weights, and the errors for wrong files and
+//! settings.
 
 use std::{fs, io::Cursor, path::Path, sync::Arc};
 
 use chariot_engine::image::{self, DynamicImage, GrayImage, ImageFormat, Rgb, RgbImage, imageops};
 use conformance::{Level, Suite, Target, run};
-use e2e::{OpenApi, Process, Shared, base64};
+use e2e::{Messages, OpenApi, Process, Shared, base64};
 use serde_json::{Value, json};
 
 const DIGITS: &str = env!("CARGO_BIN_EXE_digits");
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The engine that the tests of this file share.
+/// Returns the engine that the tests of this file share.
 fn digits() -> Arc<Process> {
     static PROCESS: Shared = Shared::new();
     PROCESS.get(|| Process::ready(DIGITS, &[("CHARIOT_ENGINE_MODEL_DIR", MODEL)]))
 }
 
-/// Label and file of every sample, in the order of their names.
+/// Returns the label and the file of every sample, in the order of their names.
 fn samples() -> Vec<(String, Vec<u8>)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
     let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -29,38 +29,38 @@ fn samples() -> Vec<(String, Vec<u8>)> {
     samples
 }
 
-/// The first sample of a digit.
+/// Returns the first sample of a digit.
 fn sample(digit: &str) -> Vec<u8> {
     samples().into_iter().find(|(label, _)| label == digit).unwrap().1
 }
 
-/// An input that holds a file.
+/// Makes an input with a file.
 fn input(name: &str, file: &[u8], parameters: Value) -> Value {
     json!({"name": name, "datatype": "BYTES", "shape": [1], "data": [base64(file)], "parameters": parameters})
 }
 
-/// A request about all samples after a change, one input each.
-fn about_all(change: impl Fn(&GrayImage) -> Vec<u8>) -> (Vec<String>, Value) {
+/// Makes a request with one input per sample, after a change, and returns it with the labels.
+fn all_samples(change: impl Fn(&GrayImage) -> Vec<u8>) -> (Vec<String>, Value) {
     let (labels, inputs): (Vec<_>, Vec<_>) = samples()
         .into_iter()
         .map(|(label, file)| {
-            let picture = image::load_from_memory(&file).unwrap().into_luma8();
-            let input = input(&label, &change(&picture), json!({}));
+            let image = image::load_from_memory(&file).unwrap().into_luma8();
+            let input = input(&label, &change(&image), json!({}));
             (label, input)
         })
         .unzip();
     (labels, json!({"inputs": inputs}))
 }
 
-fn encoded(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
-    picture.into().write_to(&mut file, format).unwrap();
+    image.into().write_to(&mut file, format).unwrap();
     file.into_inner()
 }
 
-/// The picture in another size and two colours.
-fn coloured(picture: &GrayImage, side: u32, paper: Rgb<u8>, ink: Rgb<u8>) -> RgbImage {
-    let resized = imageops::resize(picture, side, side, imageops::FilterType::Triangle);
+/// Changes the size and the two colours of an image.
+fn coloured(image: &GrayImage, side: u32, paper: Rgb<u8>, ink: Rgb<u8>) -> RgbImage {
+    let resized = imageops::resize(image, side, side, imageops::FilterType::Triangle);
     RgbImage::from_fn(side, side, |x, y| {
         let light = f32::from(resized.get_pixel(x, y)[0]) / 255.0;
         let mix = |channel: usize| f32::from(paper[channel]) * light + f32::from(ink[channel]) * (1.0 - light);
@@ -69,7 +69,7 @@ fn coloured(picture: &GrayImage, side: u32, paper: Rgb<u8>, ink: Rgb<u8>) -> Rgb
 }
 
 #[test]
-fn every_sample_is_read_right() {
+fn every_sample_is_classified_correctly() {
     let process = digits();
     for (label, file) in samples() {
         let answer = process.post("/v2/models/digits/infer", &json!({"inputs": [input("digit", &file, json!({}))]}));
@@ -78,7 +78,7 @@ fn every_sample_is_read_right() {
 }
 
 #[test]
-fn the_answer_is_the_documented_text() {
+fn the_response_is_the_documented_text() {
     let body = json!({"id": "a", "inputs": [input("digit", &sample("3"), json!({"action": "predict"}))]});
     let answer = digits().infer(&body);
     assert_eq!(answer.status, 200);
@@ -90,8 +90,8 @@ fn the_answer_is_the_documented_text() {
 }
 
 #[test]
-fn many_inputs_are_answered_in_their_order_and_by_their_names() {
-    let (labels, body) = about_all(|picture| encoded(picture.clone(), ImageFormat::Png));
+fn many_inputs_are_answered_in_order_and_by_name() {
+    let (labels, body) = all_samples(|image| encoded(image.clone(), ImageFormat::Png));
     let answer = digits().infer(&body).ok();
     let outputs = answer["outputs"].as_array().unwrap();
     assert_eq!(outputs.len(), labels.len());
@@ -109,20 +109,20 @@ fn the_elements_of_one_input_are_items() {
 }
 
 #[test]
-fn pictures_in_colour_are_read_right() {
+fn colour_images_are_classified_correctly() {
     let (yellow, red) = (Rgb([250, 240, 150]), Rgb([150, 20, 30]));
     for (paper, ink, format) in [
         (yellow, red, ImageFormat::Png),
         (red, yellow, ImageFormat::Jpeg),
         (Rgb([20, 40, 90]), Rgb([230, 230, 255]), ImageFormat::Bmp),
     ] {
-        let (labels, body) = about_all(|picture| encoded(coloured(picture, 40, paper, ink), format));
+        let (labels, body) = all_samples(|image| encoded(coloured(image, 40, paper, ink), format));
         assert_eq!(digits().infer(&body).values(), labels, "{ink:?} on {paper:?} as {format:?}");
     }
 }
 
 #[test]
-fn a_large_picture_is_read_right() {
+fn a_large_image_is_classified_correctly() {
     let small = image::load_from_memory(&sample("6")).unwrap().into_luma8();
     let large = coloured(&small, 1000, Rgb([250, 240, 150]), Rgb([150, 20, 30]));
     let body = json!({"inputs": [input("large", &encoded(large, ImageFormat::Png), json!({}))]});
@@ -130,7 +130,7 @@ fn a_large_picture_is_read_right() {
 }
 
 #[test]
-fn predict_proba_has_a_probability_for_every_class() {
+fn predict_proba_returns_a_probability_per_class() {
     let inputs = [
         input("five", &sample("5"), json!({"action": "predict_proba"})),
         input("eight", &sample("8"), json!({"action": "predict"})),
@@ -145,7 +145,7 @@ fn predict_proba_has_a_probability_for_every_class() {
 }
 
 #[test]
-fn metadata_comes_back_byte_for_byte() {
+fn metadata_is_returned_byte_for_byte() {
     let file = base64(sample("1"));
     for metadata in [
         r#""{\"frame\": 7,  \"camera\": \"\\u00e9\"}""#,
@@ -164,38 +164,41 @@ fn metadata_comes_back_byte_for_byte() {
 }
 
 #[test]
-fn what_cannot_be_read_is_refused_by_name() {
+fn an_unreadable_input_is_rejected_by_name() {
     let process = digits();
     let good = sample("2");
-    for (bad, part) in [
-        (json!({"name": "bad", "data": ["%%%"]}), "base64"),
-        (json!({"name": "bad", "data": [base64("no picture")]}), "PNG, JPEG"),
-        (json!({"name": "bad", "data": [base64(&good[..good.len() / 2])]}), "cut short"),
-        (json!({"name": "bad", "data": []}), "data"),
-        (input("bad", &good, json!({"action": "detect"})), "'predict', 'predict_proba'"),
+    let mut messages = Messages::new();
+    for (case, bad) in [
+        ("not base64", json!({"name": "bad", "data": ["%%%"]})),
+        ("not an image", json!({"name": "bad", "data": [base64("not an image")]})),
+        ("half an image", json!({"name": "bad", "data": [base64(&good[..good.len() / 2])]})),
+        ("no element", json!({"name": "bad", "data": []})),
+        ("an unknown action", input("bad", &good, json!({"action": "detect"}))),
     ] {
         let text = process.infer(&json!({"inputs": [input("good", &good, json!({})), bad]})).error(400);
-        assert!(text.contains("'bad'") && !text.contains("'good'") && text.contains(part), "{text}");
+        assert!(text.starts_with("input 'bad': ") && !text.contains("'good'"), "{text}");
+        messages.add(case, text);
     }
+    insta::assert_snapshot!("rejected", messages);
 }
 
 #[test]
-fn the_layout_objects_has_the_best_labels() {
+fn the_layout_objects_returns_the_best_labels() {
     let env = [("CHARIOT_ENGINE_MODEL_DIR", MODEL), ("CHARIOT_ENGINE_OUTPUT_LAYOUT", "objects"), ("TOP_K", "2")];
     let process = Process::ready(DIGITS, &env);
     let inputs =
         [input("six", &sample("6"), json!({})), input("six", &sample("6"), json!({"action": "predict_proba"}))];
     let values = process.infer(&json!({"inputs": inputs})).values();
-    let [best, second] = &values[0].as_array().unwrap()[..] else { panic!("two are expected: {values:?}") };
+    let [best, second] = &values[0].as_array().unwrap()[..] else { panic!("expected two labels, got {values:?}") };
     assert_eq!(best["label"], "6");
     assert!(best["score"].as_f64() > second["score"].as_f64(), "{values:?}");
     assert_eq!(best["score"], values[1][6]);
 }
 
 #[test]
-fn a_task_of_another_kind_is_warned_of() {
+fn a_task_type_that_does_not_match_is_warned_of() {
     let warns = |task| {
-        // A setting at fault would end the process before: this one ends it after the warnings.
+        // An invalid setting would end the process before the warnings; a missing directory ends it after them.
         let env = [("CHARIOT_TASK_TYPE", task), ("CHARIOT_ENGINE_MODEL_DIR", "/no/such/directory")];
         let process = Process::start(DIGITS, &env);
         assert_eq!(process.wait(), Some(1));
@@ -206,50 +209,52 @@ fn a_task_of_another_kind_is_warned_of() {
     assert!(!warns("image_classification"));
 }
 
-/// The line of the log by which a process tells why it ends with this code.
+/// Runs a process that exits on its own with this code, and returns its last error in the log.
 #[track_caller]
-fn reason_of_end(env: &[(&str, &str)], code: i32) -> String {
+fn last_error(env: &[(&str, &str)], code: i32) -> String {
     let process = Process::start(DIGITS, env);
     assert_eq!(process.wait(), Some(code));
     let log = process.whole_log();
-    let last = log.iter().rfind(|line| line["level"] == "ERROR").unwrap_or_else(|| panic!("no reason: {log:#?}"));
+    let last = log.iter().rfind(|line| line["level"] == "ERROR").unwrap_or_else(|| panic!("no error: {log:#?}"));
     last["message"].as_str().unwrap().to_string()
 }
 
 #[test]
-fn a_model_directory_that_is_not_there_is_named_with_the_file() {
-    let text = reason_of_end(&[("CHARIOT_ENGINE_MODEL_DIR", "/no/such/directory")], 1);
+fn a_missing_model_directory_is_named_with_the_file() {
+    let text = last_error(&[("CHARIOT_ENGINE_MODEL_DIR", "/no/such/directory")], 1);
     assert!(text.contains("'model.safetensors'") && text.contains("'/no/such/directory'"), "{text}");
 }
 
 #[test]
-fn weights_that_are_cut_short_are_named() {
+fn truncated_weights_are_named() {
     let directory = tempfile::tempdir().unwrap();
     let weights = fs::read(Path::new(MODEL).join("model.safetensors")).unwrap();
     fs::write(directory.path().join("model.safetensors"), &weights[..weights.len() / 2]).unwrap();
     fs::copy(Path::new(MODEL).join("class_labels.json"), directory.path().join("class_labels.json")).unwrap();
-    let text = reason_of_end(&[("CHARIOT_ENGINE_MODEL_DIR", directory.path().to_str().unwrap())], 1);
-    assert!(text.contains("'model.safetensors' is not a whole safetensors file"), "{text}");
+    let text = last_error(&[("CHARIOT_ENGINE_MODEL_DIR", directory.path().to_str().unwrap())], 1);
+    assert!(text.contains("'model.safetensors'"), "{text}");
+    insta::assert_snapshot!("truncated_weights", text.replace(directory.path().to_str().unwrap(), "DIRECTORY"));
 }
 
 #[test]
-fn a_setting_out_of_its_range_is_a_fault_of_configuration() {
-    let text = reason_of_end(&[("CHARIOT_ENGINE_MODEL_DIR", MODEL), ("TOP_K", "11")], 78);
-    assert!(text.contains("TOP_K: an integer from 1 to 10 is expected, '11' came"), "{text}");
+fn a_setting_out_of_range_is_a_configuration_error() {
+    let text = last_error(&[("CHARIOT_ENGINE_MODEL_DIR", MODEL), ("TOP_K", "11")], 78);
+    assert!(text.contains("TOP_K: ") && text.contains("'11'"), "{text}");
+    insta::assert_snapshot!("setting", text);
 }
 
 #[test]
-fn the_document_and_the_metadata_are_what_the_engine_does() {
+fn the_engine_matches_its_document_and_its_metadata() {
     let process = digits();
-    let document = OpenApi::of(&process.get("/openapi.json"));
-    document.holds(|method, path, body| match method {
+    let document = OpenApi::from_answer(&process.get("/openapi.json"));
+    document.check_routes(|method, path, body| match method {
         "GET" => process.get(path),
         _ => process.post_text(path, body),
     });
     assert_eq!(document.examples().len(), 2);
 
     let announced = process.get("/v2/models/digits").ok()["inputs"][0].take();
-    let of = |parameters: Value| {
+    let request = |parameters: Value| {
         let mut input = announced.clone();
         input["shape"] = json!([1]);
         input["data"] = json!([base64(sample("7"))]);
@@ -262,11 +267,11 @@ fn the_document_and_the_metadata_are_what_the_engine_does() {
         (json!({"action": "detect"}), false),
         (json!({"score_threshold": [0.5]}), false),
     ] {
-        let (body, answer) = (of(parameters.clone()), process.infer(&of(parameters)));
+        let (body, answer) = (request(parameters.clone()), process.infer(&request(parameters)));
         assert_eq!((document.check_request(&body).is_ok(), answer.status == 200), (fits, fits), "{answer:?}");
         document.check_answer(&answer);
     }
-    let mut numbers = of(json!({}));
+    let mut numbers = request(json!({}));
     numbers["inputs"][0]["datatype"] = json!("FP32");
     numbers["inputs"][0]["data"] = json!([0.5]);
     assert!(document.check_request(&numbers).is_err());
@@ -274,7 +279,7 @@ fn the_document_and_the_metadata_are_what_the_engine_does() {
 }
 
 #[test]
-fn the_conformance_suite_passes_and_skips_only_what_is_of_other_engines() {
+fn the_conformance_suite_passes_and_skips_only_cases_of_other_engines() {
     let process = digits();
     let target = Target::new(&format!("http://{}", process.address()), "digits").unwrap();
     let report = run(&target.level(Level::Chariot).base(""), &Suite::embedded()).unwrap();

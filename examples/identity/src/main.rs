@@ -1,8 +1,8 @@
-//! An engine that answers with the tensors that it got, whatever they are: what it takes is what the server costs.
+//! An engine that returns its input tensors unchanged. The time of a request is the overhead of the server.
 
 use chariot_engine::prelude::*;
 
-/// The identity of tensors.
+/// The identity function on tensors.
 #[chariot_engine]
 struct Identity;
 
@@ -16,7 +16,7 @@ impl Model for Identity {
     }
 
     fn spec() -> Spec {
-        // Of tensors that may be any, nothing else knows an example.
+        // The SDK cannot derive an example, because the tensors are not declared.
         Spec::new::<Self>().example(
             r#"{"inputs": [{"name": "x", "datatype": "FP32", "shape": [2, 2], "data": [1.0, 2.0, 3.0, 4.0]}]}"#,
         )

@@ -1,5 +1,5 @@
-//! The data set: its rows, which of them training may see, and how many of them the model reads right. The training and
-//! the tests call it.
+//! The data set: its rows, its split into training and held-out rows, and the accuracy of the model on them. Used by the
+//! training and the tests.
 
 use chariot_engine::{
     Context, Error, Result,
@@ -8,7 +8,7 @@ use chariot_engine::{
 
 use crate::{FEATURES, Net, SPECIES};
 
-/// Of every species each fifth row is held out.
+/// Every fifth row of each species is held out.
 const HELD_OUT_EACH: usize = 5;
 
 /// One row of `data/iris.csv`.
@@ -21,16 +21,16 @@ const HELD_OUT_EACH: usize = 5;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Flower {
-    /// Length and width of the sepal, length and width of the petal, in cm.
+    /// The length and width of the sepal and the length and width of the petal, in cm.
     pub features: [f32; FEATURES],
-    /// The class id: a place in [`SPECIES`].
+    /// The class id: an index of [`SPECIES`].
     pub species: usize,
 }
 
-/// Reads the text of `data/iris.csv`: a line of headings, then on each line four measurements in cm and the class id.
+/// Parses the text of `data/iris.csv`: a header line, then four measurements in cm and the class id on each line.
 ///
 /// # Errors
-/// A line of another form. The error names the line, from 1.
+/// Returns an error for a malformed line. It names the number of the line, from 1.
 pub fn read(csv: &str) -> Result<Vec<Flower>> {
     csv.lines()
         .enumerate()
@@ -42,27 +42,26 @@ pub fn read(csv: &str) -> Result<Vec<Flower>> {
 fn parse(line: &str) -> Result<Flower> {
     let cells: Vec<&str> = line.split(',').map(str::trim).collect();
     let Some((species, measurements)) = cells.split_last().filter(|_| cells.len() == FEATURES + 1) else {
-        return Err(Error::from(format!("4 measurements and a class id are expected, {} values came", cells.len())));
+        return Err(Error::from(format!("expected 4 measurements and a class id, got {} values", cells.len())));
     };
     let species = species.parse()?;
     if species >= SPECIES.len() {
-        return Err(Error::from(format!("a class id from 0 to 2 is expected, {species} came")));
+        return Err(Error::from(format!("expected a class id from 0 to 2, got {species}")));
     }
     let mut features = [0.0_f32; FEATURES];
     for (feature, cell) in features.iter_mut().zip(measurements) {
         *feature = cell.parse()?;
         if !feature.is_finite() || *feature <= 0.0 {
-            return Err(Error::from(format!("a measurement above 0 cm is expected, {feature} came")));
+            return Err(Error::from(format!("expected a measurement above 0 cm, got {feature}")));
         }
     }
     Ok(Flower { features, species })
 }
 
-/// Parts the rows into those to train with and those that training never sees: each fifth row of every species. The
-/// order stays.
+/// Splits the rows into training rows and held-out rows, which are every fifth row of each species. Preserves the order.
 ///
 /// ```
-/// let flowers = iris::read(&format!("headings\n{}", "6.2,2.9,4.3,1.3,1\n".repeat(10)))?;
+/// let flowers = iris::read(&format!("header\n{}", "6.2,2.9,4.3,1.3,1\n".repeat(10)))?;
 /// let (training, held_out) = iris::split(flowers);
 /// assert_eq!((training.len(), held_out.len()), (8, 2));
 /// # Ok::<(), chariot_engine::Error>(())
@@ -76,15 +75,15 @@ pub fn split(flowers: Vec<Flower>) -> (Vec<Flower>, Vec<Flower>) {
     })
 }
 
-/// The measurements of `flowers` as the model takes them: FP32 `[n, 4]`, in cm.
+/// Returns the measurements of `flowers` as the input of the model: FP32 `[n, 4]`, in cm.
 ///
 /// # Errors
-/// A fault of the device.
+/// Returns an error of the device.
 ///
 /// ```
 /// use chariot_engine::candle::Device;
 ///
-/// let flowers = iris::read("headings\n6.2,2.9,4.3,1.3,1\n")?;
+/// let flowers = iris::read("header\n6.2,2.9,4.3,1.3,1\n")?;
 /// assert_eq!(iris::features(&flowers, &Device::Cpu)?.dims(), [1, 4]);
 /// # Ok::<(), chariot_engine::Error>(())
 /// ```
@@ -93,10 +92,10 @@ pub fn features(flowers: &[Flower], device: &Device) -> candle::Result<Tensor> {
     Tensor::from_vec(flat, (flowers.len(), FEATURES), device)
 }
 
-/// The share of `flowers` (0 to 1) whose species the model tells right, of at least one flower.
+/// Returns the share (0 to 1) of `flowers` that the model classifies correctly.
 ///
 /// # Errors
-/// No flowers at all, or a fault of the device.
+/// Returns an error if `flowers` is empty, or an error of the device.
 ///
 /// ```
 /// use chariot_engine::{candle::{DType, Device, safetensors}, candle_nn::VarBuilder};
@@ -104,17 +103,17 @@ pub fn features(flowers: &[Flower], device: &Device) -> candle::Result<Tensor> {
 ///
 /// let tensors = safetensors::load("model/model.safetensors", &Device::Cpu)?;
 /// let net = Net::new(VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))?;
-/// let setosa = read("headings\n5.0,3.4,1.5,0.2,0\n")?;
+/// let setosa = read("header\n5.0,3.4,1.5,0.2,0\n")?;
 /// assert_eq!(accuracy(&net, &setosa)?, 1.0);
 /// # Ok::<(), chariot_engine::Error>(())
 /// ```
 pub fn accuracy(net: &Net, flowers: &[Flower]) -> Result<f64> {
     if flowers.is_empty() {
-        return Err(Error::from("at least one flower is expected, none came"));
+        return Err(Error::from("expected at least one flower, got none"));
     }
-    let answers = net.forward(&features(flowers, &Device::Cpu)?)?.argmax(D::Minus1)?.to_vec1::<u32>()?;
-    let right = flowers.iter().zip(answers).filter(|(flower, answer)| flower.species == *answer as usize).count();
-    Ok(right as f64 / flowers.len() as f64)
+    let classes = net.forward(&features(flowers, &Device::Cpu)?)?.argmax(D::Minus1)?.to_vec1::<u32>()?;
+    let correct = flowers.iter().zip(classes).filter(|(flower, class)| flower.species == *class as usize).count();
+    Ok(correct as f64 / flowers.len() as f64)
 }
 
 #[cfg(test)]
@@ -131,9 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_line_is_named() {
+    fn a_malformed_line_is_named() {
         for bad in ["", "1,2,3,4", "1,2,3,4,3", "1,2,3,4,-1", "1,2,3,x,0", "1,2,3,NaN,0", "1,2,3,0,0", "1,2,3,4,5,0"] {
-            let error = read(&format!("headings\n1,2,3,4,0\n{bad}\n1,2,3,4,0\n")).unwrap_err();
+            let error = read(&format!("header\n1,2,3,4,0\n{bad}\n1,2,3,4,0\n")).unwrap_err();
             assert!(error.to_string().starts_with("line 3 of the irises: "), "{error}");
         }
     }

@@ -1,5 +1,5 @@
-//! Iris flowers: the model that tells three species apart by four measurements, and the data it was trained on. The
-//! engine (`src/main.rs`), the training (`src/bin/train-iris.rs`) and the tests call it.
+//! Iris flowers: a model that classifies three species by four measurements, and its training data. Used by the engine
+//! (`src/main.rs`), the training (`src/bin/train-iris.rs`) and the tests.
 
 mod data;
 mod net;
@@ -14,7 +14,7 @@ pub use net::Net;
 /// ```
 pub const SPECIES: [&str; 3] = ["setosa", "versicolor", "virginica"];
 
-/// How many measurements there are of a flower: length and width of the sepal, length and width of the petal.
+/// The number of measurements of a flower: the length and width of its sepal, the length and width of its petal.
 ///
 /// ```
 /// assert_eq!(iris::FEATURES, 4);

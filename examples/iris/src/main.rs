@@ -1,9 +1,9 @@
-//! An engine that tells iris flowers apart: named tensors in, named tensors out.
+//! An engine that classifies iris flowers, with named tensors as its input and output.
 
 use chariot_engine::{candle, candle_nn::ops::softmax_last_dim, prelude::*};
 use iris::Net;
 
-/// What comes in.
+/// The input tensors.
 #[derive(TensorInput)]
 struct Flowers {
     /// Sepal length and width, petal length and width, in cm
@@ -11,7 +11,7 @@ struct Flowers {
     features: Tensor,
 }
 
-/// What goes out.
+/// The output tensors.
 #[derive(TensorOutput)]
 struct Species {
     /// The most probable species
@@ -22,7 +22,7 @@ struct Species {
     probabilities: Tensor,
 }
 
-/// Iris flowers, by a linear classifier.
+/// A linear classifier of iris flowers.
 #[chariot_engine]
 struct Iris {
     net: Net,

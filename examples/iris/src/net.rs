@@ -1,4 +1,4 @@
-//! The model: logistic regression over normalized measurements. The engine and the training call it.
+//! The model: logistic regression over normalized measurements. Used by the engine and the training.
 
 use chariot_engine::{
     candle::{Result, Tensor},
@@ -7,9 +7,9 @@ use chariot_engine::{
 
 use crate::{FEATURES, SPECIES};
 
-/// Tells the species of irises by their measurements.
+/// A classifier of the species of irises by their measurements.
 ///
-/// How the measurements are normalized was learned from the data as well, so it is in the weights and not in the code.
+/// The mean and the deviation for the normalization are computed from the training data and are part of the weights.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -39,11 +39,11 @@ pub struct Net {
 }
 
 impl Net {
-    /// Takes from `weights` the tensors `mean` and `deviation` (`[4]`, in cm), `species.weight` (`[3, 4]`) and
-    /// `species.bias` (`[3]`).
+    /// Builds the model from `weights`, with the tensors `mean` and `deviation` (`[4]`, in cm), `species.weight`
+    /// (`[3, 4]`) and `species.bias` (`[3]`).
     ///
     /// # Errors
-    /// A tensor that is missing or has another shape.
+    /// Returns an error if a tensor is missing or has another shape.
     pub fn new(weights: VarBuilder<'_>) -> Result<Self> {
         Ok(Self {
             mean: weights.get(FEATURES, "mean")?,
@@ -52,10 +52,10 @@ impl Net {
         })
     }
 
-    /// The logits `[n, 3]` of the flowers `[n, 4]`, whose measurements are in cm.
+    /// Returns the logits `[n, 3]` of flowers `[n, 4]` with measurements in cm.
     ///
     /// # Errors
-    /// Another shape or data type than these, or a fault of the device.
+    /// Returns an error if the flowers have another shape or datatype, or an error of the device.
     pub fn forward(&self, flowers: &Tensor) -> Result<Tensor> {
         let normalized = flowers.broadcast_sub(&self.mean)?.broadcast_div(&self.deviation)?;
         self.species.forward(&normalized)

@@ -1,4 +1,4 @@
-//! What the shipped weights tell right: the held-out rows, and one well-known flower of each species.
+//! The accuracy of the shipped weights: on the held-out rows, and on a typical flower of each species.
 
 use std::path::Path;
 
@@ -15,16 +15,16 @@ fn shipped() -> Net {
 }
 
 #[test]
-fn at_least_93_percent_of_the_held_out_rows_are_told_right() {
+fn the_accuracy_on_the_held_out_rows_is_at_least_93_percent() {
     let (_, held_out) = split(read(include_str!("../data/iris.csv")).unwrap());
-    let right = accuracy(&shipped(), &held_out).unwrap();
-    assert!(right >= 0.93, "{:.2} % of the held-out rows are told right", right * 100.0);
+    let share = accuracy(&shipped(), &held_out).unwrap();
+    assert!(share >= 0.93, "accuracy on the held-out rows: {:.2} %", share * 100.0);
 }
 
 #[test]
-fn a_typical_flower_of_each_species_is_told() {
+fn a_typical_flower_of_each_species_is_classified_correctly() {
     let flowers = [[5.0_f32, 3.4, 1.5, 0.2], [5.9, 2.8, 4.3, 1.3], [6.6, 3.0, 5.6, 2.0]];
     let flowers = Tensor::new(&flowers, &Device::Cpu).unwrap();
-    let answers = shipped().forward(&flowers).unwrap().argmax(D::Minus1).unwrap().to_vec1::<u32>().unwrap();
-    assert_eq!(answers, [0, 1, 2]);
+    let classes = shipped().forward(&flowers).unwrap().argmax(D::Minus1).unwrap().to_vec1::<u32>().unwrap();
+    assert_eq!(classes, [0, 1, 2]);
 }

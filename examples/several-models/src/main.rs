@@ -1,10 +1,10 @@
-//! Two models in one engine: `language`, which answers where a request names no model, and `banned`.
+//! An engine with two models: `language`, which serves requests that name no model, and `banned`.
 
 use std::process::ExitCode;
 
 use chariot_engine::{ModelOptions, prelude::*};
 
-/// Guesses the language of a text by its articles.
+/// Guesses the language of a text from its articles.
 struct Language;
 
 impl Model for Language {
@@ -35,15 +35,15 @@ impl Model for Language {
     }
 }
 
-/// What an operator can set for `banned`.
+/// The settings of `banned`.
 #[derive(Settings)]
 struct BannedSettings {
-    /// Whether upper and lower case differ
+    /// Case-sensitive comparison
     #[setting(default = false)]
     case: bool,
 }
 
-/// Finds the words of a list, which is among its files.
+/// Finds the words of a text that are listed in the file `words.txt`.
 struct Banned {
     words: Vec<String>,
     case: bool,

@@ -1,4 +1,4 @@
-//! The engine of two models as a real process, and its command line.
+//! The engine with two models as a real process, and its command line.
 
 use std::{
     fs,
@@ -16,27 +16,26 @@ fn text(text: &str) -> Value {
 }
 
 #[test]
-fn both_models_are_served_each_by_its_own_settings_and_files() {
+fn both_models_are_served_with_their_own_settings_and_files() {
     let process = Process::ready(ENGINE, &[("BANNED_CASE", "true"), ("CHARIOT_ENGINE_BANNED_TIMEOUT", "7s")]);
     assert_eq!(process.infer(&text("the cat")).values(), ["en"]);
-    let banned = |of: &str| process.post("/v2/models/banned/infer", &text(of)).values();
+    let banned = |words: &str| process.post("/v2/models/banned/infer", &text(words)).values();
     assert_eq!(banned("a darn Heck of a cat"), [json!(["darn"])]);
     assert_eq!(process.get("/v2/models").ok(), json!({"models": ["language", "banned"]}));
     assert_eq!(process.get("/ready").ok()["name"], "language");
     let index = process.post_text("/v2/repository/index", "").ok();
-    let states: Vec<_> = index.as_array().unwrap().iter().map(|of| (&of["name"], &of["state"])).collect();
+    let states: Vec<_> = index.as_array().unwrap().iter().map(|model| (&model["name"], &model["state"])).collect();
     assert_eq!(states, [(&json!("language"), &json!("READY")), (&json!("banned"), &json!("READY"))]);
 }
 
 #[test]
-fn a_model_without_its_files_ends_the_engine_and_is_named() {
+fn a_model_with_a_missing_file_ends_the_engine_and_is_named() {
     let empty = std::env::temp_dir().join(format!("no-words-{}", std::process::id()));
     fs::create_dir_all(&empty).unwrap();
     let process = Process::start(ENGINE, &[("CHARIOT_ENGINE_BANNED_MODEL_DIR", empty.to_str().unwrap())]);
     assert_eq!(process.wait(), Some(1));
-    let line = process.wait_for_log("the model could not be loaded");
-    assert_eq!(line["model"], "banned");
-    assert!(line["message"].as_str().unwrap().contains("'words.txt' is expected"), "{line}");
+    let line = process.wait_for_line("the failed model", |line| line["level"] == "ERROR" && line["model"] == "banned");
+    assert!(line["message"].as_str().unwrap().contains("'words.txt'"), "{line}");
     fs::remove_dir_all(empty).unwrap();
 }
 
@@ -53,7 +52,7 @@ fn ok(output: &Output) -> String {
 }
 
 #[test]
-fn the_command_line_knows_both_models() {
+fn the_command_line_serves_both_models() {
     let file: PathBuf = std::env::temp_dir().join(format!("banned-{}.txt", std::process::id()));
     fs::write(&file, "oh darn").unwrap();
     let path = file.to_str().unwrap();
@@ -67,7 +66,7 @@ fn the_command_line_knows_both_models() {
     }
     assert!(checked.lines().all(|line| !line.starts_with("fail")), "{checked}");
     let explained = ok(&run(&["settings", "--explain"], &[("BANNED_CASE", "yes")]));
-    let line = explained.lines().find(|line| line.starts_with("BANNED_CASE ")).expect("a line about it");
+    let line = explained.lines().find(|line| line.starts_with("BANNED_CASE ")).expect("a line for the setting");
     assert!(line.contains("true") && line.contains("BANNED_CASE"), "{line}");
 
     let registration: Value = serde_json::from_str(&ok(&run(&["describe"], &[]))).unwrap();

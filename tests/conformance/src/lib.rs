@@ -1,8 +1,8 @@
-//! A conformance suite for servers of the Open Inference Protocol: any server, not only those of one's own.
+//! A conformance suite for any server of the Open Inference Protocol.
 //!
-//! The cases are data (`cases/*.toml`): a request, what must come, and the sentence of a specification that it rests on.
-//! [`run`] learns what a server's model takes, asks every case whose conditions hold, and returns a [`Report`]. The
-//! binary `conformance` is this at a command line.
+//! The cases are data (`cases/*.toml`): a request, the expected response, and the requirement of a specification.
+//! [`run`] finds out which inputs the model takes, runs every case whose conditions hold, and returns a [`Report`]. The
+//! binary `conformance` does this on the command line.
 //!
 //! ```no_run
 //! use conformance::{Level, Suite, Target, run};
@@ -12,15 +12,15 @@
 //! println!("{}", report.table());
 //! ```
 //!
-//! | room | what it holds |
+//! | room | contents |
 //! |---|---|
-//! | `suite/` | cases, as they are written and read |
-//! | `http/` | requests of which every byte is decided, and answers |
+//! | `suite/` | the cases and their parser |
+//! | `http/` | requests of which every byte is controlled, and responses |
 //! | `tensor/` | values of tensors, in JSON and in binary |
-//! | `target/` | the server, and what is learned of it |
-//! | `request/` | a case's request, made for a server |
-//! | `check/` | an answer, held against what is expected |
-//! | `report/` | what came of it: a table, JUnit XML, JSON |
+//! | `target/` | the server and the facts known about it |
+//! | `request/` | the request of a case, built for a server |
+//! | `check/` | checks of a response against the expectations |
+//! | `report/` | the results: a table, JUnit XML, JSON |
 
 mod check;
 mod http;

@@ -1,28 +1,28 @@
-//! The suite at a command line: asks a server, prints a table, writes reports, and ends with 1 if a case failed and with
-//! 2 if none could be asked.
+//! The suite on the command line: runs the cases against a server, prints a table and writes reports. Exits with 1 if a
+//! case failed and with 2 if no case could be run.
 
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use conformance::{Level, Spec, Suite, Target, run};
 
-/// Asks a server of the Open Inference Protocol whether it keeps what the protocol says.
+/// Checks a server for conformance with the Open Inference Protocol.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// Where the server is: http://host:port
+    /// URL of the server: http://host:port
     #[arg(long, required_unless_present = "list")]
     url: Option<String>,
-    /// The name of the model to ask
+    /// Name of the model
     #[arg(long, required_unless_present = "list")]
     model: Option<String>,
-    /// A file that says what the model takes, where its metadata does not
+    /// File with the inputs of the model, if its metadata does not describe them
     #[arg(long, value_name = "FILE")]
     inputs: Option<PathBuf>,
-    /// How much is asked; each level holds those before it
+    /// Level of the cases; each level includes those before it
     #[arg(long, value_enum, default_value = "oip")]
     level: Level,
-    /// The path before Chariot's own routes /ready and /infer
+    /// Path prefix of Chariot's own routes /ready and /infer
     #[arg(long, value_name = "PATH")]
     base: Option<String>,
     /// Writes the results as JUnit XML
@@ -31,16 +31,16 @@ struct Arguments {
     /// Writes the results as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Only this section; may be given several times
+    /// Run only this section; can be repeated
     #[arg(long, value_name = "N")]
     section: Vec<String>,
-    /// Only cases whose name contains this
+    /// Run only cases whose name contains this text
     #[arg(long, value_name = "TEXT")]
     case: Option<String>,
-    /// How long an answer is waited for
+    /// Timeout of a response
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     timeout: Duration,
-    /// Lists the cases and asks nobody
+    /// List the cases and exit
     #[arg(long)]
     list: bool,
 }
@@ -56,14 +56,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether no case failed.
+/// Returns `true` if no case failed.
 fn asked(arguments: &Arguments) -> Result<bool, String> {
     let wanted = |name: &str| arguments.case.as_ref().is_none_or(|part| name.contains(part.as_str()));
     let suite = Suite::embedded().only(|section, case| {
         (arguments.section.is_empty() || arguments.section.contains(&section.number)) && wanted(&case.name)
     });
     if suite.cases().is_empty() {
-        return Err("there is no such case".into());
+        return Err("no case matches".into());
     }
     let (Some(url), Some(model), false) = (&arguments.url, &arguments.model, arguments.list) else {
         print!("{}", listed(&suite));

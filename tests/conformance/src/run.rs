@@ -1,4 +1,4 @@
-//! Asking a server every case of a suite. The binary and tests call it.
+//! A run of all cases of a suite against a server. Used by the binary and by tests.
 
 use std::time::Instant;
 
@@ -13,10 +13,10 @@ use crate::{
     tensor::document,
 };
 
-/// Asks a server every case of a suite that its level has and whose conditions hold.
+/// Runs every case of a suite that the level includes and whose conditions hold.
 ///
 /// # Errors
-/// The server does not answer, or none of the requests that may be valid is: no case was asked.
+/// Returns an error if the server does not respond or no valid request is found. No case is run then.
 pub fn run(target: &Target, suite: &Suite) -> Result<Report, Unusable> {
     let facts = learn(target)?;
     let sections = suite.sections().iter().map(|section| SectionReport {
@@ -55,7 +55,7 @@ fn one(target: &Target, facts: &Facts, case: &Case) -> CaseReport {
     }
 }
 
-/// Asks a case once, or once for each entry of its sweep.
+/// Runs a case once, or once per entry of its sweep.
 fn asked(target: &Target, facts: &Facts, case: &Case) -> (usize, Outcome) {
     if case.sweep.is_empty() {
         let (requests, faults) = round(target, case, facts, &facts.names, "");
@@ -88,7 +88,7 @@ fn asked(target: &Target, facts: &Facts, case: &Case) -> (usize, Outcome) {
     (requests, outcome)
 }
 
-/// The steps of a case, until one fails. Returns how many requests were sent, too.
+/// Runs the steps of a case until one fails. Also returns the number of requests sent.
 fn round(target: &Target, case: &Case, facts: &Facts, names: &Names, of: &str) -> (usize, Vec<Fault>) {
     let mut names = names.clone();
     let steps = case.steps();
@@ -102,7 +102,7 @@ fn round(target: &Target, case: &Case, facts: &Facts, names: &Names, of: &str) -
         let answer = match target.ask(&made.request) {
             Ok(answer) => answer,
             Err(came) => {
-                let (expected, answer) = ("an answer".to_string(), "none".to_string());
+                let (expected, answer) = ("a response".to_string(), "none".to_string());
                 return (index + 1, vec![Fault { of, expected, came, request, answer }]);
             }
         };
@@ -129,13 +129,13 @@ fn round(target: &Target, case: &Case, facts: &Facts, names: &Names, of: &str) -
     (steps.len(), Vec::new())
 }
 
-/// A case that cannot be asked of this server as it is written.
+/// Makes the result of a case that cannot be run against this server.
 fn of_case(of: &str, fault: String) -> Fault {
     Fault {
         of: of.to_string(),
-        expected: "a request that can be made for this server".into(),
+        expected: "a request that can be built for this server".into(),
         came: fault,
-        request: "none was sent".into(),
+        request: "not sent".into(),
         answer: "none".into(),
     }
 }

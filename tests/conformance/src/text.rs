@@ -1,6 +1,6 @@
-//! Bytes and texts as a person reads them, cut short where they are long.
+//! Formatting of bytes and texts for people, shortened if they are long.
 
-/// Bytes: text as it is, others by their count and their beginning in hexadecimal digits.
+/// Formats bytes: text unchanged, others as their number and their first bytes in hexadecimal.
 pub(crate) fn shown(bytes: &[u8], most: usize) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r')) => short(text, most),
@@ -15,7 +15,7 @@ pub(crate) fn shown(bytes: &[u8], most: usize) -> String {
     }
 }
 
-/// A text, cut after so many characters.
+/// Shortens a text to a number of characters.
 pub(crate) fn short(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}... ({} bytes)", &text[..end], text.len()),

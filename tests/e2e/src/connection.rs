@@ -1,4 +1,4 @@
-//! HTTP/1.1 on one connection, of which a test decides every byte: what a client library would hide is seen here.
+//! HTTP/1.1 on one connection of which a test controls every byte, to observe what a client library would hide.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -7,14 +7,14 @@ use std::{
 
 use crate::{Answer, DEADLINE};
 
-/// A connection. When it is dropped, it closes.
+/// A connection, closed on drop.
 pub struct Connection(BufReader<TcpStream>);
 
 impl Connection {
-    /// Connects.
+    /// Connects to a server.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the error of the system.
     pub fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, DEADLINE)?;
         stream.set_read_timeout(Some(DEADLINE))?;
@@ -23,43 +23,43 @@ impl Connection {
         Ok(Connection(BufReader::new(stream)))
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes unchanged.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the error of the system.
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.0.get_mut().write_all(bytes.as_ref())
     }
 
-    /// Sends a POST and reads its answer. The connection stays open.
+    /// Sends a POST and reads its response. The connection stays open.
     ///
     /// # Errors
-    /// What the system says, and an answer that is none.
+    /// Returns an error of the system, or one for a malformed response.
     pub fn post(&mut self, path: &str, body: &str) -> io::Result<Answer> {
         let length = body.len();
         self.write(format!("POST {path} HTTP/1.1\r\nHost: engine\r\nContent-Length: {length}\r\n\r\n{body}"))?;
         self.answer()
     }
 
-    /// Sends the head of a POST, and its body once the server asks for it: from then on the request is admitted. Returns
-    /// the answer if the server refuses the request instead.
+    /// Sends the headers of a POST, and its body once the server asks for it: from then on the request is admitted.
+    /// Returns the response if the server rejects the request instead.
     ///
     /// # Errors
-    /// What the system says, and an answer that is none.
+    /// Returns an error of the system, or one for a malformed response.
     pub fn post_admitted(&mut self, path: &str, body: &str) -> io::Result<Option<Answer>> {
-        let refused = self.post_head(path, &[], body.len())?;
-        if refused.is_none() {
+        let rejected = self.post_head(path, &[], body.len())?;
+        if rejected.is_none() {
             self.write(body)?;
         }
-        Ok(refused)
+        Ok(rejected)
     }
 
-    /// Sends the head of a POST with these lines of headers, and waits until the server asks for the body, which is so
-    /// long: the request is admitted and in flight, and it is for [`write`](Self::write) to send its body. Returns the
-    /// answer if the server refuses the request instead.
+    /// Sends the headers of a POST, with these lines in addition, and waits until the server asks for the body of
+    /// `length` bytes: the request is then admitted and in flight. Send the body with [`write`](Self::write). Returns
+    /// the response if the server rejects the request instead.
     ///
     /// # Errors
-    /// What the system says, and an answer that is none.
+    /// Returns an error of the system, or one for a malformed response.
     pub fn post_head(&mut self, path: &str, headers: &[&str], length: usize) -> io::Result<Option<Answer>> {
         let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
         self.write(format!(
@@ -69,51 +69,51 @@ impl Connection {
         Ok((answer.status != 100).then_some(answer))
     }
 
-    /// Reads an answer, whose body has a `Content-Length`.
+    /// Reads a response whose body has a `Content-Length`.
     ///
     /// # Errors
-    /// What the system says, and an answer that is none.
+    /// Returns an error of the system, or one for a malformed response.
     pub fn answer(&mut self) -> io::Result<Answer> {
         let status = self.line()?;
-        let status = status.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| strange(&status))?;
+        let status = status.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| unexpected(&status))?;
         let mut headers = Vec::new();
         loop {
             let line = self.line()?;
             if line.is_empty() {
                 break;
             }
-            let (name, value) = line.split_once(':').ok_or_else(|| strange(&line))?;
+            let (name, value) = line.split_once(':').ok_or_else(|| unexpected(&line))?;
             headers.push((name.to_lowercase(), value.trim().to_string()));
         }
         let mut answer = Answer { status, headers, text: String::new() };
         if let Some(length) = answer.header("content-length") {
-            let mut body = vec![0; length.parse().map_err(|_| strange(length))?];
+            let mut body = vec![0; length.parse().map_err(|_| unexpected(length))?];
             self.0.read_exact(&mut body)?;
             answer.text = String::from_utf8(body).map_err(io::Error::other)?;
         }
         Ok(answer)
     }
 
-    /// Whether anything has come that has not been read.
+    /// Returns `true` if bytes have arrived that have not been read.
     ///
     /// # Panics
-    /// The system does not let it look.
-    pub fn has_come(&self) -> bool {
+    /// Panics if the mode of the socket cannot be set.
+    pub fn has_received(&self) -> bool {
         let stream = self.0.get_ref();
-        stream.set_nonblocking(true).expect("a stream can be looked at");
-        let came = !self.0.buffer().is_empty() || stream.peek(&mut [0]).is_ok();
-        stream.set_nonblocking(false).expect("a stream can be looked at");
-        came
+        stream.set_nonblocking(true).expect("the socket becomes non-blocking");
+        let has_received = !self.0.buffer().is_empty() || stream.peek(&mut [0]).is_ok();
+        stream.set_nonblocking(false).expect("the socket becomes blocking");
+        has_received
     }
 
     /// Waits until the server closes the connection.
     ///
     /// # Errors
-    /// What the system says, and bytes that come instead.
+    /// Returns an error of the system, or one for bytes that arrive instead.
     pub fn closed(&mut self) -> io::Result<()> {
         match self.0.read(&mut [0])? {
             0 => Ok(()),
-            _ => Err(strange("a byte")),
+            _ => Err(unexpected("a byte")),
         }
     }
 
@@ -126,6 +126,6 @@ impl Connection {
     }
 }
 
-fn strange(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("the server sent '{what}'"))
+fn unexpected(received: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("unexpected bytes from the server: '{received}'"))
 }

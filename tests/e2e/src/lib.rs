@@ -1,18 +1,20 @@
-//! What tests of whole engines share: processes that are started and stopped, their logs, and clients that speak to
-//! them. A test reaches a binary of its own package only, so the tests stand beside the engines and this beside them.
+//! Code shared by the tests of whole engines: processes that are started and stopped, their logs, and clients that talk
+//! to them. A test can only start a binary of its own package, so each test stands beside its engine and uses this crate.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `process` | an engine as a process of its own: its address, its signals, its end |
-//! | `output` | the lines that a process writes, as they come |
-//! | `answer` | what a server answered, and how tests look at it |
-//! | `connection` | HTTP/1.1 on one connection, of which a test decides every byte |
-//! | `openapi` | the OpenAPI document of an engine, held against what the engine does |
-//! | `script` | a script as a test |
-//! | `wait` | waiting for a condition, at most so long |
+//! | `process` | an engine as a child process: its address, its signals, its exit |
+//! | `output` | the lines that a process writes, read as they arrive |
+//! | `answer` | a response of a server, and its inspection |
+//! | `connection` | HTTP/1.1 on one connection of which a test controls every byte |
+//! | `messages` | the wording of messages, collected for a snapshot |
+//! | `openapi` | the OpenAPI document of an engine, compared with its behaviour |
+//! | `script` | a script run as a test |
+//! | `wait` | waiting for a condition with a deadline |
 
 mod answer;
 mod connection;
+mod messages;
 mod openapi;
 mod output;
 mod process;
@@ -21,12 +23,13 @@ mod wait;
 
 pub use answer::Answer;
 pub use connection::Connection;
+pub use messages::Messages;
 pub use openapi::OpenApi;
 pub use process::{Process, Shared, Signal};
 pub use script::run_script;
 pub use wait::{DEADLINE, until};
 
-/// The base64 text of some bytes, as a picture stands in a request.
+/// Encodes bytes as base64, the form of an image in a request.
 pub fn base64(bytes: impl AsRef<[u8]>) -> String {
     base64_simd::STANDARD.encode_to_string(bytes)
 }

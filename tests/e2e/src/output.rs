@@ -1,4 +1,5 @@
-//! The lines that a process writes, as they come. A thread reads them, so that the process never waits for the test.
+//! The lines that a process writes, read as they arrive. A thread reads them, so that the process never blocks on its
+//! output.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -9,7 +10,7 @@ use std::{
 
 use crate::DEADLINE;
 
-/// Lines that are being read.
+/// The lines of a stream, being read.
 #[derive(Clone, Default)]
 pub(crate) struct Output(Arc<(Mutex<State>, Condvar)>);
 
@@ -34,15 +35,15 @@ impl Output {
         output
     }
 
-    /// Everything, when the stream has ended.
+    /// Returns all lines, once the stream has ended.
     pub(crate) fn whole(&self) -> Vec<String> {
         match self.wait(|_| None::<()>) {
             Err(Missing::Ended(lines)) => lines,
-            late => panic!("the output has not ended: {late:?}"),
+            other => panic!("the output has not ended: {other:?}"),
         }
     }
 
-    /// Waits for a line of which `find` makes something.
+    /// Waits for a line for which `find` returns a value, and returns it.
     pub(crate) fn wait<T>(&self, find: impl Fn(&str) -> Option<T>) -> Result<T, Missing> {
         let begin = Instant::now();
         let mut seen = 0;
@@ -72,11 +73,11 @@ impl Output {
     }
 }
 
-/// Why there is no such line, and which there are.
+/// The reason why a line was not found, with the lines seen so far.
 #[derive(Debug)]
 pub(crate) enum Missing {
     /// The stream ended without it.
     Ended(Vec<String>),
-    /// It has not come in time.
-    Late(#[expect(dead_code, reason = "the message of a panic shows it")] Vec<String>),
+    /// The line did not appear before the deadline.
+    Late(#[expect(dead_code, reason = "shown in the message of a panic")] Vec<String>),
 }

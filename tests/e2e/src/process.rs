@@ -1,4 +1,4 @@
-//! An engine as a process of its own: its address, its log, its signals, its end.
+//! An engine as a child process: its address, its log, its signals, its exit.
 
 use std::{
     net::SocketAddr,
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{Answer, Connection, DEADLINE, output::Output, until};
 
-/// An engine as a process. When it is dropped, it is killed, and if the test fails, its log is shown.
+/// An engine as a child process. It is killed on drop, and its output is printed if the test fails.
 pub struct Process {
     child: Mutex<Child>,
     out: Output,
@@ -21,21 +21,21 @@ pub struct Process {
     address: OnceLock<SocketAddr>,
 }
 
-/// What a process is told.
+/// A signal sent to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// The platform wants it to end.
+    /// SIGTERM, as the platform sends it.
     Terminate,
-    /// A person at a terminal wants it to end.
+    /// SIGINT, as Ctrl-C in a terminal sends it.
     Interrupt,
 }
 
 impl Process {
-    /// Starts a binary on a free port of the loopback device, with these variables and none of the outer ones that
-    /// engines read.
+    /// Starts a binary on a free port of the loopback interface, with these environment variables and without the
+    /// variables of the test's own environment that engines read.
     ///
     /// # Panics
-    /// It cannot be started.
+    /// Panics if the binary cannot be started.
     pub fn start(exe: &str, env: &[(&str, &str)]) -> Self {
         Self::start_with(exe, &[], env)
     }
@@ -43,7 +43,7 @@ impl Process {
     /// Starts a binary as [`start`](Self::start) does, with arguments.
     ///
     /// # Panics
-    /// It cannot be started.
+    /// Panics if the binary cannot be started.
     pub fn start_with(exe: &str, arguments: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = Command::new(exe);
         for (name, _) in std::env::vars_os() {
@@ -59,7 +59,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{exe} cannot be started: {error}"));
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("starting {exe}: {error}"));
         let out = Output::read(child.stdout.take().expect("a pipe"));
         let err = Output::read(child.stderr.take().expect("a pipe"));
         let client = Client::builder().timeout(DEADLINE).no_proxy().build().expect("a client");
@@ -69,17 +69,17 @@ impl Process {
     /// Starts a binary as [`start`](Self::start) does, and waits until its model is ready.
     ///
     /// # Panics
-    /// It cannot be started, or is not ready in time.
+    /// Panics if the binary cannot be started or is not ready before the deadline.
     pub fn ready(exe: &str, env: &[(&str, &str)]) -> Self {
         let process = Self::start(exe, env);
         process.wait_until_ready();
         process
     }
 
-    /// The address on which it listens, when it does.
+    /// Waits until the process listens, and returns its address.
     ///
     /// # Panics
-    /// It ends or takes too long before it listens.
+    /// Panics if the process exits or the deadline passes before it listens.
     pub fn address(&self) -> SocketAddr {
         *self.address.get_or_init(|| match self.out.wait(address_in) {
             Ok(address) => address,
@@ -90,31 +90,31 @@ impl Process {
     /// Waits until the model is ready.
     ///
     /// # Panics
-    /// It is not in time.
+    /// Panics if the model is not ready before the deadline.
     pub fn wait_until_ready(&self) {
         until("the engine is ready", || (self.get("/ready").status == 200).then_some(()));
     }
 
-    /// Asks with GET.
+    /// Sends a GET.
     ///
     /// # Panics
-    /// There is no answer.
+    /// Panics if there is no response.
     pub fn get(&self, path: &str) -> Answer {
         self.send(self.client.get(self.url(path)))
     }
 
-    /// Sends a JSON document with POST.
+    /// Sends a POST with a JSON document.
     ///
     /// # Panics
-    /// There is no answer.
+    /// Panics if there is no response.
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_text(path, &body.to_string())
     }
 
-    /// Sends a text with POST.
+    /// Sends a POST with a string as its body.
     ///
     /// # Panics
-    /// There is no answer.
+    /// Panics if there is no response.
     pub fn post_text(&self, path: &str, body: &str) -> Answer {
         self.send(self.client.post(self.url(path)).body(body.to_string()))
     }
@@ -122,7 +122,7 @@ impl Process {
     /// Sends a JSON document to `/infer`.
     ///
     /// # Panics
-    /// There is no answer.
+    /// Panics if there is no response.
     pub fn infer(&self, body: &Value) -> Answer {
         self.post("/infer", body)
     }
@@ -130,15 +130,15 @@ impl Process {
     /// Sends a JSON document to `/infer` with a header.
     ///
     /// # Panics
-    /// There is no answer.
+    /// Panics if there is no response.
     pub fn infer_with(&self, (name, value): (&str, &str), body: &Value) -> Answer {
         self.send(self.client.post(self.url("/infer")).header(name, value).body(body.to_string()))
     }
 
-    /// Opens a connection of its own.
+    /// Opens a new connection.
     ///
     /// # Panics
-    /// It cannot be opened.
+    /// Panics if the connection cannot be opened.
     pub fn connect(&self) -> Connection {
         Connection::open(self.address()).expect("a connection")
     }
@@ -146,7 +146,7 @@ impl Process {
     /// Sends a signal.
     ///
     /// # Panics
-    /// It cannot be sent.
+    /// Panics if the signal cannot be sent.
     pub fn signal(&self, signal: Signal) {
         let name = match signal {
             Signal::Terminate => "TERM",
@@ -154,65 +154,66 @@ impl Process {
         };
         let id = self.child().id();
         let sent = Command::new("sh").args(["-c", &format!("kill -s {name} {id}")]).status().expect("a shell");
-        assert!(sent.success(), "the signal {name} was not sent");
+        assert!(sent.success(), "sending the signal {name} failed");
     }
 
-    /// Waits until the process has ended by itself, and returns its exit code; `None` if a signal killed it.
+    /// Waits until the process has exited on its own, and returns its exit code; `None` if a signal killed it.
     ///
     /// # Panics
-    /// It has not ended in time.
+    /// Panics if the process does not exit before the deadline.
     pub fn wait(&self) -> Option<i32> {
         let ended = || -> Option<ExitStatus> { self.child().try_wait().expect("the state of the process") };
-        until("the process ends", ended).code()
+        until("the process exits", ended).code()
     }
 
-    /// Whether the process still runs.
+    /// Returns `true` if the process is still running.
     ///
     /// # Panics
-    /// The system does not say.
-    pub fn runs(&self) -> bool {
+    /// Panics if the state of the process cannot be read.
+    pub fn is_running(&self) -> bool {
         self.child().try_wait().expect("the state of the process").is_none()
     }
 
-    /// Every line that the process has written to standard output, once it has ended.
+    /// Returns every line that the process has written to standard output, once it has exited.
     ///
     /// # Panics
-    /// It has not ended in time.
+    /// Panics if the process does not exit before the deadline.
     pub fn all_lines(&self) -> Vec<String> {
         self.out.whole()
     }
 
-    /// Every line that the process has written to standard error, once it has ended.
+    /// Returns every line that the process has written to standard error, once it has exited.
     ///
     /// # Panics
-    /// It has not ended in time.
+    /// Panics if the process does not exit before the deadline.
     pub fn all_errors(&self) -> Vec<String> {
         self.err.whole()
     }
 
-    /// The log from beginning to end, in the format JSON.
+    /// Returns the whole log in JSON format, once the process has exited.
     ///
     /// # Panics
-    /// A line is not JSON, or the process has not ended in time.
+    /// Panics if a line is not JSON, or if the process does not exit before the deadline.
     pub fn whole_log(&self) -> Vec<Value> {
         self.all_lines().iter().map(|line| parse(line)).collect()
     }
 
-    /// Waits for a line of the log, in the format JSON, whose message holds this text.
+    /// Waits for a line of the log, in JSON format, whose message contains this text. Use it for texts of the test
+    /// itself; the engine's own lines are found by level and fields, with [`wait_for_line`](Self::wait_for_line).
     ///
     /// # Panics
-    /// It does not come in time, or the process ends before.
+    /// Panics if no such line appears before the deadline or the end of the process.
     pub fn wait_for_log(&self, text: &str) -> Value {
         self.wait_for_line(&format!("a message with '{text}'"), |line| message(line).contains(text))
     }
 
-    /// Waits for a line of the log, in the format JSON, that is the one.
+    /// Waits for a line of the log, in JSON format, that `matches`.
     ///
     /// # Panics
-    /// It does not come in time, or the process ends before; the panic says `what` was waited for.
-    pub fn wait_for_line(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
-        let found = self.out.wait(|line| Some(parse(line)).filter(|line| is_it(line)));
-        found.unwrap_or_else(|missing| panic!("the log has no line for {what}: {missing:?}"))
+    /// Panics if no such line appears before the deadline or the end of the process; the panic names `what`.
+    pub fn wait_for_line(&self, what: &str, matches: impl Fn(&Value) -> bool) -> Value {
+        let found = self.out.wait(|line| Some(parse(line)).filter(|line| matches(line)));
+        found.unwrap_or_else(|missing| panic!("no line of the log for {what}: {missing:?}"))
     }
 
     fn url(&self, path: &str) -> String {
@@ -220,7 +221,7 @@ impl Process {
     }
 
     fn send(&self, request: RequestBuilder) -> Answer {
-        let response = request.send().expect("an answer");
+        let response = request.send().expect("a response");
         let status = response.status().as_u16();
         let header = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
             (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -237,7 +238,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let mut child = self.child();
-        // It may have ended, and then there is nothing to kill.
+        // Fails if the process has already exited, when there is nothing to kill.
         let _ = child.kill();
         let _ = child.wait();
         drop(child);
@@ -247,7 +248,7 @@ impl Drop for Process {
     }
 }
 
-/// The message of a line of the log.
+/// Returns the message of a line of the log.
 fn message(line: &Value) -> &str {
     line["message"].as_str().unwrap_or_default()
 }
@@ -256,25 +257,28 @@ fn parse(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
 }
 
-/// The address that a line tells of, whatever the format of the log.
+/// The word of the log line that names the address on which an engine listens.
+const LISTENING: &str = "listening";
+
+/// Finds the address in the line that names it, in either format of the log.
 fn address_in(line: &str) -> Option<SocketAddr> {
-    if !line.contains("listening") {
+    if !line.contains(LISTENING) {
         return None;
     }
-    line.split(['"', ' ', '=']).find_map(|word| word.parse().ok())
+    line.split(['"', ' ', '=', '/', ',']).find_map(|word| word.parse().ok())
 }
 
-/// A process that the tests of a file share. It is started by the first that needs it and killed after the last.
+/// A process shared by the tests of a file. The first test that needs it starts it; it is killed after the last.
 pub struct Shared(Mutex<Weak<Process>>);
 
 impl Shared {
-    /// Nothing is started yet.
-    #[expect(clippy::new_without_default, reason = "it stands in a static")]
+    /// Creates the slot without starting a process.
+    #[expect(clippy::new_without_default, reason = "used in a static")]
     pub const fn new() -> Self {
         Shared(Mutex::new(Weak::new()))
     }
 
-    /// The process, which `start` starts if there is none.
+    /// Returns the process, and starts it with `start` if there is none.
     pub fn get(&self, start: impl FnOnce() -> Process) -> Arc<Process> {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {

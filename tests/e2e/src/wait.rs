@@ -1,27 +1,27 @@
-//! Waiting for a condition, at most so long. Everything that waits in these tests does it here or by the same deadline.
+//! Waiting for a condition with a deadline. Every wait in these tests is here or uses the same deadline.
 
 use std::{
     thread,
     time::{Duration, Instant},
 };
 
-/// The longest that anything is waited for: far longer than it takes on a slow machine.
+/// The longest wait for anything: far longer than needed on a slow machine. 60 s.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// How often a condition is asked.
+/// The interval between two checks of a condition. 10 ms.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Asks until there is something, and returns it.
+/// Calls `ask` until it returns a value, and returns that value.
 ///
 /// # Panics
-/// There is nothing within [`DEADLINE`]; the panic says `what` was waited for.
+/// Panics if there is no value within [`DEADLINE`]; the panic names `what`.
 pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {
         if let Some(value) = ask() {
             return value;
         }
-        assert!(begin.elapsed() < DEADLINE, "waited in vain: {what}");
+        assert!(begin.elapsed() < DEADLINE, "timed out waiting for: {what}");
         thread::sleep(INTERVAL);
     }
 }

@@ -1,41 +1,41 @@
-//! An engine that fails on command: an input's parameters say what is to go wrong. The process tests drive it.
+//! An engine that fails on command: the parameters of an input name the failure. The process tests control it.
 
 use std::{thread, time::Duration};
 
 use chariot_engine::{device::DeviceFault, prelude::*};
 use serde::Deserialize;
 
-/// What an operator can break.
+/// The failures that an operator can provoke.
 #[derive(Settings)]
 struct FaultySettings {
-    /// How the load goes wrong: `slow:MS`, `fail:TEXT` or `panic:TEXT`
+    /// Failure of the load: `slow:MS`, `fail:TEXT` or `panic:TEXT`
     #[setting(name = "FAULTY_LOAD")]
     load: Option<String>,
 }
 
-/// What a caller commands.
+/// The failures that a caller can provoke.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Command {
-    /// Logs this text first of all: then it is known that the item has reached the model.
+    /// Logs this text before anything else, which shows that the item has reached the model.
     log: Option<String>,
-    /// Blocks the thread for so long.
+    /// Blocks the thread for this time.
     sleep_ms: u64,
-    /// Awaits for so long.
+    /// Awaits for this time.
     await_ms: u64,
     /// Panics with this text.
     panic: Option<String>,
     /// Fails with this text.
     error: Option<String>,
-    /// Fails as its device would: `out_of_memory` or `lost`.
+    /// Fails like a device: `out_of_memory` or `lost`.
     device: Option<String>,
-    /// Refuses the input with this text.
+    /// Rejects the input with this text.
     reject: Option<String>,
-    /// Returns so many outputs, whatever came.
+    /// Returns this number of outputs instead of one per item.
     outputs: Option<usize>,
-    /// Takes so much memory while it runs, in units of 2^20 bytes.
+    /// Allocates this memory while it runs, in MiB.
     allocate_mb: usize,
-    /// What it costs of the most that a call is given, in place of 1.
+    /// The batch cost of the item. Default: 1.
     cost: Option<usize>,
 }
 
@@ -56,7 +56,7 @@ impl Model for Faulty {
             Some(("slow", ms)) => thread::sleep(Duration::from_millis(ms.parse().context("FAULTY_LOAD")?)),
             Some(("fail", text)) => return Err(Error::from(text.to_string()).context("loading on command")),
             Some(("panic", text)) => panic!("{text}"),
-            _ => return Err(format!("FAULTY_LOAD: slow:MS, fail:TEXT or panic:TEXT is expected, '{load}' came").into()),
+            _ => return Err(format!("FAULTY_LOAD: expected slow:MS, fail:TEXT or panic:TEXT, got '{load}'").into()),
         }
         Ok(Faulty)
     }
@@ -90,7 +90,7 @@ impl Model for Faulty {
                 None => {}
                 Some("out_of_memory") => return Err(DeviceFault::OutOfMemory.into()),
                 Some("lost") => return Err(DeviceFault::Lost.into()),
-                Some(other) => reject!("device: out_of_memory or lost is expected, '{other}' came"),
+                Some(other) => reject!("parameters.device: expected 'out_of_memory' or 'lost', got '{other}'"),
             }
             if let Some(text) = &command.reject {
                 reject!("{text}");

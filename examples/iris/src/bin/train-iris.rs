@@ -1,5 +1,5 @@
-//! Trains the model from `data/iris.csv` and writes `model/`: the same bytes on every run.
-//! `cargo run --release -p iris --bin train-iris` starts it.
+//! Trains the model on `data/iris.csv` and writes `model/`, with the same bytes on every run.
+//! Run it with `cargo run --release -p iris --bin train-iris`.
 
 use std::{collections::HashMap, fs, path::Path};
 
@@ -20,20 +20,21 @@ fn main() -> Result<()> {
     let tensors = train(&training)?;
 
     let model = here.join("model");
-    fs::create_dir_all(&model).context("making the directory model")?;
+    fs::create_dir_all(&model).context("creating the directory model")?;
     let (weights, labels) = (model.join("model.safetensors"), model.join("class_labels.json"));
     safetensors::save(&tensors, &weights).context("writing model/model.safetensors")?;
     fs::write(&labels, class_labels()).context("writing model/class_labels.json")?;
-    // The weights are written so that only their owner may read them, but an engine may run as another user.
-    fs::set_permissions(&weights, fs::metadata(&labels)?.permissions()).context("letting others read the weights")?;
+    // candle writes the weights readable by their owner only, but an engine may run as another user.
+    fs::set_permissions(&weights, fs::metadata(&labels)?.permissions()).context("making the weights readable")?;
 
     let net = Net::new(VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))?;
-    println!("training rows: {:4}, told right: {:.2} %", training.len(), 100.0 * accuracy(&net, &training)?);
-    println!("held-out rows: {:4}, told right: {:.2} %", held_out.len(), 100.0 * accuracy(&net, &held_out)?);
+    println!("training rows: {:4}, accuracy: {:.2} %", training.len(), 100.0 * accuracy(&net, &training)?);
+    println!("held-out rows: {:4}, accuracy: {:.2} %", held_out.len(), 100.0 * accuracy(&net, &held_out)?);
     Ok(())
 }
 
-/// The tensors of the trained model. It starts from zero and every step sees all rows, so nothing is random.
+/// Trains the model and returns its tensors. Deterministic, because the weights start at zero and every step uses all
+/// rows.
 fn train(training: &[Flower]) -> Result<HashMap<String, Tensor>> {
     let rows = features(training, &Device::Cpu)?;
     let species: Vec<u32> = training.iter().map(|flower| flower.species as u32).collect();
@@ -47,7 +48,7 @@ fn train(training: &[Flower]) -> Result<HashMap<String, Tensor>> {
         ("species.weight".to_owned(), weight.as_tensor().clone()),
         ("species.bias".to_owned(), bias.as_tensor().clone()),
     ]);
-    // The builder hands out these very tensors, so what the net computes with are the variables.
+    // The builder returns these tensors themselves, so the network computes with the variables.
     let net = Net::new(VarBuilder::from_tensors(tensors.clone(), DType::F32, &Device::Cpu))?;
 
     let params = ParamsAdamW { lr: LEARNING_RATE, weight_decay: 0.01, ..Default::default() };
@@ -58,6 +59,7 @@ fn train(training: &[Flower]) -> Result<HashMap<String, Tensor>> {
     Ok(tensors)
 }
 
+/// Returns the text of `class_labels.json`.
 fn class_labels() -> String {
     let entries: Vec<String> = SPECIES.iter().enumerate().map(|(id, species)| format!("\"{species}\": {id}")).collect();
     format!("{{{}}}\n", entries.join(", "))

@@ -1,4 +1,4 @@
-//! An answer as a whole: its status, headers and text, its JSON, and the tensors in it.
+//! Checks of a whole response: its status, headers and text, its JSON, and its tensors.
 
 use serde_json::Value;
 
@@ -15,8 +15,8 @@ use crate::{
     text::{short, shown},
 };
 
-/// What is wrong with an answer; nothing, if it is as one of the expectations has it. Of several, the first one with the
-/// right status is told of.
+/// Returns the mismatches of a response; none if it meets one of the expectations. If it meets none of several, the
+/// mismatches are those of the first one with the right status.
 pub(crate) fn check(expected: &[Expect], made: &Made, answer: &Answer, names: &Names) -> Found {
     let mut faults = Vec::new();
     for expect in expected {
@@ -115,7 +115,7 @@ fn text(expected: &TextPredicate, answer: &Answer, names: &Names) -> Found {
     let mut hold = |holds: bool, what: String| {
         if !holds {
             let came = if came.is_empty() { "no body".to_string() } else { shown(&answer.body, 400) };
-            found.push(Mismatch::new(format!("the body's text: {what}"), came));
+            found.push(Mismatch::new(format!("the text of the body: {what}"), came));
         }
     };
     for part in &expected.contains {
@@ -144,7 +144,7 @@ fn text(expected: &TextPredicate, answer: &Answer, names: &Names) -> Found {
     Ok(found)
 }
 
-/// Whether the outputs are the inputs. Names are a matter of the model.
+/// Checks that the outputs are equal to the inputs. The names are not compared.
 fn echo(sent: &[Tensor], came: &[Tensor]) -> Vec<Mismatch> {
     if sent.len() != came.len() {
         return vec![Mismatch::new(format!("{} outputs", sent.len()), format!("{}", came.len()))];
@@ -175,7 +175,7 @@ fn tensor(expected: &TensorPredicate, came: &[Tensor], names: &Names) -> Found {
         }
     };
     let known = came.datatype.as_str().is_some_and(is_datatype);
-    hold(known, "a data type of the protocol".into(), came.datatype.to_string());
+    hold(known, "a datatype of the protocol".into(), came.datatype.to_string());
     let lengths = came.shape.as_array().map(|shape| shape.iter().map(Value::as_u64).collect::<Option<Vec<_>>>());
     let count = lengths.flatten().map(|lengths| lengths.iter().product::<u64>());
     hold(count.is_some(), "a shape of lengths".into(), came.shape.to_string());

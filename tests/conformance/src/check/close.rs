@@ -1,8 +1,8 @@
-//! Numbers that are almost the same, in lists and objects of the same form.
+//! Comparison of values with a tolerance for numbers.
 
 use serde_json::Value;
 
-/// Whether two values are the same but for a small difference of their numbers, absolute or relative.
+/// Returns `true` if two values are equal up to a small absolute or relative difference of their numbers.
 pub(super) fn is_close(came: &Value, expected: &Value, within: f64) -> bool {
     match (came, expected) {
         (Value::Number(a), Value::Number(b)) => match (a.as_f64(), b.as_f64()) {
@@ -19,7 +19,7 @@ pub(super) fn is_close(came: &Value, expected: &Value, within: f64) -> bool {
     }
 }
 
-/// Whether two values are the same, where `1` is `1.0`.
+/// Returns `true` if two values are equal, with `1` equal to `1.0`.
 pub(super) fn is_same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(x), Value::Number(y)) => match (x.as_i64(), y.as_i64(), x.as_u64(), y.as_u64()) {

@@ -1,4 +1,4 @@
-//! What must hold of a header.
+//! Checks of a header.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::{
     suite::{HeaderPredicate, Names},
 };
 
-/// Holds a header against its text, or against what must hold of it.
+/// Checks a header against a text or a predicate.
 pub(super) fn header(name: &str, expected: &Value, answer: &Answer, names: &Names) -> Found {
     let came = answer.header(&name.to_lowercase());
     let expected = names.value(expected)?;

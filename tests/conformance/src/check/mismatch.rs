@@ -1,6 +1,6 @@
-//! What was expected and what came.
+//! The difference between an expectation and a response.
 
-/// One thing that is not as it should be.
+/// One violation: the expectation and the actual value.
 #[derive(Clone, Debug)]
 pub(crate) struct Mismatch {
     pub(crate) expected: String,
@@ -13,5 +13,5 @@ impl Mismatch {
     }
 }
 
-/// What a check found: nothing, or what is wrong. `Err` is a fault of the case itself.
+/// The mismatches that a check found. `Err` is an error in the case itself.
 pub(super) type Found = Result<Vec<Mismatch>, String>;

@@ -1,12 +1,12 @@
-//! Holding an answer against what a case expects.
+//! Checks of a response against the expectations of a case.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `mismatch` | what was expected and what came |
-//! | `answer` | an answer as a whole: status, headers, text, tensors |
+//! | `mismatch` | the difference between an expectation and a response |
+//! | `answer` | a whole response: status, headers, text, tensors |
 //! | `header` | a header |
-//! | `predicate` | a place in the JSON of a body |
-//! | `close` | numbers that are almost the same |
+//! | `predicate` | a location in the JSON of a body |
+//! | `close` | comparison of numbers with a tolerance |
 
 mod answer;
 mod close;

@@ -1,4 +1,4 @@
-//! What must hold of a place in the JSON of a body.
+//! Checks of a location in the JSON of a body.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::{
     text::short,
 };
 
-/// Holds a document against a predicate.
+/// Checks a document against a predicate.
 pub(super) fn predicate(document: &Value, predicate: &Predicate, place: &str, names: &Names) -> Found {
     let path = names.text(&predicate.path, Writing::Plain)?;
     let came = document.pointer(&path);
@@ -22,7 +22,7 @@ pub(super) fn predicate(document: &Value, predicate: &Predicate, place: &str, na
         return Ok(there.into_iter().collect());
     }
     let Some(came) = came else {
-        return Ok(vec![Mismatch::new(format!("{place}: {}", outline(predicate, names)?), "nothing is there")]);
+        return Ok(vec![Mismatch::new(format!("{place}: {}", outline(predicate, names)?), "nothing")]);
     };
     let mut found = Vec::new();
     let mut hold = |holds: bool, what: String| {
@@ -132,7 +132,7 @@ fn texts(
     }
     if predicate.is_json {
         let json = came.as_str().is_some_and(|text| serde_json::from_str::<Value>(text).is_ok());
-        hold(json, "a string that holds JSON".into());
+        hold(json, "a string of JSON".into());
     }
     Ok(())
 }
@@ -140,12 +140,12 @@ fn texts(
 fn equals(predicate: &Predicate, names: &Names) -> Result<Option<Value>, String> {
     if let Some(json) = &predicate.json {
         let text = names.text(json, Writing::Json)?;
-        return serde_json::from_str(&text).map(Some).map_err(|error| format!("'{json}' is no JSON: {error}"));
+        return serde_json::from_str(&text).map(Some).map_err(|error| format!("'{json}' is not JSON: {error}"));
     }
     predicate.equals.as_ref().map(|value| names.value(value)).transpose()
 }
 
-/// What a predicate asks for, said of a place where there is nothing.
+/// Describes the value that a predicate expects, for a location without a value.
 fn outline(predicate: &Predicate, names: &Names) -> Result<String, String> {
     Ok(match (equals(predicate, names)?, &predicate.kind) {
         (Some(expected), _) => shown(&expected),

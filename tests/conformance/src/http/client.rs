@@ -1,4 +1,4 @@
-//! A request on a connection of its own, within a deadline. What cannot be sent as a request is sent nevertheless.
+//! A request on a new connection, with a deadline. Malformed requests are sent unchanged.
 
 use std::{
     io::{self, Read, Write},
@@ -9,13 +9,13 @@ use std::{
 
 use super::{Answer, Url};
 
-/// The largest answer that is read.
+/// The largest response that is read. 64 MiB.
 const LARGEST: usize = 64 << 20;
 
-/// How long a body is waited for where there must be none.
+/// The time to wait for a body where none is allowed.
 const STRAY: Duration = Duration::from_millis(250);
 
-/// What is sent.
+/// A request, as it is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -26,18 +26,18 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// A GET of a path.
+    /// Makes a GET of a path.
     pub(crate) fn get(path: impl Into<String>) -> Self {
         Request { method: "GET".into(), path: path.into(), headers: Vec::new(), body: Vec::new(), chunked: false }
     }
 
-    /// A POST of a JSON text.
+    /// Makes a POST of a JSON text.
     pub(crate) fn post(path: impl Into<String>, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("Content-Type".to_string(), "application/json".to_string())];
         Request { method: "POST".into(), path: path.into(), headers, body: body.into(), chunked: false }
     }
 
-    /// The request in lines, for a person.
+    /// Formats the request as text.
     pub(crate) fn summary(&self) -> String {
         let mut text = format!("{} {}", self.method, crate::text::short(&self.path, 200));
         for (name, value) in &self.headers {
@@ -82,24 +82,24 @@ impl Request {
     }
 }
 
-/// Sends a request and reads its answer.
+/// Sends a request and reads its response.
 pub(crate) fn send(url: &Url, request: &Request, timeout: Duration) -> Result<Answer, String> {
     let deadline = Instant::now() + timeout;
     let stream = connect(url, deadline).map_err(|error| format!("no connection: {error}"))?;
     let bytes = request.bytes(url);
     let told = |error: io::Error| match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-            format!("no answer within {}", humantime::format_duration(timeout))
+            format!("no response within {}", humantime::format_duration(timeout))
         }
-        _ => format!("no answer: {error}"),
+        _ => format!("no response: {error}"),
     };
-    // A server may answer before it has read everything, so both directions go on at once.
+    // A server can respond before it has read everything, so both directions run concurrently.
     thread::scope(|scope| {
         let mut writer = stream.try_clone().map_err(told)?;
         writer.set_write_timeout(Some(timeout)).map_err(told)?;
         scope.spawn(move || writer.write_all(&bytes));
         let answer = Reader { stream: &stream, deadline, bytes: Vec::new() }.answer(&request.method).map_err(told);
-        // It ends a writer that the server does not listen to any more; the connection may be closed already.
+        // Stops a writer whose data the server no longer reads. Fails if the connection is already closed.
         let _ = stream.shutdown(Shutdown::Both);
         answer
     })
@@ -138,7 +138,8 @@ impl Reader<'_> {
                 break head;
             }
         };
-        let length = answer.header("content-length").map(|length| length.trim().parse().map_err(|_| strange(&length)));
+        let length =
+            answer.header("content-length").map(|length| length.trim().parse().map_err(|_| malformed(&length)));
         let chunked =
             answer.header("transfer-encoding").is_some_and(|coding| coding.to_lowercase().contains("chunked"));
         answer.body = match length.transpose()? {
@@ -165,7 +166,7 @@ impl Reader<'_> {
                     return Ok(answer);
                 }
                 Ok(httparse::Status::Partial) => self.more()?,
-                Err(error) => return Err(strange(&error.to_string())),
+                Err(error) => return Err(malformed(&error.to_string())),
             }
         }
     }
@@ -179,7 +180,7 @@ impl Reader<'_> {
         let mut part = [0; 16 << 10];
         let count = self.stream.read(&mut part)?;
         self.bytes.extend(&part[..count]);
-        if self.bytes.len() > LARGEST { Err(strange("more than 64 MiB")) } else { Ok(count) }
+        if self.bytes.len() > LARGEST { Err(malformed("more than 64 MiB")) } else { Ok(count) }
     }
 
     fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
@@ -194,7 +195,7 @@ impl Reader<'_> {
         Ok(self.bytes)
     }
 
-    /// What comes although nothing may come. A server that keeps the connection open is not waited for.
+    /// Reads a body that must not exist. Does not wait for a server that keeps the connection open.
     fn stray(mut self) -> io::Result<Vec<u8>> {
         self.deadline = self.deadline.min(Instant::now() + STRAY);
         while matches!(self.read(), Ok(1..)) {}
@@ -212,16 +213,16 @@ impl Reader<'_> {
                 Ok(httparse::Status::Complete((head, size))) => {
                     self.bytes.drain(..head);
                     let size = usize::try_from(size).ok().filter(|size| *size <= LARGEST);
-                    body.extend(self.take(size.ok_or_else(|| strange("a chunk of more than 64 MiB"))?)?);
+                    body.extend(self.take(size.ok_or_else(|| malformed("a chunk of more than 64 MiB"))?)?);
                     self.take(2)?;
                 }
                 Ok(httparse::Status::Partial) => self.more()?,
-                Err(_) => return Err(strange("a chunk without its size")),
+                Err(_) => return Err(malformed("a chunk without a size")),
             }
         }
     }
 }
 
-fn strange(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("the answer is not HTTP/1.1: {what}"))
+fn malformed(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("the response is not HTTP/1.1: {what}"))
 }

@@ -1,10 +1,10 @@
-//! HTTP/1.1 of which a case decides every byte: what a client library would mend is sent as it is.
+//! HTTP/1.1 of which a case controls every byte: malformed requests, which a client library would repair, are sent unchanged.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `url` | where a server is |
-//! | `client` | a request on a connection of its own, within a deadline |
-//! | `answer` | what came |
+//! | `url` | the address of a server |
+//! | `client` | a request on a new connection, with a deadline |
+//! | `answer` | the response |
 
 mod answer;
 mod client;

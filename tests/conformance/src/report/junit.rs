@@ -1,14 +1,14 @@
-//! A report as JUnit XML, for build servers.
+//! A report as JUnit XML, for CI servers.
 
 use quick_junit::{NonSuccessKind, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::{Fault, Outcome, Report};
 
 impl Report {
-    /// The report as JUnit XML: a test suite a section.
+    /// Formats the report as JUnit XML, with one test suite per section.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// Returns an error if the report cannot be serialized.
     pub fn junit(&self) -> Result<String, SerializeError> {
         let mut report = quick_junit::Report::new(format!("conformance of {}", self.model));
         for section in &self.sections {
@@ -41,7 +41,7 @@ impl Report {
 
 impl Fault {
     fn line(&self) -> String {
-        format!("{} is expected, {} came", self.expected, self.came)
+        format!("expected {}, got {}", self.expected, self.came)
     }
 
     fn text(&self) -> String {

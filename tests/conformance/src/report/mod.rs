@@ -1,10 +1,10 @@
-//! What came of a run, and the forms in which it is written.
+//! The results of a run, and their formats.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `results` | a report: every case and what came of it |
-//! | `table` | for people |
-//! | `junit` | for build servers |
+//! | `results` | a report: the outcome of every case |
+//! | `table` | a table for people |
+//! | `junit` | JUnit XML for CI servers |
 
 mod junit;
 mod results;

@@ -1,4 +1,4 @@
-//! A report: every case and what came of it.
+//! A report: the outcome of every case.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::suite::Level;
 
-/// What came of a run.
+/// The results of a run.
 ///
 /// ```no_run
 /// use conformance::{Suite, Target, run};
@@ -17,19 +17,19 @@ use crate::suite::Level;
 /// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Where the server is
+    /// The URL of the server
     pub url: String,
-    /// The model that was asked
+    /// The name of the model
     pub model: String,
-    /// Up to which level
+    /// The level of the run
     pub level: Level,
-    /// What was known of the server
+    /// The facts known about the server
     pub conditions: Vec<String>,
     /// The sections
     pub sections: Vec<SectionReport>,
 }
 
-/// What came of the cases of a section.
+/// The results of a section.
 ///
 /// ```
 /// let section = conformance::SectionReport { number: "4".into(), title: "Tensors".into(), cases: vec![] };
@@ -37,43 +37,43 @@ pub struct Report {
 /// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct SectionReport {
-    /// The section's number
+    /// The number of the section
     pub number: String,
-    /// What it is about
+    /// The title of the section
     pub title: String,
-    /// The cases in their order
+    /// The cases, in order
     pub cases: Vec<CaseReport>,
 }
 
-/// What came of a case.
+/// The result of a case.
 ///
 /// ```
 /// use conformance::Outcome;
 ///
-/// let skipped = Outcome::Skipped { reason: "echo: it is not known that the outputs are the inputs".into() };
+/// let skipped = Outcome::Skipped { reason: "echo: not known to hold: the outputs are the inputs".into() };
 /// assert!(!matches!(skipped, Outcome::Passed));
 /// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct CaseReport {
-    /// What it is called
+    /// The name of the case
     pub name: String,
-    /// The sentence that it rests on
+    /// The requirement that the case checks
     pub says: String,
-    /// Where that is published
+    /// The source of the requirement
     pub source: String,
-    /// From which level on it is asked
+    /// The lowest level that includes the case
     pub level: Level,
-    /// How many requests were sent
+    /// The number of requests sent
     pub requests: usize,
-    /// How long it took, in seconds
+    /// The duration in seconds
     #[serde(serialize_with = "seconds")]
     pub took: Duration,
-    /// What came of it
+    /// The outcome of the case
     #[serde(flatten)]
     pub outcome: Outcome,
 }
 
-/// What came of a case.
+/// The outcome of a case.
 ///
 /// ```
 /// use conformance::Outcome;
@@ -83,21 +83,21 @@ pub struct CaseReport {
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
 pub enum Outcome {
-    /// The server keeps the sentence.
+    /// The server meets the requirement.
     Passed,
-    /// It does not.
+    /// The server violates the requirement.
     Failed {
-        /// What was seen
+        /// The violations
         faults: Vec<Fault>,
     },
-    /// It was not asked.
+    /// The case was not run.
     Skipped {
-        /// The condition that does not hold
+        /// The condition that does not hold, and its meaning
         reason: String,
     },
 }
 
-/// What was not as it should be.
+/// A violation of an expectation.
 ///
 /// ```
 /// let fault = conformance::Fault {
@@ -111,30 +111,30 @@ pub enum Outcome {
 /// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct Fault {
-    /// Which request of the case, where it has several
+    /// The request of the case, if it has several
     pub of: String,
-    /// What was expected
+    /// The expectation
     pub expected: String,
-    /// What came
+    /// The actual value
     pub came: String,
-    /// What was sent
+    /// The request
     pub request: String,
-    /// The answer in a line
+    /// The response as one line
     pub answer: String,
 }
 
 impl SectionReport {
-    /// How many cases passed.
+    /// Returns the number of cases that passed.
     pub fn passed(&self) -> usize {
         self.count(|outcome| matches!(outcome, Outcome::Passed))
     }
 
-    /// How many failed.
+    /// Returns the number of cases that failed.
     pub fn failed(&self) -> usize {
         self.count(|outcome| matches!(outcome, Outcome::Failed { .. }))
     }
 
-    /// How many were not asked.
+    /// Returns the number of cases that were skipped.
     pub fn skipped(&self) -> usize {
         self.count(|outcome| matches!(outcome, Outcome::Skipped { .. }))
     }
@@ -145,27 +145,27 @@ impl SectionReport {
 }
 
 impl Report {
-    /// How many cases passed.
+    /// Returns the number of cases that passed.
     pub fn passed(&self) -> usize {
         self.sections.iter().map(SectionReport::passed).sum()
     }
 
-    /// How many failed.
+    /// Returns the number of cases that failed.
     pub fn failed(&self) -> usize {
         self.sections.iter().map(SectionReport::failed).sum()
     }
 
-    /// How many were not asked.
+    /// Returns the number of cases that were skipped.
     pub fn skipped(&self) -> usize {
         self.sections.iter().map(SectionReport::skipped).sum()
     }
 
-    /// The cases with their sections.
+    /// Returns the cases with their sections.
     pub fn cases(&self) -> impl Iterator<Item = (&SectionReport, &CaseReport)> {
         self.sections.iter().flat_map(|section| section.cases.iter().map(move |case| (section, case)))
     }
 
-    /// The names of conditions that do not hold, with how many cases were skipped for each.
+    /// Returns the conditions that do not hold, with the number of cases skipped for each.
     pub fn unmet(&self) -> BTreeMap<&str, usize> {
         let mut unmet = BTreeMap::new();
         for (_, case) in self.cases() {
@@ -177,10 +177,10 @@ impl Report {
         unmet
     }
 
-    /// The report as a JSON document.
+    /// Formats the report as a JSON document.
     ///
     /// # Errors
-    /// Never, in practice: it is the serializer's.
+    /// Returns the error of the serializer, which does not occur in practice.
     pub fn json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string_pretty(self)
     }

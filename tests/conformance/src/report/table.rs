@@ -1,14 +1,14 @@
-//! A report for people: a table of the sections, then every failure, then what was skipped and why.
+//! A report for people: a table of the sections, every failure, and the reasons for skipped cases.
 
 use std::fmt::Write;
 
 use super::{CaseReport, Fault, Outcome, Report, SectionReport};
 
-/// So many faults of a case are shown; the others are counted.
+/// The number of violations shown per case; further ones are counted.
 const FAULTS: usize = 3;
 
 impl Report {
-    /// The report as text.
+    /// Formats the report as text.
     pub fn table(&self) -> String {
         let mut text = format!("{}, model {}, level {}\n\n", self.url, self.model, self.level.name());
         let titles = self.sections.iter().map(|section| title(section).chars().count());
@@ -33,7 +33,7 @@ impl Report {
         if unmet.is_empty() {
             return;
         }
-        line(text, "\nskipped, as the conditions of the cases are not known to hold:");
+        line(text, "\nskipped, because these conditions are not known to hold:");
         for (condition, count) in unmet {
             line(text, &format!("  {count:>4}  {condition}"));
         }

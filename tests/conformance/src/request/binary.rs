@@ -1,4 +1,4 @@
-//! A JSON request as one with binary tensors: `data` goes to the end of the body.
+//! Conversion of a JSON request to one with binary tensors: `data` moves to the end of the body.
 
 use serde_json::{Value, json};
 
@@ -9,13 +9,13 @@ use crate::{
     tensor::{Scalar, encode, of_request},
 };
 
-/// A body and the value of its length header.
+/// A body and the value of its header for the length of the JSON.
 pub(super) struct Parts {
     pub(super) body: Vec<u8>,
     pub(super) length: String,
 }
 
-/// Makes the body.
+/// Builds the body.
 pub(super) fn binary(mut request: Value, how: &Binary, facts: &Facts, names: &Names) -> Result<Parts, String> {
     let tensors = of_request(&request);
     let mut bytes = Vec::new();
@@ -25,12 +25,12 @@ pub(super) fn binary(mut request: Value, how: &Binary, facts: &Facts, names: &Na
         }
         let datatype = tensor.datatype.as_str().unwrap_or("BYTES");
         let values = if facts.holds.contains("image") { files(&tensor.values) } else { tensor.values.clone() };
-        // The raw form has no lengths: its one element is the whole body.
+        // The raw form has no length prefix: the whole body is one element.
         let tensor = match values.as_slice() {
             [Scalar::Bytes(bytes)] if how.raw => bytes.clone(),
             values => encode(datatype, values).map_err(|fault| format!("inputs[{index}]: {fault}"))?,
         };
-        let input = request["inputs"][index].as_object_mut().ok_or("an input is no object")?;
+        let input = request["inputs"][index].as_object_mut().ok_or("an input is not an object")?;
         input.remove("data");
         let parameters = input.entry("parameters").or_insert_with(|| json!({}));
         parameters["binary_data_size"] = tensor.len().into();
@@ -55,7 +55,7 @@ pub(super) fn binary(mut request: Value, how: &Binary, facts: &Facts, names: &Na
     Ok(Parts { body, length })
 }
 
-/// Pictures are base64 in JSON and files in binary.
+/// Images are base64 in JSON and files in binary form.
 fn files(values: &[Scalar]) -> Vec<Scalar> {
     let file = |value: &Scalar| match value {
         Scalar::Bytes(text) => base64_simd::STANDARD.decode_to_vec(text).ok().map(Scalar::Bytes),
@@ -65,10 +65,10 @@ fn files(values: &[Scalar]) -> Vec<Scalar> {
 }
 
 fn count(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| format!("length: a count is expected, '{text}' came"))
+    text.parse().map_err(|_| format!("length: expected a count, got '{text}'"))
 }
 
-/// The bytes that a case writes as base64.
+/// Decodes the bytes that a case gives as base64.
 pub(super) fn base64(text: &str) -> Result<Vec<u8>, String> {
-    base64_simd::STANDARD.decode_to_vec(text).map_err(|_| format!("base64 is expected, '{text}' came"))
+    base64_simd::STANDARD.decode_to_vec(text).map_err(|_| format!("expected base64, got '{text}'"))
 }

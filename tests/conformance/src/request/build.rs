@@ -1,4 +1,4 @@
-//! A request from a step of a case, for a server of which some facts are known.
+//! Construction of a request from a step of a case and the facts known about the server.
 
 use serde_json::Value;
 
@@ -14,13 +14,13 @@ use crate::{
     tensor::{Tensor, of_request},
 };
 
-/// A request, and the tensors in it where they can be told.
+/// A request, and its tensors if they are known.
 pub(crate) struct Made {
     pub(crate) request: Request,
     pub(crate) sent: Vec<Tensor>,
 }
 
-/// What a body is and what its head has to say of it.
+/// A body, with the headers that describe it.
 #[derive(Default)]
 struct Body {
     bytes: Vec<u8>,
@@ -29,7 +29,7 @@ struct Body {
     length: Option<String>,
 }
 
-/// Makes the request.
+/// Builds the request.
 pub(crate) fn make(step: &Step, facts: &Facts, names: &Names) -> Result<Made, String> {
     let path = step.path.as_deref().unwrap_or("{{infer}}");
     let has_body = step.base.is_some_and(|base| base != Base::None)
@@ -87,14 +87,14 @@ fn body(step: &Step, facts: &Facts, names: &Names, valid_if_none: bool) -> Resul
         return Ok(Body { bytes: base64(text)?, json: true, ..Body::default() });
     }
     if step.body_item {
-        let sample = facts.sample.as_ref().ok_or("no item is known of this server")?;
+        let sample = facts.sample.as_ref().ok_or("no item of this server is known")?;
         return Ok(Body { bytes: sample.bytes.clone(), ..Body::default() });
     }
     let (text, document) = if let Some(text) = &step.body {
-        // A body that is nothing but a placeholder is what the placeholder holds.
+        // A body that is a single placeholder becomes the value of the placeholder.
         let writing = if is_one_name(text) { Writing::Plain } else { Writing::Json };
         let text = names.text(text, writing)?;
-        // Long bodies that nobody looks into are not read.
+        // Long bodies whose content no check uses are not parsed.
         let read = step.binary.is_some() || step.expect.iter().any(|expect| expect.echo);
         let document = if read { serde_json::from_str(&text).ok() } else { None };
         (text, document)
@@ -110,7 +110,7 @@ fn body(step: &Step, facts: &Facts, names: &Names, valid_if_none: bool) -> Resul
         (document.to_string(), Some(document))
     };
     if let Some(how) = &step.binary {
-        let request = document.clone().ok_or("a binary request is made of a JSON one")?;
+        let request = document.clone().ok_or("a binary request requires a JSON body")?;
         let parts = binary(request, how, facts, names)?;
         return Ok(Body { bytes: parts.body, document, json: false, length: Some(parts.length) });
     }

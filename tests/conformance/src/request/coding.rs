@@ -1,4 +1,4 @@
-//! Compressing a body, and reading one that is compressed.
+//! Compression and decompression of bodies.
 
 use std::io::{Read, Write};
 
@@ -8,10 +8,10 @@ use ruzstd::{
     encoding::{CompressionLevel, compress_to_vec},
 };
 
-/// The largest body that is read out of a compressed one.
+/// The largest decompressed body.
 const LARGEST: u64 = 256 << 20;
 
-/// A body in a coding.
+/// Encodes a body.
 pub(super) fn compress(coding: &str, body: &[u8]) -> Result<Vec<u8>, String> {
     let told = |error: std::io::Error| format!("{coding}: {error}");
     match coding {
@@ -26,19 +26,19 @@ pub(super) fn compress(coding: &str, body: &[u8]) -> Result<Vec<u8>, String> {
             encoder.finish().map_err(told)
         }
         "zstd" => Ok(compress_to_vec(body, CompressionLevel::Fastest)),
-        other => Err(format!("coding: 'gzip', 'deflate' or 'zstd' is expected, '{other}' came")),
+        other => Err(format!("coding: expected 'gzip', 'deflate' or 'zstd', got '{other}'")),
     }
 }
 
-/// The body of an answer, by what its `Content-Encoding` says.
+/// Decodes the body of a response according to its `Content-Encoding`.
 pub(crate) fn decompress(coding: &str, body: &[u8]) -> Result<Vec<u8>, String> {
-    let told = |error: &dyn std::fmt::Display| format!("a body in {coding} is expected: {error}");
+    let told = |error: &dyn std::fmt::Display| format!("decoding a body in {coding}: {error}");
     let reader: Box<dyn Read + '_> = match coding {
         "identity" => Box::new(body),
         "gzip" | "x-gzip" => Box::new(read::MultiGzDecoder::new(body)),
         "deflate" => Box::new(read::ZlibDecoder::new(body)),
         "zstd" => Box::new(StreamingDecoder::new(body).map_err(|error| told(&error))?),
-        other => return Err(format!("the answer is in the coding '{other}', which was not asked for")),
+        other => return Err(format!("the response has the coding '{other}', which was not requested")),
     };
     let mut read = Vec::new();
     reader.take(LARGEST).read_to_end(&mut read).map_err(|error| told(&error))?;

@@ -1,11 +1,11 @@
-//! A case's request, made for a server: its bytes, and what was sent in it.
+//! The request of a case, built for a server: its bytes and its tensors.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `build` | a request from a step of a case |
 //! | `patch` | RFC 6902 with placeholders |
-//! | `binary` | a JSON request as one with binary tensors |
-//! | `coding` | compressing a body, and reading one that is compressed |
+//! | `binary` | conversion to binary tensors |
+//! | `coding` | compression and decompression of bodies |
 
 mod binary;
 mod build;

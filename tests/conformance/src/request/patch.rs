@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::suite::{Names, Operation, Writing};
 
-/// A document after some operations.
+/// Applies operations to a document.
 pub(super) fn patch(mut document: Value, operations: &[Operation], names: &Names) -> Result<Value, String> {
     for operation in operations {
         let mut written = json!({"op": names.text(&operation.op, Writing::Plain)?, "path": names.text(&operation.path, Writing::Plain)?});
@@ -16,7 +16,7 @@ pub(super) fn patch(mut document: Value, operations: &[Operation], names: &Names
         }
         if let Some(json) = &operation.json {
             let text = names.text(json, Writing::Json)?;
-            written["value"] = serde_json::from_str(&text).map_err(|error| format!("'{json}' is no JSON: {error}"))?;
+            written["value"] = serde_json::from_str(&text).map_err(|error| format!("'{json}' is not JSON: {error}"))?;
         }
         let told = |error: &dyn std::fmt::Display| format!("'{} {}': {error}", operation.op, operation.path);
         let operation: json_patch::PatchOperation = serde_json::from_value(written).map_err(|error| told(&error))?;

@@ -1,12 +1,12 @@
-//! What a case is, as it is written in a file of cases. `suite::load` reads it, `request` makes bytes of it, `check`
-//! holds answers against it.
+//! A case, as it is written in a file of cases. `suite::load` parses it, `request` builds its request, and `check`
+//! compares responses with it.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::Value;
 
-/// How much a server claims to speak. Each level holds those before it.
+/// The part of the protocol that a server claims to support. Each level includes those before it.
 ///
 /// ```
 /// use conformance::Level;
@@ -19,14 +19,14 @@ use serde_json::Value;
 pub enum Level {
     /// The REST form of the Open Inference Protocol, and plain HTTP
     Oip,
-    /// Triton's binary tensors and compression too
+    /// Also the binary tensors and the compression of Triton
     Binary,
-    /// Chariot's use of it too: its routes, items, errors, and `chariot-v2`
+    /// Also the additions of Chariot: its routes, items, errors, and `chariot-v2`
     Chariot,
 }
 
 impl Level {
-    /// How it is written.
+    /// Returns the name of the level.
     pub fn name(self) -> &'static str {
         match self {
             Level::Oip => "oip",
@@ -43,11 +43,11 @@ impl std::str::FromStr for Level {
         [Level::Oip, Level::Binary, Level::Chariot]
             .into_iter()
             .find(|level| level.name() == text)
-            .ok_or_else(|| format!("'oip', 'binary' or 'chariot' is expected, '{text}' came"))
+            .ok_or_else(|| format!("expected 'oip', 'binary' or 'chariot', got '{text}'"))
     }
 }
 
-/// A sentence of a specification, and what is asked of a server to see whether it keeps it.
+/// A requirement of a specification, and the requests that check it.
 ///
 /// ```
 /// let suite = conformance::Suite::embedded();
@@ -57,18 +57,18 @@ impl std::str::FromStr for Level {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
-    /// What it is called: once in the whole suite
+    /// The name of the case, unique in the suite
     pub name: String,
-    /// The sentence that it rests on
+    /// The requirement that the case checks
     pub says: String,
-    /// Where that is published
+    /// The source of the requirement
     pub source: String,
-    /// From which level on it is asked
+    /// The lowest level that includes the case
     pub level: Level,
-    /// What must be known of the server
+    /// The conditions that must hold for the server
     #[serde(default)]
     pub needs: Vec<String>,
-    /// One request for each of these, whose members are placeholders
+    /// One request per entry, whose members become placeholders
     #[serde(default)]
     pub(crate) sweep: Vec<BTreeMap<String, Value>>,
     #[serde(default)]
@@ -96,7 +96,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// The requests in their order: one, or those of `step`.
+    /// Returns the requests in order: the only one, or those of `step`.
     pub(crate) fn steps(&self) -> Vec<Step> {
         if !self.step.is_empty() {
             return self.step.clone();
@@ -121,13 +121,13 @@ impl Case {
         }]
     }
 
-    /// Whether the case says the same thing twice: by steps and by itself.
+    /// Returns `true` if the case has steps and also a request of its own.
     pub(crate) fn is_ambiguous(&self) -> bool {
         !self.step.is_empty() && (!self.expect.is_empty() || self.path.is_some() || self.body.is_some())
     }
 }
 
-/// One request and what must come.
+/// One request and its expected response.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Step {
@@ -151,7 +151,7 @@ pub(crate) struct Step {
     pub(crate) binary: Option<Binary>,
     #[serde(default, deserialize_with = "one_or_many")]
     pub(crate) expect: Vec<Expect>,
-    /// What later steps call by `{{captured.NAME}}`: a name and a JSON Pointer
+    /// The values that later steps use as `{{captured.NAME}}`: names and JSON Pointers
     #[serde(default)]
     pub(crate) capture: BTreeMap<String, String>,
 }
@@ -162,11 +162,11 @@ pub(crate) struct Step {
 pub(crate) enum HeaderValue {
     One(String),
     Many(Vec<String>),
-    /// `false`: not even the default one
+    /// `false`: omits the header, even a default one
     Sent(bool),
 }
 
-/// What a body starts from.
+/// The base of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Base {
@@ -176,7 +176,7 @@ pub(crate) enum Base {
     Item,
 }
 
-/// An operation of RFC 6902, whose value may be written as JSON where TOML cannot.
+/// An operation of RFC 6902. Its value can be given as JSON where TOML cannot express it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Operation {
@@ -187,11 +187,11 @@ pub(crate) struct Operation {
     pub(crate) json: Option<String>,
 }
 
-/// How a JSON request becomes one with binary tensors.
+/// The conversion of a JSON request to one with binary tensors.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Binary {
-    /// Which inputs; absent, all
+    /// The inputs to convert. Default: all
     pub(crate) inputs: Option<Vec<usize>>,
     #[serde(default)]
     pub(crate) patch: Vec<Operation>,
@@ -203,7 +203,7 @@ pub(crate) struct Binary {
     pub(crate) raw: bool,
 }
 
-/// What must come: one of the ways in which a server may keep a sentence.
+/// An expected response: one of the ways in which a server can meet a requirement.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expect {
@@ -219,7 +219,7 @@ pub(crate) struct Expect {
     pub(crate) tensors: Vec<TensorPredicate>,
 }
 
-/// What must hold of a header, where it is more than its text.
+/// A predicate on a header.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct HeaderPredicate {
@@ -233,7 +233,7 @@ pub(crate) struct HeaderPredicate {
     pub(crate) lists: Vec<String>,
 }
 
-/// What must hold of a place in the JSON of an answer.
+/// A predicate on a location in the JSON of a response.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Predicate {
@@ -269,7 +269,7 @@ pub(crate) struct Predicate {
 }
 
 impl Predicate {
-    /// Whether something is asked: a path alone is a slip.
+    /// Returns `true` if the predicate checks anything: a path alone is a mistake.
     pub(crate) fn asks(&self) -> bool {
         let values = [&self.equals, &self.not_equals, &self.length, &self.close_to];
         let lists = [&self.contains, &self.not_contains];
@@ -289,7 +289,7 @@ impl Predicate {
     }
 }
 
-/// What must hold of a body as text.
+/// A predicate on a body as text.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct TextPredicate {
@@ -301,7 +301,7 @@ pub(crate) struct TextPredicate {
     pub(crate) empty: bool,
 }
 
-/// What must hold of an output, however it came.
+/// A predicate on an output, in JSON or in binary form.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TensorPredicate {
@@ -312,7 +312,7 @@ pub(crate) struct TensorPredicate {
     pub(crate) binary: Option<bool>,
 }
 
-/// A table, or a list of tables. Read by way of a value, so that a fault is told by what stands there.
+/// A table or a list of tables. Parsed through a value, so that an error names the actual content.
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Expect>, D::Error> {
     match Value::deserialize(deserializer)? {
         list @ Value::Array(_) => serde_json::from_value(list),

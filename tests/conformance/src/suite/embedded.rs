@@ -1,6 +1,6 @@
-//! The list of the files of cases, which are built into the library: one a section of the specification or more.
+//! The files of cases that are built into the library: at least one per section of the specification.
 
-/// The files: their names and what is in them.
+/// The names and the contents of the files.
 pub(crate) const FILES: &[(&str, &str)] = &[
     ("2-routes.toml", include_str!("../../cases/2-routes.toml")),
     ("3-errors.toml", include_str!("../../cases/3-errors.toml")),

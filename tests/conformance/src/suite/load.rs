@@ -1,4 +1,4 @@
-//! Files of cases to a suite. A fault in a file names the file and the case; all are told at once.
+//! The parser of files of cases. An error names the file and the case; all errors are reported at once.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{case::Case, embedded::FILES, needs, placeholder};
 
-/// The cases about one section of the specification.
+/// The cases of one section of the specification.
 ///
 /// ```
 /// let suite = conformance::Suite::embedded();
@@ -15,11 +15,11 @@ use super::{case::Case, embedded::FILES, needs, placeholder};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Section {
-    /// The section's number
+    /// The number of the section
     pub number: String,
-    /// What it is about
+    /// The title of the section
     pub title: String,
-    /// The cases, in the order in which they are asked
+    /// The cases, in the order in which they run
     pub cases: Vec<Case>,
 }
 
@@ -34,7 +34,7 @@ pub struct Suite {
     sections: Vec<Section>,
 }
 
-/// Files of cases that cannot be read: every fault, with the file and the case that it is in.
+/// The errors in files of cases, each with its file and its case.
 ///
 /// ```
 /// let faults = conformance::Suite::read([("4.toml", "section = 4")]).unwrap_err();
@@ -54,18 +54,18 @@ struct File {
 }
 
 impl Suite {
-    /// The cases that come with this library.
+    /// Returns the cases of this library.
     ///
     /// # Panics
-    /// Never: a test reads them.
+    /// Panics if a file is invalid, which a test excludes.
     pub fn embedded() -> Self {
-        Suite::read(FILES.iter().copied()).expect("the cases of the library can be read")
+        Suite::read(FILES.iter().copied()).expect("the cases of the library are valid")
     }
 
-    /// Cases from files: their names, for what is said of faults, and their texts.
+    /// Parses cases from files, given as names, which appear in errors, and texts.
     ///
     /// # Errors
-    /// A file is none of cases, a name is there twice, or a case speaks of something that there is not.
+    /// Returns an error if a file is malformed, a name occurs twice, or a case uses an unknown condition or placeholder.
     pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, LoadError> {
         let (mut sections, mut faults, mut names) = (Vec::<Section>::new(), Vec::new(), HashSet::new());
         for (name, text) in files {
@@ -91,17 +91,17 @@ impl Suite {
         if faults.is_empty() { Ok(Suite { sections }) } else { Err(LoadError(faults)) }
     }
 
-    /// The sections.
+    /// Returns the sections.
     pub fn sections(&self) -> &[Section] {
         &self.sections
     }
 
-    /// The cases with their sections.
+    /// Returns the cases with their sections.
     pub fn cases(&self) -> Vec<(&Section, &Case)> {
         self.sections.iter().flat_map(|section| section.cases.iter().map(move |case| (section, case))).collect()
     }
 
-    /// Only the cases of which this is true.
+    /// Keeps only the cases for which `keep` returns `true`.
     #[must_use]
     pub fn only(mut self, keep: impl Fn(&Section, &Case) -> bool) -> Self {
         for section in &mut self.sections {
@@ -113,27 +113,27 @@ impl Suite {
     }
 }
 
-/// What is wrong with a case beyond its form.
+/// Returns the errors in a case that the parser does not find.
 fn faults_of(case: &Case, raw: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     let sweeps = case.sweep.iter().filter_map(|entry| entry.get("needs"));
     for need in case.needs.iter().map(String::as_str).chain(sweeps.flat_map(strings)) {
         if !needs::is_known(need) {
-            faults.push(format!("'{need}' is no condition"));
+            faults.push(format!("unknown condition '{need}'"));
         }
     }
     let steps = case.steps();
     if case.is_ambiguous() {
-        faults.push("steps and a request of its own".into());
+        faults.push("both steps and a request of its own".into());
     }
     let captured: HashSet<&str> = steps.iter().flat_map(|step| step.capture.keys().map(String::as_str)).collect();
     for (index, step) in steps.iter().enumerate() {
         if step.expect.is_empty() {
-            faults.push(format!("request {}: nothing is expected", index + 1));
+            faults.push(format!("request {}: no expectation", index + 1));
         }
         let predicates = step.expect.iter().flat_map(|expect| &expect.body);
         for predicate in predicates.filter(|predicate| !predicate.asks()) {
-            faults.push(format!("request {}: of '{}' nothing is asked", index + 1, predicate.path));
+            faults.push(format!("request {}: no check of '{}'", index + 1, predicate.path));
         }
         let bodies = [step.base.is_some(), step.body.is_some(), step.body_base64.is_some(), step.body_item];
         if bodies.iter().filter(|given| **given).count() > 1 {
@@ -153,7 +153,7 @@ fn faults_of(case: &Case, raw: &Value) -> Vec<String> {
     faults
 }
 
-/// Whether a placeholder of this name will have a value.
+/// Returns `true` if a placeholder of this name will have a value.
 fn is_known(name: &str, case: &Case, captured: &HashSet<&str>) -> bool {
     match name.split_once('.') {
         Some(("sweep", name)) => !case.sweep.is_empty() && case.sweep.iter().all(|entry| entry.contains_key(name)),
@@ -166,7 +166,7 @@ fn strings(list: &Value) -> impl Iterator<Item = &str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// Every text of a case, but what is only for people.
+/// Returns every text of a case that can have placeholders.
 fn collect<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
     match value {
         Value::String(text) => texts.push(text),

@@ -1,12 +1,12 @@
-//! The cases: what they are, where they are, and whether they can be read.
+//! The cases: their format, their files and their parser.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `case` | a case as it is written |
-//! | `embedded` | the list of the files of cases, which are built in |
-//! | `load` | files of cases to a [`Suite`], with every fault of theirs at once |
-//! | `needs` | the conditions that cases may make |
-//! | `placeholder` | `{{...}}` in the texts of cases |
+//! | `case` | the format of a case |
+//! | `embedded` | the built-in files of cases |
+//! | `load` | the parser, from files to a [`Suite`] |
+//! | `needs` | the conditions of cases |
+//! | `placeholder` | the placeholders `{{...}}` |
 
 mod case;
 mod embedded;

@@ -1,13 +1,13 @@
-//! The conditions that cases may make of a server, by name. `suite::load` refuses others, so that a slip of the pen does
-//! not make a case that is always skipped; `target::learn` finds out which hold.
+//! The conditions that cases can require of a server. `suite::load` rejects unknown ones, so that a typo does not skip a case
+//! forever; `target::learn` finds out which conditions hold.
 
-/// The conditions, and what each means.
+/// The conditions and their meanings.
 const CONDITIONS: [(&str, &str); 26] = [
     ("declared-inputs", "the metadata names the inputs"),
-    ("any-inputs", "tensors of any name, type and shape are taken"),
+    ("any-inputs", "the model accepts tensors of any name, datatype and shape"),
     ("tensors", "inputs are named tensors"),
     ("numeric", "the first input is a tensor of numbers"),
-    ("items", "an input is an item, and each is answered by an output"),
+    ("items", "every input is an item and is answered with an output"),
     ("image", "an item is an image"),
     ("text", "an item is a text"),
     ("json", "an item is a JSON value"),
@@ -18,34 +18,34 @@ const CONDITIONS: [(&str, &str); 26] = [
     ("two-inputs", "the valid request has two inputs or more"),
     ("outputs", "the metadata names the outputs"),
     ("two-outputs", "the metadata names two outputs or more"),
-    ("metadata", "the metadata is answered"),
+    ("metadata", "the server has metadata"),
     ("version", "the metadata has a version"),
-    ("openapi", "GET /openapi.json is answered"),
+    ("openapi", "the server has an OpenAPI document"),
     ("example", "GET /openapi.json has an example of an inference"),
     ("base", "--base is given"),
-    ("model-id", "the platform's id of the model is given"),
+    ("model-id", "the id of the model on the platform is given"),
     ("closed-actions", "the actions are a closed set"),
-    ("compress-responses", "the server was told to compress its answers"),
-    ("small-limit", "the server was told to take small bodies only"),
-    ("streaming", "answers can be streamed"),
+    ("compress-responses", "the server is configured to compress responses"),
+    ("small-limit", "the server is configured with a small body limit"),
+    ("streaming", "responses can be streamed"),
     ("embedded", "the server is part of these tests"),
 ];
 
-/// The beginnings of conditions that end in a name of something.
+/// The prefixes of conditions that end in a name.
 const FAMILIES: [(&str, &str); 5] = [
     ("extension:", "GET /v2 lists the extension"),
     ("task:", "the task is"),
-    ("layout:", "the layout of answers is"),
-    ("encoding:", "the encoding of answers is"),
+    ("layout:", "the output layout is"),
+    ("encoding:", "the output encoding is"),
     ("scripted:", "the scripted engine of these tests is"),
 ];
 
-/// Whether there is such a condition, with or without `not:`.
+/// Returns `true` if the condition exists, with or without `not:`.
 pub(crate) fn is_known(need: &str) -> bool {
     means(need).is_some()
 }
 
-/// What a condition means.
+/// Returns the meaning of a condition.
 pub(crate) fn means(need: &str) -> Option<String> {
     let name = need.strip_prefix("not:").unwrap_or(need);
     let one = CONDITIONS.iter().find(|(known, _)| *known == name).map(|(_, means)| (*means).to_string());

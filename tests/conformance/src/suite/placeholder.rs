@@ -1,11 +1,11 @@
-//! `{{...}}` in the texts of cases: the names in them, and what stands for them in a request or an expectation.
-//! `suite::load` looks at the names, `request` and `check` write the texts.
+//! Placeholders `{{...}}` in the texts of cases: their names and their substitution. `suite::load` checks the names,
+//! `request` and `check` substitute them.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// The placeholders that are known of a server.
+/// The placeholders for facts about a server.
 const FACTS: [&str; 22] = [
     "model",
     "model_id",
@@ -31,19 +31,19 @@ const FACTS: [&str; 22] = [
     "item.media",
 ];
 
-/// Whether a placeholder is one of those known of a server.
+/// Returns `true` if a placeholder stands for a fact about a server.
 pub(crate) fn is_fact(name: &str) -> bool {
     FACTS.contains(&name)
 }
 
-/// How a value is written where its placeholder stands.
+/// The form in which a value replaces its placeholder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Writing {
-    /// As it is: a header, an expectation
+    /// Unchanged: a header, an expectation
     Plain,
-    /// Within a JSON text: a string without its quotes
+    /// Inside JSON text: a string without its quotes
     Json,
-    /// Within a path of a URL
+    /// Inside the path of a URL
     Path,
 }
 
@@ -52,7 +52,7 @@ pub(crate) enum Writing {
 pub(crate) struct Names(pub(crate) BTreeMap<String, Value>);
 
 impl Names {
-    /// A text with its placeholders replaced.
+    /// Replaces the placeholders of a text.
     pub(crate) fn text(&self, template: &str, writing: Writing) -> Result<String, String> {
         let mut text = String::with_capacity(template.len());
         for part in parts(template)? {
@@ -60,7 +60,7 @@ impl Names {
                 Part::Text(part) => text.push_str(part),
                 Part::Repeat(count, what) => text.push_str(&what.repeat(count)),
                 Part::Name(name) => {
-                    // Who writes a sweep writes JSON where it belongs into JSON.
+                    // The values of a sweep are already JSON where they are used in JSON.
                     let raw = writing == Writing::Json && (name.starts_with("sweep.") || name == "other.inputs");
                     let writing = if raw { Writing::Plain } else { writing };
                     text.push_str(&written(self.value_of(name)?, writing));
@@ -70,7 +70,7 @@ impl Names {
         Ok(text)
     }
 
-    /// A value with the placeholders of its strings replaced; a string that is one placeholder becomes its value.
+    /// Replaces the placeholders in the strings of a value. A string that is a single placeholder becomes its value.
     pub(crate) fn value(&self, template: &Value) -> Result<Value, String> {
         Ok(match template {
             Value::String(text) => match parts(text)?.as_slice() {
@@ -87,7 +87,7 @@ impl Names {
         })
     }
 
-    /// What an entry of a sweep says: within its texts, placeholders are written as in a JSON text.
+    /// Replaces the placeholders in an entry of a sweep. In its texts, values are written as inside JSON text.
     pub(crate) fn sweep(&self, value: &Value) -> Result<Value, String> {
         match value {
             Value::String(text) if !is_one_name(text) => Ok(self.text(text, Writing::Json)?.into()),
@@ -96,16 +96,16 @@ impl Names {
     }
 
     fn value_of(&self, name: &str) -> Result<&Value, String> {
-        self.0.get(name).ok_or_else(|| format!("'{{{{{name}}}}}' is not known of this server"))
+        self.0.get(name).ok_or_else(|| format!("'{{{{{name}}}}}' is not known for this server"))
     }
 }
 
-/// Whether a text is one placeholder and nothing else.
+/// Returns `true` if a text is a single placeholder.
 pub(crate) fn is_one_name(template: &str) -> bool {
     matches!(parts(template).as_deref(), Ok([Part::Name(_)]))
 }
 
-/// The names of the placeholders in a text.
+/// Returns the names of the placeholders in a text.
 pub(crate) fn names_in(template: &str) -> Result<Vec<&str>, String> {
     let parts = parts(template)?;
     Ok(parts.into_iter().filter_map(|part| if let Part::Name(name) = part { Some(name) } else { None }).collect())
@@ -137,12 +137,12 @@ fn parts(template: &str) -> Result<Vec<Part<'_>>, String> {
 fn part(inner: &str) -> Result<Part<'_>, String> {
     if let Some(repeat) = inner.strip_prefix("repeat ") {
         let (count, what) = repeat.split_once(' ').ok_or("'repeat' takes a count and a text")?;
-        let count = count.parse().map_err(|_| format!("'repeat': a count is expected, '{count}' came"))?;
+        let count = count.parse().map_err(|_| format!("'repeat': expected a count, got '{count}'"))?;
         return Ok(Part::Repeat(count, what));
     }
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if inner.is_empty() || !inner.bytes().all(is_name) {
-        return Err(format!("'{{{{{inner}}}}}' is no placeholder"));
+        return Err(format!("'{{{{{inner}}}}}' is not a placeholder"));
     }
     Ok(Part::Name(inner))
 }
@@ -159,7 +159,7 @@ fn written(value: &Value, writing: Writing) -> String {
     }
 }
 
-/// A byte of a path: `/` separates, and what a path may not hold is percent-encoded.
+/// Writes a byte of a path: `/` separates segments, and bytes that are not allowed in a path are percent-encoded.
 fn in_path(byte: u8) -> String {
     match byte {
         b'/' | b'-' | b'.' | b'_' | b'~' | b':' | b'@' => char::from(byte).to_string(),

@@ -1,20 +1,20 @@
-//! Requests that may be valid: from what a person says, from an example in an OpenAPI document, from the metadata, and
-//! for a server that says nothing. `learn` tries them in this order.
+//! Requests that may be valid: from a spec, from an example in the OpenAPI document, from the metadata, and a guess. `learn`
+//! tries them in this order.
 
 use serde_json::{Map, Value, json};
 
 use super::{Spec, item::Sample};
 use crate::tensor::zero;
 
-/// A request to try, and where it is from.
+/// A request to try, and its source.
 pub(super) struct Candidate {
     pub(super) from: &'static str,
     pub(super) request: Value,
     pub(super) sample: Option<Sample>,
 }
 
-/// The kind of an engine's items: a person says so, or the only input of a request or of the metadata is of BYTES and
-/// called so. Where a person gives the inputs, an example does not count.
+/// Returns the kind of the items of an engine: the one of the spec, or the name of the only input of a request or of the
+/// metadata if its datatype is BYTES. If the spec gives the inputs, an example is ignored.
 pub(super) fn kind_of_items(spec: &Spec, metadata: &Value, openapi: &Value) -> Option<String> {
     if let Some(kind) = &spec.item {
         return Some(kind.clone());
@@ -30,7 +30,7 @@ fn kind_of(inputs: &Value) -> Option<&'static str> {
     (input["datatype"] == "BYTES").then_some(kind)
 }
 
-/// The requests to try.
+/// Returns the requests to try.
 pub(super) fn candidates(spec: &Spec, metadata: &Value, openapi: &Value, kind: Option<&str>) -> Vec<Candidate> {
     let sample = |request: &Value| kind.map(|kind| Sample::of(kind, first_element(request)));
     if let Some(inputs) = &spec.inputs {
@@ -46,26 +46,30 @@ pub(super) fn candidates(spec: &Spec, metadata: &Value, openapi: &Value, kind: O
         let item = Sample::of(kind, None);
         let input = json!({"name": format!("{kind}-0"), "datatype": "BYTES", "shape": [1], "data": [item.json]});
         let request = json!({ "inputs": [input] });
-        candidates.push(Candidate { from: "an item as its metadata has it", request, sample: Some(item) });
+        candidates.push(Candidate { from: "an item as in the metadata", request, sample: Some(item) });
     } else if let Some(declared) = metadata["inputs"].as_array().filter(|inputs| !inputs.is_empty()) {
         let inputs: Vec<_> = declared.iter().filter_map(Value::as_object).map(zeros).collect();
         let request = json!({ "inputs": inputs });
-        candidates.push(Candidate { from: "zeros as the metadata has them", request, sample: None });
+        candidates.push(Candidate { from: "zeros as in the metadata", request, sample: None });
     } else {
         let input = json!({"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [0.5, -1.25, 3.0, 100.0]});
         let request = json!({ "inputs": [input] });
-        candidates.push(Candidate { from: "four numbers, as the metadata names no inputs", request, sample: None });
+        candidates.push(Candidate {
+            from: "four numbers, because the metadata names no inputs",
+            request,
+            sample: None,
+        });
     }
     candidates
 }
 
-/// An input of the metadata as an input of a request.
+/// Converts an input of the metadata to an input of a request.
 fn zeros(declared: &Map<String, Value>) -> Map<String, Value> {
     let kept = declared.iter().filter(|(name, _)| matches!(name.as_str(), "name" | "datatype" | "shape"));
     filled(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
-/// An input with the lengths and the data that it lacks.
+/// Completes the shape and the data of an input.
 fn filled(mut input: Map<String, Value>) -> Map<String, Value> {
     if let Some(shape) = input.get_mut("shape").and_then(Value::as_array_mut) {
         shape
@@ -82,7 +86,7 @@ fn filled(mut input: Map<String, Value>) -> Map<String, Value> {
     input
 }
 
-/// The first element of a request, which is an item where items are taken.
+/// Returns the first element of a request, which is an item if the engine takes items.
 fn first_element(request: &Value) -> Option<&Value> {
     match &request["inputs"][0]["data"] {
         Value::Array(data) => data.first(),
@@ -91,7 +95,7 @@ fn first_element(request: &Value) -> Option<&Value> {
     }
 }
 
-/// The example of an OpenAPI document for inference: an object with `inputs`.
+/// Returns the example of inference in an OpenAPI document: an object with `inputs`.
 pub(super) fn example(openapi: &Value) -> Option<Value> {
     let paths = openapi["paths"].as_object()?.iter().filter(|(path, _)| path.ends_with("/infer"));
     paths.filter_map(|(_, path)| example_of(openapi, &path["post"]["requestBody"])).next()
@@ -108,7 +112,7 @@ fn example_of(openapi: &Value, body: &Value) -> Option<Value> {
     examples.find(|example| example["inputs"].is_array()).cloned()
 }
 
-/// What a `$ref` stands for.
+/// Resolves a `$ref`.
 fn resolved<'a>(openapi: &'a Value, value: &'a Value) -> &'a Value {
     let pointer = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
     pointer.and_then(|pointer| openapi.pointer(pointer)).unwrap_or(value)

@@ -1,4 +1,4 @@
-//! What is known of a server: conditions that hold, a valid request, values for placeholders.
+//! The facts known about a server: conditions that hold, a valid request, values of placeholders.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::item::Sample;
 use crate::suite::{Names, means};
 
-/// What is known.
+/// The facts known about a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     pub(crate) names: Names,
@@ -17,7 +17,7 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// The valid request, and what follows from it and from nothing else.
+    /// Makes the facts that follow from the valid request alone.
     pub(super) fn new(model: &str, base: Option<&str>, valid: Value, sample: Option<Sample>) -> Self {
         let mut facts = Facts { names: Names::default(), holds: BTreeSet::new(), valid, sample };
         facts.name("model", model.into());
@@ -47,7 +47,7 @@ impl Facts {
         facts
     }
 
-    /// The first input with twice as many rows.
+    /// Returns the first input with twice as many rows.
     fn batches(&mut self) {
         let input = &self.valid["inputs"][0];
         let (mut shape, mut data) = (input["shape"].clone(), input["data"].clone());
@@ -71,7 +71,7 @@ impl Facts {
         }
     }
 
-    /// The first of these conditions that does not hold, and why a case that needs it is skipped.
+    /// Returns the reason to skip a case with these conditions: the first one that does not hold.
     pub(crate) fn unmet<'a>(&self, needs: impl IntoIterator<Item = &'a str>) -> Option<String> {
         let unmet = needs.into_iter().find(|need| match need.strip_prefix("not:") {
             Some(condition) => self.holds.contains(condition),
@@ -79,12 +79,12 @@ impl Facts {
         })?;
         let means = means(unmet).unwrap_or_default();
         Some(match unmet.strip_prefix("not:") {
-            Some(condition) => format!("{unmet}: of a server with {condition}, {means}, it is not asked"),
-            None => format!("{unmet}: it is not known that {means}"),
+            Some(condition) => format!("{unmet}: not run on a server with {condition}: {means}"),
+            None => format!("{unmet}: not known to hold: {means}"),
         })
     }
 
-    /// The valid request with its input a second time, under another name.
+    /// Returns the valid request with its input repeated under another name.
     pub(crate) fn two(&self) -> Value {
         let mut request = self.valid.clone();
         let first = self.valid["inputs"][0].clone();
@@ -94,9 +94,9 @@ impl Facts {
         request
     }
 
-    /// The item as `chariot-v2` has it.
+    /// Returns the item in the form of `chariot-v2`.
     pub(crate) fn item(&self) -> Result<Value, String> {
-        let sample = self.sample.as_ref().ok_or("no item is known of this server")?;
+        let sample = self.sample.as_ref().ok_or("no item of this server is known")?;
         Ok(json!({ "input": sample.text() }))
     }
 }

@@ -1,14 +1,14 @@
-//! The smallest item of each kind, for engines that take items and not tensors.
+//! The smallest item of each kind, for engines that take items.
 
 use serde_json::{Value, json};
 
-/// The kinds of items. An engine of items names its one input so.
+/// The kinds of items. An engine of items names its only input after its kind.
 pub(super) const KINDS: [&str; 4] = ["image", "text", "json", "row"];
 
-/// A picture of 8 x 8 pixels: a grey ramp.
+/// An image of 8x8 pixels: a gray ramp.
 const PICTURE: &[u8] = include_bytes!("../../data/ramp.png");
 
-/// An item: how it stands in JSON, its media type, and its bytes where a body is nothing but the item.
+/// An item: its JSON form, its media type, and its bytes as a raw body.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
     pub(crate) json: Value,
@@ -17,7 +17,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// The built-in item of a kind, or this one instead, which stands in JSON.
+    /// Returns the built-in item of a kind, or the given one, which is in its JSON form.
     pub(super) fn of(kind: &str, given: Option<&Value>) -> Self {
         let json = given.cloned().unwrap_or_else(|| match kind {
             "image" => base64_simd::STANDARD.encode_to_string(PICTURE).into(),
@@ -35,7 +35,7 @@ impl Sample {
         Sample { json, media, bytes }
     }
 
-    /// How the item stands where a string is expected.
+    /// Returns the item as a string.
     pub(crate) fn text(&self) -> String {
         self.json.as_str().map_or_else(|| self.json.to_string(), str::to_string)
     }

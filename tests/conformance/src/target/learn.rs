@@ -1,5 +1,5 @@
-//! Finding out what is needed of a server from its own answers: its metadata, its OpenAPI document, a request that it
-//! answers, and whether it gives back what it gets. Nothing is judged here.
+//! Discovery of facts about a server from its own responses: its metadata, its OpenAPI document, a request that it accepts,
+//! and whether its outputs are its inputs. Nothing is checked here.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::{
     tensor::{document, of_answer, of_request},
 };
 
-/// Asks a server what it is.
+/// Discovers the facts about a server.
 pub(crate) fn learn(target: &Target) -> Result<Facts, Unusable> {
     let root = fetch(target, "/v2").map_err(|error| Unusable(format!("the server at {}: {error}", target.url())))?;
     let metadata = fetch(target, &format!("/v2/models/{}", target.model())).map_err(Unusable)?;
@@ -47,13 +47,13 @@ pub(crate) fn learn(target: &Target) -> Result<Facts, Unusable> {
     Ok(facts)
 }
 
-/// A document, or null where there is none.
+/// Fetches a document; null if there is none.
 fn fetch(target: &Target, path: &str) -> Result<Value, String> {
     let answer = target.ask(&Request::get(path))?;
     Ok(if answer.status == 200 { document(&answer).unwrap_or_default() } else { Value::Null })
 }
 
-/// The first request that the server answers.
+/// Returns the first request that the server accepts.
 fn first_valid(target: &Target, candidates: Vec<Candidate>) -> Result<(Candidate, Answer), Unusable> {
     let mut refused = Vec::new();
     for candidate in candidates {
@@ -64,7 +64,7 @@ fn first_valid(target: &Target, candidates: Vec<Candidate>) -> Result<(Candidate
         refused.push(format!("  {}: {}", candidate.from, answer.summary()));
     }
     Err(Unusable(format!(
-        "no valid request is known of model '{}'; say its inputs with --inputs. Tried were\n{}",
+        "no valid request found for model '{}'; describe its inputs with --inputs. Tried:\n{}",
         target.model(),
         refused.join("\n")
     )))
@@ -80,7 +80,7 @@ fn about_metadata(facts: &mut Facts, metadata: &Value, kind: Option<&str>) {
         facts.name("version", version.into());
         facts.hold_if("version", true);
     }
-    // The outputs that are announced for rows are those of columns; an item is answered under its own name.
+    // The outputs announced for rows are those of columns; an item is answered under its own name.
     let outputs = metadata["outputs"].as_array().filter(|outputs| !outputs.is_empty() && kind != Some("row"));
     if let Some(outputs) = outputs {
         facts.name("output.name", outputs[0]["name"].clone());
@@ -112,7 +112,7 @@ fn about_inputs(facts: &mut Facts, metadata: &Value, kind: Option<&str>) {
     facts.hold_if("fixed-shape", shape.iter().skip(1).any(|length| *length > 0));
 }
 
-/// Whether an answer is its request, and still is with values of which none is zero.
+/// Returns `true` if the outputs are the inputs, also for values without zeros.
 fn is_echo(target: &Target, valid: &Value, answer: &Answer) -> bool {
     let same = |request: &Value, answer: &Answer| {
         let (sent, came) = (of_request(request), of_answer(answer).unwrap_or_default());
@@ -132,7 +132,7 @@ fn is_echo(target: &Target, valid: &Value, answer: &Answer) -> bool {
     same(valid, answer) && infer(target, &other).is_ok_and(|answer| answer.status == 200 && same(&other, &answer))
 }
 
-/// Whether a document says which actions there are.
+/// Returns `true` if a document lists the actions.
 fn has_closed_actions(openapi: &Value) -> bool {
     match openapi {
         Value::Object(members) => {

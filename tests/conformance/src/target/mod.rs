@@ -1,12 +1,12 @@
-//! The server that is asked, and what is known of it.
+//! The server under test and the facts known about it.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `spec` | what a person says of the server |
-//! | `server` | where the server is, and how it is asked |
-//! | `facts` | what is known: conditions that hold, values for placeholders |
-//! | `learn` | finding it out from the server's own answers |
-//! | `candidates` | requests that may be valid, from metadata, an OpenAPI document or a person |
+//! | `spec` | the description of the server by its operator |
+//! | `server` | the server, its model and the options of a run |
+//! | `facts` | the facts: conditions that hold, values of placeholders |
+//! | `learn` | their discovery from the server's own responses |
+//! | `candidates` | requests that may be valid, from metadata, an OpenAPI document or a spec |
 //! | `item` | the smallest item of each kind |
 
 mod candidates;

@@ -1,4 +1,4 @@
-//! Where the server is, and how it is asked.
+//! The server, its model and the options of a run.
 
 use std::time::Duration;
 
@@ -31,23 +31,23 @@ pub struct Target {
     pub(super) spec: Spec,
 }
 
-/// Why no case can be asked: the server is not there, or no valid request is known.
+/// The reason why no case can be run: the server does not respond, or no valid request is known.
 ///
 /// ```
 /// use conformance::Target;
 ///
 /// let unusable = Target::new("127.0.0.1:8080", "iris").unwrap_err();
-/// assert_eq!(unusable.to_string(), "'http://host:port' is expected, '127.0.0.1:8080' came");
+/// assert_eq!(unusable.to_string(), "expected 'http://host:port', got '127.0.0.1:8080'");
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unusable(pub String);
 
 impl Target {
-    /// The model of this name at a server, by `http://host:port`.
+    /// Creates a target for a model of a server at `http://host:port`.
     ///
     /// # Errors
-    /// It is no such URL, or its host is not found.
+    /// Returns an error if the URL is malformed or its host cannot be resolved.
     pub fn new(url: &str, model: &str) -> Result<Self, Unusable> {
         Ok(Target {
             url: Url::parse(url).map_err(Unusable)?,
@@ -60,42 +60,42 @@ impl Target {
         })
     }
 
-    /// Up to which level it is asked: the Open Inference Protocol only, if nothing is said.
+    /// The level of the run it is asked: the Open Inference Protocol only, if nothing is said.
     #[must_use]
     pub fn level(self, level: Level) -> Self {
         Target { level, ..self }
     }
 
-    /// The path before Chariot's own routes, `/ready` and `/infer`.
+    /// Sets the path prefix of Chariot's own routes, `/ready` and `/infer`.
     #[must_use]
     pub fn base(self, base: &str) -> Self {
         let base = base.trim_matches('/');
         Target { base: Some(if base.is_empty() { String::new() } else { format!("/{base}") }), ..self }
     }
 
-    /// How long a single answer is waited for.
+    /// Sets the timeout of a response.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Target { timeout, ..self }
     }
 
-    /// What a person says of the server.
+    /// Sets the description of the server.
     #[must_use]
     pub fn spec(self, spec: Spec) -> Self {
         Target { spec, ..self }
     }
 
-    /// The model's name.
+    /// Returns the name of the model.
     pub fn model(&self) -> &str {
         &self.model
     }
 
-    /// The URL as it was given.
+    /// Returns the URL as given.
     pub fn url(&self) -> &str {
         &self.shown
     }
 
-    /// The level as it was given.
+    /// Returns the level.
     pub fn asked_level(&self) -> Level {
         self.level
     }

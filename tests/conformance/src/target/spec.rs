@@ -1,11 +1,11 @@
-//! What a person says of a server, in a file of JSON: it goes before what is learned.
+//! The description of a server by its operator, from a JSON file. It overrides the discovered facts.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::suite::means;
 
-/// What is said of a server. Everything may be absent.
+/// The description of a server. Every member is optional.
 ///
 /// ```
 /// use conformance::Spec;
@@ -14,37 +14,37 @@ use crate::suite::means;
 /// assert_eq!(spec.unwrap().inputs.unwrap()[0]["name"], "x");
 ///
 /// let fault = Spec::from_json(r#"{"conditions": ["echoes"]}"#).unwrap_err();
-/// assert_eq!(fault, "'echoes' is no condition");
+/// assert_eq!(fault, "unknown condition 'echoes'");
 /// ```
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Spec {
-    /// The inputs of a valid request. Where `data` is absent it is zeros, and a length of -1 in `shape` is 1
+    /// The inputs of a valid request. Absent `data` is filled with zeros, and a length of -1 in `shape` becomes 1
     pub inputs: Option<Vec<Map<String, Value>>>,
-    /// Whether the outputs are the inputs
+    /// Set if the outputs are the inputs
     pub echo: Option<bool>,
-    /// What an item is: `image`, `text`, `json` or `row`. Absent: found in the metadata
+    /// The kind of an item: `image`, `text`, `json` or `row`. Default: taken from the metadata
     pub item: Option<String>,
-    /// The platform's id of the model, by which its routes are named too
+    /// The id of the model on the platform, which is also part of its routes
     pub model_id: Option<String>,
     /// Conditions that hold
     pub conditions: Vec<String>,
-    /// Conditions that do not hold, whatever is learned
+    /// Conditions that do not hold, even if they are discovered
     pub not: Vec<String>,
 }
 
 impl Spec {
-    /// Reads what a file says.
+    /// Parses the text of a file.
     ///
     /// # Errors
-    /// It is not JSON, or not of this form, or speaks of a condition that there is not.
+    /// Returns an error if the text is not JSON of this form or names an unknown condition.
     pub fn from_json(text: &str) -> Result<Self, String> {
         let spec: Spec = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if let Some(kind) = spec.item.as_ref().filter(|kind| !super::item::KINDS.contains(&kind.as_str())) {
-            return Err(format!("item: 'image', 'text', 'json' or 'row' is expected, '{kind}' came"));
+            return Err(format!("item: expected 'image', 'text', 'json' or 'row', got '{kind}'"));
         }
         match spec.conditions.iter().chain(&spec.not).find(|need| means(need).is_none()) {
-            Some(unknown) => Err(format!("'{unknown}' is no condition")),
+            Some(unknown) => Err(format!("unknown condition '{unknown}'")),
             None => Ok(spec),
         }
     }

@@ -1,9 +1,9 @@
-//! Tensors as cases see them: values, however they were sent or came.
+//! Tensors as values, independent of their form on the wire.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `scalar` | one value of any data type, from JSON and from bytes, to bytes |
-//! | `tensors` | the tensors of a request and of an answer |
+//! | `scalar` | one value of any datatype, from JSON and from bytes, to bytes |
+//! | `tensors` | the tensors of a request and of a response |
 
 mod scalar;
 mod tensors;

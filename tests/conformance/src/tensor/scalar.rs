@@ -1,4 +1,4 @@
-//! One value of any data type: from JSON, from the bytes of a binary tensor, and to them.
+//! One value of any datatype: from JSON, from the bytes of a binary tensor, and to them.
 
 use half::{bf16, f16};
 use serde_json::Value;
@@ -10,12 +10,12 @@ pub(crate) enum Scalar {
     Int(i128),
     Float(f64),
     Bytes(Vec<u8>),
-    /// What JSON holds for it, where it is no value of the data type
+    /// A JSON value that is not a value of the datatype
     Json(Value),
 }
 
 impl PartialEq for Scalar {
-    /// Floating point is compared bit for bit, but for the many forms of NaN.
+    /// Compares floating-point numbers bit for bit, except that all forms of NaN are equal.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Scalar::Bool(a), Scalar::Bool(b)) => a == b,
@@ -29,7 +29,7 @@ impl PartialEq for Scalar {
 }
 
 impl Scalar {
-    /// What stands in JSON for a value of this data type. `NaN`, `inf` and `-inf` are what cases write for them.
+    /// Parses a value of this datatype from JSON. Cases write `NaN`, `inf` and `-inf` for these numbers.
     pub(crate) fn of_json(datatype: &str, value: &Value) -> Self {
         let float = || match value {
             Value::String(text) if matches!(text.as_str(), "NaN" | "inf" | "-inf") => text.parse().ok(),
@@ -47,7 +47,7 @@ impl Scalar {
         scalar.unwrap_or_else(|| Scalar::Json(value.clone()))
     }
 
-    /// As a person reads it.
+    /// Formats the value for people.
     pub(crate) fn shown(&self) -> String {
         match self {
             Scalar::Bool(value) => value.to_string(),
@@ -67,13 +67,13 @@ impl Scalar {
     }
 }
 
-/// An integer, also one that is written with a fraction of zero.
+/// Parses an integer, also one written with a fraction of zero.
 fn integer(value: &Value) -> Option<i128> {
     let whole = |value: f64| (value.fract() == 0.0 && value.abs() < 9e15).then_some(value as i128);
     value.as_i64().map(i128::from).or(value.as_u64().map(i128::from)).or(value.as_f64().and_then(whole))
 }
 
-/// The values of a list, of lists in it too, one after another, to this depth: what is below is a value itself.
+/// Flattens a list and the lists in it, down to this depth: a list below it is a value.
 pub(crate) fn flat<'a>(value: &'a Value, depth: usize, into: &mut Vec<&'a Value>) {
     match value {
         Value::Array(list) if depth > 0 => list.iter().for_each(|value| flat(value, depth - 1, into)),
@@ -81,7 +81,7 @@ pub(crate) fn flat<'a>(value: &'a Value, depth: usize, into: &mut Vec<&'a Value>
     }
 }
 
-/// A value of a data type that any server takes.
+/// Returns a value of a datatype that any server accepts.
 pub(crate) fn zero(datatype: &str) -> Value {
     match datatype {
         "BOOL" => Value::Bool(false),
@@ -91,12 +91,12 @@ pub(crate) fn zero(datatype: &str) -> Value {
     }
 }
 
-/// Values as a binary tensor.
+/// Writes values as a binary tensor.
 pub(crate) fn encode(datatype: &str, values: &[Scalar]) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     for value in values {
         let fits = put(datatype, value, &mut bytes);
-        fits.ok_or_else(|| format!("{} is no value of {datatype}", value.shown()))?;
+        fits.ok_or_else(|| format!("{} is not a value of {datatype}", value.shown()))?;
     }
     Ok(bytes)
 }
@@ -116,28 +116,29 @@ fn put(datatype: &str, value: &Scalar, into: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// An element of BYTES: its length and itself.
+/// Writes an element of BYTES: its length and its bytes.
 fn element(bytes: &[u8], into: &mut Vec<u8>) -> Option<()> {
     into.extend(u32::try_from(bytes.len()).ok()?.to_le_bytes());
     into.extend(bytes);
     Some(())
 }
 
-/// The values of a binary tensor.
+/// Reads the values of a binary tensor.
 pub(crate) fn decode(datatype: &str, mut bytes: &[u8]) -> Result<Vec<Scalar>, String> {
     let mut values = Vec::new();
     if datatype == "BYTES" {
         while !bytes.is_empty() {
-            let (length, rest) = bytes.split_first_chunk::<4>().ok_or("an element of BYTES is cut in its length")?;
-            let element = rest.get(..u32::from_le_bytes(*length) as usize).ok_or("an element of BYTES is cut")?;
+            let (length, rest) =
+                bytes.split_first_chunk::<4>().ok_or("an element of BYTES is truncated in its length")?;
+            let element = rest.get(..u32::from_le_bytes(*length) as usize).ok_or("an element of BYTES is truncated")?;
             values.push(Scalar::Bytes(element.to_vec()));
             bytes = &rest[element.len()..];
         }
         return Ok(values);
     }
-    let width = width(datatype).ok_or_else(|| format!("'{datatype}' is no data type"))?;
+    let width = width(datatype).ok_or_else(|| format!("'{datatype}' is not a datatype"))?;
     if !bytes.len().is_multiple_of(width) {
-        return Err(format!("a multiple of {width} bytes is expected for {datatype}, {} came", bytes.len()));
+        return Err(format!("expected a multiple of {width} bytes for {datatype}, got {}", bytes.len()));
     }
     bytes.chunks_exact(width).map(|chunk| take(datatype, chunk)).collect()
 }
@@ -146,11 +147,11 @@ fn take(datatype: &str, chunk: &[u8]) -> Result<Scalar, String> {
     let mut low = [0; 8];
     low[..chunk.len()].copy_from_slice(chunk);
     let unsigned = u64::from_le_bytes(low);
-    // The sign of a narrow integer is carried up by shifting it to the top and back.
+    // Shifting a narrow integer to the top and back extends its sign.
     let unused = 64 - 8 * chunk.len();
     let signed = ((unsigned << unused) as i64) >> unused;
     Ok(match datatype {
-        "BOOL" if unsigned > 1 => return Err(format!("0 or 1 is expected for BOOL, {unsigned} came")),
+        "BOOL" if unsigned > 1 => return Err(format!("expected 0 or 1 for BOOL, got {unsigned}")),
         "BOOL" => Scalar::Bool(unsigned == 1),
         "FP16" => Scalar::Float(f16::from_bits(unsigned as u16).to_f64()),
         "BF16" => Scalar::Float(bf16::from_bits(unsigned as u16).to_f64()),
@@ -161,12 +162,12 @@ fn take(datatype: &str, chunk: &[u8]) -> Result<Scalar, String> {
     })
 }
 
-/// Whether there is such a data type.
+/// Returns `true` if the datatype exists.
 pub(crate) fn is_datatype(datatype: &str) -> bool {
     datatype == "BYTES" || width(datatype).is_some()
 }
 
-/// The bytes of a value in a binary tensor.
+/// Returns the number of bytes of a value in a binary tensor.
 fn width(datatype: &str) -> Option<usize> {
     match datatype {
         "BOOL" | "UINT8" | "INT8" => Some(1),

@@ -1,11 +1,11 @@
-//! The tensors of a request and of an answer, and the JSON document of an answer.
+//! The tensors of a request and of a response, and the JSON document of a response.
 
 use serde_json::Value;
 
 use super::scalar::{Scalar, decode, flat};
 use crate::http::Answer;
 
-/// A tensor, however it was sent or came.
+/// A tensor, independent of its form on the wire.
 #[derive(Clone, Debug)]
 pub(crate) struct Tensor {
     pub(crate) name: Value,
@@ -15,12 +15,12 @@ pub(crate) struct Tensor {
     pub(crate) binary: bool,
 }
 
-/// The tensors of a JSON request.
+/// Returns the tensors of a JSON request.
 pub(crate) fn of_request(document: &Value) -> Vec<Tensor> {
     document["inputs"].as_array().into_iter().flatten().map(of_json).collect()
 }
 
-/// The JSON document of an answer: of a binary one, the part before the tensors; of lines, an array of them.
+/// Returns the JSON document of a response: the part before the tensors of a binary one, or an array of its lines.
 pub(crate) fn document(answer: &Answer) -> Result<Value, String> {
     let kind = answer.header("content-type").unwrap_or_default();
     if kind.contains("jsonl") {
@@ -30,11 +30,11 @@ pub(crate) fn document(answer: &Answer) -> Result<Value, String> {
     parse(split(answer)?.0)
 }
 
-/// The tensors of an answer.
+/// Returns the tensors of a response.
 pub(crate) fn of_answer(answer: &Answer) -> Result<Vec<Tensor>, String> {
     let (json, mut rest) = split(answer)?;
     let document = parse(json)?;
-    let outputs = document["outputs"].as_array().ok_or("the answer has no list 'outputs'")?;
+    let outputs = document["outputs"].as_array().ok_or("the response has no list 'outputs'")?;
     let mut tensors = Vec::new();
     for (index, output) in outputs.iter().enumerate() {
         let size = &output["parameters"]["binary_data_size"];
@@ -44,7 +44,7 @@ pub(crate) fn of_answer(answer: &Answer) -> Result<Vec<Tensor>, String> {
         }
         let told = |fault: String| format!("outputs[{index}]: {fault}");
         let size = size.as_u64().and_then(|size| usize::try_from(size).ok());
-        let size = size.ok_or_else(|| told("binary_data_size is no count".into()))?;
+        let size = size.ok_or_else(|| told("binary_data_size is not a count".into()))?;
         if size > rest.len() {
             return Err(told(format!("binary_data_size is {size}, {} bytes are left", rest.len())));
         }
@@ -59,7 +59,7 @@ pub(crate) fn of_answer(answer: &Answer) -> Result<Vec<Tensor>, String> {
 fn of_json(tensor: &Value) -> Tensor {
     let mut data = Vec::new();
     if let Some(values) = tensor.get("data") {
-        // In a list of items each element is a value, also one that is a list.
+        // In a list of items, every element is a value, even if it is a list.
         let depth = tensor["shape"].as_array().map_or(usize::MAX, Vec::len).max(1);
         flat(values, depth, &mut data);
     }
@@ -73,7 +73,7 @@ fn of_json(tensor: &Value) -> Tensor {
     }
 }
 
-/// A body at the end of its JSON.
+/// Splits a body at the end of its JSON.
 fn split(answer: &Answer) -> Result<(&[u8], &[u8]), String> {
     let Some(length) = answer.header("inference-header-content-length") else {
         return Ok((&answer.body, &[]));
@@ -85,5 +85,5 @@ fn split(answer: &Answer) -> Result<(&[u8], &[u8]), String> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, String> {
-    serde_json::from_slice(bytes).map_err(|error| format!("the body is no JSON: {error}"))
+    serde_json::from_slice(bytes).map_err(|error| format!("the body is not JSON: {error}"))
 }

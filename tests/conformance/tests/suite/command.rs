@@ -1,4 +1,4 @@
-//! The binary: what it writes, and the code with which it ends.
+//! The binary: its output and its exit code.
 
 use std::{
     fs,
@@ -43,7 +43,7 @@ fn a_server_that_is_wrong_ends_it_with_1() {
     let table = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{table}");
     assert!(table.contains("FAILED 2 ") && table.contains("expected  header allow"), "{table}");
-    assert!(!table.contains("\n3 "), "only one section is asked: {table}");
+    assert!(!table.contains("\n3 "), "only one section runs: {table}");
 }
 
 #[test]
@@ -51,9 +51,9 @@ fn what_cannot_be_asked_ends_it_with_2() {
     let served = Served::start(echo());
     let url = served.url();
     for (arguments, told) in [
-        (vec!["--url", "127.0.0.1", "--model", "echo"], "'http://host:port' is expected, '127.0.0.1' came"),
-        (vec!["--url", &url, "--model", "nobody"], "no valid request is known of model 'nobody'"),
-        (vec!["--url", &url, "--model", "echo", "--case", "no such case"], "there is no such case"),
+        (vec!["--url", "127.0.0.1", "--model", "echo"], "expected 'http://host:port', got '127.0.0.1'"),
+        (vec!["--url", &url, "--model", "nobody"], "no valid request found for model 'nobody'"),
+        (vec!["--url", &url, "--model", "echo", "--case", "no such case"], "no case matches"),
         (vec!["--url", &url, "--model", "echo", "--inputs", "/no/such/file"], "/no/such/file"),
         (vec!["--model", "echo"], "--url"),
         (vec!["--url", &url, "--model", "echo", "--level", "high"], "high"),

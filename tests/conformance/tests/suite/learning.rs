@@ -1,4 +1,4 @@
-//! What the suite learns of a server, and how it gets along with servers that write HTTP in their own way.
+//! The discovery of facts about a server, and servers that write HTTP in unusual ways.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -11,14 +11,14 @@ use std::{
 use conformance::{Level, Outcome, Report, Spec, Suite, Target, run};
 use serde_json::{Value, json};
 
-/// A server of which a test writes every byte: from the method, the path and the body of a request comes the whole
-/// answer. It ends with the test's process.
+/// Starts a server of which a test controls every byte: `answer` maps the method, the path and the body of a request to the
+/// whole response. It runs until the process of the test exits.
 fn server(answer: impl Fn(&str, &str, &str) -> String + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            // A caller that has gone is none of the server's business.
+            // A caller that disconnects does not affect the server.
             let _ = serve(&stream, &answer);
         }
     });
@@ -52,13 +52,13 @@ fn status(code: u16) -> String {
     format!("HTTP/1.1 {code} So\r\nContent-Length: 0\r\n\r\n")
 }
 
-/// The inputs of a request as the outputs of its answer.
+/// Makes a response whose outputs are the inputs of a request.
 fn echoed(body: &str) -> Value {
     let mut request: Value = serde_json::from_str(body).unwrap_or_default();
     json!({"model_name": "m", "outputs": request["inputs"].take()})
 }
 
-/// A suite of one case, whose request is the valid one.
+/// Makes a suite of one case with the valid request.
 fn suite(rest: &str) -> Suite {
     let file =
         format!("section = '4'\ntitle = 'T'\n[[case]]\nname = 'a'\nsays = 'b'\nsource = 'c'\nlevel = 'oip'\n{rest}\n");
@@ -78,14 +78,14 @@ fn holds(report: &Report, condition: &str) -> bool {
     report.conditions.iter().any(|of| of == condition)
 }
 
-/// The first request for inference that a server with this metadata and this document gets.
+/// Returns the first inference request that a server with this metadata and this document receives.
 fn first_request(metadata: Value, openapi: Option<Value>, spec: Spec) -> (Value, Report) {
     let (send, received) = mpsc::channel();
     let address = server(move |_, path, body| match (path, &openapi) {
         ("/v2/models/m", _) => ok(&metadata),
         ("/openapi.json", Some(document)) => ok(document),
         ("/v2/models/m/infer", _) => {
-            // The test looks at the first one only.
+            // The test uses the first request only.
             let _ = send.send(serde_json::from_str(body).unwrap_or_default());
             ok(&echoed(body))
         }
@@ -97,7 +97,7 @@ fn first_request(metadata: Value, openapi: Option<Value>, spec: Spec) -> (Value,
 }
 
 #[test]
-fn a_request_is_made_of_the_metadata() {
+fn a_request_is_built_from_the_metadata() {
     let metadata = json!({"name": "m", "versions": ["3"], "platform": "p", "outputs": [], "inputs": [
         {"name": "ids", "datatype": "INT64", "shape": [-1, 2]},
         {"name": "mask", "datatype": "BOOL", "shape": [1]},
@@ -119,7 +119,7 @@ fn a_request_is_made_of_the_metadata() {
 }
 
 #[test]
-fn an_example_of_the_openapi_document_goes_before_the_metadata() {
+fn an_example_of_the_openapi_document_precedes_the_metadata() {
     let metadata = json!({"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 4]}]});
     let example = json!({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [5.1, 3.5, 1.4, 0.2]}]});
     let document = json!({
@@ -134,7 +134,7 @@ fn an_example_of_the_openapi_document_goes_before_the_metadata() {
 }
 
 #[test]
-fn what_a_person_says_goes_before_all() {
+fn the_spec_precedes_everything() {
     let metadata = json!({"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 4]}]});
     let said = r#"{"inputs": [{"name": "y", "datatype": "FP16", "shape": [-1, 2]}], "not": ["echo"], "conditions": ["streaming"]}"#;
     let (request, report) = first_request(metadata, None, Spec::from_json(said).unwrap());
@@ -143,7 +143,7 @@ fn what_a_person_says_goes_before_all() {
 }
 
 #[test]
-fn an_input_called_image_takes_pictures() {
+fn an_input_named_image_takes_images() {
     let metadata = json!({"inputs": [{"name": "image", "datatype": "BYTES", "shape": [-1]}]});
     let (request, report) = first_request(metadata, None, Spec::default());
     let picture = request["inputs"][0]["data"][0].as_str().expect("base64");
@@ -152,29 +152,29 @@ fn an_input_called_image_takes_pictures() {
 }
 
 #[test]
-fn a_server_that_knows_no_valid_request_cannot_be_asked() {
+fn a_server_without_a_known_valid_request_is_unusable() {
     let address = server(|_, path, _| if path == "/v2/models/m" { ok(&json!({"inputs": []})) } else { status(400) });
-    let fault = run(&target(address), &suite("expect = { status = 200 }")).expect_err("nothing is valid").to_string();
-    assert!(fault.contains("--inputs") && fault.contains("as the metadata names no inputs: 400"), "{fault}");
+    let fault = run(&target(address), &suite("expect = { status = 200 }")).expect_err("no valid request").to_string();
+    assert!(fault.contains("--inputs") && fault.contains("because the metadata names no inputs: 400"), "{fault}");
 }
 
 #[test]
-fn a_server_that_never_answers_is_given_up() {
+fn a_server_that_never_responds_is_abandoned() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = target(listener.local_addr().unwrap()).timeout(Duration::from_millis(50));
-    let fault = run(&target, &suite("expect = { status = 200 }")).expect_err("nobody answers").to_string();
-    assert!(fault.contains("no answer within 50ms"), "{fault}");
+    let fault = run(&target, &suite("expect = { status = 200 }")).expect_err("no response").to_string();
+    assert!(fault.contains("no response within 50ms"), "{fault}");
 }
 
 #[test]
-fn what_is_no_http_is_told() {
+fn a_response_that_is_not_http_is_reported() {
     let address = server(|_, _, _| "SSH-2.0-OpenSSH_9.6\r\n".into());
-    let fault = run(&target(address), &suite("expect = { status = 200 }")).expect_err("it is no HTTP").to_string();
-    assert!(fault.contains("the answer is not HTTP/1.1"), "{fault}");
+    let fault = run(&target(address), &suite("expect = { status = 200 }")).expect_err("not HTTP").to_string();
+    assert!(fault.contains("the response is not HTTP/1.1"), "{fault}");
 }
 
 #[test]
-fn chunks_interim_answers_and_bodies_that_end_with_the_connection_are_read() {
+fn chunks_interim_responses_and_bodies_until_close_are_read() {
     for form in ["chunks", "interim", "close"] {
         let address = server(move |_, path, body| {
             let body = if path == "/v2/models/m/infer" { echoed(body) } else { json!({"inputs": []}) }.to_string();
@@ -199,7 +199,7 @@ fn chunks_interim_answers_and_bodies_that_end_with_the_connection_are_read() {
 }
 
 #[test]
-fn a_body_after_head_is_seen() {
+fn a_body_in_response_to_head_is_detected() {
     let address = server(|method, path, body| match (method, path) {
         ("HEAD", _) => ok(&json!({"live": true})),
         (_, "/v2/models/m/infer") => ok(&echoed(body)),
@@ -211,6 +211,6 @@ fn a_body_after_head_is_seen() {
     let [Outcome::Failed { faults }] = outcomes.as_slice() else { panic!("{}", report.table()) };
     assert_eq!(
         (faults[0].expected.as_str(), faults[0].came.as_str()),
-        ("the body's text: no body", r#"{"live":true}"#)
+        ("the text of the body: no body", r#"{"live":true}"#)
     );
 }

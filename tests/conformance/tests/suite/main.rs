@@ -1,4 +1,4 @@
-//! The suite itself: its cases can be read, it passes on engines that are right, and it fails on servers that are not.
+//! Tests of the suite: its cases are valid, it passes on correct engines, and it fails on faulty servers.
 
 mod command;
 mod learning;

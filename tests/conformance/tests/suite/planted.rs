@@ -1,4 +1,4 @@
-//! The suite can fail: for each section a fault is planted, and cases of this section fail and none of another.
+//! The suite detects faults: for every section, a server with one fault fails in this section and in no other.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use conformance::{Outcome, Report};
 
 use crate::served::{Answer, Fault, Head, Served};
 
-/// The tensors as they came.
+/// A model that returns its tensors unchanged.
 pub(crate) struct Echo;
 
 impl Model for Echo {
@@ -24,7 +24,7 @@ impl Model for Echo {
     }
 }
 
-/// The length of a text: an item and its answer.
+/// A model that returns the length of a text, as an engine of items.
 struct Length;
 
 impl Model for Length {
@@ -45,7 +45,7 @@ fn engines() -> [(&'static str, EngineBuilder); 2] {
     [("echo", Engine::builder().model::<Echo>("echo")), ("length", Engine::builder().model::<Length>("length"))]
 }
 
-/// The sections in which cases failed, and the tables of the reports.
+/// Returns the sections with failed cases, and the tables of the reports.
 fn failing(reports: &[Report]) -> (BTreeSet<String>, String) {
     let cases = reports.iter().flat_map(Report::cases);
     let failed = cases.filter(|(_, case)| matches!(case.outcome, Outcome::Failed { .. }));
@@ -60,11 +60,11 @@ fn without_a_fault_everything_passes() {
     assert!(sections.is_empty(), "{tables}");
     for number in ["2", "3", "4", "5", "6", "7", "8"] {
         let sections = reports.iter().flat_map(|report| &report.sections).filter(|section| section.number == number);
-        assert!(sections.map(|section| section.passed()).sum::<usize>() > 0, "section {number} is asked");
+        assert!(sections.map(|section| section.passed()).sum::<usize>() > 0, "section {number} runs");
     }
 }
 
-/// Plants a fault in front of both engines: the cases of this section fail, and no others.
+/// Puts a fault in front of both engines and checks that only cases of this section fail.
 #[track_caller]
 fn fails_only(section: &str, fault: Fault) {
     let reports = engines().map(|(name, engine)| Served::with_fault(engine, fault.clone()).report(name));
@@ -82,7 +82,7 @@ fn is_inference(head: &Head) -> bool {
     head.uri.path().ends_with("/infer")
 }
 
-/// Whether an answer is one in JSON to a request in JSON, without codings, in the form of the Open Inference Protocol.
+/// Returns `true` for an uncompressed JSON response of the Open Inference Protocol to a JSON request.
 fn is_plain(head: &Head, answer: &Answer) -> bool {
     let binary = "inference-header-content-length";
     let special = [binary, "content-encoding"].iter().any(|name| head.headers.contains_key(*name));

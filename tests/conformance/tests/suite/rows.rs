@@ -1,18 +1,18 @@
-//! The suite against an engine of structured data, whose rows are items where they come as objects.
+//! The suite against an engine of structured data, whose rows are items if they are sent as objects.
 
 use chariot_engine::prelude::*;
 use serde::Deserialize;
 
 use crate::served::Served;
 
-/// What a house has.
+/// The features of a house.
 #[derive(Deserialize)]
 struct House {
     rooms: f64,
     area: f64,
 }
 
-/// What houses cost.
+/// A model of the prices of houses.
 struct Prices;
 
 impl Model for Prices {
@@ -35,6 +35,6 @@ fn an_engine_of_rows_passes_with_its_rows_as_items() {
     assert_eq!(report.failed(), 0, "{}", report.table());
     assert!(["items", "row"].iter().all(|of| report.conditions.iter().any(|condition| condition == of)));
     for section in &report.sections {
-        assert!(section.passed() > 0, "section {} is asked: {}", section.number, report.table());
+        assert!(section.passed() > 0, "section {} runs: {}", section.number, report.table());
     }
 }

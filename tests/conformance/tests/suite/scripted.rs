@@ -1,5 +1,5 @@
-//! An engine for every row of the protocol's table of tasks, whose answers the cases of `cases/5-tasks.toml` hold
-//! literally. `tasks` serves each and points the suite at it.
+//! An engine for every task of the protocol, with outputs that the cases of `cases/5-tasks.toml` check exactly. `tasks` runs
+//! the suite against each.
 
 use chariot_engine::{
     EngineBuilder,
@@ -12,7 +12,7 @@ use chariot_engine::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A model that answers every item by a function, which sees the item alone.
+/// A model whose inference of an item is a function.
 struct Of<I, O>(fn(&Item<I>) -> Result<O>);
 
 impl<I: Input, O: Output<I::Modality>> Model for Of<I, O> {
@@ -21,7 +21,7 @@ impl<I: Input, O: Output<I::Modality>> Model for Of<I, O> {
     type Output = O;
 
     async fn load(_: &LoadContext) -> Result<Self> {
-        Err("it is given to the builder as an instance".into())
+        Err("the test passes an instance".into())
     }
 
     async fn infer(&self, batch: Batch<I>) -> Result<Vec<O>> {
@@ -29,20 +29,20 @@ impl<I: Input, O: Output<I::Modality>> Model for Of<I, O> {
     }
 }
 
-/// An engine whose answers are known.
+/// An engine with known outputs.
 pub(crate) struct Scripted {
-    /// Its task, as the platform names it.
+    /// The task, as the platform names it.
     pub(crate) task: &'static str,
-    /// The kind of item that it takes.
+    /// The kind of its items.
     pub(crate) item: &'static str,
-    /// The form of its answers that its operator chose; the task's first, if none.
+    /// The output layout. Default: the first one of the task.
     form: Option<&'static str>,
     /// The engine itself.
     pub(crate) builder: EngineBuilder,
 }
 
 impl Scripted {
-    /// How the cases name it: its task in lower case with dashes, and the form after it.
+    /// Returns its name in the cases: the task in lower case with dashes, then the layout.
     pub(crate) fn condition(&self) -> String {
         let task = self.task.to_lowercase().replace(' ', "-");
         match self.form {
@@ -52,7 +52,7 @@ impl Scripted {
     }
 }
 
-/// One engine for each row, and one more for each further form of its answers.
+/// Returns one engine per task and layout.
 pub(crate) fn all() -> Vec<Scripted> {
     let image = "image";
     let text = "text";
@@ -81,7 +81,7 @@ pub(crate) fn all() -> Vec<Scripted> {
         row("Question Answering", json, None, answer_question),
         row("Structured Data Classification", rows, None, classify_house),
         row("Structured Data Regression", rows, None, price_house),
-        row("Anything", json, None, say_what_came),
+        row("Anything", json, None, describe_value),
     ]
 }
 
@@ -164,11 +164,11 @@ struct Question {
     context: String,
 }
 
-/// Whatever is asked, the last word of the context is the answer.
+/// Answers every question with the last word of the context.
 fn answer_question(asked: &Item<Json<Question>>) -> Result<Answer> {
     let Question { question, context } = &asked.value().0;
     if question.is_empty() {
-        reject!("question: a text is expected, an empty one came");
+        reject!("question: expected a text, got an empty string");
     }
     let start = context.rfind(' ').map_or(0, |at| at + 1);
     Answer::new(&context[start..], 0.75, start, context.len())
@@ -189,7 +189,7 @@ fn price_house(house: &Item<Row<House>>) -> Result<Regression> {
     Ok(Regression::from(house.0.rooms * f32::from(house.0.floors) * 0.1))
 }
 
-/// A model that emits the words of a text, counts them, and fails when it is told to.
+/// A model that emits and counts the words of a text, and fails on the word `fail`.
 struct Speaks;
 
 impl Model for Speaks {
@@ -210,7 +210,7 @@ impl Model for Speaks {
             let mut words = 0;
             for word in text.as_str().split_whitespace() {
                 if word == "fail" {
-                    return Err("it was told to fail".into());
+                    return Err("on command".into());
                 }
                 text.emit(word)?;
                 words += 1;
@@ -220,26 +220,26 @@ impl Model for Speaks {
     }
 }
 
-fn say_what_came(item: &Item<Json<Value>>) -> Result<Json<Value>> {
+fn describe_value(item: &Item<Json<Value>>) -> Result<Json<Value>> {
     Ok(Json(json!({"action": item.action(), "value": item.value().0})))
 }
 
-/// An engine of named tensors: pairs of numbers, and of each pair the sum and the larger one.
+/// An engine of named tensors that returns the sum and the larger number of each pair.
 pub(crate) struct Pairs;
 
 #[derive(TensorInput)]
 pub(crate) struct Pair {
-    /// Two numbers a row
+    /// Two numbers per row
     #[tensor(shape = [n, 2])]
     pair: Vec<f32>,
 }
 
 #[derive(TensorOutput)]
 pub(crate) struct Found {
-    /// The sum of a row
+    /// Sum of a row
     #[tensor(shape = [n])]
     sum: Vec<f32>,
-    /// The larger number of a row
+    /// Larger number of a row
     #[tensor(shape = [n])]
     larger: Vec<f32>,
 }

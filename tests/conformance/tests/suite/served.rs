@@ -1,4 +1,4 @@
-//! An engine behind a socket of its own, with or without a fault planted between it and its callers.
+//! An engine on a socket, with or without a fault between it and its callers.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -14,21 +14,21 @@ use chariot_engine::{Engine, EngineBuilder};
 use conformance::{Level, Report, Suite, Target, run};
 use tokio::{net::TcpListener, runtime::Runtime};
 
-/// A request as a fault sees it: its head.
+/// The part of a request that a fault sees: its method, path and headers.
 pub(crate) struct Head {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
 }
 
-/// An answer as a fault sees it and changes it.
+/// The response that a fault sees and changes.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-/// What is wrong with a server: something of the head of a request, or of its answer.
+/// A fault of a server: a change of the head of a request, or of its response.
 #[derive(Clone)]
 pub(crate) struct Fault {
     pub(crate) request: fn(&mut Head),
@@ -36,18 +36,18 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// A fault of answers.
+    /// Makes a fault of responses.
     pub(crate) fn of_answers(answer: fn(&Head, &mut Answer)) -> Self {
         Fault { request: |_| {}, answer }
     }
 
-    /// A fault of requests.
+    /// Makes a fault of requests.
     pub(crate) fn of_requests(request: fn(&mut Head)) -> Self {
         Fault { request, answer: |_, _| {} }
     }
 }
 
-/// An engine that serves a free port of the loopback until this is dropped.
+/// An engine that serves a free port of the loopback interface until this is dropped.
 pub(crate) struct Served {
     address: SocketAddr,
     _runtime: Runtime,
@@ -81,24 +81,24 @@ impl Served {
         Served { address, _runtime: runtime }
     }
 
-    /// Where it is.
+    /// Returns the URL of the server.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The server as a target of the suite, at its highest level.
+    /// Returns the server as a target of the suite, at the highest level.
     pub(crate) fn target(&self, model: &str) -> Target {
         let target = Target::new(&self.url(), model).expect("a target");
         target.level(Level::Chariot).base("")
     }
 
-    /// Asks the server every case.
+    /// Runs every case against the server.
     pub(crate) fn report(&self, model: &str) -> Report {
-        run(&self.target(model), &Suite::embedded()).expect("the server can be asked")
+        run(&self.target(model), &Suite::embedded()).expect("the server is usable")
     }
 }
 
-/// A request and its answer as a fault makes them. The body of a request is never touched.
+/// Applies a fault to a request and its response. The body of a request is never changed.
 async fn faulty(fault: Arc<Fault>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let mut head = Head { method: parts.method, uri: parts.uri, headers: parts.headers };
@@ -110,7 +110,7 @@ async fn faulty(fault: Arc<Fault>, request: Request, next: Next) -> Response {
     *request.headers_mut() = head.headers;
 
     let (mut parts, body) = next.run(request).await.into_parts();
-    let body = to_bytes(body, usize::MAX).await.expect("the body of an answer").to_vec();
+    let body = to_bytes(body, usize::MAX).await.expect("the body of a response").to_vec();
     let mut answer = Answer { status: parts.status, headers: parts.headers, body };
     let length = answer.body.len();
     (fault.answer)(&asked, &mut answer);

@@ -1,8 +1,8 @@
-//! What the suite does with files of cases, with servers that cannot be asked, and with what it found.
+//! The handling of files of cases, unusable servers and results.
 
 use conformance::{CaseReport, Fault, Level, Outcome, Report, SectionReport, Spec, Suite, Target, run};
 
-/// A file of one case of this request and expectation.
+/// Makes a file of one case with this request and expectation.
 fn file(rest: &str) -> String {
     format!("section = '4'\ntitle = 'Tensors'\n[[case]]\nname = 'a'\nsays = 'b'\nsource = 'c'\nlevel = 'oip'\n{rest}\n")
 }
@@ -12,7 +12,7 @@ fn there_are_enough_cases_for_every_section() {
     let suite = Suite::embedded();
     assert!(suite.cases().len() >= 150, "{}", suite.cases().len());
     for number in ["2", "3", "4", "5", "6", "7", "8"] {
-        let section = suite.sections().iter().find(|section| section.number == number).expect("the section is there");
+        let section = suite.sections().iter().find(|section| section.number == number).expect("the section exists");
         assert!(section.cases.len() >= 10, "section {number}: {}", section.cases.len());
     }
     for (_, case) in suite.cases() {
@@ -21,16 +21,16 @@ fn there_are_enough_cases_for_every_section() {
 }
 
 #[test]
-fn a_slip_in_a_file_of_cases_is_told_with_its_place() {
+fn an_error_in_a_file_of_cases_is_reported_with_its_location() {
     for (rest, told) in [
-        ("expect = { status = 200 }\nneeds = ['ecoh']", "'ecoh' is no condition"),
-        ("expect = { status = 200 }\nneeds = ['not:ecoh']", "'not:ecoh' is no condition"),
+        ("expect = { status = 200 }\nneeds = ['ecoh']", "unknown condition 'ecoh'"),
+        ("expect = { status = 200 }\nneeds = ['not:ecoh']", "unknown condition 'not:ecoh'"),
         ("expect = { status = 200 }\npath = '/{{modle}}'", "no 'modle'"),
         ("expect = { status = 200 }\npath = '/{{sweep.a}}'\nsweep = [{ b = 1 }]", "no 'sweep.a'"),
         ("expect = { status = 200 }\nbody = 'a'\nbase = 'valid'", "two bodies"),
-        ("expect = { status = 200, body = [{ path = '/id' }] }", "of '/id' nothing is asked"),
+        ("expect = { status = 200, body = [{ path = '/id' }] }", "no check of '/id'"),
         ("expect = { status = 200, bdy = [] }", "unknown field `bdy`"),
-        ("", "nothing is expected"),
+        ("", "no expectation"),
         ("expect = { status = 200 }\npath = '/{{model'", "'{{' is not closed"),
     ] {
         let fault = Suite::read([("four.toml", file(rest).as_str())]).expect_err(rest).to_string();
@@ -42,12 +42,12 @@ fn a_slip_in_a_file_of_cases_is_told_with_its_place() {
 }
 
 #[test]
-fn what_is_said_of_a_server_is_checked() {
+fn an_invalid_spec_is_rejected() {
     for (text, told) in [
         ("{", "EOF"),
         (r#"{"input": []}"#, "unknown field `input`"),
-        (r#"{"item": "sound"}"#, "'image', 'text', 'json' or 'row' is expected, 'sound' came"),
-        (r#"{"not": ["quick"]}"#, "'quick' is no condition"),
+        (r#"{"item": "sound"}"#, "expected 'image', 'text', 'json' or 'row', got 'sound'"),
+        (r#"{"not": ["quick"]}"#, "unknown condition 'quick'"),
     ] {
         let fault = Spec::from_json(text).expect_err(text);
         assert!(fault.contains(told), "{text}: {fault}");
@@ -55,18 +55,18 @@ fn what_is_said_of_a_server_is_checked() {
 }
 
 #[test]
-fn a_server_that_is_not_there_cannot_be_asked() {
-    // A port that was free a moment ago, and to which nobody listens.
+fn a_missing_server_is_unusable() {
+    // A port that was free a moment ago, so that nobody listens on it.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let target = Target::new(&format!("http://{address}"), "none").unwrap();
-    let fault = run(&target, &Suite::embedded()).expect_err("nobody is there").to_string();
+    let fault = run(&target, &Suite::embedded()).expect_err("no server").to_string();
     assert!(fault.contains(&address.to_string()) && fault.contains("no connection"), "{fault}");
 }
 
 fn report() -> Report {
     let case = |name: &str, outcome| CaseReport {
         name: name.into(),
-        says: "`id` comes back".into(),
+        says: "`id` is returned".into(),
         source: "a specification".into(),
         level: Level::Oip,
         requests: 1,
@@ -83,7 +83,7 @@ fn report() -> Report {
     let cases = vec![
         case("passes", Outcome::Passed),
         case("fails", Outcome::Failed { faults: vec![fault] }),
-        case("skips", Outcome::Skipped { reason: "scripted:a: it is not known that it is".into() }),
+        case("skips", Outcome::Skipped { reason: "scripted:a: not known to hold: it is".into() }),
     ];
     let section = SectionReport { number: "4".into(), title: "Requests".into(), cases };
     Report {
@@ -96,12 +96,13 @@ fn report() -> Report {
 }
 
 #[test]
-fn a_report_counts_and_tells() {
+fn a_report_counts_and_lists_cases() {
     let report = report();
     assert_eq!((report.passed(), report.failed(), report.skipped()), (1, 1, 1));
     assert_eq!(report.unmet().into_iter().collect::<Vec<_>>(), [("scripted:a", 1)]);
     let table = report.table();
-    for part in ["4 Requests        1        1        1", "FAILED 4 Requests: fails", "`id` comes back", "scripted:a"] {
+    for part in ["4 Requests        1        1        1", "FAILED 4 Requests: fails", "`id` is returned", "scripted:a"]
+    {
         assert!(table.contains(part), "{part}: {table}");
     }
 }
@@ -121,7 +122,7 @@ fn a_report_is_junit_xml_and_json() {
     ] {
         assert!(xml.contains(part), "{part}: {xml}");
     }
-    assert!(!xml.contains('\u{1b}'), "XML has no such character");
+    assert!(!xml.contains('\u{1b}'), "XML does not allow this character");
     let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
     let outcomes = |index: usize| &json["sections"][0]["cases"][index];
     assert_eq!((&outcomes(0)["outcome"], &outcomes(0)["took"]), (&"passed".into(), &0.25.into()));

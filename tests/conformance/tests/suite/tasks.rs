@@ -1,5 +1,5 @@
-//! The suite against an engine for every row of the protocol's table of tasks, and as a whole against engines of each kind:
-//! everything passes, and every case is asked of some engine.
+//! The suite against an engine for every task, and the whole suite against engines of each kind: everything passes, and
+//! every case runs against some engine.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +13,8 @@ use crate::{
     served::Served,
 };
 
-/// What is said of a scripted engine: its name as the cases have it, and an item that it takes.
-fn said_of(engine: &Scripted) -> Spec {
+/// Describes a scripted engine: its name in the cases, and an item that it accepts.
+fn spec_of(engine: &Scripted) -> Spec {
     let item = match engine.task {
         "Question Answering" => json!({"question": "where?", "context": "in Rome"}),
         "Structured Data Classification" | "Structured Data Regression" => json!({"rooms": 6, "floors": 2}),
@@ -35,7 +35,7 @@ fn passes(report: &Report) {
     assert_eq!(report.failed(), 0, "{}", report.table());
 }
 
-/// The names of the cases that need one of the scripted engines, with what they need.
+/// Returns the names and conditions of the cases that need a scripted engine.
 fn scripted_cases() -> Vec<(String, String)> {
     let suite = Suite::embedded();
     let cases = suite.cases().into_iter().flat_map(|(_, case)| {
@@ -45,11 +45,11 @@ fn scripted_cases() -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_row_of_the_table_answers_as_it_is_written() {
+fn every_task_has_its_documented_outputs() {
     let wanted = scripted_cases();
     let mut asked = BTreeSet::new();
     for engine in scripted::all() {
-        let (condition, spec) = (engine.condition(), said_of(&engine));
+        let (condition, spec) = (engine.condition(), spec_of(&engine));
         let names: BTreeSet<&str> =
             wanted.iter().filter(|(_, need)| *need == condition).map(|(name, _)| &**name).collect();
         assert!(!names.is_empty(), "no case needs '{condition}'");
@@ -61,20 +61,21 @@ fn every_row_of_the_table_answers_as_it_is_written() {
         asked.extend(names.into_iter().map(str::to_string));
     }
     let never: Vec<_> = wanted.iter().filter(|(name, _)| !asked.contains(name)).collect();
-    assert!(never.is_empty(), "no engine is asked: {never:?}");
+    assert!(never.is_empty(), "cases without an engine: {never:?}");
 }
 
-/// The whole suite against the scripted engine of this task.
+/// Runs the whole suite against the scripted engine of this task.
 fn items(task: &str) -> Report {
-    let engine = scripted::all().into_iter().find(|engine| engine.task == task).expect("there is such an engine");
-    let spec = said_of(&engine);
+    let engine = scripted::all().into_iter().find(|engine| engine.task == task).expect("an engine of the task");
+    let spec = spec_of(&engine);
     whole_suite(Served::start(engine.builder).target("scripted").spec(spec))
 }
 
-/// The platform's id of a model, as it stands in the environment.
+/// The id of a model on the platform, as in its environment.
 const ID: &str = "2ABCdefGHIjklMNOpqrSTUvwxYZ";
 
-/// The whole suite against an engine of the platform: under a base URL, with a model's id, and with answers compressed.
+/// Runs the whole suite against an engine on the platform: under a base URL, with the id of the model, and with compressed
+/// responses.
 fn on_the_platform() -> Report {
     let environment = Environment::from_iter([
         ("CHARIOT_MODEL_ID", ID),
@@ -88,7 +89,7 @@ fn on_the_platform() -> Report {
 }
 
 #[test]
-fn the_whole_suite_passes_on_engines_of_each_kind_and_no_case_is_left_out() {
+fn the_whole_suite_passes_on_engines_of_each_kind_and_every_case_runs() {
     let runs: [fn() -> Report; 6] = [
         || items("Object Detection"),
         || items("Text Embedding"),
@@ -108,12 +109,12 @@ fn the_whole_suite_passes_on_engines_of_each_kind_and_no_case_is_left_out() {
     let cases = suite.cases().into_iter().map(|(_, case)| case);
     let left: Vec<_> =
         cases.filter(|case| !of_one(&case.needs) && !passed(&case.name)).map(|case| &case.name).collect();
-    assert!(left.is_empty(), "no engine is asked: {left:?}");
+    assert!(left.is_empty(), "cases without an engine: {left:?}");
 }
 
 #[track_caller]
 fn whole_suite(target: Target) -> Report {
-    let report = run(&target, &Suite::embedded()).expect("the server can be asked");
+    let report = run(&target, &Suite::embedded()).expect("the server is usable");
     passes(&report);
     report
 }

@@ -1,4 +1,4 @@
-//! How items of several requests share calls of `infer`, and what one of them can do to the others.
+//! Sharing of calls of `infer` by items of several requests, and isolation of these requests from each other.
 
 use std::{
     sync::{Arc, mpsc},
@@ -13,16 +13,17 @@ use crate::{
     support::{Gate, Server, head, text, texts},
 };
 
-/// A batch waits for whatever is on its way, however slow this machine is; what is not on its way it does not wait for.
+/// A batch delay longer than any test: a batch waits for every request on its way, however slow the machine is, and for
+/// nothing else.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// What a call saw: its texts.
+/// The texts of a call.
 fn words(batch: &Batch<Text>) -> String {
     batch.iter().map(|text| text.to_string()).collect::<Vec<_>>().join(",")
 }
 
-/// An engine with one worker whose calls wait at a gate, and what `admit` and the calls have seen. What begins with the
-/// same letter is a group. `panic` panics, `fail` fails the whole call.
+/// An engine with one worker whose calls wait at a gate, and the texts that `admit` has seen. Texts with the same first
+/// letter form a group. `panic` panics, `fail` fails the whole call, `reject` is rejected.
 struct Held {
     server: Server,
     gate: Arc<Gate>,
@@ -42,7 +43,7 @@ fn held<const MOST: usize>(delay: Option<Duration>) -> Held {
             Err("on command".into())
         } else {
             batch.try_map(|text| match text.as_str() {
-                "reject" => reject!("this one is not liked"),
+                "reject" => reject!("expected another text, got 'reject'"),
                 text => Ok(Json(text.to_uppercase())),
             })
         };
@@ -60,14 +61,14 @@ fn held<const MOST: usize>(delay: Option<Duration>) -> Held {
 }
 
 impl Held {
-    /// Sends a text; it has been decoded when this returns.
+    /// Sends a text and returns once it is decoded.
     fn send(&self, who: &str) -> Connection {
         let connection = self.server.admitted(&text(who));
         until(who, || self.admitted.has(who).then_some(()));
         connection
     }
 
-    /// Holds the worker with a call of its own, and sends the others meanwhile.
+    /// Occupies the worker with a call, then sends the others.
     fn queued<const N: usize>(&self, others: [&str; N]) -> (Connection, [Connection; N]) {
         let first = self.send("0");
         self.gate.wait_for(1);
@@ -84,22 +85,22 @@ fn answer(mut connection: Connection) -> String {
 }
 
 #[test]
-fn requests_do_not_share_a_call_unless_it_is_asked_for() {
+fn requests_do_not_share_a_call_by_default() {
     let held = held::<32>(None);
     let (first, others) = held.queued(["a1", "a2"]);
     held.gate.open();
     assert_eq!((answer(first), others.map(answer)), ("0".into(), ["A1".into(), "A2".into()]));
-    assert_eq!(held.gate.came(), ["0", "a1", "a2"]);
+    assert_eq!(held.gate.arrivals(), ["0", "a1", "a2"]);
 }
 
 #[test]
-fn what_waits_goes_together_by_group_and_cost_and_everyone_gets_his_own_answer() {
+fn queued_items_are_batched_by_group_and_cost_and_answered_separately() {
     let held = held::<3>(Some(LONG));
     let (first, others) = held.queued(["a1", "b1", "a2", "a3", "a4", "b2"]);
     held.gate.open();
     assert_eq!(answer(first), "0");
     assert_eq!(others.map(answer), ["A1", "B1", "A2", "A3", "A4", "B2"]);
-    assert_eq!(held.gate.came(), ["0", "a1,a2,a3", "b1,b2", "a4"]);
+    assert_eq!(held.gate.arrivals(), ["0", "a1,a2,a3", "b1,b2", "a4"]);
 }
 
 #[test]
@@ -114,7 +115,7 @@ fn a_request_of_many_items_is_served_in_several_calls_and_shares_the_last() {
     held.gate.open();
     assert_eq!((answer(first), answer(other)), ("0".into(), "A5".into()));
     assert_eq!(many.answer().unwrap().values(), ["A1", "B1", "A2", "A3", "A4"]);
-    assert_eq!(held.gate.came(), ["0", "a1,a2,a3", "a4,a5", "b1"]);
+    assert_eq!(held.gate.arrivals(), ["0", "a1,a2,a3", "a4,a5", "b1"]);
 }
 
 #[test]
@@ -128,7 +129,7 @@ fn two_workers_share_the_calls_of_one_request() {
     });
     let server = Server::start(Engine::builder().instance("two", model).configure(|of| of.workers = Some(2)));
     let mut connection = server.admitted(&texts([("a", "a"), ("b", "b"), ("c", "c")]));
-    // Both are there before either may go.
+    // Both calls run before either may finish.
     gate.wait_for(2);
     gate.open();
     assert_eq!(connection.answer().unwrap().values(), ["a", "b", "c"]);
@@ -137,26 +138,24 @@ fn two_workers_share_the_calls_of_one_request() {
 #[test]
 fn only_the_request_at_fault_fails() {
     let held = held::<32>(Some(LONG));
-    for (culprit, told) in
-        [("fail", "500: "), ("panic", "500: "), ("reject", "400: input 'text': this one is not liked")]
-    {
-        // Of one group with the culprit.
+    for (culprit, expected) in [("fail", "500: "), ("panic", "500: "), ("reject", "400: input 'text': ")] {
+        // In one group with the culprit.
         let others = [format!("{culprit} not").replace(culprit, &culprit[..1]), format!("{}x", &culprit[..1])];
-        let before = held.gate.came().len();
+        let before = held.gate.arrivals().len();
         let first = held.send(&format!("0{culprit}"));
         held.gate.wait_for(before + 1);
         let queued = [&others[0], &culprit.to_string(), &others[1]].map(|who| held.send(who));
         held.gate.open();
         let answers = queued.map(answer);
         assert_eq!([&answers[0], &answers[2]], [&others[0].to_uppercase(), &others[1].to_uppercase()]);
-        assert!(answers[1].starts_with(told), "{answers:?}");
+        assert!(answers[1].starts_with(expected), "{answers:?}");
         drop(first);
         held.gate.close();
     }
 }
 
 #[test]
-fn nothing_waits_while_nothing_else_is_coming() {
+fn a_batch_does_not_wait_when_nothing_is_on_its_way() {
     let model = Scripted::blocking(echo);
     let builder = Engine::builder().instance("alone", model).configure(|of| of.batch_delay = Some(LONG));
     let server = Server::start(builder);
@@ -166,19 +165,19 @@ fn nothing_waits_while_nothing_else_is_coming() {
 }
 
 #[test]
-fn a_call_waits_for_what_is_on_its_way_and_not_when_that_has_gone() {
+fn a_batch_waits_for_requests_on_their_way_until_they_are_gone() {
     let held = held::<32>(Some(LONG));
     held.gate.open();
     let body = text("a2");
     let (begin, rest) = body.split_at(10);
-    let mut coming = held.server.connect();
-    coming.write(head("POST", "/infer", &["Expect: 100-continue"], body.len())).unwrap();
-    assert_eq!(coming.answer().unwrap().status, 100, "it is admitted");
-    coming.write(begin).unwrap();
+    let mut pending = held.server.connect();
+    pending.write(head("POST", "/infer", &["Expect: 100-continue"], body.len())).unwrap();
+    assert_eq!(pending.answer().unwrap().status, 100, "it is admitted");
+    pending.write(begin).unwrap();
     let first = held.send("a1");
-    coming.write(rest).unwrap();
-    assert_eq!([answer(first), answer(coming)], ["A1", "A2"]);
-    assert_eq!(held.gate.came(), ["a1,a2"]);
+    pending.write(rest).unwrap();
+    assert_eq!([answer(first), answer(pending)], ["A1", "A2"]);
+    assert_eq!(held.gate.arrivals(), ["a1,a2"]);
 
     let mut leaves = held.server.connect();
     leaves.write(head("POST", "/infer", &["Expect: 100-continue"], body.len())).unwrap();
@@ -189,17 +188,17 @@ fn a_call_waits_for_what_is_on_its_way_and_not_when_that_has_gone() {
 }
 
 #[test]
-fn a_call_waits_no_longer_than_it_is_told() {
+fn a_batch_waits_no_longer_than_its_delay() {
     let held = held::<32>(Some(Duration::from_millis(50)));
     held.gate.open();
-    let mut coming = held.server.connect();
-    coming.write(head("POST", "/infer", &["Expect: 100-continue"], 100)).unwrap();
-    assert_eq!(coming.answer().unwrap().status, 100, "it is admitted, and never comes");
+    let mut pending = held.server.connect();
+    pending.write(head("POST", "/infer", &["Expect: 100-continue"], 100)).unwrap();
+    assert_eq!(pending.answer().unwrap().status, 100, "admitted; its body never arrives");
     assert_eq!(answer(held.send("a1")), "A1");
 }
 
 #[test]
-fn a_size_alone_asks_for_batches_too() {
+fn a_maximum_batch_alone_enables_batching() {
     let gate = Arc::new(Gate::default());
     let at = gate.clone();
     let model = Scripted::<1, 32>::new(move |batch| {
@@ -217,11 +216,11 @@ fn a_size_alone_asks_for_batches_too() {
     gate.open();
     assert_eq!(answer(first), "0");
     assert_eq!(many.answer().unwrap().values(), ["a", "b", "c"]);
-    assert_eq!(gate.came(), ["0", "a,b", "c"]);
+    assert_eq!(gate.arrivals(), ["0", "a,b", "c"]);
 }
 
 #[test]
-fn a_call_that_awaits_is_stopped_when_the_last_of_its_callers_has_gone() {
+fn an_async_call_is_cancelled_when_its_last_caller_disconnects() {
     struct Drops(mpsc::Sender<&'static str>);
     impl Drop for Drops {
         fn drop(&mut self) {

@@ -1,8 +1,9 @@
-//! Deadlines: of the operator, of the request's head and of its parameters. The smallest counts.
+//! Deadlines set by the operator, by a header and by a parameter. The shortest one applies.
 
 use std::{sync::Arc, time::Duration};
 
 use chariot_engine::prelude::*;
+use e2e::Messages;
 use serde_json::json;
 
 use crate::{
@@ -31,37 +32,37 @@ fn held(timeout: Option<Duration>) -> (Server, Arc<Gate>) {
 }
 
 #[test]
-fn a_request_may_say_itself_how_long_it_waits() {
+fn a_request_can_set_its_own_deadline() {
     let (server, gate) = held(None);
     let mut first = server.admitted(&text("first"));
     gate.wait_for(1);
-    let by_parameter = server.infer(timed("parameter", json!(20_000)));
-    assert_eq!(by_parameter.error(504), "the deadline has passed");
-    let by_head = server.ask("POST", "/infer", &["X-Request-Timeout: 20ms"], text("head"));
-    assert_eq!(by_head.error(504), "the deadline has passed");
+    let by_parameter = server.infer(timed("parameter", json!(20_000))).error(504);
+    let by_header = server.ask("POST", "/infer", &["X-Request-Timeout: 20ms"], text("header")).error(504);
+    assert_eq!(by_parameter, by_header);
+    insta::assert_snapshot!("expired", by_header);
     gate.open();
     assert_eq!(first.answer().unwrap().values(), ["first"]);
     assert_eq!(server.infer(timed("next", json!(3_600_000_000u64))).values(), ["next"]);
-    assert_eq!(gate.came(), ["first", "next"], "what has expired never reaches the model");
+    assert_eq!(gate.arrivals(), ["first", "next"], "an expired request never reaches the model");
 }
 
 #[test]
-fn the_smallest_of_the_limits_counts() {
+fn the_shortest_deadline_applies() {
     let short = ("X-Request-Timeout: 20ms", json!(20_000));
     let long = ("X-Request-Timeout: 1h", json!(3_600_000_000u64));
-    for (operator, head, parameter) in [
+    for (operator, header, parameter) in [
         (Duration::from_millis(20), long.0, &long.1),
         (Duration::from_secs(3600), short.0, &long.1),
         (Duration::from_secs(3600), long.0, &short.1),
     ] {
         let (server, _gate) = held(Some(operator));
-        let answer = server.ask("POST", "/infer", &[head], timed("a", parameter.clone()));
-        assert_eq!(answer.error(504), "the deadline has passed", "{operator:?} {head} {parameter}");
+        let answer = server.ask("POST", "/infer", &[header], timed("a", parameter.clone()));
+        assert_eq!(answer.status, 504, "{operator:?} {header} {parameter}");
     }
 }
 
 #[test]
-fn nothing_and_zero_are_no_limit() {
+fn null_and_zero_set_no_deadline() {
     let (server, gate) = held(None);
     gate.open();
     for timeout in [json!(0), json!(null)] {
@@ -71,10 +72,14 @@ fn nothing_and_zero_are_no_limit() {
 }
 
 #[test]
-fn a_limit_that_is_none_is_the_callers_fault() {
+fn a_malformed_deadline_is_rejected() {
     let (server, _gate) = held(None);
-    let answer = server.infer(timed("a", json!("soon")));
-    assert_eq!(answer.error(400), "parameters.timeout: a number of microseconds is expected, something else came");
-    let answer = server.ask("POST", "/infer", &["X-Request-Timeout: soon"], text("a"));
-    assert_eq!(answer.error(400), "X-Request-Timeout: a duration such as 300ms or 1.5s is expected, 'soon' came");
+    let by_parameter = server.infer(timed("a", json!("soon"))).error(400);
+    assert!(by_parameter.starts_with("parameters.timeout: "), "{by_parameter}");
+    let by_header = server.ask("POST", "/infer", &["X-Request-Timeout: soon"], text("a")).error(400);
+    assert!(by_header.starts_with("X-Request-Timeout: "), "{by_header}");
+    let mut messages = Messages::new();
+    messages.add("parameter 'soon'", by_parameter);
+    messages.add("header 'soon'", by_header);
+    insta::assert_snapshot!("malformed", messages);
 }

@@ -1,4 +1,4 @@
-//! Several devices, and devices that fail. The devices are fakes that compute on the CPU; everything else is as with GPUs.
+//! Several devices, and devices that fail. The devices are fakes that compute on the CPU; all else is as with real GPUs.
 
 use std::sync::{
     Arc, Mutex,
@@ -10,14 +10,14 @@ use chariot_engine::{
     device::{Device, DeviceFault, DeviceId, Inventory},
     prelude::*,
 };
-use e2e::until;
+use e2e::{Messages, until};
 
 use crate::{
     scripted::{Scripted, echo},
     support::{Gate, Server, text},
 };
 
-/// So many GPUs.
+/// An inventory with this number of GPUs.
 struct Gpus(usize);
 
 impl Inventory for Gpus {
@@ -26,7 +26,7 @@ impl Inventory for Gpus {
     fn open(&self, id: DeviceId) -> Result<Device, BoxError> {
         match id {
             DeviceId::Cuda(index) if index < self.0 => Ok(Device::Cpu),
-            id => Err(format!("there is no {id}").into()),
+            id => Err(format!("{id} not found").into()),
         }
     }
 }
@@ -35,7 +35,7 @@ static LOADS: AtomicUsize = AtomicUsize::new(0);
 static CALLS: Mutex<Vec<(usize, String)>> = Mutex::new(Vec::new());
 static GATE: Gate = Gate::new();
 
-/// A model that knows the how many-th replica it is.
+/// A model that knows the index of its replica.
 struct Replica(usize);
 
 impl Model for Replica {
@@ -57,12 +57,12 @@ impl Model for Replica {
 }
 
 #[test]
-fn every_gpu_has_a_replica_and_work_goes_to_those_that_are_idle() {
+fn every_gpu_has_a_replica_and_idle_ones_take_the_work() {
     let builder = Engine::builder().model::<Replica>("replicas").inventory(Gpus(3));
     let server = Server::start(builder.setting("CHARIOT_ENGINE_DEVICE", "cuda"));
     assert_eq!(LOADS.load(Ordering::SeqCst), 3);
     let waiting: Vec<_> = ["a", "b", "c"].into_iter().map(|who| server.admitted(&text(who))).collect();
-    // All three are in a call at once: none waits behind another.
+    // All three replicas run a call at once: no request waits behind another.
     GATE.wait_for(3);
     let mut replicas: Vec<_> = CALLS.lock().unwrap().iter().map(|(replica, _)| *replica).collect();
     replicas.sort_unstable();
@@ -73,7 +73,7 @@ fn every_gpu_has_a_replica_and_work_goes_to_those_that_are_idle() {
     }
 }
 
-/// An engine on two fake GPUs whose model fails with what `fault` says, once it is asked for it.
+/// An engine on two fake GPUs whose model fails with the error that `fault` returns for a text.
 fn failing(fault: impl Fn(&str) -> Option<Error> + Send + Sync + 'static) -> Server {
     let model = Scripted::blocking(move |batch| {
         let first = batch.iter().next().map(|text| text.to_string()).unwrap_or_default();
@@ -87,36 +87,42 @@ fn failing(fault: impl Fn(&str) -> Option<Error> + Send + Sync + 'static) -> Ser
 }
 
 #[test]
-fn a_request_that_is_too_large_for_the_device_is_a_503_and_the_engine_lives() {
+fn a_request_that_exceeds_device_memory_is_a_503_and_the_engine_continues() {
     let server = failing(|text| {
         let error = match text {
             "typed" => DeviceFault::OutOfMemory.into(),
-            "told" => "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")".into(),
+            "in words" => "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")".into(),
             _ => return None,
         };
         Some(error)
     });
-    for large in ["typed", "told"] {
-        let refused = server.infer(text(large));
-        assert_eq!(refused.error(503), "the device has no memory left for this call");
-        assert!(refused.header("retry-after").is_some());
-    }
+    let errors = ["typed", "in words"].map(|large| {
+        let rejected = server.infer(text(large));
+        assert!(rejected.header("retry-after").is_some());
+        rejected.error(503)
+    });
+    assert_eq!(errors[0], errors[1]);
+    insta::assert_snapshot!("out_of_memory", errors[0]);
     assert_eq!(server.infer(text("small")).values(), ["small"]);
     assert_eq!(server.get("/ready").status, 200);
 }
 
 #[test]
-fn an_engine_whose_device_is_lost_is_not_ready_and_serves_nothing_more() {
+fn an_engine_with_a_lost_device_is_not_ready_and_stops_serving() {
     let server = failing(|text| {
         let lost = "DriverError(CUDA_ERROR_ILLEGAL_ADDRESS, \"an illegal memory access was encountered\")";
         (text == "poison").then(|| lost.into())
     });
     assert_eq!(server.infer(text("a")).status, 200);
-    assert_eq!(server.infer(text("poison")).error(503), "the device is lost");
+    let mut messages = Messages::new();
+    messages.add("the request that lost it", server.infer(text("poison")).error(503));
     let ready = server.get("/ready");
     assert_eq!((ready.status, ready.json()["status"].as_str()), (503, Some("failed")));
-    assert_eq!(ready.json()["error"], "the device of the model is lost; the log says why");
-    assert_eq!(server.infer(text("b")).error(503), "the device of the model is lost; the log says why");
+    let later = server.infer(text("b")).error(503);
+    assert_eq!(ready.json()["error"], *later);
+    assert!(!later.contains("ILLEGAL"), "{later}");
+    messages.add("later requests and readiness", later);
+    insta::assert_snapshot!("device_lost", messages);
     assert_eq!(server.get("/v2/health/live").status, 200);
     assert_eq!(server.engine.state(), State::Failed);
     let error = server.block_on(server.engine.ready()).unwrap_err();
@@ -125,7 +131,7 @@ fn an_engine_whose_device_is_lost_is_not_ready_and_serves_nothing_more() {
 }
 
 #[test]
-fn a_worker_that_does_not_come_back_makes_readiness_say_so() {
+fn a_stalled_worker_makes_the_engine_unhealthy() {
     let gate = Arc::new(Gate::default());
     let at = gate.clone();
     let model = Scripted::blocking(move |batch| {
@@ -137,9 +143,9 @@ fn a_worker_that_does_not_come_back_makes_readiness_say_so() {
     }));
     let mut connection = server.admitted(&text("a"));
     gate.wait_for(1);
-    let stuck = until("readiness says so", || Some(server.get("/ready")).filter(|ready| ready.status == 503));
+    let stuck = until("the engine is unhealthy", || Some(server.get("/ready")).filter(|ready| ready.status == 503));
     assert_eq!(stuck.json()["status"], "unhealthy");
-    assert!(stuck.json()["error"].as_str().unwrap().contains("CHARIOT_ENGINE_STALL_TIMEOUT"));
+    insta::assert_snapshot!("stalled", stuck.json()["error"].as_str().unwrap());
     gate.open();
     assert_eq!(connection.answer().unwrap().status, 200);
     until("ready again", || (server.get("/ready").status == 200).then_some(()));

@@ -1,4 +1,4 @@
-//! What belongs to a whole process belongs to whoever embeds an engine: an engine installs none of it.
+//! Process-wide state belongs to the program that embeds an engine: the engine installs none.
 
 use std::{
     collections::BTreeMap,
@@ -19,10 +19,10 @@ use tower_service::Service;
 
 use crate::{scripted::Scripted, support::text};
 
-/// Says to the process of a test that it is the one.
+/// Marks the child process that runs the test alone.
 const ALONE: &str = "CHARIOT_ENGINE_TEST_ALONE";
 
-/// The signals for which this process has a handler, as the system has them: a mask.
+/// Returns the signal masks of this process: the signals that it handles and ignores.
 #[cfg(target_os = "linux")]
 fn caught_signals() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -34,38 +34,38 @@ fn caught_signals() -> String {
     String::new()
 }
 
-/// Other tests would disturb what this one looks at, so it runs once more in a process of its own, whose environment is
-/// full of faults for an engine that reads it.
+/// Runs again in a child process, because other tests would disturb what it observes. The environment of the child holds
+/// invalid settings, which would fail an engine that reads it.
 #[test]
-fn an_engine_installs_nothing_that_is_global_and_reads_no_environment() {
+fn an_engine_installs_nothing_global_and_reads_no_environment() {
     if env::var_os(ALONE).is_some() {
-        return look();
+        return observe();
     }
-    let this = "globals::an_engine_installs_nothing_that_is_global_and_reads_no_environment";
+    let this = "globals::an_engine_installs_nothing_global_and_reads_no_environment";
     let mut alone = Command::new(env::current_exe().unwrap());
     alone.args(["--exact", this]).env(ALONE, "yes").env_remove("RAYON_NUM_THREADS");
     for name in ["PORT", "DEVICE", "WORKERS", "BASE_URL", "MODEL_NAME", "GRACE"] {
         alone.env(format!("CHARIOT_ENGINE_{name}"), "?");
     }
     let output = alone.env("CHARIOT_INFERENCE_PROTOCOL", "?").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn look() {
+async fn observe() {
     let environment = || env::vars_os().collect::<BTreeMap<_, _>>();
     let before = (environment(), caught_signals());
     let hooked = Arc::new(AtomicBool::new(false));
-    let theirs = take_hook();
+    let previous = take_hook();
     let called = hooked.clone();
     set_hook(Box::new(move |panic| {
         called.store(true, Ordering::SeqCst);
-        theirs(panic);
+        previous(panic);
     }));
 
     let model = Scripted::blocking(|batch| {
-        assert!(batch.iter().all(|item| item.as_str() != "panic"), "as the test wants it");
+        assert!(batch.iter().all(|item| item.as_str() != "panic"), "on command");
         batch.try_map(|text| Ok(Json(text.to_string())))
     });
     let engine = Engine::builder().instance("quiet", model).start().unwrap();
@@ -77,7 +77,7 @@ async fn look() {
     engine.drain();
     engine.shutdown().await;
 
-    assert!(hooked.load(Ordering::SeqCst), "a panic of a model comes to the hook of the embedder");
-    assert!(!tracing::dispatcher::has_been_set(), "the embedder alone decides where logs go");
-    assert_eq!((environment(), caught_signals()), before, "no variable and no handler of a signal is set");
+    assert!(hooked.load(Ordering::SeqCst), "a panic of a model reaches the hook of the embedder");
+    assert!(!tracing::dispatcher::has_been_set(), "no subscriber is installed");
+    assert_eq!((environment(), caught_signals()), before, "no variable and no signal handler is set");
 }

@@ -1,5 +1,5 @@
-//! The author's harness: a test fills the queue, moves the clock, hangs up a caller and fails a device, without a socket
-//! and without a sleep.
+//! The test harness for authors: a test fills the queue, advances the clock, disconnects a caller and fails a device,
+//! without sockets and without sleeping.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
     support::{text, texts},
 };
 
-/// A held engine with one worker, on a clock that the test moves.
+/// An engine with one worker that holds its calls, on a clock that the test advances.
 fn held(configure: impl Fn(&mut chariot_engine::settings::EngineSettings) + Send + 'static) -> (TestEngine, Control) {
     let (model, control) = controlled(Scripted::blocking(echo));
     control.hold();
@@ -26,7 +26,7 @@ fn held(configure: impl Fn(&mut chariot_engine::settings::EngineSettings) + Send
 }
 
 #[test]
-fn a_deadline_passes_when_the_test_says_so() {
+fn a_deadline_passes_when_the_test_advances_the_clock() {
     let (engine, control) = held(|settings| settings.timeout = Some(Duration::from_secs(3600)));
     let runs = engine.ask(text("a"));
     control.wait_for_calls(1);
@@ -36,15 +36,15 @@ fn a_deadline_passes_when_the_test_says_so() {
     assert_eq!((engine.now().requests, engine.now().queued), (2, 1), "not yet");
     engine.advance(Duration::from_secs(1));
     assert_eq!([runs.answer().status, waits.answer().status], [504, 504]);
-    // The call that blocks keeps its place; what waited is gone.
+    // The blocking call keeps its permit; the queued request is gone.
     engine.wait_until(|now| (now.requests, now.queued, now.running) == (1, 0, 1));
     control.release();
     engine.wait_until(|now| now.requests == 0 && now.bytes == 0);
-    assert_eq!(control.calls(), [1], "what has expired never reaches the model");
+    assert_eq!(control.calls(), [1], "an expired request never reaches the model");
 }
 
 #[test]
-fn a_caller_that_hangs_up_frees_its_place_and_its_bytes_at_once() {
+fn a_caller_that_disconnects_releases_its_permit_and_its_bytes_at_once() {
     let (engine, control) = held(|settings| settings.queue_size = 1);
     let runs = engine.ask(text("a"));
     control.wait_for_calls(1);
@@ -64,11 +64,11 @@ fn a_batch_waits_for_its_delay_and_no_longer() {
     let (engine, control) = held(|settings| settings.batch_delay = Some(Duration::from_secs(60)));
     control.release();
     assert_eq!(engine.infer(texts([("a", "a"), ("b", "b")])).status, 200);
-    assert_eq!(control.calls(), [2], "nothing else is coming, so nothing waits");
+    assert_eq!(control.calls(), [2], "nothing else is on its way, so the batch does not wait");
 }
 
 #[test]
-fn a_device_fails_when_the_test_says_so() {
+fn a_device_fails_on_command() {
     let (model, control) = controlled(Scripted::blocking(echo));
     let builder = Engine::builder().instance("fails", model).inventory(Gpus(2));
     let engine = TestEngine::start(builder.setting("CHARIOT_ENGINE_DEVICE", "cuda")).unwrap();

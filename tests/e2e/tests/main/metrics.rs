@@ -1,4 +1,4 @@
-//! What `GET /metrics` says: the runtime's figures and an author's own.
+//! The page of `GET /metrics`: the metrics of the runtime and of an author.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
     support::{Gate, Server, text, texts},
 };
 
-/// Every sample by its name and labels.
+/// Reads the page into samples by name and labels.
 fn scrape(server: &Server) -> BTreeMap<String, f64> {
     let answer = server.get("/metrics");
     assert_eq!(answer.status, 200);
@@ -30,7 +30,7 @@ fn value(samples: &BTreeMap<String, f64>, name: &str) -> f64 {
     *samples.get(name).unwrap_or_else(|| panic!("{name} in {samples:#?}"))
 }
 
-/// A model that does as the texts say, behind a gate for `hold`.
+/// A model that obeys its texts: `panic`, `fail`, or `hold`, which waits at the gate.
 fn commanded(gate: &Arc<Gate>) -> Scripted {
     let gate = gate.clone();
     Scripted::blocking(move |batch| {
@@ -52,7 +52,7 @@ fn started(gate: &Arc<Gate>) -> Server {
 }
 
 #[test]
-fn every_request_is_counted_once_by_what_became_of_it() {
+fn every_request_is_counted_once_by_its_outcome() {
     let gate = Arc::new(Gate::default());
     let server = started(&gate);
     for (body, status) in [
@@ -84,13 +84,13 @@ fn every_request_is_counted_once_by_what_became_of_it() {
 }
 
 #[test]
-fn what_is_under_way_is_seen_while_it_is() {
+fn requests_in_flight_are_visible() {
     let gate = Arc::new(Gate::default());
     let server = started(&gate);
     let mut running = server.admitted(&text("hold"));
     gate.wait_for(1);
     let queued = server.admitted(&text("queued"));
-    until("one runs and one waits", || {
+    until("one request runs and one is queued", || {
         let samples = scrape(&server);
         let now = |name: &str| value(&samples, &format!("chariot_{name}{{model=\"counted\"}}"));
         let seen = [now("in_flight_requests"), now("queued_requests"), now("running_calls")];
@@ -98,7 +98,7 @@ fn what_is_under_way_is_seen_while_it_is() {
     });
     assert_eq!(server.infer(text("too much")).status, 503);
     drop(queued);
-    until("the one that waited has gone", || {
+    until("the queued request is gone", || {
         let samples = scrape(&server);
         let gone = value(&samples, "chariot_cancellations_total{model=\"counted\"}") == 1.0;
         (gone && value(&samples, "chariot_in_flight_requests{model=\"counted\"}") == 1.0).then_some(())
@@ -116,7 +116,7 @@ fn what_is_under_way_is_seen_while_it_is() {
 }
 
 #[test]
-fn every_metric_of_the_table_is_scraped_with_its_type_and_labels_and_no_other() {
+fn the_page_has_exactly_the_documented_metrics() {
     let server = started(&Arc::default());
     server.infer(text("a"));
     let page = server.get("/metrics").text;
@@ -131,14 +131,14 @@ fn every_metric_of_the_table_is_scraped_with_its_type_and_labels_and_no_other() 
         let samples = page.lines().filter(|line| line.starts_with(metric.name));
         for sample in samples {
             for label in metric.labels {
-                assert!(sample.contains(&format!("{label}=\"")), "{sample} has the label {label}");
+                assert!(sample.contains(&format!("{label}=\"")), "{sample} lacks the label {label}");
             }
         }
     }
 }
 
 #[test]
-fn an_author_counts_too() {
+fn an_author_can_add_a_counter() {
     struct Counting(Counter);
     impl Model for Counting {
         type Settings = ();
@@ -146,7 +146,7 @@ fn an_author_counts_too() {
         type Output = Json<usize>;
 
         async fn load(ctx: &LoadContext) -> Result<Self> {
-            Ok(Counting(ctx.counter("words_total", "Words that were read")?))
+            Ok(Counting(ctx.counter("words_total", "Number of words read")?))
         }
 
         async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
@@ -163,7 +163,7 @@ fn an_author_counts_too() {
 }
 
 #[test]
-fn an_operator_can_switch_them_off() {
+fn an_operator_can_disable_metrics() {
     let model = Scripted::blocking(echo);
     let server =
         Server::start(Engine::builder().instance("quiet", model).configure(|settings| settings.metrics = false));

@@ -1,5 +1,5 @@
-//! The OpenAPI document and the metadata of engines of every kind: what they say is what the engine does. Every route,
-//! example and answer is held against the document, and what its schemas forbid is refused.
+//! The OpenAPI document and the metadata of engines of every kind, compared with their behaviour: every route, example and
+//! response is checked against the document, and the engine rejects what its schemas forbid.
 
 mod kinds;
 
@@ -13,20 +13,20 @@ use self::kinds::*;
 use crate::support::Server;
 
 fn document(server: &Server) -> OpenApi {
-    OpenApi::of(&server.get("/openapi.json"))
+    OpenApi::from_answer(&server.get("/openapi.json"))
 }
 
-/// Starts an engine, holds its document against it, and returns both.
-fn held(builder: EngineBuilder, examples: usize) -> (Server, OpenApi) {
+/// Starts an engine, checks it against its document, and returns both.
+fn checked(builder: EngineBuilder, examples: usize) -> (Server, OpenApi) {
     let server = Server::start(builder);
     let document = document(&server);
     assert_eq!(document.examples().len(), examples);
-    document.holds(|method, path, body| server.ask(method, path, &[], body));
+    document.check_routes(|method, path, body| server.ask(method, path, &[], body));
     (server, document)
 }
 
 #[test]
-fn engines_of_every_task_do_what_their_documents_say() {
+fn engines_of_every_task_match_their_documents() {
     let columns = |builder: EngineBuilder| builder.setting("CHARIOT_ENGINE_OUTPUT_LAYOUT", "columns");
     let objects = |builder: EngineBuilder| builder.setting("CHARIOT_ENGINE_OUTPUT_LAYOUT", "objects");
     for builder in [
@@ -48,7 +48,7 @@ fn engines_of_every_task_do_what_their_documents_say() {
         builder::<Picky>(),
         builder::<Photo>().setting("CHARIOT_ENGINE_OUTPUT_ENCODING", "string"),
     ] {
-        held(builder, 2);
+        checked(builder, 2);
     }
     for builder in [
         builder::<Reader>(),
@@ -57,19 +57,19 @@ fn engines_of_every_task_do_what_their_documents_say() {
         builder::<Photo>().setting("CHARIOT_INFERENCE_PROTOCOL", "chariot-v2"),
         builder::<Photo>().setting("CHARIOT_INFERENCE_PROTOCOL", "chariot-v2-kserve"),
     ] {
-        held(builder, 1);
+        checked(builder, 1);
     }
-    held(builder::<Echo>(), 0);
+    checked(builder::<Echo>(), 0);
 }
 
 #[test]
-fn routes_stand_under_the_servers_that_the_document_names() {
+fn routes_are_served_under_the_servers_of_the_document() {
     for (base, servers, of_tree) in [
         ("/a//b/", json!([{"url": "/a/b"}, {"url": "/"}]), Value::Null),
         ("/v2/models/m-{model_id}", json!([{"url": "/v2/models/m-2abc"}, {"url": "/"}]), json!([{"url": "/"}])),
     ] {
         let builder = builder::<Mood>().setting("CHARIOT_MODEL_ID", "2AbC").setting("CHARIOT_ENGINE_BASE_URL", base);
-        let (server, document) = held(builder.version("1.2"), 2);
+        let (server, document) = checked(builder.version("1.2"), 2);
         assert_eq!(document.json()["servers"], servers);
         assert_eq!(document.json()["paths"]["/v2/models/described"]["servers"], of_tree);
         assert!(document.json()["paths"].get("/v2/models/described/versions/1.2/infer").is_some());
@@ -79,7 +79,7 @@ fn routes_stand_under_the_servers_that_the_document_names() {
 }
 
 #[test]
-fn the_document_is_asked_like_any_route() {
+fn the_document_is_served_like_any_route() {
     let engine = TestEngine::start(builder::<Mood>()).unwrap();
     let ask =
         |method: &str| engine.send(Request::builder().method(method).uri("/openapi.json").body(Bytes::new()).unwrap());
@@ -91,7 +91,7 @@ fn the_document_is_asked_like_any_route() {
 }
 
 #[test]
-fn what_is_streamed_is_told_of_and_what_is_not_is_not() {
+fn streaming_is_documented_only_where_it_is_offered() {
     let plain = Server::start(builder::<Prompt>());
     let text = plain.get("/openapi.json").text;
     assert!(!text.contains("generate_stream") && !text.contains("event-stream"));
@@ -105,22 +105,22 @@ fn what_is_streamed_is_told_of_and_what_is_not_is_not() {
         let text = String::from_utf8(answer.body.to_vec()).unwrap();
         Answer { status: answer.status, headers: headers.collect(), text }
     };
-    let document = OpenApi::of(&ask("GET", "/openapi.json", "*/*", ""));
+    let document = OpenApi::from_answer(&ask("GET", "/openapi.json", "*/*", ""));
     let mut streamed = 0;
     for accept in ["*/*", "text/event-stream"] {
-        document.holds(|method, path, body| {
+        document.check_routes(|method, path, body| {
             let answer = ask(method, path, accept, body);
             let is_streamed = answer.header("content-type") == Some("text/event-stream");
             streamed += usize::from(is_streamed);
             answer
         });
     }
-    // Two examples, by the name and by the version: twice by the path, and on all five paths of an inference by the header.
+    // Two examples: on the two paths of streaming, and with the header on all five paths of inference.
     assert_eq!(streamed, 2 * 2 + 2 * 5);
 }
 
 #[test]
-fn an_example_that_is_no_request_is_found_at_the_start() {
+fn an_invalid_example_fails_the_start() {
     struct Wrong;
     impl Kind for Wrong {
         type Input = Text;
@@ -136,21 +136,21 @@ fn an_example_that_is_no_request_is_found_at_the_start() {
     }
     let error = TestEngine::start(builder::<Wrong>()).unwrap_err();
     assert_eq!(error.exit_code(), 78);
-    assert!(error.to_string().contains("example of a request: inputs: "), "{error}");
+    insta::assert_snapshot!("invalid_example", error);
 }
 
-/// What the schema and the engine make of a body, which must be the same.
+/// Returns `true` if the engine accepts a body. Its schema must agree.
 #[track_caller]
-fn judged((server, document): &(Server, OpenApi), body: &Value) -> bool {
+fn accepts((server, document): &(Server, OpenApi), body: &Value) -> bool {
     let answer = server.infer(body.to_string());
     document.check_answer(&answer);
-    let says = document.check_request(body);
-    assert_eq!(answer.status == 200, says.is_ok(), "{body}: {says:?}, {answer:?}");
+    let verdict = document.check_request(body);
+    assert_eq!(answer.status == 200, verdict.is_ok(), "{body}: {verdict:?}, {answer:?}");
     assert!([200, 400].contains(&answer.status), "{answer:?}");
-    says.is_ok()
+    verdict.is_ok()
 }
 
-/// Changes a part of a body; null takes it away.
+/// Changes a part of a body; null removes it.
 fn changed(body: &Value, part: &str, value: Value) -> Value {
     let (mut body, (owner, name)) = (body.clone(), part.rsplit_once('/').unwrap());
     let owner = body.pointer_mut(owner).unwrap();
@@ -164,15 +164,15 @@ fn changed(body: &Value, part: &str, value: Value) -> Value {
 }
 
 #[test]
-fn what_the_schema_of_named_tensors_forbids_is_refused_and_the_rest_is_taken() {
-    let engine = held(builder::<Tensorial>(), 1);
+fn a_tensor_engine_accepts_exactly_what_its_schema_allows() {
+    let engine = checked(builder::<Tensorial>(), 1);
     let good = json!({"inputs": [
         {"name": "counts", "datatype": "INT16", "shape": [2, 2], "data": [1, 2, 3, -4]},
         {"name": "weights", "datatype": "FP32", "shape": [2], "data": [0.5, 1]},
         {"name": "words", "datatype": "BYTES", "shape": [2], "data": ["a", "b"]},
         {"name": "flag", "datatype": "BOOL", "shape": [], "data": [true]},
     ]});
-    assert!(judged(&engine, &good));
+    assert!(accepts(&engine, &good));
     for (part, value) in [
         ("/id", json!("7")),
         ("/parameters", json!({"score_threshold": "0.5"})),
@@ -185,11 +185,11 @@ fn what_the_schema_of_named_tensors_forbids_is_refused_and_the_rest_is_taken() {
     ] {
         let body =
             if part == "/inputs/1/datatype" { changed(&good, "/inputs/1/data", json!([1, 2])) } else { good.clone() };
-        assert!(judged(&engine, &changed(&body, part, value)), "{part}");
+        assert!(accepts(&engine, &changed(&body, part, value)), "{part}");
     }
     let mut turned = good.clone();
     turned["inputs"].as_array_mut().unwrap().reverse();
-    assert!(judged(&engine, &turned), "the order of inputs is free");
+    assert!(accepts(&engine, &turned), "inputs may come in any order");
     for (part, value) in [
         ("/inputs", Value::Null),
         ("/inputs", json!([])),
@@ -224,15 +224,15 @@ fn what_the_schema_of_named_tensors_forbids_is_refused_and_the_rest_is_taken() {
         ("/parameters", json!({"binary_data_output": "yes"})),
     ] {
         let body = changed(&good, part, value.clone());
-        assert!(!judged(&engine, &body), "{part} = {value}");
+        assert!(!accepts(&engine, &body), "{part} = {value}");
     }
 }
 
 #[test]
-fn what_the_schema_of_items_forbids_is_refused_and_the_rest_is_taken() {
-    let engine = held(builder::<Picky>(), 2);
+fn an_item_engine_accepts_exactly_what_its_schema_allows() {
+    let engine = checked(builder::<Picky>(), 2);
     let good = json!({"inputs": [{"name": "a", "datatype": "BYTES", "shape": [1], "data": ["one"]}]});
-    assert!(judged(&engine, &good));
+    assert!(accepts(&engine, &good));
     for (part, value) in [
         ("/inputs/0/name", Value::Null),
         ("/inputs/0/datatype", Value::Null),
@@ -245,7 +245,7 @@ fn what_the_schema_of_items_forbids_is_refused_and_the_rest_is_taken() {
         ("/inputs/0/parameters", json!({"action": null, "score_threshold": null, "metadata": null})),
         ("/inputs/1", json!({"data": ["two"]})),
     ] {
-        assert!(judged(&engine, &changed(&good, part, value.clone())), "{part} = {value}");
+        assert!(accepts(&engine, &changed(&good, part, value.clone())), "{part} = {value}");
     }
     for (part, value) in [
         ("/inputs/0/datatype", json!("FP32")),
@@ -260,20 +260,20 @@ fn what_the_schema_of_items_forbids_is_refused_and_the_rest_is_taken() {
         ("/inputs/0", Value::Null),
         ("/input", json!("one")),
     ] {
-        assert!(!judged(&engine, &changed(&good, part, value.clone())), "{part} = {value}");
+        assert!(!accepts(&engine, &changed(&good, part, value.clone())), "{part} = {value}");
     }
-    assert!(judged(&engine, &json!({"input": "one"})));
-    assert!(judged(&engine, &json!({"input": "one", "parameters": {"action": "double"}})));
+    assert!(accepts(&engine, &json!({"input": "one"})));
+    assert!(accepts(&engine, &json!({"input": "one", "parameters": {"action": "double"}})));
     for body in [json!({}), json!([]), json!({"input": 1}), json!({"input": "one", "parameters": {"action": "halve"}})]
     {
-        assert!(!judged(&engine, &body), "{body}");
+        assert!(!accepts(&engine, &body), "{body}");
     }
 }
 
 #[test]
-fn answers_to_other_actions_are_as_the_document_says_too() {
+fn responses_to_other_actions_match_the_document_too() {
     for builder in [builder::<Photo>(), builder::<Mood>()] {
-        let (server, document) = held(builder, 2);
+        let (server, document) = checked(builder, 2);
         let mut body = document.examples()[1].1.clone();
         body["inputs"][0]["parameters"] = json!({"action": "predict_proba", "metadata": [1, 2]});
         let answer = server.infer(body.to_string());
@@ -283,20 +283,20 @@ fn answers_to_other_actions_are_as_the_document_says_too() {
 }
 
 #[test]
-fn rows_are_taken_in_the_forms_that_the_document_has() {
-    let engine = held(builder::<Price>(), 1);
+fn rows_are_accepted_in_every_documented_form() {
+    let engine = checked(builder::<Price>(), 1);
     let column = |name: &str, datatype: &str| json!({"name": name, "datatype": datatype, "shape": [2], "data": [2, 3]});
     for inputs in [
         json!([{"name": "x", "datatype": "FP32", "shape": [2, 2], "data": [1, 2, 3, 4]}]),
         json!([column("area", "FP64"), column("rooms", "INT64")]),
         json!([{"data": [{"area": 1.5, "rooms": 2}, "{\"area\": 2, \"rooms\": 3}"]}]),
     ] {
-        assert!(judged(&engine, &json!({ "inputs": inputs })));
+        assert!(accepts(&engine, &json!({ "inputs": inputs })));
     }
-    assert!(!judged(&engine, &json!({"inputs": [{"name": "x", "datatype": "FP32", "shape": [2, 2]}]})));
+    assert!(!accepts(&engine, &json!({"inputs": [{"name": "x", "datatype": "FP32", "shape": [2, 2]}]})));
 }
 
-/// A request of what metadata announces: zeros, empty texts, or what an item is.
+/// Makes a request for the inputs that the metadata announces, with `item` for every element of BYTES.
 fn announced(metadata: &Value, item: &Value) -> Value {
     let input = |input: &Value| {
         let lengths = input["shape"].as_array().unwrap().iter().map(|length| length.as_i64().unwrap());
@@ -314,12 +314,12 @@ fn announced(metadata: &Value, item: &Value) -> Value {
 }
 
 #[test]
-fn what_the_metadata_announces_is_taken_and_answered_as_announced() {
+fn inputs_and_outputs_match_the_metadata() {
     let mut png = std::io::Cursor::new(Vec::new());
     image::DynamicImage::new_rgb8(3, 2).write_to(&mut png, image::ImageFormat::Png).unwrap();
-    let picture = json!(base64(png.into_inner()));
+    let image = json!(base64(png.into_inner()));
     for (builder, item) in [
-        (builder::<Photo>(), picture),
+        (builder::<Photo>(), image),
         (builder::<Mood>(), json!("text")),
         (builder::<Reader>(), json!({"question": "who", "context": "they"})),
         (builder::<Price>(), json!("unused")),
@@ -329,14 +329,15 @@ fn what_the_metadata_announces_is_taken_and_answered_as_announced() {
         let metadata = server.get("/v2/models/described").ok();
         let body = announced(&metadata, &item);
         let answer = server.infer(body.to_string());
-        let (came, outputs) = (answer.ok(), metadata["outputs"].as_array().unwrap());
-        let came = came["outputs"].as_array().unwrap();
-        assert_eq!(came.len(), outputs.len());
-        for (came, said) in came.iter().zip(outputs) {
-            assert_eq!((&came["name"], &came["datatype"]), (&said["name"], &said["datatype"]));
-            let (shape, said) = (came["shape"].as_array().unwrap(), said["shape"].as_array().unwrap());
-            assert_eq!(shape.len(), said.len());
-            assert!(shape.iter().zip(said).all(|(came, said)| *said == -1 || came == said), "{shape:?} {said:?}");
+        let (outputs, announced) = (answer.ok(), metadata["outputs"].as_array().unwrap());
+        let outputs = outputs["outputs"].as_array().unwrap();
+        assert_eq!(outputs.len(), announced.len());
+        for (output, announced) in outputs.iter().zip(announced) {
+            assert_eq!((&output["name"], &output["datatype"]), (&announced["name"], &announced["datatype"]));
+            let (shape, announced) = (output["shape"].as_array().unwrap(), announced["shape"].as_array().unwrap());
+            assert_eq!(shape.len(), announced.len());
+            let fits = shape.iter().zip(announced).all(|(length, announced)| *announced == -1 || length == announced);
+            assert!(fits, "{shape:?} {announced:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Every route, by its path, its method and its version of HTTP, beside a base URL and under it.
+//! Every route, by path, method and version of HTTP, with and without a base URL.
 
 use chariot_engine::{prelude::*, settings::Environment};
-use e2e::Answer;
+use e2e::{Answer, Messages};
 use http::{Method, Request, Version};
 use http_body_util::{BodyExt, Full};
 use serde_json::json;
@@ -17,7 +17,7 @@ fn echoes() -> chariot_engine::EngineBuilder {
     Engine::builder().instance("echo", Scripted::blocking(echo)).version("1.0")
 }
 
-/// An engine of the platform: a base URL with the model's id in it.
+/// An engine on the platform, with the id of the model in its base URL.
 fn on_the_platform(base_url: &str) -> Server {
     let environment = Environment::from_iter([("CHARIOT_MODEL_ID", ID), ("CHARIOT_ENGINE_BASE_URL", base_url)]);
     Server::start(echoes().environment(environment))
@@ -30,7 +30,7 @@ const READY: &str = r#"{"name":"echo","status":"ready","ready":true}"#;
 const MODELS: &str = r#"{"models":["echo"]}"#;
 const MODEL: &str = r#"{"name":"echo","versions":["1.0"],"platform":"chariot-engine","inputs":[{"name":"text","datatype":"BYTES","shape":[-1]}],"outputs":[{"name":"text","datatype":"BYTES","shape":[-1]}]}"#;
 
-/// The routes of GET beside any base URL, and their bodies to the byte.
+/// The GET routes without a base URL, and their exact bodies.
 const GETS: [(&str, &str); 9] = [
     ("/ready", READY),
     ("/v2", SERVER),
@@ -52,7 +52,7 @@ fn is_json(answer: &Answer, status: u16, body: &str) {
 }
 
 #[test]
-fn every_route_answers_to_the_byte() {
+fn every_route_returns_its_exact_body() {
     let server = Server::start(echoes());
     for (path, body) in GETS {
         is_json(&server.get(path), 200, body);
@@ -74,7 +74,7 @@ fn every_route_answers_to_the_byte() {
 }
 
 #[test]
-fn head_answers_like_get_without_a_body() {
+fn head_responds_like_get_without_a_body() {
     let server = Server::start(echoes());
     let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
     let ask = |path: &str| client.head(format!("http://{}{path}", server.address)).send().unwrap();
@@ -88,30 +88,37 @@ fn head_answers_like_get_without_a_body() {
         assert_eq!(answer.text().unwrap(), "", "{path}");
     }
     assert_eq!(ask("/nowhere").status().as_u16(), 404);
-    let refused = ask("/infer");
-    assert_eq!((refused.status().as_u16(), &refused.headers()["allow"]), (405, &"POST".parse().unwrap()));
+    let rejected = ask("/infer");
+    assert_eq!((rejected.status().as_u16(), &rejected.headers()["allow"]), (405, &"POST".parse().unwrap()));
 }
 
 #[test]
-fn a_wrong_method_is_a_405_that_says_the_right_one() {
+fn a_wrong_method_is_a_405_that_names_the_allowed_ones() {
     let server = Server::start(echoes());
+    let mut messages = Messages::new();
     for (paths, methods, allow) in [
         (&GETS.map(|(path, _)| path)[..], &["POST", "PUT", "DELETE", "PATCH", "OPTIONS"][..], "GET, HEAD"),
         (&POSTS[..], &["GET", "PUT", "DELETE", "PATCH", "OPTIONS"], "POST"),
     ] {
+        let expected = server.ask(methods[1], paths[0], &[], "").error(405);
         for path in paths {
             for method in methods {
                 let answer = server.ask(method, path, &[], "");
-                assert!(answer.error(405).contains(allow), "{method} {path}");
+                assert_eq!(answer.error(405), expected, "{method} {path}");
                 assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
             }
         }
+        messages.add(allow, expected);
     }
+    insta::assert_snapshot!("wrong_method", messages);
 }
 
 #[test]
-fn what_is_no_route_is_a_404() {
+fn an_unknown_path_is_a_404() {
     let server = Server::start(echoes());
+    let unknown = server.get("/").error(404);
+    let mut messages = Messages::new();
+    messages.add("/", &unknown);
     for path in [
         "/",
         "/readyz",
@@ -132,28 +139,30 @@ fn what_is_no_route_is_a_404() {
     ] {
         for method in ["GET", "POST"] {
             let answer = server.ask(method, path, &[], "");
-            assert_eq!(answer.error(404), "there is no such route; GET /v2 says what this server is", "{path}");
+            assert_eq!(answer.error(404), unknown, "{path}");
         }
     }
-    for (path, expected) in [
-        ("/v2/models/Echo", "there is no model 'Echo'; this engine serves 'echo'"),
-        ("/v2/models/other/infer", "there is no model 'other'"),
-        ("/v2/models/m-2ABC/ready", "there is no model 'm-2ABC'"),
-        ("/v2/models/echo/versions/2", "there is no version '2' of the model; this engine serves version '1.0'"),
-        ("/v2/models/echo/versions/2/infer", "there is no version '2'"),
+    for (path, name) in [
+        ("/v2/models/Echo", "Echo"),
+        ("/v2/models/other/infer", "other"),
+        ("/v2/models/m-2ABC/ready", "m-2ABC"),
+        ("/v2/models/echo/versions/2", "2"),
+        ("/v2/models/echo/versions/2/infer", "2"),
     ] {
         let error = server.get(path).error(404);
-        assert!(error.contains(expected), "{path}: {error}");
+        assert!(error.contains(&format!("'{name}'")), "{path}: {error}");
+        messages.add(path, error);
     }
+    insta::assert_snapshot!("not_found", messages);
 }
 
 #[test]
-fn the_platforms_name_of_a_model_is_known() {
+fn a_model_is_known_by_its_name_on_the_platform() {
     let server = Server::start(echoes());
     for id in [ID, &ID.to_ascii_lowercase(), "000000000000000000000000000"] {
         is_json(&server.get(&format!("/v2/models/m-{id}/ready")), 200, READY);
     }
-    // With an id of its own, an engine answers to that only.
+    // An engine that knows its id responds to that id only.
     let server = on_the_platform("");
     for id in [ID, &ID.to_ascii_lowercase(), &ID.to_ascii_uppercase()] {
         is_json(&server.get(&format!("/v2/models/m-{id}")), 200, MODEL);
@@ -163,7 +172,7 @@ fn the_platforms_name_of_a_model_is_known() {
 }
 
 #[test]
-fn everything_is_served_under_the_base_url_and_beside_it() {
+fn every_route_is_served_with_and_without_the_base_url() {
     let server = on_the_platform("engines//m-{model_id}/");
     let lower = ID.to_ascii_lowercase();
     for base in
@@ -181,7 +190,7 @@ fn everything_is_served_under_the_base_url_and_beside_it() {
         assert_eq!(server.get(&path).status, 404, "{path}");
     }
 
-    // A base URL that is a path of the tree itself has no tree under it.
+    // A base URL that is itself a path under `/v2` has no `/v2` below it.
     let server = on_the_platform("/v2/models/m-{model_id}");
     for prefix in [format!("/v2/models/m-{lower}"), String::new()] {
         is_json(&server.get(&format!("{prefix}/ready")), 200, READY);
@@ -191,7 +200,7 @@ fn everything_is_served_under_the_base_url_and_beside_it() {
 }
 
 #[test]
-fn http_2_is_spoken_without_tls_and_without_an_upgrade() {
+fn http_2_is_served_without_tls_and_without_an_upgrade() {
     let server = Server::start(echoes());
     let address = server.address;
     server.block_on(async move {
@@ -210,7 +219,7 @@ fn http_2_is_spoken_without_tls_and_without_an_upgrade() {
             let (head, text) = ask(Method::HEAD, path, String::new()).await;
             assert_eq!((head.status.as_u16(), &*text), (200, ""), "{path}");
         }
-        // Several at once, on one connection.
+        // Several requests at once on one connection.
         let words = ["a", "b", "c", "d"];
         let answers = futures_util::future::join_all(words.map(|word| ask(Method::POST, "/infer", text(word)))).await;
         for ((head, body), word) in answers.into_iter().zip(words) {

@@ -1,5 +1,4 @@
-//! Structured data: the three forms of a table as typed rows, their answers, and what the caller reads of a row that does
-//! not fit.
+//! Structured data: the three forms of a table as typed rows, their responses, and the errors for rows that do not fit.
 
 use std::{
     collections::HashMap,
@@ -10,10 +9,11 @@ use chariot_engine::{
     prelude::*,
     testing::{TestEngine, TestResponse},
 };
+use e2e::Messages;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A patient, by columns or by object.
+/// A patient, sent as columns or as an object.
 #[derive(Deserialize)]
 struct Patient {
     age: u8,
@@ -23,7 +23,7 @@ struct Patient {
     smokes: bool,
 }
 
-/// The risk of a patient is the pressure, and all of it who smokes.
+/// A model whose probability of `high` is the pressure, and 1 for smokers.
 struct Risk(ClassLabels);
 
 impl Model for Risk {
@@ -38,10 +38,10 @@ impl Model for Risk {
     async fn infer(&self, batch: Batch<Row<Patient>>) -> Result<Vec<Result<Classification>>> {
         batch.map_each(|patient| {
             if patient.0.age == 0 {
-                reject!("an age of at least 1 is expected, 0 came");
+                reject!("expected an age of at least 1, got 0");
             }
             if patient.0.ward.as_deref() == Some("closed") {
-                return Err("there is nobody".into());
+                return Err("the ward is closed".into());
             }
             let risk = if patient.0.smokes { 1.0 } else { patient.0.pressure };
             Classification::new(vec![1.0 - risk, risk], &self.0, 1)
@@ -53,7 +53,7 @@ fn risk() -> TestEngine {
     TestEngine::start(Engine::builder().model::<Risk>("risk")).unwrap()
 }
 
-/// Sums of rows, and how many rows each call was given.
+/// A model that sums rows and records the number of rows per call.
 #[derive(Clone, Default)]
 struct Sums(Arc<Mutex<Vec<usize>>>);
 
@@ -88,12 +88,12 @@ fn outputs(answer: &TestResponse) -> Value {
 }
 
 #[track_caller]
-fn refused(answer: &TestResponse) -> String {
+fn rejected(answer: &TestResponse) -> String {
     assert_eq!(answer.status, 400, "{answer:?}");
     answer.error()
 }
 
-/// Sends JSON and binary tensors after it.
+/// Sends JSON followed by binary tensors.
 fn binary(engine: &TestEngine, json: &Value, tail: &[u8]) -> TestResponse {
     let json = json.to_string();
     let request = http::Request::post("/infer").header("Inference-Header-Content-Length", json.len());
@@ -101,7 +101,7 @@ fn binary(engine: &TestEngine, json: &Value, tail: &[u8]) -> TestResponse {
 }
 
 #[test]
-fn a_matrix_is_one_output_of_its_name() {
+fn a_matrix_is_answered_with_one_output_of_its_name() {
     let (_, engine) = sums();
     let answer = engine.infer(
         r#"{"inputs":[{"name":"predict","datatype":"FP32","shape":[3,2],"data":[1,2,3.5,4,-1,1],
@@ -114,7 +114,7 @@ fn a_matrix_is_one_output_of_its_name() {
             r#""shape":[3],"data":[3.0,7.5,0.0],"parameters":{"metadata":"{\"frame\": 7}"}}]}"#
         )
     );
-    // Of integers too, nested, in binary, and by its columns.
+    // Also of integers, nested, in binary form, and as columns.
     for request in [
         json!({"inputs": [{"name": "m", "datatype": "INT64", "shape": [2, 2], "data": [[1, 2], [3, 4]]}]}),
         json!({"inputs": [{"name": "m", "datatype": "FP64", "shape": [2, 2], "data": [1, 2, 3, 4]}]}),
@@ -138,7 +138,7 @@ fn a_matrix_is_one_output_of_its_name() {
 }
 
 #[test]
-fn columns_are_one_output_named_by_the_action() {
+fn columns_are_answered_with_one_output_named_after_the_action() {
     let engine = risk();
     let columns = json!([
         {"name": "age", "datatype": "INT64", "shape": [3, 1], "data": [30, 41, 52], "parameters": {"metadata": [1]}},
@@ -157,7 +157,7 @@ fn columns_are_one_output_named_by_the_action() {
     let probabilities = json!([[0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]);
     assert_eq!(ask(json!({"action": "predict_proba"})), answer("predict_proba", probabilities));
 
-    // Mixed with binary columns.
+    // JSON columns mixed with binary columns.
     let size = |size| json!({ "binary_data_size": size });
     let inputs = json!([
         {"name": "ward", "datatype": "BYTES", "shape": [2], "parameters": size(9)},
@@ -170,7 +170,7 @@ fn columns_are_one_output_named_by_the_action() {
 }
 
 #[test]
-fn objects_are_answered_as_elements_are() {
+fn objects_are_answered_like_elements() {
     let engine = risk();
     let answer = engine.infer(
         r#"{"inputs":[
@@ -193,7 +193,7 @@ fn objects_are_answered_as_elements_are() {
     assert_eq!(answer.body, r#"{"output":"high","parameters":{"metadata":5}}"#);
 }
 
-/// The columns of two patients, with these changes.
+/// The columns of two patients, with these changes: column, member, value.
 fn patients(changes: &[(usize, &str, Value)]) -> String {
     let mut inputs = json!([
         {"name": "age", "datatype": "INT64", "shape": [2], "data": [30, 41]},
@@ -209,46 +209,37 @@ fn patients(changes: &[(usize, &str, Value)]) -> String {
 #[test]
 fn a_row_that_does_not_fit_is_named() {
     let engine = risk();
-    for (changes, expected) in [
-        (
-            vec![(0, "data", json!([30, 256]))],
-            "input 'age', row 1: an integer from 0 to 255 is expected, a number that is none came",
-        ),
-        (
-            vec![(0, "data", json!([-1, 256]))],
-            "input 'age', row 0: an integer from 0 to 255 is expected, a number that is none came; \
-             input 'age', row 1: an integer from 0 to 255 is expected, a number that is none came",
-        ),
-        (
-            vec![(0, "datatype", json!("FP32")), (0, "data", json!([30, 0.5]))],
-            "input 'age', row 1: an integer is expected, a fraction came",
-        ),
+    let mut messages = Messages::new();
+    for (changes, locations) in [
+        (vec![(0, "data", json!([30, 256]))], &["input 'age', row 1: "][..]),
+        (vec![(0, "data", json!([-1, 256]))], &["input 'age', row 0: ", "; input 'age', row 1: "]),
+        (vec![(0, "datatype", json!("FP32")), (0, "data", json!([30, 0.5]))], &["input 'age', row 1: "]),
         (
             vec![(1, "datatype", json!("BYTES")), (1, "data", json!(["the secret", 0.5]))],
-            "input 'pressure', row 0: a number is expected, a string came",
+            &["input 'pressure', row 0: "],
         ),
-        // What is wrong with every row is said once.
-        (vec![(0, "name", json!("years"))], "input 'age': missing; a column of this name is expected"),
-        (
-            vec![(1, "shape", json!([1, 2]))],
-            "input 'pressure': shape [rows] or [rows, 1] of a column is expected, [1, 2] came",
-        ),
-        (
-            vec![(1, "shape", json!([1])), (1, "data", json!([0.5]))],
-            "input 'pressure': 2 rows are expected as in input 'age', 1 came",
-        ),
-        // What the model refuses.
-        (vec![(0, "data", json!([30, 0]))], "row 1: an age of at least 1 is expected, 0 came"),
+        // An error of every row is reported once.
+        (vec![(0, "name", json!("years"))], &["input 'age': "]),
+        (vec![(1, "shape", json!([1, 2]))], &["input 'pressure': "]),
+        (vec![(1, "shape", json!([1])), (1, "data", json!([0.5]))], &["input 'pressure': ", "input 'age'"]),
+        // A rejection of the model.
+        (vec![(0, "data", json!([30, 0]))], &["row 1: expected an age of at least 1, got 0"]),
     ] {
-        assert_eq!(refused(&engine.infer(patients(&changes))), expected);
+        let error = rejected(&engine.infer(patients(&changes)));
+        assert!(error.starts_with(locations[0]) && !error.contains("secret"), "{error}");
+        assert!(locations.iter().all(|location| error.matches(location).count() == 1), "{error}");
+        let changes = changes.iter().map(|(column, member, value)| format!("column {column}: {member} {value}"));
+        messages.add(changes.collect::<Vec<_>>().join(", "), error);
     }
     let failed = engine.infer(patients(&[(2, "data", json!(["closed", "B"]))]));
     assert_eq!(failed.status, 500);
 
     let object =
         r#"{"inputs":[{"name":"row","datatype":"BYTES","shape":[2],"data":[{"age":1,"pressure":0},{"age":"x"}]}]}"#;
-    let expected = "input 'row': data[1]: age: an integer from 0 to 255 is expected, a string came";
-    assert_eq!(refused(&engine.infer(object)), expected);
+    let error = rejected(&engine.infer(object));
+    assert!(error.starts_with("input 'row': data[1]: age: "), "{error}");
+    messages.add(object, error);
+    insta::assert_snapshot!("columns", messages);
 }
 
 #[test]
@@ -257,32 +248,32 @@ fn a_matrix_that_does_not_fit_is_named() {
     let ask = |shape: &[usize], datatype: &str, parameters: Value| {
         let data = vec![1; shape.iter().product()];
         let input = json!({"name": "m", "datatype": datatype, "shape": shape, "data": data, "parameters": parameters});
-        refused(&engine.infer(json!({"inputs": [input]}).to_string()))
+        rejected(&engine.infer(json!({"inputs": [input]}).to_string()))
     };
-    assert_eq!(ask(&[4, 3], "FP32", Value::Null), "input 'm': shape [rows, 2] is expected, [4, 3] came");
-    assert_eq!(ask(&[4], "FP32", Value::Null), "inputs: 2 are expected, one a column, 1 came");
-    assert_eq!(
-        ask(&[4, 2, 1], "FP32", Value::Null),
-        "input 'm': shape [rows, columns] or [rows] is expected, [4, 2, 1] came"
-    );
-    assert_eq!(
-        ask(&[20, 2], "FP32", json!({"action": "embed"})),
-        "parameters.action: one of 'predict' is expected, 'embed' came"
-    );
     let big = json!([{"name": "m", "datatype": "INT64", "shape": [40, 2], "data": vec![16777217; 80]}]);
-    let text = refused(&engine.infer(json!({"inputs": big}).to_string()));
-    assert!(text.starts_with("input 'm', row 0, column 0: a number that FP32 holds exactly is expected"), "{text}");
-    assert!(text.ends_with("; and 30 more"), "{text}");
+    let big = rejected(&engine.infer(json!({"inputs": big}).to_string()));
+    let mut messages = Messages::new();
+    for (case, location, error) in [
+        ("three columns of two", "input 'm': ", ask(&[4, 3], "FP32", Value::Null)),
+        ("one column of two", "inputs: ", ask(&[4], "FP32", Value::Null)),
+        ("three dimensions", "input 'm': ", ask(&[4, 2, 1], "FP32", Value::Null)),
+        ("an unknown action", "parameters.action: ", ask(&[20, 2], "FP32", json!({"action": "embed"}))),
+        ("40 rows of numbers that are too large", "input 'm', row 0, column 0: ", big),
+    ] {
+        assert!(error.starts_with(location), "{case}: {error}");
+        messages.add(case, error);
+    }
 
     let count = 131_073;
     let input =
         json!({"name": "m", "datatype": "UINT8", "shape": [count, 2], "parameters": {"binary_data_size": 2 * count}});
     let answer = binary(&engine, &json!({"inputs": [input]}), &vec![1; 2 * count]);
-    assert_eq!(refused(&answer), "at most 131072 rows in a request are expected, 131073 came");
+    messages.add("131073 rows", rejected(&answer));
+    insta::assert_snapshot!("matrix", messages);
 }
 
 #[test]
-fn rows_go_to_the_model_by_the_thousand() {
+fn rows_reach_the_model_in_batches_of_up_to_1024() {
     let (model, engine) = sums();
     let ask = |rows: usize| {
         let input = json!({"name": "m", "datatype": "UINT8", "shape": [rows, 2], "data": vec![1; 2 * rows]});
@@ -292,23 +283,24 @@ fn rows_go_to_the_model_by_the_thousand() {
     assert_eq!(*model.0.lock().unwrap(), [1000]);
     let answer = ask(1025);
     assert_eq!(answer[0]["data"].as_array().map(Vec::len), Some(1025));
-    // Two workers may share the calls of one request.
+    // Two workers can share the calls of one request.
     let mut calls = model.0.lock().unwrap().clone();
     calls.sort_unstable();
     assert_eq!(calls, [1, 1000, 1024]);
 }
 
 #[test]
-fn rows_of_one_length_are_a_tensor() {
+fn rows_of_equal_length_become_a_tensor() {
     let rows = [vec![1., 2.], vec![3., 4.]].map(Row);
     assert_eq!(Batch::new(rows.clone()).rows_to_tensor().unwrap().to_vec2::<f32>().unwrap(), rows.map(|row| row.0));
     let error = Batch::new([Row(vec![1., 2.]), Row(vec![3.])]).rows_to_tensor().unwrap_err();
-    let expected = "input 'input-1': as many numbers as in the first row are expected, 2, 1 came";
-    assert_eq!(error.public_message().as_deref(), Some(expected));
+    let message = error.public_message().expect("a rejection");
+    assert!(message.starts_with("input 'input-1': "), "{message}");
+    insta::assert_snapshot!("ragged", message);
 }
 
-/// What it is told beside its rows: those are maps.
-struct Told;
+/// A model of rows as maps that returns its parameters.
+struct Described;
 
 #[derive(Deserialize)]
 struct Times {
@@ -316,13 +308,13 @@ struct Times {
     times: f64,
 }
 
-impl Model for Told {
+impl Model for Described {
     type Settings = ();
     type Input = WithParams<Row<HashMap<String, f64>>, Times>;
     type Output = Json<Vec<String>>;
 
     async fn load(_: &LoadContext) -> Result<Self> {
-        Ok(Told)
+        Ok(Described)
     }
 
     async fn infer(&self, batch: Batch<Self::Input>) -> Result<Vec<Json<Vec<String>>>> {
@@ -337,8 +329,8 @@ impl Model for Told {
 }
 
 #[test]
-fn rows_come_with_their_parameters() {
-    let engine = TestEngine::start(Engine::builder().model::<Told>("told")).unwrap();
+fn rows_carry_their_parameters() {
+    let engine = TestEngine::start(Engine::builder().model::<Described>("described")).unwrap();
     let two = json!([
         {"name": "a", "datatype": "FP32", "shape": [1], "data": [1.5]},
         {"name": "b", "datatype": "INT8", "shape": [1], "data": [2]},
@@ -355,15 +347,15 @@ fn rows_come_with_their_parameters() {
     let one = json!([{"name": "a", "datatype": "FP32", "shape": [1, 1], "data": [1.5], "parameters": {"times": 4}}]);
     assert_eq!(ask(json!({"inputs": one, "parameters": {"times": 2}}))[0]["data"], json!([["a 6", "a", "", "0.5"]]));
     let wrong = json!([{"data": [{"a": 1}], "parameters": {"times": "often"}}]);
-    let text = refused(&engine.infer(json!({"inputs": wrong}).to_string()));
-    assert_eq!(text, "inputs[0]: parameters.times: a number is expected, a string came");
+    let error = rejected(&engine.infer(json!({"inputs": wrong}).to_string()));
+    assert!(error.starts_with("inputs[0]: parameters.times: "), "{error}");
 }
 
 #[test]
 fn the_metadata_names_the_columns() {
     let metadata = |engine: &TestEngine, model| {
-        let mut told = engine.get(&format!("/v2/models/{model}")).json();
-        (told["inputs"].take(), told["outputs"].take())
+        let mut metadata = engine.get(&format!("/v2/models/{model}")).json();
+        (metadata["inputs"].take(), metadata["outputs"].take())
     };
     let values = |name: &str| json!([{"name": name, "datatype": "BYTES", "shape": [-1]}]);
     let columns = json!([
@@ -375,15 +367,14 @@ fn the_metadata_names_the_columns() {
     assert_eq!(metadata(&risk(), "risk"), (columns, values("predict")));
     let matrix = json!([{"name": "row", "datatype": "FP32", "shape": [-1, 2]}]);
     assert_eq!(metadata(&sums().1, "sums"), (matrix, values("row")));
-    let told = TestEngine::start(Engine::builder().model::<Told>("told")).unwrap();
-    assert_eq!(metadata(&told, "told"), (values("row"), values("row")));
+    let described = TestEngine::start(Engine::builder().model::<Described>("described")).unwrap();
+    assert_eq!(metadata(&described, "described"), (values("row"), values("row")));
 }
 
-/// What a client makes of the metadata is taken, whatever the columns hold.
 #[test]
-fn what_the_metadata_names_is_taken() {
+fn a_request_built_from_the_metadata_is_accepted() {
     let engine = risk();
-    let told = engine.get("/v2/models/risk").json();
+    let metadata = engine.get("/v2/models/risk").json();
     let column = |input: &Value| {
         let value = match input["datatype"].as_str() {
             Some("BYTES") => json!(""),
@@ -392,8 +383,8 @@ fn what_the_metadata_names_is_taken() {
         };
         json!({"name": input["name"], "datatype": input["datatype"], "shape": [1], "data": [value]})
     };
-    let inputs: Vec<Value> = told["inputs"].as_array().unwrap().iter().map(column).collect();
+    let inputs: Vec<Value> = metadata["inputs"].as_array().unwrap().iter().map(column).collect();
     let answer = outputs(&engine.infer(json!({ "inputs": inputs }).to_string()));
-    assert_eq!(answer[0]["name"], told["outputs"][0]["name"]);
+    assert_eq!(answer[0]["name"], metadata["outputs"][0]["name"]);
     assert_eq!(answer[0]["data"], json!(["high"]));
 }

@@ -1,4 +1,4 @@
-//! A model of texts that a test writes as closures.
+//! A model of texts whose methods are closures of a test.
 
 use std::sync::Mutex;
 
@@ -9,15 +9,15 @@ pub(crate) type Answers = Result<Vec<Json<String>>>;
 type Infer = dyn Fn(Batch<Text>) -> LocalBoxFuture<'static, Answers> + Send + Sync;
 type Admit = dyn Fn(&str) -> Result<BatchCost> + Send + Sync;
 
-/// A model whose `infer` and `admit` are closures. It has at most `CALLS` calls of `infer` on a worker at once, each of
-/// at most `MOST` items.
+/// A model whose `infer` and `admit` are closures. A worker runs at most `CALLS` calls of `infer` at once, each with at
+/// most `MOST` items.
 pub(crate) struct Scripted<const CALLS: usize = 1, const MOST: usize = 32> {
     infer: Box<Infer>,
     admit: Box<Admit>,
 }
 
 impl Scripted {
-    /// A model that blocks its thread, or does not wait at all.
+    /// Creates a model with a synchronous `infer`, which may block its thread.
     pub(crate) fn blocking(infer: impl Fn(Batch<Text>) -> Answers + Send + Sync + 'static) -> Self {
         Self::new(move |batch| {
             let answers = infer(batch);
@@ -31,7 +31,7 @@ impl<const CALLS: usize, const MOST: usize> Scripted<CALLS, MOST> {
         Scripted { infer: Box::new(infer), admit: Box::new(|_| Ok(BatchCost::default())) }
     }
 
-    /// With an `admit` of its own.
+    /// Sets `admit`.
     pub(crate) fn admit(mut self, admit: impl Fn(&str) -> Result<BatchCost> + Send + Sync + 'static) -> Self {
         self.admit = Box::new(admit);
         self
@@ -44,7 +44,7 @@ impl<const CALLS: usize, const MOST: usize> Model for Scripted<CALLS, MOST> {
     type Output = Json<String>;
 
     async fn load(_: &LoadContext) -> Result<Self> {
-        Err("a scripted model is given to the builder as an instance".into())
+        Err("a scripted model is passed to the builder as an instance".into())
     }
 
     fn spec() -> Spec {
@@ -60,12 +60,12 @@ impl<const CALLS: usize, const MOST: usize> Model for Scripted<CALLS, MOST> {
     }
 }
 
-/// Every text as it came.
+/// Returns every text unchanged.
 pub(crate) fn echo(batch: Batch<Text>) -> Answers {
     batch.try_map(|text| Ok(Json(text.to_string())))
 }
 
-/// Who has been seen, from any thread.
+/// A record of texts, filled from any thread.
 #[derive(Default)]
 pub(crate) struct Seen(Mutex<Vec<String>>);
 

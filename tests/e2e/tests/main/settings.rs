@@ -1,4 +1,4 @@
-//! What an engine reads its settings from, and what their JSON Schema promises of it.
+//! The settings of an engine, compared with their JSON Schema.
 
 use chariot_engine::{
     prelude::*,
@@ -6,30 +6,30 @@ use chariot_engine::{
 };
 use serde_json::{Value, json};
 
-/// What an operator can set, of every kind.
+/// Settings of every type.
 #[derive(Settings)]
-#[expect(dead_code, reason = "only the reading is looked at")]
+#[expect(dead_code, reason = "only parsing is tested")]
 struct Own {
-    /// How many labels to report
+    /// Number of labels
     #[setting(range = 1..=10, alias = "COUNT")]
     top_k: i32,
-    /// How sure to be
+    /// Minimum share
     #[setting(default = 0.5, range = 0.0..=1.0)]
     share: f64,
-    /// Whether to be exact
+    /// Exact mode
     #[setting(default = false)]
     exact: bool,
-    /// In which language
+    /// Language
     #[setting(default = "en", values = ["de", "en"])]
     language: String,
-    /// How wide a picture is
+    /// Image width
     #[setting(values = [224, 384])]
     side: Option<u16>,
-    /// The key of a service
+    /// API key
     key: Option<Secret>,
 }
 
-/// An object's members as variables.
+/// Converts the members of an object to environment variables.
 fn variables(values: &Value) -> Environment {
     let members = values.as_object().expect("an object");
     members
@@ -39,7 +39,7 @@ fn variables(values: &Value) -> Environment {
 }
 
 #[test]
-fn what_the_json_schema_takes_the_engine_takes() {
+fn the_engine_accepts_exactly_what_the_json_schema_allows() {
     let schema = json_schema(&Own::schema());
     assert!(jsonschema::meta::is_valid(&schema), "{schema}");
     let validator = jsonschema::draft202012::new(&schema).expect("the schema is one of draft 2020-12");

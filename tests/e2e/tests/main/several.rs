@@ -1,9 +1,10 @@
-//! Several models in one engine: each with its own routes, settings, limits and state, and ready together.
+//! Several models in one engine: each has its own routes, settings, limits and state, and the engine is ready when all
+//! are.
 
 use std::{collections::HashSet, sync::Arc};
 
 use chariot_engine::{EngineBuilder, ModelOptions, StartError, prelude::*, settings::Environment, testing::TestEngine};
-use e2e::{OpenApi, until};
+use e2e::{Messages, OpenApi, until};
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     support::{Gate, Server, text},
 };
 
-/// A model that puts a word of its own before every text.
+/// A model that prefixes every text with a word.
 fn says(word: &'static str) -> Scripted {
     Scripted::blocking(move |batch| batch.try_map(|text| Ok(Json(format!("{word} {}", text.as_str())))))
 }
@@ -37,7 +38,7 @@ fn answer(server: &Server, path: &str) -> Value {
 }
 
 #[test]
-fn every_model_has_routes_of_its_own() {
+fn every_model_has_its_own_routes() {
     let server = Server::start(two());
     assert_eq!(answer(&server, "/v2/models/a/infer"), json!(["a", "hello you"]));
     assert_eq!(answer(&server, "/v2/models/a/versions/2/infer"), json!(["a", "hello you"]));
@@ -51,14 +52,17 @@ fn every_model_has_routes_of_its_own() {
     assert_eq!(names, ["a", "b"]);
     assert_eq!(server.engine.model("a").unwrap().version(), "2");
 
-    let other = server.get("/v2/models/c").error(404);
-    assert_eq!(other, "there is no model 'c'; this engine serves 'a', 'b'");
-    let version = server.get("/v2/models/b/versions/2").error(404);
-    assert_eq!(version, "there is no version '2' of the model; this engine serves version '1'");
+    let mut messages = Messages::new();
+    for (path, name) in [("/v2/models/c", "'c'"), ("/v2/models/b/versions/2", "'2'")] {
+        let error = server.get(path).error(404);
+        assert!(error.contains(name), "{error}");
+        messages.add(path, error);
+    }
+    insta::assert_snapshot!("not_found", messages);
 }
 
 #[test]
-fn the_base_is_that_of_the_default_model() {
+fn routes_without_a_name_belong_to_the_default_model() {
     let server = Server::start(with_default());
     for path in ["/infer", "/base/infer", "/base/v2/models/b/infer", "/v2/models/m-2ABCdefGHIjklMNOpqrSTUvwxYZ/infer"] {
         assert_eq!(answer(&server, path), json!(["b", "bye you"]), "{path}");
@@ -68,17 +72,17 @@ fn the_base_is_that_of_the_default_model() {
 }
 
 #[test]
-fn without_a_default_model_the_base_lists_the_models() {
+fn without_a_default_model_infer_is_a_404_that_names_the_models() {
     let server = Server::start(two());
-    for path in ["/infer", "/infer/"] {
-        let error = server.ask("POST", path, &[], text("you")).error(404);
-        assert!(error.contains("'a', 'b'") && error.contains("/v2/models/{name}/infer"), "{error}");
-    }
+    let errors = ["/infer", "/infer/"].map(|path| server.ask("POST", path, &[], text("you")).error(404));
+    assert_eq!(errors[0], errors[1]);
+    assert!(errors[0].contains("/v2/models/{name}/infer"), "{}", errors[0]);
+    insta::assert_snapshot!("no_default_model", errors[0]);
     let platform = server.ask("POST", "/v2/models/m-2ABCdefGHIjklMNOpqrSTUvwxYZ/infer", &[], text("you"));
     assert_eq!(platform.status, 404);
 }
 
-/// A model whose load waits until the test lets it go on.
+/// A model whose load waits for the test.
 struct Slow;
 
 static LOADING: Gate = Gate::new();
@@ -98,7 +102,7 @@ impl Model for Slow {
     }
 }
 
-/// The states of the index, one after the other.
+/// Returns the names and states of the repository index, in order.
 fn index(server: &Server, body: &str) -> Vec<(String, String)> {
     let answer = server.ask("POST", "/v2/repository/index", &[], body).ok();
     let entries = answer.as_array().expect("a list").iter();
@@ -112,10 +116,10 @@ fn an_engine_is_ready_when_all_of_its_models_are() {
     until("the first model is ready", || (server.get("/v2/models/a/ready").status == 200).then_some(()));
     let ready = server.get("/ready");
     assert_eq!(ready.status, 503);
-    let why = "model 'slow': the model is being loaded";
-    assert_eq!(ready.json(), json!({"name": "chariot-engine", "status": "starting", "ready": false, "error": why}));
+    let why = server.get("/v2/models/slow/ready").json()["error"].as_str().unwrap().to_string();
+    let whole = format!("model 'slow': {why}");
+    assert_eq!(ready.json(), json!({"name": "chariot-engine", "status": "starting", "ready": false, "error": whole}));
     assert_eq!(server.get("/v2/health/ready").status, 503);
-    assert_eq!(server.get("/v2/models/slow/ready").json()["error"], "the model is being loaded");
     assert_eq!(answer(&server, "/v2/models/a/infer"), json!(["a", "hello you"]));
     assert_eq!(server.ask("POST", "/v2/models/slow/infer", &[], text("you")).status, 503);
     let pair = |name: &str, state: &str| (name.to_string(), state.to_string());
@@ -134,12 +138,13 @@ fn an_engine_is_ready_when_all_of_its_models_are() {
 }
 
 #[test]
-fn the_index_takes_an_object_or_nothing() {
+fn the_index_accepts_an_object_or_no_body() {
     let server = Server::start(two());
+    let mut messages = Messages::new();
     for body in ["[", "3", "[true]", r#"{"ready": "yes"}"#] {
-        let error = server.ask("POST", "/v2/repository/index", &[], body).error(400);
-        assert!(error.contains("{\"ready\": true}"), "{body}: {error}");
+        messages.add(body, server.ask("POST", "/v2/repository/index", &[], body).error(400));
     }
+    insta::assert_snapshot!("index", messages);
     assert_eq!(server.ask("POST", "/v2/repository/index", &[], vec![b' '; 2 << 20]).status, 413);
     assert_eq!(server.ask("POST", "/v2/repository/index", &["Content-Encoding: gzip"], "{}").status, 415);
     let wrong = server.get("/v2/repository/index");
@@ -164,18 +169,19 @@ impl Model for Broken {
 }
 
 #[test]
-fn a_model_that_cannot_be_loaded_fails_the_engine_by_its_name() {
+fn a_model_that_fails_to_load_fails_the_engine_and_is_named() {
     let server = Server::begin(Engine::builder().instance("a", says("hello")).model::<Broken>("broken"));
     let error = server.block_on(server.engine.ready()).unwrap_err();
     assert!(matches!(&error, StartError::Load(_)), "{error:?}");
-    assert!(error.to_string().contains("model 'broken': the weights are gone"), "{error}");
+    assert!(error.to_string().contains("'broken'") && error.to_string().contains("the weights are gone"), "{error}");
+    insta::assert_snapshot!("failed_load", error);
     let ready = server.get("/ready");
     assert_eq!((ready.status, ready.json()["status"].as_str()), (503, Some("failed")));
     assert!(!ready.text.contains("weights"), "{}", ready.text);
 }
 
 #[test]
-fn a_full_queue_is_that_of_one_model() {
+fn every_model_has_its_own_queue() {
     let gate = Arc::new(Gate::default());
     let held = {
         let gate = gate.clone();
@@ -195,8 +201,7 @@ fn a_full_queue_is_that_of_one_model() {
     let mut running = server.connect();
     assert_eq!(running.post_admitted("/v2/models/held/infer", &text("you")).unwrap(), None);
     gate.wait_for(1);
-    let full = server.ask("POST", "/v2/models/held/infer", &[], text("you")).error(503);
-    assert_eq!(full, "the queue is full");
+    server.ask("POST", "/v2/models/held/infer", &[], text("you")).error(503);
     assert_eq!(answer(&server, "/v2/models/free/infer"), json!(["free", "hello you"]));
     assert_eq!(server.engine.in_flight().requests, 1);
     assert_eq!(server.engine.model("free").unwrap().in_flight().requests, 0);
@@ -212,25 +217,25 @@ fn a_full_queue_is_that_of_one_model() {
     assert_eq!(running.answer().unwrap().status, 200);
 }
 
-/// A model that answers with what it was told.
-struct Told(String);
+/// A model that returns what its `LoadContext` contained.
+struct Loaded(String);
 
 #[derive(Settings)]
-struct ToldSettings {
-    /// What it says
+struct LoadedSettings {
+    /// Word to return
     #[setting(default = "nothing")]
     word: String,
 }
 
-impl Model for Told {
-    type Settings = ToldSettings;
+impl Model for Loaded {
+    type Settings = LoadedSettings;
     type Input = Text;
     type Output = Json<String>;
 
-    async fn load(ctx: &LoadContext<ToldSettings>) -> Result<Self> {
+    async fn load(ctx: &LoadContext<LoadedSettings>) -> Result<Self> {
         let dir = ctx.model_dir().file_name().unwrap_or_default().to_string_lossy().into_owned();
         let labels = ctx.class_labels()?.iter().map(str::to_string).collect::<Vec<_>>().join(",");
-        Ok(Told(format!("{} {} {dir} {labels}", ctx.model_name(), ctx.settings().word)))
+        Ok(Loaded(format!("{} {} {dir} {labels}", ctx.model_name(), ctx.settings().word)))
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
@@ -238,15 +243,15 @@ impl Model for Told {
     }
 }
 
-fn told() -> EngineBuilder {
+fn loaded() -> EngineBuilder {
     Engine::builder()
-        .model::<Told>("my-first")
-        .model_with::<Told>("second", ModelOptions::new().settings_prefix("TWO_").class_labels(["yes", "no"]))
+        .model::<Loaded>("my-first")
+        .model_with::<Loaded>("second", ModelOptions::new().settings_prefix("TWO_").class_labels(["yes", "no"]))
         .class_labels(["cat"])
 }
 
 #[test]
-fn settings_and_files_are_those_of_each_model() {
+fn every_model_has_its_own_settings_and_files() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("second")).unwrap();
     let empty = dir.path().join("empty");
@@ -258,13 +263,13 @@ fn settings_and_files_are_those_of_each_model() {
         ("WORD", "of nobody"),
         ("CHARIOT_ENGINE_TWO_TIMEOUT", "7s"),
         ("CHARIOT_ENGINE_TIMEOUT", "9s"),
-        // An empty file is no value, as an empty variable is none.
+        // An empty file sets no value, like an empty variable.
         ("CHARIOT_ENGINE_TWO_QUEUE_SIZE_FILE", empty.to_str().unwrap()),
         ("CHARIOT_ENGINE_QUEUE_SIZE", "7"),
     ]);
-    let engine = TestEngine::start(told().environment(environment)).unwrap();
+    let engine = TestEngine::start(loaded().environment(environment)).unwrap();
     let says = |model: &str| engine.infer_with(model, text("you")).json()["outputs"][0]["data"][0].clone();
-    // One of them has a folder there, so each has: none reads another's files.
+    // One model has a folder in the model directory, so every model reads a folder of its own.
     assert_eq!(says("my-first"), "my-first hello my-first cat");
     assert_eq!(says("second"), "second bye second yes,no");
     let timeout = |name| engine.engine().model(name).unwrap().settings().timeout.unwrap().as_secs();
@@ -273,13 +278,13 @@ fn settings_and_files_are_those_of_each_model() {
 }
 
 #[test]
-fn what_the_builder_sets_goes_over_the_environment_of_each_model() {
+fn the_builder_overrides_the_environment_of_every_model() {
     let environment = Environment::from_iter([
         ("CHARIOT_ENGINE_TWO_QUEUE_SIZE", "1"),
         ("CHARIOT_ENGINE_WORKERS_FILE", "/nowhere"),
         ("CHARIOT_ENGINE_TWO_MAX_BATCH", "8"),
     ]);
-    let builder = told()
+    let builder = loaded()
         .environment(environment)
         .setting("CHARIOT_ENGINE_QUEUE_SIZE", "2")
         .setting("CHARIOT_ENGINE_WORKERS", "1")
@@ -294,55 +299,57 @@ fn what_the_builder_sets_goes_over_the_environment_of_each_model() {
     };
     assert_eq!(of("my-first"), (2, Some(1), Some(3), 50_000_000));
     assert_eq!(of("second"), (2, Some(1), Some(8), 5));
-    assert!(fault(told().default_setting("THREE_WORKERS", "1")).contains("CHARIOT_ENGINE_THREE_WORKERS"));
+    assert!(fault(loaded().default_setting("THREE_WORKERS", "1")).contains("CHARIOT_ENGINE_THREE_WORKERS"));
 }
 
-/// What is wrong with an engine, told before it starts.
+/// Returns the configuration error of an engine that must not start.
 fn fault(builder: EngineBuilder) -> String {
-    let Err(error) = TestEngine::begin(builder) else { panic!("it starts") };
+    let Err(error) = TestEngine::begin(builder) else { panic!("the engine starts") };
     assert_eq!(error.exit_code(), 78);
     error.to_string()
 }
 
 #[test]
-fn all_faults_name_the_variables_of_their_models() {
+fn configuration_errors_name_the_variables_of_their_models() {
     let error = fault(
-        told()
+        loaded()
             .setting("CHARIOT_ENGINE_PORT", "many")
             .setting("CHARIOT_ENGINE_TWO_WORKERS", "0")
             .setting("TWO_WORD", "\u{20}")
             .setting("CHARIOT_ENGINE_SECOND_WORKERS", "1"),
     );
-    for name in [
-        "CHARIOT_ENGINE_PORT: ",
-        "CHARIOT_ENGINE_TWO_WORKERS: an integer of at least 1 is expected, '0' came",
-        "CHARIOT_ENGINE_SECOND_WORKERS: there is no such setting; ",
-    ] {
+    for name in ["CHARIOT_ENGINE_PORT: ", "CHARIOT_ENGINE_TWO_WORKERS: ", "CHARIOT_ENGINE_SECOND_WORKERS: "] {
         assert_eq!(error.matches(name).count(), 1, "{name} in {error}");
     }
     assert!(!error.contains("TWO_WORD"), "{error}");
-    let layout = |name: &str| fault(told().setting(name, "objects"));
+    insta::assert_snapshot!("configuration", error);
+    let layout = |name: &str| fault(loaded().setting(name, "objects"));
     for name in ["CHARIOT_ENGINE_MY_FIRST_OUTPUT_LAYOUT", "CHARIOT_ENGINE_OUTPUT_LAYOUT"] {
         assert_eq!(layout(name).matches(&format!("{name}: ")).count(), 1, "{}", layout(name));
     }
 }
 
 #[test]
-fn models_are_told_apart() {
-    let twice = || Engine::builder().instance("a", says("x")).instance("a", says("y"));
-    assert!(fault(twice()).contains("'a' is that of two"));
-    let prefixes = Engine::builder().instance("a-b", says("x")).instance("a_b", says("y"));
-    assert!(fault(prefixes).contains("'CHARIOT_ENGINE_A_B_MODEL_DIR' is that of two"));
-    let shadowed = Engine::builder().instance("body", says("x")).instance("b", says("y"));
-    assert!(fault(shadowed).contains("'CHARIOT_ENGINE_BODY_TIMEOUT' is that of two"));
+fn names_and_variables_of_models_must_be_unique() {
+    let pair = |first, second| Engine::builder().instance(first, says("x")).instance(second, says("y"));
     let default = || ModelOptions::new().default_model();
     let defaults = Engine::builder().instance_with("a", says("x"), default()).instance_with("b", says("y"), default());
-    assert!(fault(defaults).contains("'a' and 'b' are marked"));
-    let same = Engine::builder().instance("a", says("x")).instance("b", says("y"));
-    assert!(fault(same.setting("CHARIOT_ENGINE_MODEL_NAME", "c")).contains("'c' is that of two"));
+    let mut messages = Messages::new();
+    for (case, builder, name) in [
+        ("one name twice", pair("a", "a"), "'a'"),
+        ("one prefix twice", pair("a-b", "a_b"), "CHARIOT_ENGINE_A_B_MODEL_DIR"),
+        ("a prefix that forms another setting", pair("body", "b"), "CHARIOT_ENGINE_BODY_TIMEOUT"),
+        ("two default models", defaults, "'b'"),
+        ("one name for two", pair("a", "b").setting("CHARIOT_ENGINE_MODEL_NAME", "c"), "'c'"),
+    ] {
+        let error = fault(builder);
+        assert!(error.contains(name), "{case}: {error}");
+        messages.add(case, error);
+    }
+    insta::assert_snapshot!("not_unique", messages);
 }
 
-/// Named tensors, and the sum of them.
+/// A model that returns the sum of a named tensor.
 struct Numbers;
 
 #[derive(TensorInput, Clone)]
@@ -372,11 +379,11 @@ impl Model for Numbers {
 }
 
 #[test]
-fn the_document_of_several_models_says_what_each_does() {
+fn the_document_describes_every_model() {
     for (builder, default) in [(two(), false), (with_default(), true)] {
         let server = Server::start(builder.model::<Numbers>("t"));
-        let document = OpenApi::of(&server.get("/openapi.json"));
-        document.holds(|method, path, body| server.ask(method, path, &[], body));
+        let document = OpenApi::from_answer(&server.get("/openapi.json"));
+        document.check_routes(|method, path, body| server.ask(method, path, &[], body));
         let paths = document.json()["paths"].as_object().unwrap();
         assert_eq!(paths.contains_key("/infer"), default);
         for model in ["a", "b", "t"] {

@@ -1,5 +1,5 @@
-//! Answers that are streamed as server-sent events: who gets them, each event byte for byte, what becomes of faults before
-//! and after the first, and of callers who go.
+//! Responses streamed as server-sent events: who gets them, each event byte for byte, errors before and after the first
+//! event, and callers that disconnect.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -7,7 +7,7 @@ use std::{
 };
 
 use chariot_engine::{EngineBuilder, State, prelude::*};
-use e2e::{DEADLINE, until};
+use e2e::{DEADLINE, Messages, until};
 use reqwest::blocking::Response;
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 
 type Speak = dyn Fn(&Item<Text>) -> Result<String> + Send + Sync;
 
-/// A model that may emit parts.
+/// A model that can emit parts.
 struct Speaks(Box<Speak>);
 
 impl Model for Speaks {
@@ -26,7 +26,7 @@ impl Model for Speaks {
     type Output = Json<String>;
 
     async fn load(_: &LoadContext) -> Result<Self> {
-        Err("it is given to the builder as an instance".into())
+        Err("the test passes an instance".into())
     }
 
     fn spec() -> Spec {
@@ -42,7 +42,7 @@ fn speaks(speak: impl Fn(&Item<Text>) -> Result<String> + Send + Sync + 'static)
     Engine::builder().instance("speaks", Speaks(Box::new(speak)))
 }
 
-/// A model that emits each word, and answers with the number of words.
+/// A model that emits each word and returns the number of words.
 fn words() -> EngineBuilder {
     speaks(|text| {
         let words: Vec<&str> = text.as_str().split_whitespace().collect();
@@ -59,12 +59,12 @@ fn ask(server: &Server, path: &str, headers: &[(&str, &str)], body: &str) -> Res
     headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().unwrap()
 }
 
-/// Asks for events.
+/// Requests events.
 fn stream(server: &Server, body: &str) -> Response {
     ask(server, "/infer", &[EVENTS], body)
 }
 
-/// The whole body of an answer that must be one of events.
+/// Returns the body of a response that must consist of events.
 #[track_caller]
 fn events(response: Response) -> String {
     assert_eq!(response.status(), 200);
@@ -86,7 +86,7 @@ fn body(inputs: &str) -> String {
     format!(r#"{{"id":"7","inputs":[{inputs}]}}"#)
 }
 
-/// The event of a whole response to a request of the id 7.
+/// The event of the final response to a request with the id 7.
 fn whole(outputs: &str) -> String {
     format!("data: {{\"model_name\":\"speaks\",\"model_version\":\"1\",\"id\":\"7\",\"outputs\":[{outputs}]}}\n\n")
 }
@@ -101,7 +101,7 @@ fn part(name: &str, index: usize, part: &str) -> String {
 }
 
 #[test]
-fn a_caller_who_asks_for_events_gets_every_part_and_then_the_whole_response() {
+fn a_caller_that_accepts_events_gets_every_part_and_then_the_response() {
     let server = Server::start(words().setting("CHARIOT_ENGINE_BASE_URL", "/base"));
     let request = body(r#"{"name":"a","data":["two wörds"]}"#);
     let expected = [part("a", 0, "two"), part("a", 0, "wörds"), whole(&output("a", "\"2\""))].concat();
@@ -113,14 +113,14 @@ fn a_caller_who_asks_for_events_gets_every_part_and_then_the_whole_response() {
     for path in ["/v2/models/speaks/generate_stream", "/base/v2/models/speaks/versions/1/generate_stream"] {
         assert_eq!(events(ask(&server, path, &[], &request)), expected);
     }
-    // The items of a request are counted through.
+    // Items are numbered across all inputs of a request.
     let several =
         body(r#"{"name":"a","data":["b c","d"]},{"name":"e","data":["f"],"parameters":{"metadata":{"k": 1}}}"#);
     let parts = [part("a", 0, "b"), part("a", 0, "c"), part("a", 1, "d"), part("e", 2, "f")].concat();
     let e = r#"{"name":"e","datatype":"BYTES","shape":[1],"data":["1"],"parameters":{"metadata":{"k": 1}}}"#;
     let expected = parts + &whole(&format!("{},{e}", output("a", "\"2\",\"1\"")));
     assert_eq!(events(stream(&server, &several)), expected);
-    // Nothing emitted: the response alone.
+    // Without parts, the response is the only event.
     let silent = body(r#"{"name":"a","data":[""]}"#);
     assert_eq!(events(stream(&server, &silent)), whole(&output("a", "\"0\"")));
     let id = ask(&server, "/infer", &[EVENTS, ("x-request-id", "mine")], &request);
@@ -128,7 +128,7 @@ fn a_caller_who_asks_for_events_gets_every_part_and_then_the_whole_response() {
 }
 
 #[test]
-fn who_does_not_ask_for_events_gets_one_answer() {
+fn a_caller_that_does_not_accept_events_gets_one_response() {
     let server = Server::start(words());
     let request = body(r#"{"name":"a","data":["two words"]}"#);
     for headers in [&[][..], &[("accept", "*/*")], &[("accept", "application/json, text/event-stream;q=0")]] {
@@ -138,7 +138,7 @@ fn who_does_not_ask_for_events_gets_one_answer() {
     }
     let get = server.get("/v2/models/speaks/generate_stream");
     assert_eq!((get.status, get.header("allow")), (405, Some("POST")));
-    // An engine that does not offer it knows no such route, and passes over what is accepted.
+    // An engine without streaming has no such route and ignores the `Accept` header.
     let server = Server::start(Engine::builder().instance("echo", Scripted::<1, 32>::blocking(echo)));
     let response = stream(&server, &request);
     assert_eq!(
@@ -149,7 +149,7 @@ fn who_does_not_ask_for_events_gets_one_answer() {
 }
 
 #[test]
-fn parts_come_while_the_model_works() {
+fn parts_arrive_while_the_model_works() {
     let gate = Arc::new(Gate::default());
     let waits = gate.clone();
     let server = Server::start(speaks(move |text| {
@@ -170,35 +170,35 @@ fn parts_come_while_the_model_works() {
 }
 
 #[test]
-fn a_fault_before_the_first_event_is_an_answer_like_any_other_and_after_it_an_event() {
+fn an_error_before_the_first_event_is_a_plain_response_and_after_it_an_event() {
     let server = Server::start(speaks(|text| {
         let (parts, end) = text.as_str().split_once(' ').unwrap_or(("", text.as_str()));
         parts.chars().try_for_each(|part| text.emit(&part))?;
         match end {
-            "fail" => Err("as it was told".into()),
-            "refuse" => reject!("another text is expected"),
-            "panic" => panic!("as it was told"),
+            "fail" => Err("a secret of the model".into()),
+            "reject" => reject!("expected another text"),
+            "panic" => panic!("a secret of the model"),
             "infinite" => text.emit(&f32::INFINITY).map(|()| String::new()),
             _ => Ok(String::new()),
         }
     }));
     let ask = |text: &str| stream(&server, &body(&format!(r#"{{"name":"a","data":["{text}"]}}"#)));
     assert_eq!(error(stream(&server, "{")).0, 400);
-    assert_eq!(error(ask("refuse")), (400, "input 'a': another text is expected".into()));
-    assert_eq!(error(ask("fail")), (500, "the model failed (request 7)".into()));
-    assert_eq!(error(ask("panic")), (500, "the model failed (request 7)".into()));
-    let (status, text) = error(ask("infinite"));
-    assert!(status == 500 && text.contains("cannot hold"), "{text}");
-
-    let after = |text: &str| format!("{}event: error\ndata: {{\"error\":\"{text}\"}}\n\n", part("a", 0, "1"));
-    assert_eq!(events(ask("1 refuse")), after("input 'a': another text is expected"));
-    assert_eq!(events(ask("1 fail")), after("the model failed (request 7)"));
-    assert_eq!(events(ask("1 panic")), after("the model failed (request 7)"));
-    assert!(events(ask("1 infinite")).contains("event: error\ndata: {\"error\":\""));
+    let mut messages = Messages::new();
+    for (word, expected) in [("reject", 400), ("fail", 500), ("panic", 500), ("infinite", 500)] {
+        let (status, text) = error(ask(word));
+        assert_eq!(status, expected, "{word}: {text}");
+        assert!(!text.contains("secret"), "{word}: {text}");
+        let quoted = serde_json::json!({ "error": text });
+        let after = format!("{}event: error\ndata: {quoted}\n\n", part("a", 0, "1"));
+        assert_eq!(events(ask(&format!("1 {word}"))), after, "{word}");
+        messages.add(word, text);
+    }
+    insta::assert_snapshot!("errors", messages);
 }
 
 #[test]
-fn a_caller_who_goes_ends_the_work() {
+fn work_is_cancelled_when_its_caller_disconnects() {
     for asks in [&[EVENTS][..], &[]] {
         let (ended, end) = mpsc::sync_channel(1);
         let gate = Arc::new(Gate::default());
@@ -209,7 +209,7 @@ fn a_caller_who_goes_ends_the_work() {
                     return Ok(String::new());
                 }
                 waits.pass("the model");
-                // More than any buffer holds; without a stream, until the caller is seen to have gone.
+                // More than any buffer holds; without a stream, until the server notices the disconnect.
                 let failed = loop {
                     if let Err(error) = text.emit(&"x".repeat(1 << 16)) {
                         break error;
@@ -231,9 +231,9 @@ fn a_caller_who_goes_ends_the_work() {
         drop(connection);
         gate.open();
         assert_eq!(end.recv_timeout(DEADLINE).unwrap(), chariot_engine::ErrorKind::Cancelled);
-        // Its place is free again.
+        // Its permit is released.
         let again = body(r#"{"name":"a","data":["again"]}"#);
-        until("the place is free", || (server.infer(&again).status == 200).then_some(()));
+        until("the permit is released", || (server.infer(&again).status == 200).then_some(()));
     }
 }
 
@@ -247,20 +247,21 @@ fn a_deadline_that_passes_after_the_first_event_is_an_event() {
             while !text.is_cancelled() {
                 std::thread::yield_now();
             }
-            text.emit("nobody reads it").map(|()| String::new())
+            text.emit("never read").map(|()| String::new())
         });
         Server::start(builder.setting("CHARIOT_ENGINE_TIMEOUT", timeout))
     };
     let request = body(r#"{"name":"a","data":["x"]}"#);
     let server = serves(false, "50ms");
-    assert_eq!(error(stream(&server, &request)), (504, "the deadline has passed".into()));
+    let (status, expired) = error(stream(&server, &request));
+    assert_eq!(status, 504);
     let server = serves(true, "1s");
-    let expected = part("a", 0, "first") + "event: error\ndata: {\"error\":\"the deadline has passed\"}\n\n";
+    let expected = part("a", 0, "first") + &format!("event: error\ndata: {{\"error\":\"{expired}\"}}\n\n");
     assert_eq!(events(stream(&server, &request)), expected);
 }
 
 #[test]
-fn events_of_chariot_v2_end_with_its_answer() {
+fn events_of_chariot_v2_end_with_its_response() {
     let server = Server::start(words());
     let one = stream(&server, "{\"input\":\"two words\",\"parameters\":{\"metadata\":[1,\n2]}}");
     let end = "data: {\"output\":\"2\",\"parameters\":{\"metadata\":[1,\ndata: 2]}}\n\n";
@@ -276,7 +277,7 @@ fn events_of_chariot_v2_end_with_its_answer() {
 }
 
 #[test]
-fn a_response_in_events_is_json_whatever_was_asked() {
+fn a_response_in_events_is_always_json() {
     let server = Server::start(words());
     let request = r#"{"id":"7","parameters":{"binary_data_output":true},"inputs":[{"name":"a","data":["b"]}]}"#;
     assert_eq!(events(stream(&server, request)), part("a", 0, "b") + &whole(&output("a", "\"1\"")));

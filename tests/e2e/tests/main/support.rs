@@ -1,5 +1,4 @@
-//! What the tests share: an engine behind a socket, clients, the bodies of requests, and a gate at which a
-//! model waits.
+//! Code shared by the tests: an engine behind a socket, clients, bodies of requests, and a gate that holds a model.
 
 use std::{
     net::SocketAddr,
@@ -20,7 +19,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A request of one text an input: `("a", "hello")`.
+/// A request with one text per input, given as name and text: `("a", "hello")`.
 pub(crate) fn texts<'a>(inputs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let inputs: Vec<_> = inputs
         .into_iter()
@@ -29,12 +28,12 @@ pub(crate) fn texts<'a>(inputs: impl IntoIterator<Item = (&'a str, &'a str)>) ->
     json!({ "inputs": inputs }).to_string()
 }
 
-/// A request of one text.
+/// A request with one text.
 pub(crate) fn text(text: &str) -> String {
     texts([("text", text)])
 }
 
-/// An engine that serves a free port of the loopback.
+/// An engine that serves a free port of the loopback interface.
 pub(crate) struct Server {
     pub(crate) engine: Engine,
     pub(crate) address: SocketAddr,
@@ -51,7 +50,7 @@ impl Server {
         server
     }
 
-    /// Starts an engine and does not wait for its model.
+    /// Starts an engine without waiting for its model.
     pub(crate) fn begin(builder: EngineBuilder) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -68,26 +67,26 @@ impl Server {
         Server { engine, address, runtime: Some(runtime), stop: Some(stop), serving: Some(serving) }
     }
 
-    /// Tells the engine to serve no more. What comes of it is how many requests were given up.
+    /// Stops serving. The handle returns the number of requests that were abandoned.
     pub(crate) fn stop(&mut self) -> JoinHandle<usize> {
         drop(self.stop.take());
-        self.serving.take().expect("it is stopped once")
+        self.serving.take().expect("a server is stopped only once")
     }
 
     pub(crate) fn runtime(&self) -> &Runtime {
-        self.runtime.as_ref().expect("the runtime stands until the server is dropped")
+        self.runtime.as_ref().expect("the runtime lives until the server is dropped")
     }
 
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime().block_on(future)
     }
 
-    /// A connection on which a test writes what it likes.
+    /// Opens a connection on which a test writes arbitrary bytes.
     pub(crate) fn connect(&self) -> Connection {
         Connection::open(self.address).expect("the server accepts")
     }
 
-    /// Asks by a method and a path, with these lines of headers, on a connection of its own.
+    /// Sends a request with these header lines on a new connection.
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Answer {
         let mut connection = self.connect();
         connection.write(head(method, path, headers, body.as_ref().len())).expect("the server reads");
@@ -95,26 +94,26 @@ impl Server {
         connection.answer().expect("the server answers")
     }
 
-    /// Asks a path by GET.
+    /// Sends a GET.
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &[], "")
     }
 
-    /// Asks for an inference.
+    /// Sends an inference.
     pub(crate) fn infer(&self, body: impl AsRef<[u8]>) -> Answer {
         self.ask("POST", "/infer", &[], body)
     }
 
-    /// Asks for an inference, and returns when the request has its place; its answer comes by the connection.
+    /// Sends an inference and returns once it is admitted. Its response arrives on the connection.
     pub(crate) fn admitted(&self, body: &str) -> Connection {
         let mut connection = self.connect();
-        let refused = connection.post_admitted("/infer", body).expect("the server answers");
-        assert_eq!(refused, None, "the request has a place");
+        let rejected = connection.post_admitted("/infer", body).expect("the server answers");
+        assert_eq!(rejected, None, "the request is admitted");
         connection
     }
 }
 
-/// The head of a request of HTTP/1.1.
+/// The request line and headers of an HTTP/1.1 request.
 pub(crate) fn head(method: &str, path: &str, headers: &[&str], length: usize) -> String {
     let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     format!("{method} {path} HTTP/1.1\r\nHost: engine\r\nContent-Length: {length}\r\n{lines}\r\n")
@@ -123,14 +122,14 @@ pub(crate) fn head(method: &str, path: &str, headers: &[&str], length: usize) ->
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
-        // A model that a failed test left blocking must not block the test's end.
+        // A model that a failed test left blocking must not keep the test from ending.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
 }
 
-/// A client of HTTP/2 without TLS, on one connection.
+/// Opens a connection of HTTP/2 without TLS.
 pub(crate) async fn http2(address: SocketAddr) -> http2::SendRequest<Full<Bytes>> {
     let stream = TokioIo::new(TcpStream::connect(address).await.expect("the server accepts"));
     let (client, connection) = http2::handshake(TokioExecutor::new(), stream).await.expect("the server speaks HTTP/2");
@@ -138,7 +137,7 @@ pub(crate) async fn http2(address: SocketAddr) -> http2::SendRequest<Full<Bytes>
     client
 }
 
-/// Where a model waits until the test lets it go on. It remembers who came.
+/// A gate that holds a model until the test opens it. It records who has arrived.
 #[derive(Default)]
 pub(crate) struct Gate {
     state: Mutex<(Vec<String>, bool)>,
@@ -157,30 +156,30 @@ impl Gate {
         self.changed.notify_all();
         let (state, waited) = self.changed.wait_timeout_while(state, DEADLINE, |state| !state.1).unwrap();
         drop(state);
-        assert!(!waited.timed_out(), "the gate stays closed");
+        assert!(!waited.timed_out(), "the gate was not opened");
     }
 
-    /// Lets all go on, those who come later too.
+    /// Opens the gate, also for later arrivals.
     pub(crate) fn open(&self) {
         self.state.lock().unwrap().1 = true;
         self.changed.notify_all();
     }
 
-    /// Holds those who come from now on.
+    /// Closes the gate for later arrivals.
     pub(crate) fn close(&self) {
         self.state.lock().unwrap().1 = false;
     }
 
-    /// Waits until so many have come.
+    /// Waits until `count` callers have arrived in total.
     #[track_caller]
     pub(crate) fn wait_for(&self, count: usize) {
         let state = self.state.lock().unwrap();
         let (state, waited) = self.changed.wait_timeout_while(state, DEADLINE, |state| state.0.len() < count).unwrap();
-        assert!(!waited.timed_out(), "{count} were to come to the gate, {:?} came", state.0);
+        assert!(!waited.timed_out(), "expected {count} arrivals at the gate, got {:?}", state.0);
     }
 
-    /// Who has come, in order.
-    pub(crate) fn came(&self) -> Vec<String> {
+    /// Returns all arrivals in order.
+    pub(crate) fn arrivals(&self) -> Vec<String> {
         self.state.lock().unwrap().0.clone()
     }
 }

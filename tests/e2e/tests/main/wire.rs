@@ -1,4 +1,4 @@
-//! What stands in requests and answers beside the tensors: ids, headers, members that may be absent, metadata documents.
+//! The parts of requests and responses other than tensors: ids, headers, optional members, metadata documents.
 
 use std::collections::HashSet;
 
@@ -14,13 +14,13 @@ fn echoes() -> Server {
     Server::start(Engine::builder().instance("echo", Scripted::blocking(echo)))
 }
 
-/// The same request with an id, which is JSON text.
+/// A request of one text with an id, given as JSON.
 fn with_id(id: &str) -> String {
     text("a").replacen('{', &format!("{{\"id\": {id}, "), 1)
 }
 
 #[test]
-fn the_id_of_an_answer_is_the_requests_own_else_the_headers_else_a_fresh_one() {
+fn the_id_of_a_response_is_from_the_body_or_the_header_or_new() {
     let server = echoes();
     let id = |headers: &[&str], body: &str| {
         let answer = server.ask("POST", "/infer", headers, body).ok();
@@ -37,7 +37,7 @@ fn the_id_of_an_answer_is_the_requests_own_else_the_headers_else_a_fresh_one() {
 }
 
 #[test]
-fn a_valid_request_id_is_echoed_on_every_answer() {
+fn a_valid_request_id_is_echoed_on_every_response() {
     let server = echoes();
     let longest = "x".repeat(128);
     for id in ["a", "!~{}", &longest] {
@@ -62,7 +62,7 @@ fn a_valid_request_id_is_echoed_on_every_answer() {
 }
 
 #[test]
-fn any_content_type_is_taken_and_none() {
+fn every_content_type_is_accepted() {
     let server = echoes();
     let types =
         ["application/json", "application/json; charset=utf-8", "text/plain", "application/x-www-form-urlencoded"];
@@ -76,7 +76,7 @@ fn any_content_type_is_taken_and_none() {
 }
 
 #[test]
-fn a_content_coding_that_is_not_known_is_a_415_that_names_those_that_are() {
+fn an_unsupported_content_coding_is_a_415_that_names_the_supported_ones() {
     let server = echoes();
     for coding in ["br", "compress", "x-secret", "gzip, br"] {
         let answer = server.ask("POST", "/infer", &[&format!("Content-Encoding: {coding}")], text("a"));
@@ -87,7 +87,7 @@ fn a_content_coding_that_is_not_known_is_a_415_that_names_those_that_are() {
 }
 
 #[test]
-fn members_may_be_absent_or_null_or_unknown_and_come_in_any_order() {
+fn members_can_be_absent_null_unknown_and_in_any_order() {
     let server = echoes();
     for input in [
         r#"{"data": ["a"]}"#,
@@ -112,7 +112,7 @@ fn members_may_be_absent_or_null_or_unknown_and_come_in_any_order() {
 }
 
 #[test]
-fn metadata_of_an_input_comes_back_byte_for_byte() {
+fn metadata_of_an_input_is_returned_byte_for_byte() {
     let server = echoes();
     for metadata in [
         r#""{\"k\": 1}""#,
@@ -138,22 +138,22 @@ fn metadata_of_an_input_comes_back_byte_for_byte() {
     }
 }
 
-/// A struct of tensors in, another out.
+/// A model with declared input and output tensors.
 struct Signed;
 
 #[derive(TensorInput)]
 struct Features {
-    /// Anything
+    /// Four numbers per row
     #[tensor(shape = [n, 4])]
     features: Vec<f32>,
-    /// One a row
+    /// One name per row
     #[tensor(shape = [n], name = "row name")]
     names: Vec<String>,
 }
 
 #[derive(TensorOutput)]
 struct Longest {
-    /// The longest name of all
+    /// The longest name
     #[tensor(shape = [1])]
     longest: Vec<String>,
     /// The sum of every row
@@ -179,7 +179,7 @@ impl Model for Signed {
     }
 }
 
-/// Tensors as they come.
+/// A model that returns its tensors unchanged.
 struct Anything;
 
 impl Model for Anything {
@@ -197,7 +197,7 @@ impl Model for Anything {
 }
 
 #[test]
-fn the_metadata_of_a_model_are_its_declared_tensors() {
+fn the_metadata_of_a_model_lists_its_declared_tensors() {
     let server = Server::start(Engine::builder().model::<Signed>("signed").version("2"));
     let inputs =
         r#"[{"name":"features","datatype":"FP32","shape":[-1,4]},{"name":"row name","datatype":"BYTES","shape":[-1]}]"#;
@@ -210,7 +210,7 @@ fn the_metadata_of_a_model_are_its_declared_tensors() {
 
     let server = Server::start(Engine::builder().model::<Anything>("any"));
     let expected = r#"{"name":"any","versions":["1"],"platform":"chariot-engine","inputs":[],"outputs":[]}"#;
-    assert_eq!(server.get("/v2/models/any").text, expected, "empty only where anything is taken");
+    assert_eq!(server.get("/v2/models/any").text, expected, "empty only for a model that accepts any tensor");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! How workers run a model: calls at once, batches, state of their own, and whatever a model blocks on.
+//! Execution of a model by workers: concurrent calls, batches, scratch values, and blocking in every form.
 
 use std::{
     collections::HashSet,
@@ -22,11 +22,11 @@ use crate::{
 };
 
 #[test]
-fn as_many_calls_await_on_one_worker_as_the_engine_says() {
+fn a_worker_runs_as_many_calls_at_once_as_the_spec_allows() {
     let (begun, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let threads = Arc::new(Mutex::new(HashSet::<ThreadId>::new()));
     let made = Arc::new(AtomicUsize::new(0));
-    // Nobody passes before eight are there.
+    // No call passes the barrier before eight have arrived.
     let (barrier, seen, here, scratches) = (Arc::new(Barrier::new(8)), most.clone(), threads.clone(), made.clone());
     let model = Scripted::<8, 32>::new(move |batch| {
         let (barrier, begun, seen, here) = (barrier.clone(), begun.clone(), seen.clone(), here.clone());
@@ -51,8 +51,8 @@ fn as_many_calls_await_on_one_worker_as_the_engine_says() {
     for (index, mut connection) in waiting.into_iter().enumerate() {
         assert_eq!(connection.answer().unwrap().values(), [index.to_string()], "no call sees another's scratch value");
     }
-    assert_eq!(most.load(Ordering::SeqCst), 8, "eight at once, never more");
-    assert_eq!(made.load(Ordering::SeqCst), 8, "a scratch value for each of the calls at once, kept for later ones");
+    assert_eq!(most.load(Ordering::SeqCst), 8, "eight calls at once, never more");
+    assert_eq!(made.load(Ordering::SeqCst), 8, "one scratch value per concurrent call, reused by later calls");
     assert_eq!(threads.lock().unwrap().len(), 1);
 }
 
@@ -65,7 +65,7 @@ fn a_request_is_split_by_cost_and_group_and_answered_in_order() {
         let answers = batch.try_map(|text| Ok(Json(text.as_str().to_uppercase())));
         Box::pin(async { answers })
     });
-    // What begins with the same letter goes together; `x` costs as much as a whole batch, `y` more.
+    // Texts with the same first letter form a group; `x` costs as much as a whole batch, `y` more.
     let model = model.admit(|text| {
         let first = text.as_bytes()[0];
         let cost = match first {
@@ -88,7 +88,7 @@ fn a_request_is_split_by_cost_and_group_and_answered_in_order() {
     assert_eq!(batches.all(), ["a1,a2,a3,a4", "a5", "b1,b2,b3", "x1", "x2", "y1", "y2"]);
 }
 
-/// A model whose `admit` cuts texts into words, once, for `infer`.
+/// A model whose `admit` splits texts into words and attaches them for `infer`.
 struct Tokens;
 
 impl Model for Tokens {
@@ -106,14 +106,14 @@ impl Model for Tokens {
 
     fn admit(&self, item: &mut Item<Text>) -> Result<BatchCost> {
         let words: Vec<String> = item.as_str().split(' ').map(str::to_string).collect();
-        let load = BatchCost::new(words.len());
+        let cost = BatchCost::new(words.len());
         item.attach(words);
-        Ok(load)
+        Ok(cost)
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<Vec<String>>>> {
         batch.try_map(|item| {
-            let words = item.attached::<Vec<String>>().context("what `admit` attached")?;
+            let words = item.attached::<Vec<String>>().context("words attached by `admit`")?;
             let about = format!("{} {} {}", item.name(), item.action(), item.score_threshold());
             Ok(Json(words.iter().cloned().chain([about]).collect()))
         })
@@ -121,7 +121,7 @@ impl Model for Tokens {
 }
 
 #[test]
-fn what_admit_attaches_and_what_came_with_an_item_is_there_in_infer() {
+fn infer_sees_the_attachment_and_the_parameters_of_an_item() {
     let builder = Engine::builder().model::<Tokens>("tokens").setting("CHARIOT_ENGINE_SCORE_THRESHOLD", "0.75");
     let engine = TestEngine::start(builder).unwrap();
     let body = r#"{"inputs": [{"name": "a", "data": ["one two"]},
@@ -132,7 +132,7 @@ fn what_admit_attaches_and_what_came_with_an_item_is_there_in_infer() {
 }
 
 #[test]
-fn the_elements_of_one_input_are_items_and_come_back_as_one_output() {
+fn the_elements_of_an_input_are_items_and_are_returned_as_one_output() {
     let sizes = Arc::new(Seen::default());
     let seen = sizes.clone();
     let model = Scripted::<1, 2>::new(move |batch| {
@@ -169,7 +169,7 @@ fn a_scratch_value_is_kept_by_its_worker_and_never_leaves_it() {
         })?;
         assert_eq!(own.thread, here, "a scratch value has left its worker");
         own.calls += 1;
-        // Both workers are in a call now, so each must have a value of its own.
+        // Both workers are in a call, so each must have its own value.
         meet.wait();
         let calls = own.calls.to_string();
         batch.try_map(|_| Ok(Json(calls.clone())))
@@ -184,7 +184,7 @@ fn a_scratch_value_is_kept_by_its_worker_and_never_leaves_it() {
     assert_eq!(made.load(Ordering::SeqCst), 2);
 }
 
-/// A model that blocks in every way that an author may think of, in `load` and in `infer`.
+/// A model that blocks in every way an author may use, in `load` and in `infer`.
 struct Blocking {
     loaded: String,
     address: SocketAddr,
@@ -192,7 +192,7 @@ struct Blocking {
 
 #[derive(Settings)]
 struct Address {
-    /// The server to ask
+    /// Address of the server
     ask: String,
 }
 
@@ -204,7 +204,7 @@ fn block_in_every_way(address: SocketAddr) -> Result<String> {
     drop(own);
     let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
     sender.blocking_send("channel")?;
-    let received = receiver.blocking_recv().context("what was sent")?;
+    let received = receiver.blocking_recv().context("the sent value")?;
     let locked = *tokio::sync::Mutex::new("lock").blocking_lock();
     thread::sleep(Duration::from_millis(1));
     Ok(format!("{fetched}, {spawned}, {received}, {locked}"))
@@ -215,7 +215,7 @@ async fn await_in_every_way() -> Result<String> {
     let spawned = tokio::spawn(async { "task" }).await?;
     let off = tokio::task::spawn_blocking(|| "pool").await?;
     let slow = tokio::time::timeout(Duration::from_millis(1), std::future::pending::<()>()).await.is_err();
-    // What is not `Send` may be held while awaiting.
+    // A value that is not `Send` can be held across an await.
     let not_send = std::rc::Rc::new("rc");
     tokio::task::yield_now().await;
     Ok(format!("{spawned}, {off}, {slow}, {not_send}"))
@@ -239,7 +239,7 @@ impl Model for Blocking {
     }
 }
 
-/// A server that says `fetched` to whoever connects, for as long as the process runs.
+/// Starts a server that responds `fetched` to every connection until the process exits.
 fn fetched() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -260,7 +260,7 @@ fn fetched() -> SocketAddr {
 }
 
 #[test]
-fn a_model_may_block_and_await_in_load_and_in_infer_as_it_likes() {
+fn a_model_can_block_and_await_in_load_and_in_infer() {
     let builder = Engine::builder().model::<Blocking>("blocking").setting("ASK", fetched().to_string());
     let engine = TestEngine::start(builder).unwrap();
     let answer = engine.infer(text("a"));
@@ -270,7 +270,7 @@ fn a_model_may_block_and_await_in_load_and_in_infer_as_it_likes() {
 }
 
 #[test]
-fn a_call_that_awaits_and_then_blocks_takes_no_request_along() {
+fn a_call_that_awaits_and_then_blocks_delays_no_other_request() {
     let (gate, go) = (Arc::new(Gate::default()), Arc::new(tokio::sync::Notify::new()));
     let (at, going) = (gate.clone(), go.clone());
     let model = Scripted::<4, 32>::new(move |batch| {
@@ -286,7 +286,7 @@ fn a_call_that_awaits_and_then_blocks_takes_no_request_along() {
     let builder = Engine::builder().instance("both", model).configure(|settings| settings.workers = Some(2));
     let server = Server::start(builder);
     let mut blocking = server.admitted(&text("blocks"));
-    // Both workers have called for requests again when this is answered.
+    // Once this is answered, both workers are waiting for requests again.
     assert_eq!(server.infer(text("a")).values(), ["a"]);
     go.notify_one();
     gate.wait_for(1);
@@ -299,14 +299,14 @@ fn a_call_that_awaits_and_then_blocks_takes_no_request_along() {
 }
 
 #[test]
-fn a_request_of_many_batches_ends_with_its_caller() {
+fn a_request_of_many_batches_stops_when_its_caller_disconnects() {
     let (gate, calls) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(0)));
     let (at, counts) = (gate.clone(), calls.clone());
     let model = Scripted::<1, 1>::new(move |batch| {
         counts.fetch_add(1, Ordering::SeqCst);
         if let Some(item) = batch.iter().find(|text| text.value().0 == "many") {
             at.pass("many");
-            until("the caller has gone", || item.is_cancelled().then_some(()));
+            until("the caller disconnects", || item.is_cancelled().then_some(()));
         }
         Box::pin(async { echo(batch) })
     });
@@ -317,5 +317,5 @@ fn a_request_of_many_batches_ends_with_its_caller() {
     drop(many);
     gate.open();
     assert_eq!(server.infer(text("next")).values(), ["next"]);
-    assert_eq!(calls.load(Ordering::SeqCst), 2, "a caller that has gone is computed for no more");
+    assert_eq!(calls.load(Ordering::SeqCst), 2, "no further batch runs for a caller that has disconnected");
 }

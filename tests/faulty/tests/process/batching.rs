@@ -1,11 +1,11 @@
-//! Batches by what items cost, and what becomes of a batch's other requests when the device has no memory for one.
+//! Batches limited by cost, and the other requests of a batch when one exceeds the memory of the device.
 
 use e2e::{Process, until};
 use serde_json::{Value, json};
 
-use super::{FAULTY, admit, awaits, command};
+use super::{FAULTY, admit, awaits, command, message};
 
-/// One worker, and batches of at most this cost.
+/// An engine with one worker and batches of at most this cost.
 fn batching(most: &str) -> Process {
     Process::ready(FAULTY, &[("CHARIOT_ENGINE_WORKERS", "1"), ("CHARIOT_ENGINE_MAX_BATCH", most)])
 }
@@ -17,7 +17,7 @@ fn figure(process: &Process, name: &str) -> f64 {
 }
 
 #[test]
-fn a_call_is_given_what_its_items_cost_and_no_more() {
+fn the_cost_of_a_batch_stays_within_the_limit() {
     let process = batching("10");
     let input = |cost: Value| json!({"name": "text", "data": ["a"], "parameters": {"cost": cost}});
     let inputs: Vec<Value> = [6, 4, 5, 5, 11].map(|cost| input(cost.into())).into();
@@ -27,16 +27,17 @@ fn a_call_is_given_what_its_items_cost_and_no_more() {
 }
 
 #[test]
-fn of_a_batch_only_the_request_for_which_there_is_no_memory_is_told_so() {
+fn only_the_request_that_exceeds_device_memory_fails_in_a_batch() {
     let process = batching("32");
-    let held = admit(&process, &awaits()).expect("a place is free");
-    until("the worker is held", || (figure(&process, "chariot_running_calls") == 1.0).then_some(()));
+    let held = admit(&process, &awaits()).expect("a free permit");
+    until("the worker is busy", || (figure(&process, "chariot_running_calls") == 1.0).then_some(()));
     let bodies = [json!({}), json!({"device": "out_of_memory"}), json!({"cost": 3})];
-    let callers = bodies.map(|body| admit(&process, &command(body).to_string()).expect("a place is free"));
-    until("all of them wait", || (figure(&process, "chariot_queued_requests") == 3.0).then_some(()));
+    let callers = bodies.map(|body| admit(&process, &command(body).to_string()).expect("a free permit"));
+    until("all requests are queued", || (figure(&process, "chariot_queued_requests") == 3.0).then_some(()));
     drop(held);
-    let statuses = callers.map(|mut caller| caller.answer().expect("an answer").status);
+    let statuses = callers.map(|mut caller| caller.answer().expect("a response").status);
     assert_eq!(statuses, [200, 503, 200]);
-    process.wait_for_log("a batch of 3 requests failed and is run again one by one");
+    let retried = |line: &Value| line["level"] == "WARN" && message(line).contains("3 requests");
+    insta::assert_snapshot!("retried_batch", message(&process.wait_for_line("the retried batch", retried)));
     assert_eq!(process.get("/ready").status, 200);
 }

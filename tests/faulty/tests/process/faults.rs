@@ -1,46 +1,50 @@
-//! Faults of the engine, which its log tells and its callers do not read, and faults of the caller, which the caller
-//! reads.
+//! Failures of the engine, whose cause is logged and not sent to the caller, and rejections, which are sent to the caller.
 
 use std::sync::Arc;
 
-use e2e::{Answer, Process, Shared};
+use e2e::{Answer, Messages, Process, Shared};
 use serde_json::{Value, json};
 
-use super::{FAULTY, assert_serves, command};
+use super::{FAULTY, assert_serves, command, message};
 
-/// The engine that the tests of this file share. Each test goes by texts and ids of its own.
+/// Returns the engine that the tests of this file share. Each test uses its own texts and ids.
 fn faulty() -> Arc<Process> {
     static PROCESS: Shared = Shared::new();
     PROCESS.get(|| Process::ready(FAULTY, &[("CHARIOT_ENGINE_WORKERS", "2")]))
 }
 
-/// The id that the text of a failure gives.
+/// Returns the id that the message of a failure ends with, in parentheses.
 #[track_caller]
 fn id_of(failure: &Answer) -> String {
     let text = failure.error(500);
-    let id = text.strip_prefix("the model failed (request ").and_then(|text| text.strip_suffix(")"));
-    id.unwrap_or_else(|| panic!("the text of a failure is expected, '{text}' came")).to_string()
+    let id = text.strip_suffix(")").and_then(|text| text.rsplit([' ', '(']).next());
+    id.unwrap_or_else(|| panic!("no id in '{text}'")).to_string()
 }
 
-/// Asserts that the log tells of a failure of the request `id`, by all of `texts`.
+/// Asserts that the log has the failure of the request `id` with all of `texts`, and returns the message.
 #[track_caller]
-fn assert_logged(process: &Process, id: &str, texts: &[&str]) {
+fn assert_logged(process: &Process, id: &str, texts: &[&str]) -> String {
     let line = process.wait_for_line(&format!("the request {id}"), |line| line["request"] == id);
-    let message = line["message"].as_str().unwrap_or_default();
-    assert!(texts.iter().all(|text| message.contains(text)), "{line}");
+    assert!(texts.iter().all(|text| message(&line).contains(text)), "{line}");
     assert_eq!((&line["level"], &line["model"]), (&json!("ERROR"), &json!("faulty")));
+    message(&line).to_string()
 }
 
 #[test]
-fn an_authors_error_is_in_the_log_and_not_in_the_answer() {
+fn the_cause_of_a_failure_is_logged_and_not_sent_to_the_caller() {
     let process = faulty();
     let failure = process.infer(&command(json!({"error": "disk 7 is broken"})));
     assert!(!failure.text.contains("disk"), "{failure:?}");
-    assert_logged(&process, &id_of(&failure), &["disk 7 is broken"]);
+    let id = id_of(&failure);
+    let logged = assert_logged(&process, &id, &["disk 7 is broken"]);
+    let mut messages = Messages::new();
+    messages.add("response", failure.error(500).replace(&id, "ID"));
+    messages.add("log", logged);
+    insta::assert_snapshot!("failure", messages);
 }
 
 #[test]
-fn a_failure_has_the_id_of_its_request() {
+fn a_failure_names_the_id_of_its_request() {
     let process = faulty();
     let mut request = command(json!({"error": "by the header's id"}));
     let failure = process.infer_with(("X-Request-ID", "header-1"), &request);
@@ -58,52 +62,58 @@ fn a_failure_has_the_id_of_its_request() {
 }
 
 #[test]
-fn a_panic_is_a_failure_of_its_request_and_the_engine_lives() {
+fn a_panic_fails_its_request_only() {
     let process = faulty();
-    // More often than there are workers: each of them outlives a panic.
+    // More panics than workers: every worker survives one.
     for _ in 0..5 {
         let failure = process.infer(&command(json!({"panic": "the author gave up"})));
         assert!(!failure.text.contains("gave up"), "{failure:?}");
-        assert_logged(&process, &id_of(&failure), &["`infer` panicked: the author gave up"]);
+        let logged = assert_logged(&process, &id_of(&failure), &["`infer`", "the author gave up"]);
+        insta::assert_snapshot!("panic", logged);
     }
     assert_serves(&process);
     assert_eq!(process.get("/ready").status, 200);
 }
 
 #[test]
-fn a_wrong_number_of_outputs_is_a_failure_that_the_log_lays_to_the_engine() {
+fn a_wrong_number_of_outputs_is_a_failure() {
     let process = faulty();
+    let mut messages = Messages::new();
     for outputs in [0, 3] {
         let failure = process.infer(&command(json!({"outputs": outputs})));
-        let counts = format!("`infer` returned {outputs} outputs for a batch of 1 items");
-        assert_logged(&process, &id_of(&failure), &[&counts, "the engine's model", "one for every item"]);
+        let logged = assert_logged(&process, &id_of(&failure), &["`infer`", &outputs.to_string()]);
+        messages.add(format!("{outputs} outputs"), logged);
     }
+    insta::assert_snapshot!("wrong_count", messages);
     assert_serves(&process);
 }
 
 #[test]
-fn what_an_author_refuses_is_told_to_the_caller_with_the_inputs_name() {
-    let refused = faulty().infer(&command(json!({"reject": "a longer text is expected, 'a' came"})));
-    assert_eq!(refused.error(400), "input 'text': a longer text is expected, 'a' came");
+fn a_rejection_by_the_author_is_sent_with_the_name_of_the_input() {
+    let rejected = faulty().infer(&command(json!({"reject": "expected a longer text, got 'a'"})));
+    assert_eq!(rejected.error(400), "input 'text': expected a longer text, got 'a'");
 }
 
 #[test]
-fn a_fault_of_a_parameter_names_input_and_parameter() {
+fn an_invalid_parameter_is_named_with_its_input() {
     let process = faulty();
-    for (parameters, texts) in [
-        (json!({"sleep_ms": "long"}), &["input 'text'", "parameters.sleep_ms", "integer", "string"][..]),
-        (json!({"sleep_ms": -1}), &["input 'text'", "parameters.sleep_ms", "an integer from 0"]),
-        (json!({"panic": 5}), &["input 'text'", "parameters.panic", "string"]),
-        (json!({"sleep": 5}), &["input 'text'", "sleep", "sleep_ms", "await_ms"]),
-        (json!("sleep"), &["input 'text'", "parameters", "an object"]),
+    let mut messages = Messages::new();
+    for (parameters, location, names) in [
+        (json!({"sleep_ms": "long"}), "input 'text': parameters.sleep_ms: ", &[][..]),
+        (json!({"sleep_ms": -1}), "input 'text': parameters.sleep_ms: ", &[]),
+        (json!({"panic": 5}), "input 'text': parameters.panic: ", &[]),
+        (json!({"sleep": 5}), "input 'text': parameters", &["'sleep'", "sleep_ms", "await_ms"]),
+        (json!("sleep"), "input 'text': parameters: ", &[]),
     ] {
-        let text = process.infer(&command(parameters)).error(400);
-        assert!(texts.iter().all(|part| text.contains(part)), "{text}");
+        let text = process.infer(&command(parameters.clone())).error(400);
+        assert!(text.starts_with(location) && names.iter().all(|name| text.contains(name)), "{text}");
+        messages.add(parameters, text);
     }
+    insta::assert_snapshot!("parameters", messages);
 }
 
 #[test]
-fn one_refusal_names_every_input_that_is_refused() {
+fn one_error_names_every_rejected_input() {
     let input = |name: &str, parameters: Value| json!({"name": name, "data": ["a"], "parameters": parameters});
     let inputs = [input("good", json!({})), input("bad", json!({"sleep_ms": true})), input("worse", json!({"zz": 1}))];
     let text = faulty().infer(&json!({"inputs": inputs})).error(400);
@@ -111,7 +121,7 @@ fn one_refusal_names_every_input_that_is_refused() {
 }
 
 #[test]
-fn the_ids_of_the_platform_do_no_harm() {
+fn the_base_id_header_of_the_platform_is_accepted() {
     let process = faulty();
     let answer = process.infer_with(("Chariot-Inference-Base-ID", "2ABCdefGHIjklMNOpqrSTUvwxYZ"), &command(json!({})));
     assert_eq!(answer.values(), ["ok"]);
@@ -119,14 +129,14 @@ fn the_ids_of_the_platform_do_no_harm() {
 }
 
 #[test]
-fn a_device_that_is_lost_ends_the_process_with_a_code_of_its_own() {
+fn a_lost_device_ends_the_process_with_exit_code_74() {
     let process = Process::ready(FAULTY, &[]);
-    assert_eq!(
-        process.infer(&command(json!({"device": "out_of_memory"}))).error(503),
-        "the device has no memory left for this call"
-    );
+    let mut messages = Messages::new();
+    messages.add("out of memory", process.infer(&command(json!({"device": "out_of_memory"}))).error(503));
     assert_serves(&process);
-    assert_eq!(process.infer(&command(json!({"device": "lost"}))).error(503), "the device is lost");
+    messages.add("lost", process.infer(&command(json!({"device": "lost"}))).error(503));
     assert_eq!(process.wait(), Some(74));
-    process.wait_for_log("the device is lost");
+    let of_the_model = |line: &Value| line["level"] == "ERROR" && line["model"] == "faulty";
+    messages.add("lost, log", message(&process.wait_for_line("the lost device", of_the_model)));
+    insta::assert_snapshot!("device", messages);
 }

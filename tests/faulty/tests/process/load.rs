@@ -1,61 +1,63 @@
 //! A model that loads slowly, fails to load, or panics while it loads.
 
-use e2e::{Process, until};
+use e2e::{Messages, Process, until};
 use serde_json::{Value, json};
 
-use super::{FAULTY, FOREVER_MS, assert_serves, command, retry_after};
+use super::{FAULTY, FOREVER_MS, assert_serves, command, message, retry_after};
 
-/// Asserts that a process whose load goes wrong so ends with the code 1 and one line that has all of `texts`.
+/// Asserts that a process with this failing load exits with code 1 and one line for the model with all of `texts`, and
+/// returns its message.
 #[track_caller]
-fn ends_with(load: &str, texts: &[&str]) {
+fn failed_load(load: &str, texts: &[&str]) -> String {
     let process = Process::start(FAULTY, &[("FAULTY_LOAD", load)]);
     assert_eq!(process.wait(), Some(1));
     let log = process.whole_log();
-    let tells = |line: &&Value| {
-        let message = line["message"].as_str().unwrap_or_default();
-        line["level"] == "ERROR" && texts.iter().all(|text| message.contains(text))
+    let of_the_model = |line: &&Value| {
+        let is_cause = texts.iter().all(|text| message(line).contains(text));
+        line["level"] == "ERROR" && line["model"] == "faulty" && is_cause
     };
-    assert_eq!(log.iter().filter(tells).count(), 1, "{log:#?}");
-    assert_eq!(process.all_errors(), [""; 0], "everything is told on standard output");
+    let lines: Vec<&Value> = log.iter().filter(of_the_model).collect();
+    assert_eq!(lines.len(), 1, "{log:#?}");
+    assert_eq!(process.all_errors(), [""; 0], "the log is on standard output");
+    message(lines[0]).to_string()
 }
 
 #[test]
-fn a_failed_load_ends_the_process_and_the_log_tells_why() {
-    ends_with("fail:no weights today", &["the model could not be loaded", "loading on command: no weights today"]);
+fn a_failed_load_ends_the_process_and_its_cause_is_logged() {
+    let mut messages = Messages::new();
+    for (load, texts) in [
+        ("fail:no weights today", &["loading on command: no weights today"][..]),
+        ("panic:out of luck", &["`load`", "out of luck"]),
+        // Several lines become one.
+        ("fail:the first\nand the second", &["loading on command: the first", "and the second"]),
+        ("panic:the first\nand the second", &["`load`", "the first", "and the second"]),
+    ] {
+        messages.add(load, failed_load(load, texts));
+    }
+    insta::assert_snapshot!("failed_load", messages);
 }
 
 #[test]
-fn a_panic_in_load_ends_the_process_and_the_log_tells_why() {
-    ends_with("panic:out of luck", &["the model could not be loaded", "`load` panicked: out of luck"]);
-}
-
-#[test]
-fn a_text_of_several_lines_stays_on_one() {
-    ends_with("fail:the first\nand the second", &["loading on command: the first", "and the second"]);
-    ends_with("panic:the first\nand the second", &["`load` panicked: the first", "and the second"]);
-}
-
-#[test]
-fn while_it_loads_the_engine_lives_and_is_not_ready() {
+fn a_loading_engine_is_live_and_not_ready() {
     let process = Process::start(FAULTY, &[("FAULTY_LOAD", &format!("slow:{FOREVER_MS}"))]);
     assert_eq!(process.get("/v2/health/live").ok(), json!({"live": true}));
+    let rejected = process.infer(&command(json!({})));
+    let error = rejected.error(503);
+    assert!(retry_after(&rejected) >= 1);
+    insta::assert_snapshot!("loading", error);
     for route in ["/ready", "/v2/models/faulty/ready"] {
         let ready = process.get(route);
         assert_eq!(ready.status, 503);
-        let expected =
-            json!({"name": "faulty", "status": "starting", "ready": false, "error": "the model is being loaded"});
+        let expected = json!({"name": "faulty", "status": "starting", "ready": false, "error": error});
         assert_eq!(ready.json(), expected, "{route}");
     }
     let ready = process.get("/v2/health/ready");
     assert_eq!(ready.status, 503);
-    assert_eq!(ready.json(), json!({"ready": false, "live": true, "error": "the model is being loaded"}));
-    let refused = process.infer(&command(json!({})));
-    assert_eq!(refused.error(503), "the model is being loaded");
-    assert!(retry_after(&refused) >= 1);
+    assert_eq!(ready.json(), json!({"ready": false, "live": true, "error": error}));
 }
 
 #[test]
-fn once_it_has_loaded_the_engine_is_ready() {
+fn a_loaded_engine_is_ready() {
     let process = Process::start(FAULTY, &[("FAULTY_LOAD", "slow:500")]);
     let ready = until("the engine is ready", || Some(process.get("/ready")).filter(|ready| ready.status == 200));
     assert_eq!(ready.json(), json!({"name": "faulty", "status": "ready", "ready": true}));

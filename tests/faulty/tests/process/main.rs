@@ -1,4 +1,4 @@
-//! An engine that fails on command, as a real process: what its callers, its operator and its platform see of it.
+//! An engine that fails on command, as a real process: what its callers, its operator and its platform observe.
 
 mod batching;
 mod commands;
@@ -14,41 +14,46 @@ use serde_json::{Value, json};
 /// The engine under test.
 const FAULTY: &str = env!("CARGO_BIN_EXE_faulty");
 
-/// Longer than any test runs: what takes so long is held until the test lets go of it.
+/// A time in milliseconds longer than any test runs: a request that takes so long is held until the test releases it.
 const FOREVER_MS: u64 = 600_000;
 
-/// A request whose one input commands this.
+/// A request of one input with these parameters.
 fn command(parameters: Value) -> Value {
     json!({"inputs": [{"name": "text", "data": ["a"], "parameters": parameters}]})
 }
 
-/// A request that waits without blocking its thread until the test lets go of it.
+/// A request that awaits, without blocking its thread, until the test releases it.
 fn awaits() -> String {
     command(json!({"await_ms": FOREVER_MS})).to_string()
 }
 
-/// Sends a request that is admitted, or the answer by which it is refused.
+/// Sends a request. Returns its connection if it is admitted, or the response if it is rejected.
 fn admit(process: &Process, body: &str) -> Result<Connection, Answer> {
     let mut connection = process.connect();
-    match connection.post_admitted("/infer", body).expect("an answer") {
+    match connection.post_admitted("/infer", body).expect("a response") {
         None => Ok(connection),
-        Some(refused) => Err(refused),
+        Some(rejected) => Err(rejected),
     }
 }
 
-/// Asserts that a request was answered as one that commands nothing is.
+/// Returns the message of a line of the log.
+fn message(line: &Value) -> &str {
+    line["message"].as_str().unwrap_or_default()
+}
+
+/// Asserts that a response is that of a request without commands.
 #[track_caller]
 fn assert_served(answer: &Answer) {
     assert_eq!(answer.values(), ["ok"]);
 }
 
-/// Asserts that the engine serves a request that commands nothing.
+/// Asserts that the engine serves a request without commands.
 #[track_caller]
 fn assert_serves(process: &Process) {
     assert_served(&process.infer(&command(json!({}))));
 }
 
-/// Seconds after which a refused caller may come again, which must be there.
+/// Returns the seconds of `Retry-After`, which must be present.
 #[track_caller]
 fn retry_after(answer: &Answer) -> u64 {
     let seconds = answer.header("retry-after").expect("Retry-After");

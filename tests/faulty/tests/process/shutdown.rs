@@ -1,4 +1,4 @@
-//! The end of a process: told to stop by the platform or by a person, with and without work in flight.
+//! Shutdown of a process by SIGTERM and SIGINT, with and without requests in flight.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -8,24 +8,24 @@ use std::{
 use e2e::{Connection, DEADLINE, Process, Signal, until};
 use serde_json::{Value, json};
 
-use super::{FAULTY, FOREVER_MS, assert_serves, command};
+use super::{FAULTY, FOREVER_MS, assert_serves, command, message};
 
-/// A time that no test waits for: what ends before it, ends by itself.
+/// A time longer than any test: a process that exits earlier has not waited for it.
 const NEVER: &str = "10m";
 
-/// How many requests each client sends and gets answered after the signal.
+/// The number of requests that each client sends after the signal, all of which must be served.
 const AFTER_SIGNAL: usize = 8;
 
-/// Sends a request that is in flight when this returns.
+/// Sends a request and returns once it is in flight.
 fn in_flight(process: &Process, parameters: Value) -> Connection {
     let mut connection = process.connect();
-    let refused = connection.post_admitted("/infer", &command(parameters).to_string()).expect("an answer");
-    assert_eq!(refused, None);
+    let rejected = connection.post_admitted("/infer", &command(parameters).to_string()).expect("a response");
+    assert_eq!(rejected, None);
     connection
 }
 
 #[test]
-fn nothing_is_lost_on_sigterm() {
+fn sigterm_loses_no_request() {
     let process = Process::ready(
         FAULTY,
         &[("CHARIOT_ENGINE_WORKERS", "2"), ("CHARIOT_ENGINE_DRAIN_DELAY", "5s"), ("CHARIOT_ENGINE_GRACE", "60s")],
@@ -42,16 +42,16 @@ fn nothing_is_lost_on_sigterm() {
         }
     };
     thread::scope(|scope| {
-        // Begun before the signal, in flight until after the port has closed.
+        // Sent before the signal, in flight until after the port has closed.
         let mut long = in_flight(&process, json!({"await_ms": 6000}));
         for _ in 0..2 {
-            // A connection for every request.
-            scope.spawn(|| served_after(&mut || process.connect().post("/infer", &text).expect("an answer")));
-            // One connection for as long as the server keeps it, as clients do.
+            // A new connection for every request.
+            scope.spawn(|| served_after(&mut || process.connect().post("/infer", &text).expect("a response")));
+            // One connection for as long as the server keeps it open, as clients do.
             scope.spawn(|| {
                 let mut kept = process.connect();
                 served_after(&mut || {
-                    let answer = kept.post("/infer", &text).expect("an answer");
+                    let answer = kept.post("/infer", &text).expect("a response");
                     if answer.header("connection") == Some("close") {
                         kept = process.connect();
                     }
@@ -61,53 +61,65 @@ fn nothing_is_lost_on_sigterm() {
         }
         assert_serves(&process);
         process.signal(Signal::Terminate);
-        let not_ready = until("readiness says no", || Some(process.get("/ready")).filter(|ready| ready.status == 503));
+        let not_ready =
+            until("the engine is not ready", || Some(process.get("/ready")).filter(|ready| ready.status == 503));
         signalled.store(true, Ordering::Release);
-        let expected =
-            json!({"name": "faulty", "status": "draining", "ready": false, "error": "the engine is shutting down"});
+        let error = not_ready.json()["error"].as_str().expect("an error").to_string();
+        let expected = json!({"name": "faulty", "status": "draining", "ready": false, "error": error});
         assert_eq!(not_ready.json(), expected);
+        insta::assert_snapshot!("draining", error);
         assert_eq!(process.get("/v2/health/live").ok(), json!({"live": true}));
         until("the port is closed", || Connection::open(process.address()).is_err().then_some(()));
-        assert_eq!(long.answer().expect("an answer").values(), ["ok"]);
+        assert_eq!(long.answer().expect("a response").values(), ["ok"]);
     });
     assert_eq!(process.wait(), Some(0));
     let log = process.whole_log();
-    assert_eq!(log.last().expect("a line")["message"], "the engine has stopped", "{log:#?}");
+    let last = log.last().expect("a line");
+    assert_eq!(last["level"], "INFO", "{log:#?}");
+    insta::assert_snapshot!("complete", message(last));
 }
 
 #[test]
-fn sigint_skips_the_delay_and_idle_connections_hold_nothing_up() {
+fn sigint_skips_the_drain_delay_and_idle_connections_delay_nothing() {
     let process = Process::ready(FAULTY, &[("CHARIOT_ENGINE_DRAIN_DELAY", NEVER), ("CHARIOT_ENGINE_GRACE", NEVER)]);
     let mut used = process.connect();
-    assert_eq!(used.post("/infer", &command(json!({})).to_string()).expect("an answer").values(), ["ok"]);
+    assert_eq!(used.post("/infer", &command(json!({})).to_string()).expect("a response").values(), ["ok"]);
     let mut unused = process.connect();
     let mut busy = in_flight(&process, json!({"await_ms": 1000}));
     process.signal(Signal::Interrupt);
-    assert_eq!(busy.answer().expect("an answer").values(), ["ok"]);
+    assert_eq!(busy.answer().expect("a response").values(), ["ok"]);
     for connection in [&mut used, &mut unused, &mut busy] {
-        connection.closed().expect("the end of the connection");
+        connection.closed().expect("the connection is closed");
     }
     assert_eq!(process.wait(), Some(0));
 }
 
 #[test]
 fn a_second_signal_ends_the_process_at_once() {
-    // During the delay, and while work in flight is finished.
+    // During the drain delay, and during the grace period.
     for (first, second) in [(Signal::Terminate, Signal::Terminate), (Signal::Interrupt, Signal::Terminate)] {
         let process = Process::ready(FAULTY, &[("CHARIOT_ENGINE_DRAIN_DELAY", NEVER), ("CHARIOT_ENGINE_GRACE", NEVER)]);
         let held = in_flight(&process, json!({"sleep_ms": FOREVER_MS}));
         process.signal(first);
-        process.wait_for_log("a signal to stop");
-        assert!(process.runs());
+        match first {
+            Signal::Terminate => until("the engine drains", || (process.get("/ready").status == 503).then_some(())),
+            Signal::Interrupt => {
+                until("the port is closed", || Connection::open(process.address()).is_err().then_some(()))
+            }
+        }
+        assert!(process.is_running());
         process.signal(second);
         assert_eq!(process.wait(), Some(1));
-        process.wait_for_log("a second signal");
+        let log = process.whole_log();
+        let last = log.last().expect("a line");
+        assert_eq!(last["level"], "WARN", "{log:#?}");
+        insta::assert_snapshot!("second_signal", message(last));
         drop(held);
     }
 }
 
 #[test]
-fn work_that_outlasts_the_grace_is_given_up_and_counted() {
+fn requests_that_outlast_the_grace_period_are_abandoned_and_counted() {
     let process = Process::ready(FAULTY, &[("CHARIOT_ENGINE_WORKERS", "2"), ("CHARIOT_ENGINE_GRACE", "200ms")]);
     let held = [
         in_flight(&process, json!({"sleep_ms": FOREVER_MS})),
@@ -116,13 +128,14 @@ fn work_that_outlasts_the_grace_is_given_up_and_counted() {
     ];
     process.signal(Signal::Interrupt);
     assert_eq!(process.wait(), Some(1));
-    let line = process.wait_for_log("requests were given up");
-    assert_eq!((&line["level"], &line["abandoned"]), (&json!("ERROR"), &json!(3)));
+    let line = process.wait_for_line("the abandoned requests", |line| line["abandoned"] == 3);
+    assert_eq!(line["level"], "ERROR");
+    insta::assert_snapshot!("abandoned", message(&line));
     drop(held);
 }
 
 #[test]
-fn a_process_that_still_loads_ends_at_once_and_well() {
+fn a_loading_process_shuts_down_at_once_with_success() {
     for signal in [Signal::Terminate, Signal::Interrupt] {
         let process = Process::start(
             FAULTY,

@@ -1,28 +1,28 @@
-//! Digits as others might have written them: turned, slanted, moved, smaller or larger. The training calls it.
+//! Augmentation of the training data: rotated, slanted, shifted and scaled digits.
 
 use digits::{Digit, SIDE};
 
 use crate::rng::Rng;
 
-/// A copy of `digit`, a little different each time.
+/// Returns a randomly distorted copy of a digit.
 pub(crate) fn augmented(digit: &Digit, rng: &mut Rng) -> Digit {
     let (sin, cos) = rng.within(0.2).sin_cos();
     let slant = rng.within(0.15);
-    // How many pixels of the original lie between two of the copy: above 1 the digit shrinks and has a margin.
+    // The distance in the original between two adjacent pixels of the copy: above 1, the digit shrinks and gets a margin.
     let step = 1.2 + rng.within(0.3);
     let (right, down) = (rng.within(0.8), rng.within(0.8));
 
     let centre = (SIDE as f32 - 1.0) / 2.0;
     let mut copy = digit.clone();
-    for (place, pixel) in copy.pixels.iter_mut().enumerate() {
-        let x = ((place % SIDE) as f32 - centre) * step + right;
-        let y = ((place / SIDE) as f32 - centre) * step + down;
+    for (index, pixel) in copy.pixels.iter_mut().enumerate() {
+        let x = ((index % SIDE) as f32 - centre) * step + right;
+        let y = ((index / SIDE) as f32 - centre) * step + down;
         *pixel = sample(&digit.pixels, cos * x - sin * y + slant * y + centre, sin * x + cos * y + centre);
     }
     copy
 }
 
-/// The ink at a point between pixels, by its four neighbours. Beyond the border there is paper.
+/// Interpolates the ink at a point between pixels from its four neighbours. Outside of the image, there is no ink.
 fn sample(pixels: &[f32; SIDE * SIDE], x: f32, y: f32) -> f32 {
     let (left, top) = (x.floor(), y.floor());
     let mut ink = 0.0;

@@ -1,5 +1,5 @@
-//! Trains the network from `data/digits.csv` and writes `model/` and `samples/`: the same bytes on every run.
-//! `cargo run --release -p digits --bin train` starts it.
+//! Trains the network on `data/digits.csv` and writes `model/` and `samples/`, with the same bytes on every run.
+//! Run it with `cargo run --release -p digits --bin train`.
 
 mod augment;
 mod rng;
@@ -32,28 +32,28 @@ fn main() -> Result<()> {
     train(&net, initialize(&variables, &mut rng)?, &training, &mut rng)?;
 
     let model = here.join("model");
-    fs::create_dir_all(&model).context("making the directory model")?;
+    fs::create_dir_all(&model).context("creating the directory model")?;
     let (weights, labels) = (model.join("model.safetensors"), model.join("class_labels.json"));
     variables.save(&weights).context("writing model/model.safetensors")?;
     fs::write(&labels, class_labels()).context("writing model/class_labels.json")?;
-    // The weights are written so that only their owner may read them, but an engine may run as another user.
-    fs::set_permissions(&weights, fs::metadata(&labels)?.permissions()).context("letting others read the weights")?;
+    // candle writes the weights readable by their owner only, but an engine may run as another user.
+    fs::set_permissions(&weights, fs::metadata(&labels)?.permissions()).context("making the weights readable")?;
     samples::write(&net, &held_out, &here.join("samples")).context("writing samples")?;
 
-    println!("training rows: {:5}, read right: {:.2} %", training.len(), 100.0 * accuracy(&net, &training)?);
-    println!("held-out rows: {:5}, read right: {:.2} %", held_out.len(), 100.0 * accuracy(&net, &held_out)?);
+    println!("training rows: {:5}, accuracy: {:.2} %", training.len(), 100.0 * accuracy(&net, &training)?);
+    println!("held-out rows: {:5}, accuracy: {:.2} %", held_out.len(), 100.0 * accuracy(&net, &held_out)?);
     Ok(())
 }
 
-/// Gives every variable its first value, in the order of their names, and returns them in that order.
+/// Initializes every variable, in the order of their names, and returns them in that order.
 fn initialize(variables: &VarMap, rng: &mut Rng) -> Result<Vec<Var>> {
     let named = variables.data().lock().unwrap_or_else(PoisonError::into_inner);
     let ordered: BTreeMap<&String, &Var> = named.iter().collect();
     for var in ordered.values() {
-        // A weight is [outputs, inputs, ...], a bias [outputs]. This reach keeps the signal's variance through a ReLU.
+        // A weight is [outputs, inputs, ...], a bias [outputs]. This bound preserves the variance through a ReLU.
         let inputs: usize = var.dims().iter().skip(1).product();
-        let reach = if var.rank() > 1 { (6.0 / inputs as f32).sqrt() } else { 0.0 };
-        let values = (0..var.elem_count()).map(|_| rng.within(reach)).collect();
+        let bound = if var.rank() > 1 { (6.0 / inputs as f32).sqrt() } else { 0.0 };
+        let values = (0..var.elem_count()).map(|_| rng.within(bound)).collect();
         var.set(&Tensor::from_vec(values, var.shape(), var.device())?)?;
     }
     Ok(ordered.into_values().cloned().collect())
@@ -66,7 +66,7 @@ fn train(net: &Cnn, variables: Vec<Var>, training: &[Digit], rng: &mut Rng) -> R
         optimizer.set_learning_rate(LEARNING_RATE * 0.5 * (1.0 + (PI * epoch as f64 / EPOCHS as f64).cos()));
         rng.shuffle(&mut order);
         for batch in order.chunks(BATCH) {
-            // A quarter of a batch is as it was written, the rest is augmented.
+            // A quarter of each batch is unchanged, the rest is augmented.
             let digits: Vec<Digit> = batch
                 .iter()
                 .enumerate()
@@ -81,7 +81,7 @@ fn train(net: &Cnn, variables: Vec<Var>, training: &[Digit], rng: &mut Rng) -> R
     Ok(())
 }
 
-/// The labels are the digits themselves.
+/// Returns the text of `class_labels.json`: every digit is its own label.
 fn class_labels() -> String {
     let entries: Vec<String> = (0..CLASSES).map(|id| format!("\"{id}\": {id}")).collect();
     format!("{{{}}}\n", entries.join(", "))

@@ -1,6 +1,6 @@
-//! Random numbers that are the same on every run, since candle's CPU device takes no seed. The training calls it.
+//! Reproducible random numbers: the CPU device of candle takes no seed.
 
-/// The generator "SplitMix64".
+/// The SplitMix64 generator.
 pub(crate) struct Rng(u64);
 
 impl Rng {
@@ -16,14 +16,14 @@ impl Rng {
         bits ^ (bits >> 31)
     }
 
-    /// From `-reach` to `reach`, evenly.
-    pub(crate) fn within(&mut self, reach: f32) -> f32 {
-        // 24 bits are what an f32 holds without rounding.
+    /// Returns a number from `-bound` to `bound`, uniformly distributed.
+    pub(crate) fn within(&mut self, bound: f32) -> f32 {
+        // An f32 holds 24 bits without rounding.
         let unit = (self.next() >> 40) as f32 / (1 << 24) as f32;
-        (2.0 * unit - 1.0) * reach
+        (2.0 * unit - 1.0) * bound
     }
 
-    /// Puts `items` into a random order.
+    /// Shuffles `items`.
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, (self.next() % (last as u64 + 1)) as usize);

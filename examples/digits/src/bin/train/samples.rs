@@ -1,4 +1,4 @@
-//! Held-out digits as PNG files that a person can look at. The training writes them.
+//! Sample images of held-out digits, written by the training.
 
 use std::{fs, path::Path};
 
@@ -12,8 +12,8 @@ use digits::{CLASSES, Cnn, Digit, SIDE};
 /// Width and height of a sample in pixels.
 const SAMPLE_SIDE: u32 = 64;
 
-/// Fills the directory with two files of every digit, named `<digit>-<row>.png`: one of light ink on dark ground, one of
-/// dark ink on light paper. They are the first held-out rows that `net` reads right.
+/// Fills the directory with two images of every digit, named `<digit>-<row>.png`: one with light ink on a dark background,
+/// one with dark ink on a light background. They are the first held-out rows that `net` classifies correctly.
 pub(crate) fn write(net: &Cnn, held_out: &[Digit], directory: &Path) -> Result<()> {
     if directory.exists() {
         fs::remove_dir_all(directory)?;
@@ -22,16 +22,16 @@ pub(crate) fn write(net: &Cnn, held_out: &[Digit], directory: &Path) -> Result<(
     for label in 0..CLASSES {
         let mut candidates = held_out.iter().filter(|digit| digit.label == label);
         for on_paper in [false, true] {
-            let (digit, picture) = loop {
+            let (digit, image) = loop {
                 let digit = candidates
                     .next()
-                    .ok_or_else(|| Error::from(format!("two samples of {label} that are read right are expected")))?;
-                let picture = draw(digit, on_paper);
-                if answer(net, &picture)? == label {
-                    break (digit, picture);
+                    .ok_or_else(|| Error::from(format!("the network recognizes fewer than two samples of {label}")))?;
+                let image = draw(digit, on_paper);
+                if classify(net, &image)? == label {
+                    break (digit, image);
                 }
             };
-            picture.save(directory.join(format!("{label}-{}.png", digit.row)))?;
+            image.save(directory.join(format!("{label}-{}.png", digit.row)))?;
         }
     }
     Ok(())
@@ -45,9 +45,9 @@ fn draw(digit: &Digit, on_paper: bool) -> GrayImage {
     imageops::resize(&small, SAMPLE_SIDE, SAMPLE_SIDE, imageops::FilterType::CatmullRom)
 }
 
-/// What the network reads in a picture of any size.
-fn answer(net: &Cnn, picture: &GrayImage) -> Result<usize> {
-    let small = imageops::resize(picture, SIDE as u32, SIDE as u32, imageops::FilterType::Triangle);
+/// Classifies an image of any size.
+fn classify(net: &Cnn, image: &GrayImage) -> Result<usize> {
+    let small = imageops::resize(image, SIDE as u32, SIDE as u32, imageops::FilterType::Triangle);
     let values: Vec<f32> = small.iter().map(|value| f32::from(*value) / 255.0).collect();
     let logits = net.forward(&Tensor::from_vec(values, (1, 1, SIDE, SIDE), &Device::Cpu)?)?;
     Ok(logits.argmax(D::Minus1)?.squeeze(0)?.to_scalar::<u32>()? as usize)

@@ -1,4 +1,4 @@
-//! Engines of every kind of input and of every task, for the tests of what engines say of themselves.
+//! Engines of every kind of input and of every task, for the tests of documents and metadata.
 
 use chariot_engine::{
     EngineBuilder,
@@ -10,7 +10,7 @@ use chariot_engine::{
 };
 use serde::Deserialize;
 
-/// A kind of engine.
+/// A kind of engine: its input, its output and its inference of one item.
 pub(super) trait Kind: Send + Sync + 'static {
     type Input: Input;
     type Output: Output<<Self::Input as Input>::Modality>;
@@ -22,16 +22,16 @@ pub(super) trait Kind: Send + Sync + 'static {
     fn infer(item: Item<Self::Input>) -> Result<Self::Output>;
 }
 
-/// An engine of a kind.
-struct Of<K>(std::marker::PhantomData<fn() -> K>);
+/// The model of a kind.
+struct ModelOf<K>(std::marker::PhantomData<fn() -> K>);
 
-impl<K: Kind> Model for Of<K> {
+impl<K: Kind> Model for ModelOf<K> {
     type Settings = ();
     type Input = K::Input;
     type Output = K::Output;
 
     async fn load(_: &LoadContext) -> Result<Self> {
-        Ok(Of(std::marker::PhantomData))
+        Ok(ModelOf(std::marker::PhantomData))
     }
 
     fn spec() -> Spec {
@@ -44,10 +44,10 @@ impl<K: Kind> Model for Of<K> {
 }
 
 pub(super) fn builder<K: Kind>() -> EngineBuilder {
-    Engine::builder().model::<Of<K>>("described").configure(|settings| settings.workers = Some(1))
+    Engine::builder().model::<ModelOf<K>>("described").configure(|settings| settings.workers = Some(1))
 }
 
-/// A kind whose answers a closure gives.
+/// Defines kinds, each with an expression for its output.
 macro_rules! kinds {
     ($($name:ident: $input:ty => $output:ty, $item:pat => $answer:expr;)*) => {$(
         pub(super) struct $name;
@@ -120,7 +120,7 @@ fn labels() -> ClassLabels {
 #[derive(Clone, TensorInput)]
 #[tensors(output)]
 pub(super) struct Named {
-    /// Some of each kind
+    /// Two counts per row
     #[tensor(shape = [n, 2])]
     counts: Vec<i16>,
     #[tensor(shape = [n], convert)]
@@ -131,7 +131,7 @@ pub(super) struct Named {
     flag: Vec<bool>,
 }
 
-/// Named tensors, which come back.
+/// Named tensors, returned unchanged.
 pub(super) struct Tensorial;
 
 impl Kind for Tensorial {
@@ -143,7 +143,7 @@ impl Kind for Tensorial {
     }
 }
 
-/// Texts, of a closed set of actions, and an example that the author gives: the type's has too many letters.
+/// Texts with a closed set of actions and an example of the author, because the default example is too long.
 pub(super) struct Picky;
 
 impl Kind for Picky {
@@ -156,13 +156,13 @@ impl Kind for Picky {
 
     fn infer(text: Item<Text>) -> Result<Json<usize>> {
         if text.as_str().len() > 8 {
-            reject!("a short text is expected, a long one came");
+            reject!("expected at most 8 bytes, got {}", text.as_str().len());
         }
         Ok(Json(text.as_str().len()))
     }
 }
 
-/// Texts, answered as they come.
+/// Texts with streamed responses.
 pub(super) struct Streamed;
 
 impl Kind for Streamed {

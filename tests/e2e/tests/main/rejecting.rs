@@ -1,5 +1,5 @@
-//! Engines of every kind that must refuse bodies, and how an answer to a bad body is looked at. `bad_input` and
-//! `bad_json` have the bodies.
+//! Engines of every kind that must reject bodies, and the check of a response to a bad body. The bodies are in `bad_input`
+//! and `bad_json`.
 
 use std::{
     io::Cursor,
@@ -10,30 +10,47 @@ use std::{
 };
 
 use chariot_engine::{EngineBuilder, prelude::*, testing::TestEngine};
-use e2e::base64;
+use e2e::{Messages, base64};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Stands in the payload of many bodies, and must never be answered.
+/// A part of the payload of many bodies that must never appear in a response.
 pub(crate) const SECRET: &str = "SECRETPAYLOAD";
 
-/// What no answer may hold: the payload, paths of the host, Rust's names, backtraces.
+/// Texts that no response may contain: the payload, paths of the host, names of Rust types, backtraces.
 const NEVER: [&str; 6] = [SECRET, "src/", "/root", "/home", "::", "stack backtrace"];
 
-/// A body that is refused: where the fault is, what it is, and the body. Place and fault are parts of the answer.
-pub(crate) type Row = (&'static str, &'static str, Vec<u8>);
+/// The location of a fault, and a body that has it. The error must start with the location. After ` ... ` follow parts
+/// that it must contain, in this order: further locations, names, limits.
+pub(crate) type Row = (&'static str, Vec<u8>);
 
-/// A row of a table.
-pub(crate) fn row(place: &'static str, fault: &'static str, body: impl Into<Vec<u8>>) -> Row {
-    (place, fault, body.into())
+/// Makes a row of a table.
+pub(crate) fn row(location: &'static str, body: impl Into<Vec<u8>>) -> Row {
+    (location, body.into())
 }
 
-/// A row whose body is made of JSON.
-pub(crate) fn json_row(place: &'static str, fault: &'static str, body: Value) -> Row {
-    row(place, fault, body.to_string())
+/// Makes a row with a JSON body.
+pub(crate) fn json_row(location: &'static str, body: Value) -> Row {
+    row(location, body.to_string())
 }
 
-/// An engine that counts the items that reach its model, and a body that it takes.
+/// Sends every body to one engine of each kind, and returns the messages. Messages that depend on the engine are listed
+/// once each.
+#[track_caller]
+pub(crate) fn all_reject(table: &[Row]) -> Messages {
+    let engines = [images(), self::table(), questions()].map(|engine| engine.errors(table));
+    let mut messages = Messages::new();
+    for (index, (_, body)) in table.iter().enumerate() {
+        let mut distinct: Vec<&String> = engines.iter().map(|errors| &errors[index]).collect();
+        distinct.dedup();
+        for message in distinct {
+            messages.add(String::from_utf8_lossy(body), message);
+        }
+    }
+    messages
+}
+
+/// An engine that counts the items that reach its model, and a body that it accepts.
 pub(crate) struct Tested {
     engine: TestEngine,
     good: String,
@@ -45,23 +62,41 @@ impl Tested {
         Tested { engine: TestEngine::start(builder).unwrap(), good: good.to_string(), infers }
     }
 
-    /// Sends every body, and says of all of them together what is not as it must be.
+    /// Sends every body, checks every response, and returns the messages.
     #[track_caller]
-    pub(crate) fn refuses(&self, table: &[Row]) {
-        let before = self.infers.load(Ordering::SeqCst);
-        let faults: Vec<_> = table.iter().filter_map(|row| self.fault(row)).collect();
-        assert!(faults.is_empty(), "{} of {} bodies:\n{}", faults.len(), table.len(), faults.join("\n"));
-        assert_eq!(self.infers.load(Ordering::SeqCst), before, "no refused item reaches the model");
-        let answer = self.engine.infer(self.good.clone());
-        assert_eq!(answer.status, 200, "the engine serves on: {:?}", answer.body);
+    pub(crate) fn rejects(&self, table: &[Row]) -> Messages {
+        let mut messages = Messages::new();
+        for ((_, body), error) in table.iter().zip(self.errors(table)) {
+            messages.add(String::from_utf8_lossy(body), error);
+        }
+        messages
     }
 
-    fn fault(&self, (place, fault, body): &Row) -> Option<String> {
+    /// Sends every body, checks every response, and returns the errors. All violations are reported together.
+    #[track_caller]
+    fn errors(&self, table: &[Row]) -> Vec<String> {
+        let before = self.infers.load(Ordering::SeqCst);
+        let (mut errors, mut violations) = (Vec::new(), Vec::new());
+        for row in table {
+            match self.error(row) {
+                Ok(error) => errors.push(error),
+                Err(violation) => violations.push(violation),
+            }
+        }
+        assert!(violations.is_empty(), "{} of {} bodies:\n{}", violations.len(), table.len(), violations.join("\n"));
+        assert_eq!(self.infers.load(Ordering::SeqCst), before, "a rejected item has reached the model");
+        let answer = self.engine.infer(self.good.clone());
+        assert_eq!(answer.status, 200, "the engine no longer serves: {:?}", answer.body);
+        errors
+    }
+
+    /// Sends a body and returns the error of the response, or the way in which the response is wrong.
+    fn error(&self, (location, body): &Row) -> Result<String, String> {
         let answer = self.engine.infer(body.clone());
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         let wrong = |what: &str| {
             let body = String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned();
-            Some(format!("{what}\n  body: {body}\n  answer: {} {text}", answer.status))
+            Err(format!("{what}\n  body: {body}\n  response: {} {text}", answer.status))
         };
         let content_type = answer.headers.get("content-type").map(|value| value.as_bytes());
         if answer.status != 400 || content_type != Some(b"application/json") {
@@ -72,26 +107,37 @@ impl Tested {
         else {
             return wrong("not in the envelope");
         };
-        if let Some(part) = [place, fault].into_iter().find(|part| !error.contains(**part)) {
-            return wrong(&format!("without '{part}'"));
+        let mut parts = location.split("...").map(str::trim);
+        let start = parts.next().unwrap_or_default();
+        let Some(mut rest) = error.strip_prefix(start) else {
+            return wrong(&format!("does not start with '{start}'"));
+        };
+        for part in parts {
+            match rest.split_once(part) {
+                Some((_, after)) => rest = after,
+                None => return wrong(&format!("does not contain '{part}'")),
+            }
         }
-        NEVER.iter().find(|part| error.contains(**part)).and_then(|part| wrong(&format!("with '{part}'")))
+        if let Some(part) = NEVER.iter().find(|part| error.contains(**part)) {
+            return wrong(&format!("contains '{part}'"));
+        }
+        Ok(error.to_string())
     }
 }
 
-/// Pictures in, classes out.
-struct Pictures {
+/// A classifier of images.
+struct Images {
     labels: ClassLabels,
     infers: Arc<AtomicUsize>,
 }
 
-impl Model for Pictures {
+impl Model for Images {
     type Settings = ();
     type Input = Image;
     type Output = Classification;
 
     async fn load(_: &LoadContext) -> Result<Self> {
-        Err("the test gives an instance".into())
+        Err("the test passes an instance".into())
     }
 
     async fn infer(&self, batch: Batch<Image>) -> Result<Vec<Classification>> {
@@ -100,20 +146,20 @@ impl Model for Pictures {
     }
 }
 
-pub(crate) fn pictures() -> Tested {
+pub(crate) fn images() -> Tested {
     let infers = Arc::new(AtomicUsize::new(0));
     let labels = ["cat", "dog"].into_iter().collect();
-    let builder = Engine::builder().instance("pictures", Pictures { labels, infers: infers.clone() });
+    let builder = Engine::builder().instance("images", Images { labels, infers: infers.clone() });
     Tested::start(builder, json!({"inputs": [{"name": "a", "data": [base64(png())]}]}), infers)
 }
 
-/// Rows of numbers, and a weight for each.
+/// Rows of numbers, and a weight per row.
 #[derive(TensorInput)]
 struct Rows {
-    /// Four numbers a row
+    /// Four numbers per row
     #[tensor(shape = [n, 4])]
     features: Vec<f32>,
-    /// One number a row
+    /// One number per row
     #[tensor(shape = [n], convert)]
     weight: Vec<i64>,
 }
@@ -136,7 +182,7 @@ impl Model for Table {
     type Output = Sums;
 
     async fn load(_: &LoadContext) -> Result<Self> {
-        Err("the test gives an instance".into())
+        Err("the test passes an instance".into())
     }
 
     async fn infer(&self, batch: Batch<Rows>) -> Result<Vec<Sums>> {
@@ -154,7 +200,7 @@ pub(crate) fn table() -> Tested {
     Tested::start(builder, json!({"inputs": [features(), weight()], "outputs": [{"name": "sum"}]}), infers)
 }
 
-/// A question as a JSON value.
+/// A question, sent as a JSON value.
 #[derive(Deserialize)]
 struct Question {
     text: String,
@@ -185,7 +231,7 @@ impl Model for Questions {
     type Output = Json<usize>;
 
     async fn load(_: &LoadContext) -> Result<Self> {
-        Err("the test gives an instance".into())
+        Err("the test passes an instance".into())
     }
 
     async fn infer(&self, batch: Batch<Self::Input>) -> Result<Vec<Json<usize>>> {
@@ -205,7 +251,7 @@ pub(crate) fn questions() -> Tested {
     Tested::start(builder, good, infers)
 }
 
-/// Texts in, their lengths out.
+/// A model that returns the length of each text.
 struct Words(Arc<AtomicUsize>);
 
 impl Model for Words {
@@ -214,7 +260,7 @@ impl Model for Words {
     type Output = Json<usize>;
 
     async fn load(_: &LoadContext) -> Result<Self> {
-        Err("the test gives an instance".into())
+        Err("the test passes an instance".into())
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
@@ -229,24 +275,24 @@ pub(crate) fn words() -> Tested {
     Tested::start(builder, json!({"inputs": [{"name": "t", "data": "a bare text"}]}), infers)
 }
 
-/// The smallest picture there is.
+/// Encodes an image of one pixel.
 pub(crate) fn png() -> Vec<u8> {
     let mut png = Cursor::new(Vec::new());
     image::DynamicImage::new_luma8(1, 1).write_to(&mut png, image::ImageFormat::Png).unwrap();
     png.into_inner()
 }
 
-/// A good first input of [`table`].
+/// A valid first input of [`table`].
 pub(crate) fn features() -> Value {
     json!({"name": "features", "datatype": "FP32", "shape": [2, 4], "data": [1, 2, 3, 4, 5, 6, 7, 8]})
 }
 
-/// A good second input of [`table`].
+/// A valid second input of [`table`].
 pub(crate) fn weight() -> Value {
     json!({"name": "weight", "datatype": "INT64", "shape": [2], "data": [1, 2]})
 }
 
-/// A request for [`questions`].
+/// A request for the engine of [`questions`].
 pub(crate) fn question(data: Value, parameters: Value) -> Value {
     json!({"inputs": [{"name": "q", "data": data, "parameters": parameters}]})
 }
