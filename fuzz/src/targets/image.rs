@@ -1,6 +1,6 @@
 //! A picture, as a file or as base64.
 
-use chariot_engine::{Image, ImageLimits, Rejection};
+use chariot_engine::{Image, Rejection, input::image::ImageLimits};
 
 use super::{Outcome, kind};
 use crate::{check, memory};
@@ -33,7 +33,7 @@ pub(super) const WORDS: &[&str] = &[
     "data:image/png;base64,",
 ];
 
-const LIMITS: ImageLimits = ImageLimits { max_pixels: 4096 };
+const LIMITS: ImageLimits = ImageLimits::new(4096);
 /// Sixteen bytes a pixel, what a decoder takes besides, and what it may reserve whatever the size.
 const MOST_MEMORY: usize = 4096 * 64 + (20 << 20);
 
