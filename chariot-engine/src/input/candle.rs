@@ -162,7 +162,7 @@ impl Tensors {
         let location = format!("input '{name}'");
         match self.take(name) {
             Some((shape, data)) => to_candle(data, &shape, device).map_err(|error| error.at(location)),
-            None => Err(Error::rejected("missing").at(location)),
+            None => Err(Error::rejected(Expected::new("a tensor with this name", "none")).at(location)),
         }
     }
 

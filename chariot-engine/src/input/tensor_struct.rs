@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{decode::DecodeContext, tensors::check_tensor};
 use crate::{
     device::Device,
-    error::{Error, Result},
+    error::{Error, Expected, Result},
     protocol::{InferInput, InferOutput, InferRequest, TensorData},
     signature::TensorSpec,
 };
@@ -108,7 +108,7 @@ impl TensorReader<'_> {
     pub fn take<F>(&mut self, name: &str, field: impl FnOnce(TensorData, Vec<usize>) -> Result<F>) -> Result<F> {
         let location = || format!("input '{name}'");
         let Some(index) = self.inputs.iter().position(|input| input.name == name) else {
-            return Err(Error::rejected("missing").at(location()));
+            return Err(Error::rejected(Expected::new("a tensor with this name", "none")).at(location()));
         };
         let input = self.inputs.swap_remove(index);
         let spec = self.signature.iter().find(|spec| spec.name() == name);
