@@ -74,7 +74,7 @@ where
         let fixed: usize = shape.iter().filter(|n| **n > 0).product();
         let fits = if varying == 0 { self.len() == fixed } else { self.len().is_multiple_of(fixed.max(1)) };
         if !fits {
-            let what = format_args!("elements that fill the shape {:?}", spec.metadata().shape).to_string();
+            let what = format!("elements that fill the shape {:?}", spec.metadata().shape);
             let fault = Expected::new(what, format_args!("{} elements", self.len())).to_string();
             return Err(format!("output '{name}': {fault}").into());
         }
@@ -106,8 +106,8 @@ where
         match self.get(range) {
             Some(elements) => Ok(elements.to_vec()),
             None => {
-                let last = self.rows(spec);
-                Err(format!("tensor '{}': rows {rows:?} are out of range, it has {last} rows", spec.name()).into())
+                let fault = Expected::new(format!("rows within 0..{}", self.rows(spec)), format!("{rows:?}"));
+                Err(format!("tensor '{}': {fault}", spec.name()).into())
             }
         }
     }

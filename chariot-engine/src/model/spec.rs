@@ -137,8 +137,8 @@ impl Spec {
 
     /// Sets the maximum cost of one call of `infer`, in the unit of [`BatchCost`](super::BatchCost).
     ///
-    /// An item that costs more is a batch of its own. Default: 32 items, or 1024 rows. Overridden by
-    /// `CHARIOT_ENGINE_MAX_BATCH`.
+    /// An item that costs more is a batch of its own. Default: 32 items, or 1024 rows. 0 counts as 1.
+    /// Overridden by `CHARIOT_ENGINE_MAX_BATCH`.
     #[must_use]
     pub fn max_batch(mut self, cost: usize) -> Self {
         self.max_batch = cost.max(1);
@@ -157,7 +157,8 @@ impl Spec {
 
     /// Sets the number of calls of `infer` that a worker runs at once. Default: 1.
     ///
-    /// More than 1 helps engines that await a remote service. An engine that computes gains nothing.
+    /// More than 1 helps engines that await a remote service. An engine that computes gains nothing. Values outside 1 to
+    /// 65,536 are clamped.
     #[must_use]
     pub fn concurrency(mut self, calls: usize) -> Self {
         self.concurrency = calls.clamp(1, MAX_CONCURRENCY);

@@ -60,13 +60,13 @@ impl Table {
             [rows] => (rows, None),
             [rows, width] => (rows, Some(width)),
             _ => {
-                let fault = Expected::new("shape [rows, columns] or [rows]", format_args!("{shape:?}")).to_string();
-                return Err(Rejection::new(fault).at(input.label(0)));
+                let what = "shape [rows, columns] or [rows]";
+                return Err(Rejection::new(Expected::new(what, format_args!("{shape:?}"))).at(input.label(0)));
             }
         };
         if rows == 0 || matrix == Some(0) {
-            let fault = Expected::new("dimensions of at least 1", format_args!("shape {shape:?}")).to_string();
-            return Err(Rejection::new(fault).at(input.label(0)));
+            let got = format_args!("shape {shape:?}");
+            return Err(Rejection::new(Expected::new("dimensions of at least 1", got)).at(input.label(0)));
         }
         let data = std::mem::replace(&mut input.data, TensorData::from(Vec::<bool>::new()));
         let column = Column { name: std::mem::take(&mut input.name), data };
@@ -186,14 +186,14 @@ fn column(input: InferInput) -> Result<(String, usize, TensorData), Rejection> {
         [length] | [length, 1] if length > 0 => length,
         _ => {
             let what = "shape [rows] or [rows, 1] for a column";
-            return Err(Rejection::new(Expected::new(what, format_args!("{shape:?}")).to_string()));
+            return Err(Rejection::new(Expected::new(what, format_args!("{shape:?}"))));
         }
     };
     // Strings that are nested like the shape are flattened. Others stay in place.
     let nested = shape.len() > 1 && data.text_at(0).is_some_and(|first| first.is_list());
     let data = if nested { data.flat(&shape)? } else { data };
     if data.len() != length {
-        let what = format_args!("{length} elements for shape {shape:?}").to_string();
+        let what = format_args!("{length} elements for shape {shape:?}");
         return Err(Rejection::new(Expected::new(what, data.len())));
     }
     Ok((name, length, data))
