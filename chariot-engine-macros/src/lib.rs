@@ -64,33 +64,33 @@ pub fn settings(input: TokenStream) -> TokenStream {
     settings::derive(&input).into()
 }
 
-/// The tensors of a request as the fields of a struct.
+/// Makes a struct of named tensors an input of a model.
 ///
 /// A field is a tensor: candle's `Tensor`, or a vector in row-major order (`Vec<f32>`, `Vec<String>`). On a field,
 /// `#[tensor(...)]`:
 ///
 /// | key | |
 /// |---|---|
-/// | `shape = [n, 4, _, {WIDTH}]` | a name, only first: the rows, along which requests are joined; a number or a constant in braces: fixed; `_`: varies |
+/// | `shape = [n, 4, _, {WIDTH}]` | a name (only first): the rows, along which requests are joined; a number or a constant in braces: a fixed length; `_`: any length |
 /// | `name = "..."` | the tensor's name, instead of the field's |
-/// | `datatype = "INT64"` | the data type, instead of the one of the field's type (`Tensor`: `FP32`) |
-/// | `convert` | takes the other numeric types too, where every value is exactly representable |
+/// | `datatype = "INT64"` | the datatype, instead of that of the field's type (`Tensor`: `FP32`) |
+/// | `convert` | accepts the other numeric datatypes too, if every value can be represented exactly |
 ///
-/// On the struct, `#[tensors(...)]`: `output` makes it an output too; `crate = path` where the SDK is.
+/// On the struct, `#[tensors(crate = path)]` sets the path of the SDK. A struct that is also an output derives
+/// [`macro@TensorOutput`] too.
 #[proc_macro_derive(TensorInput, attributes(tensor, tensors))]
 pub fn tensor_input(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
-    tensors::derive(&input, tensors::Face::Input).into()
+    tensors::derive(&input, tensors::Direction::Input).into()
 }
 
-/// The fields of a struct as the tensors of an answer.
+/// Makes a struct of named tensors an output of a model.
 ///
-/// Fields and keys are those of [`macro@TensorInput`]. A struct that is both derives `TensorInput` and has
-/// `#[tensors(output)]`.
+/// Fields and keys are those of [`macro@TensorInput`], except `convert`. A struct can have both derives.
 #[proc_macro_derive(TensorOutput, attributes(tensor, tensors))]
 pub fn tensor_output(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
-    tensors::derive(&input, tensors::Face::Output).into()
+    tensors::derive(&input, tensors::Direction::Output).into()
 }
 
 #[cfg(test)]
@@ -115,9 +115,9 @@ mod tests {
             settings::derive(&settings),
             settings::derive(&choice),
             settings::derive(&faulty),
-            tensors::derive(&tensors, tensors::Face::Input),
-            tensors::derive(&tensors, tensors::Face::Output),
-            tensors::derive(&shapeless, tensors::Face::Input),
+            tensors::derive(&tensors, tensors::Direction::Input),
+            tensors::derive(&tensors, tensors::Direction::Output),
+            tensors::derive(&shapeless, tensors::Direction::Input),
         ] {
             let expanded = expanded.to_string();
             assert!(expanded.contains("other :: sdk ::") && !expanded.contains("chariot_engine"), "{expanded}");

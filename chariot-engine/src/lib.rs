@@ -47,7 +47,7 @@ pub use chariot_engine_macros::chariot_engine;
 pub use engine::{Engine, EngineBuilder, ModelOptions, ServedModel, StartError};
 pub use error::{BoxError, Context, Error, ErrorKind, Rejection, Result};
 #[cfg(feature = "image")]
-pub use input::{ChannelLayout, Filter, Image, ImageFormat, ImageLimits, PerChannel, Pixels, Placement, Resize};
+pub use input::image::{Image, Pixels};
 pub use model::Model;
 pub use runtime::{InFlight, State};
 pub use settings::Settings;

@@ -15,7 +15,7 @@ pub use chariot_engine_macros::chariot_engine;
 
 #[cfg(feature = "image")]
 #[doc(no_inline)]
-pub use crate::input::{Image, Pixels};
+pub use crate::input::image::{Image, Pixels};
 
 #[cfg(feature = "candle")]
 #[doc(no_inline)]

@@ -10,6 +10,7 @@ use crate::{
 
 /// One dimension of a declared shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Dim {
     /// Varies from request to request; tensors of several requests are joined along it. All tensors of a request that
     /// name it have the same length in it.

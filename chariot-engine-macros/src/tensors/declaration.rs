@@ -1,4 +1,4 @@
-//! What a field of a struct of tensors declares: name, data type and shape.
+//! The declaration of one field of a struct of tensors: name, datatype and shape.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -12,7 +12,7 @@ use syn::{
 
 use crate::shared::{Errors, help, parse_attributes};
 
-/// One field, as its type and its attribute declare it.
+/// One field, as declared by its type and its attribute.
 pub(super) struct Tensor {
     pub(super) ident: Ident,
     pub(super) ty: Type,
@@ -23,6 +23,7 @@ pub(super) struct Tensor {
     pub(super) convert: bool,
 }
 
+/// One dimension of a shape.
 pub(super) enum Dim {
     Batch(Ident),
     Fixed(TokenStream),
@@ -30,11 +31,13 @@ pub(super) enum Dim {
 }
 
 impl Tensor {
+    /// Returns `true` if the first dimension is the batch dimension.
     pub(super) fn has_rows(&self) -> bool {
         matches!(self.shape.first(), Some(Dim::Batch(_)))
     }
 }
 
+/// The datatypes of the protocol, with the variants of `DataType`.
 const DATATYPES: [(&str, &str); 14] = [
     ("BOOL", "Bool"),
     ("UINT8", "Uint8"),
@@ -52,10 +55,11 @@ const DATATYPES: [(&str, &str); 14] = [
     ("BYTES", "Bytes"),
 ];
 
+/// Parses the declaration of a field.
 pub(super) fn tensor(field: &syn::Field, errors: &mut Errors) -> Option<Tensor> {
     let ident = field.ident.clone()?;
     let (mut name, mut datatype, mut convert) = (ident.unraw().to_string(), None, false);
-    // A shape that was given but is wrong has its own error.
+    // An invalid shape has an error of its own, so it is not reported as missing.
     let mut shape = None;
     parse_attributes(&field.attrs, "tensor", errors, |key, errors| {
         match key.text().as_str() {
@@ -67,7 +71,7 @@ pub(super) fn tensor(field: &syn::Field, errors: &mut Errors) -> Option<Tensor> 
                 let text: LitStr = key.value(|input| input.parse())?;
                 name = text.value();
                 if name.is_empty() {
-                    errors.on(text, "a tensor needs a name");
+                    errors.on(text, "expected a name, got an empty string");
                 }
             }
             "datatype" => {
@@ -76,7 +80,7 @@ pub(super) fn tensor(field: &syn::Field, errors: &mut Errors) -> Option<Tensor> 
                 let names = DATATYPES.map(|(wire, _)| wire).join(", ");
                 match found {
                     Some((_, variant)) => datatype = Some(Ident::new(variant, text.span())),
-                    None => errors.on(text, format!("one of {names} is expected")),
+                    None => errors.on(text, format!("expected one of {names}")),
                 }
             }
             "convert" => convert = true,
@@ -85,22 +89,22 @@ pub(super) fn tensor(field: &syn::Field, errors: &mut Errors) -> Option<Tensor> 
         Ok(())
     });
     let Some(shape) = shape else {
-        let text =
-            "say its shape: `#[tensor(shape = [n, 4])]`, where `n` are the rows, a number is fixed and `_` varies";
+        let text = "missing shape: add `#[tensor(shape = [n, 4])]`, where `n` is the number of rows, a number is a fixed \
+                    length, and `_` is any length";
         errors.on(&ident, text);
         return None;
     };
     Some(Tensor { ty: field.ty.clone(), help: help(&field.attrs), ident, name, datatype, shape, convert })
 }
 
-/// `[n, 4, _, {WIDTH}]`.
+/// Parses a shape such as `[n, 4, _, {WIDTH}]`.
 fn parse_shape(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<Dim>> {
     if !input.peek(token::Bracket) {
-        return Err(input.error("a shape is expected, such as `[n, 4]`"));
+        return Err(input.error("expected a shape such as `[n, 4]`"));
     }
     let content;
     bracketed!(content in input);
-    // Taken out whole: what a fault leaves unparsed would be a second fault.
+    // Parsed as a whole: tokens that a fault leaves unparsed would be reported as a second fault.
     let (content, mut dims): (TokenStream, _) = (content.parse()?, vec![]);
     let parser = |input: ParseStream<'_>| {
         while !input.is_empty() {
@@ -115,6 +119,7 @@ fn parse_shape(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<D
     Ok(dims)
 }
 
+/// Parses one dimension of a shape.
 fn parse_dim(input: ParseStream<'_>, first: bool, errors: &mut Errors) -> syn::Result<Dim> {
     if input.peek(Token![_]) {
         input.parse::<Token![_]>()?;
@@ -123,9 +128,9 @@ fn parse_dim(input: ParseStream<'_>, first: bool, errors: &mut Errors) -> syn::R
     if input.peek(LitInt) {
         let length: LitInt = input.parse()?;
         if length.base10_digits().starts_with('-') {
-            errors.on(&length, "a dimension that varies is written `_`");
+            errors.on(&length, "write `_` for a dimension of any length");
         } else if !matches!(length.base10_parse::<usize>(), Ok(1..)) {
-            errors.on(&length, "a dimension is at least 1 long");
+            errors.on(&length, "expected a length of at least 1");
         }
         return Ok(Dim::Fixed(length.into_token_stream()));
     }
@@ -138,24 +143,24 @@ fn parse_dim(input: ParseStream<'_>, first: bool, errors: &mut Errors) -> syn::R
         }
         let length: Expr = content.parse()?;
         if !content.is_empty() {
-            return Err(content.error("one constant is expected"));
+            return Err(content.error("expected one constant"));
         }
         return Ok(Dim::Fixed(length.into_token_stream()));
     }
     let path: Path = input.call(Path::parse_mod_style).map_err(|error| {
-        let text = "a dimension is a number, `_` for what varies, a name for the rows, or a constant in braces";
+        let text = "expected a number, `_` for any length, a name for the rows, or a constant in braces";
         syn::Error::new(error.span(), text)
     })?;
     let Some(name) = path.get_ident() else { return Ok(Dim::Fixed(path.into_token_stream())) };
     if name.to_string().contains(|letter: char| letter.is_uppercase()) {
-        errors.on(name, format!("a constant stands in braces: `{{{name}}}`; a name for the rows is in lower case"));
+        errors.on(name, format!("write a constant in braces: `{{{name}}}`; write the name of the rows in lower case"));
     } else if !first {
-        errors.on(name, "only the first dimension can be the rows: write `_` for another one that varies");
+        errors.on(name, "only the first dimension can be the rows; write `_` for another dimension of any length");
     }
     Ok(Dim::Batch(name.clone()))
 }
 
-/// What can only be seen of all fields together.
+/// Checks what depends on all fields: that names are unique, and that all tensors name the rows alike.
 pub(super) fn check_together(tensors: &[Tensor], errors: &mut Errors) {
     let mut rows: Option<&Ident> = None;
     for (i, tensor) in tensors.iter().enumerate() {
@@ -165,7 +170,12 @@ pub(super) fn check_together(tensors: &[Tensor], errors: &mut Errors) {
         let Some(Dim::Batch(name)) = tensor.shape.first() else { continue };
         match rows {
             Some(other) if other != name => {
-                errors.on(name, format!("the rows are `{other}` above: all tensors of a struct share their rows"));
+                errors.on(
+                    name,
+                    format!(
+                        "expected `{other}`, the name of the rows above, because all tensors of a struct share them"
+                    ),
+                );
             }
             _ => rows = Some(name),
         }

@@ -1,9 +1,8 @@
-//! The one grammar of messages, `expected X, got Y`, and the quoting of names and values from outside. Every room that
-//! reports a fault uses it.
+//! The grammar of all messages, `expected X, got Y`, and the quoting of untrusted names and values.
 
 use std::fmt;
 
-/// The number of characters that a message repeats of a name or a value.
+/// The number of characters of a name or a value that a message repeats.
 const SHOWN: usize = 64;
 
 /// Formats a fault as `expected X, got Y`.
@@ -16,6 +15,7 @@ pub(crate) struct Expected<W, G> {
 }
 
 impl<W: fmt::Display, G: fmt::Display> Expected<W, G> {
+    /// Creates the message `expected {what}, got {got}`.
     pub(crate) fn new(what: W, got: G) -> Self {
         Expected { what, got }
     }

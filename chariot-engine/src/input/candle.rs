@@ -1,20 +1,23 @@
-//! candle's tensors as named tensors of requests and answers, and as pictures. Candle lacks some of the protocol's data
-//! types; the mapping is written here, once.
+//! Conversion between named tensors of the protocol and candle's tensors.
+//!
+//! Candle lacks some of the protocol's datatypes. This file has the only mapping between the two.
 
 use std::ops::Range;
 
 use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
 
-use super::{TensorField, Tensors};
+use super::{tensor_field::TensorField, tensors::Tensors};
 use crate::{
-    error::{Context, Error, Result},
+    error::{Context, Error, Expected, Result},
     protocol::{DataType, ElementType, InferOutput, TensorData},
     signature::TensorSpec,
 };
 
-/// The candle type that carries a data type. `BOOL` is a `U8` of 0 and 1, `INT8` an `I16`, `UINT16` a `U32`, and
-/// `UINT64` an `I64` that refuses what does not fit.
+/// Returns the candle type that represents a datatype.
+///
+/// `BOOL` becomes a `U8` of 0 and 1, `INT8` an `I16`, `UINT16` a `U32`, and `UINT64` an `I64`, which rejects values that
+/// do not fit.
 pub(crate) fn carrier(datatype: DataType) -> Option<DType> {
     Some(match datatype {
         DataType::Bool | DataType::Uint8 => DType::U8,
@@ -30,25 +33,23 @@ pub(crate) fn carrier(datatype: DataType) -> Option<DType> {
     })
 }
 
-/// A tensor of a request as candle's, on this device.
+/// Converts a tensor of a request to a candle tensor on this device.
 ///
 /// # Errors
-/// A text tensor, a `UINT64` beyond what fits into 63 bits, or a fault of the device.
+/// Returns a rejection for strings and for a `UINT64` value that does not fit in 63 bits, and an error if the device fails.
 fn to_candle(data: TensorData, shape: &[usize], device: &Device) -> Result<Tensor> {
     fn typed<T: ElementType + candle_core::WithDType>(
         data: TensorData,
         shape: &[usize],
         device: &Device,
     ) -> Result<Tensor> {
-        let values = data.into_vec::<T>().map_err(|_| "a tensor's elements are not of its data type")?;
+        let values = data.into_vec::<T>().map_err(|_| "the elements of a tensor do not have its datatype")?;
         Ok(Tensor::from_vec(values, shape, device)?)
     }
     match data.datatype() {
-        DataType::Bytes => {
-            Err(Error::rejected(format_args!("a numeric datatype is expected, {} came", DataType::Bytes)))
-        }
+        DataType::Bytes => Err(Error::rejected(Expected::new("a numeric datatype", DataType::Bytes))),
         DataType::Bool => {
-            let values = data.into_vec::<bool>().map_err(|_| "a BOOL tensor holds no booleans")?;
+            let values = data.into_vec::<bool>().map_err(|_| "the elements of a BOOL tensor are not booleans")?;
             Ok(Tensor::from_vec(values.into_iter().map(u8::from).collect(), shape, device)?)
         }
         DataType::Int8 => to_candle(data.convert(DataType::Int16)?, shape, device),
@@ -66,8 +67,8 @@ fn to_candle(data: TensorData, shape: &[usize], device: &Device) -> Result<Tenso
     }
 }
 
-/// The data type that a candle tensor is written as when nothing is declared.
-fn natural(dtype: DType) -> Result<DataType> {
+/// Returns the datatype that a candle tensor is written as if none is declared.
+fn natural_datatype(dtype: DType) -> Result<DataType> {
     Ok(match dtype {
         DType::U8 => DataType::Uint8,
         DType::U32 => DataType::Uint32,
@@ -78,12 +79,15 @@ fn natural(dtype: DType) -> Result<DataType> {
         DType::BF16 => DataType::Bf16,
         DType::F32 => DataType::Fp32,
         DType::F64 => DataType::Fp64,
-        other => return Err(format!("a tensor of type {} has no form in the protocol", other.as_str()).into()),
+        other => {
+            return Err(format!("the protocol has no datatype for a candle tensor of type {}", other.as_str()).into());
+        }
     })
 }
 
-/// The elements of a candle tensor as this data type. Between floats values are rounded; whatever else does not fit is an
-/// error, not another number.
+/// Returns the elements of a candle tensor as this datatype.
+///
+/// Conversion between floating-point types rounds. Any other value that does not fit is an error.
 fn from_candle(tensor: &Tensor, datatype: DataType) -> Result<TensorData> {
     let carrier = carrier(datatype).ok_or("a tensor of numbers cannot be written as BYTES")?;
     let dtype = if carrier.is_float() && tensor.dtype().is_float() { carrier } else { tensor.dtype() };
@@ -98,28 +102,30 @@ fn from_candle(tensor: &Tensor, datatype: DataType) -> Result<TensorData> {
         DType::BF16 => flat.to_vec1::<bf16>()?.into(),
         DType::F64 => flat.to_vec1::<f64>()?.into(),
         DType::F32 => flat.to_vec1::<f32>()?.into(),
-        other => return Err(format!("a tensor of type {} has no form in the protocol", other.as_str()).into()),
+        other => {
+            return Err(format!("the protocol has no datatype for a candle tensor of type {}", other.as_str()).into());
+        }
     };
     if data.datatype() == datatype {
         return Ok(data);
     }
     if datatype == DataType::Bool && dtype == DType::U8 {
-        let values = data.into_vec::<u8>().map_err(|_| "a BOOL tensor is carried by U8")?;
+        let values = data.into_vec::<u8>().map_err(|_| "the elements of a U8 tensor are not of type u8")?;
         return Ok(values.into_iter().map(|value| value != 0).collect::<Vec<_>>().into());
     }
-    // An answer that does not fit its declared type is the engine's fault, not the caller's.
+    // The output is at fault, not the request, so the rejection becomes plain text.
     data.convert(datatype).map_err(|fault| fault.to_string().into())
 }
 
 impl TensorField for Tensor {
     const DATATYPE: DataType = DataType::Fp32;
 
-    fn read(data: TensorData, shape: Vec<usize>) -> Result<Self> {
-        // The worker is not known yet: `join` moves the tensor to its device.
+    fn from_data(data: TensorData, shape: Vec<usize>) -> Result<Self> {
+        // The worker is not known yet. `join` moves the tensor to the worker's device.
         to_candle(data, &shape, &Device::Cpu)
     }
 
-    fn write(self, name: &str, spec: &TensorSpec) -> Result<InferOutput> {
+    fn into_output(self, name: &str, spec: &TensorSpec) -> Result<InferOutput> {
         let data = from_candle(&self, spec.datatype()).context(format_args!("writing the output '{name}'"))?;
         Ok(InferOutput { name: name.to_string(), shape: self.dims().to_vec(), data, metadata: None })
     }
@@ -128,10 +134,10 @@ impl TensorField for Tensor {
         self.dims().first().copied().unwrap_or(1)
     }
 
-    fn join(parts: &[&Self], device: &Device) -> Result<Self> {
-        let joined = match parts {
+    fn join(fields: &[&Self], device: &Device) -> Result<Self> {
+        let joined = match fields {
             [only] => (*only).clone(),
-            _ => Tensor::cat(parts, 0)?,
+            _ => Tensor::cat(fields, 0)?,
         };
         Ok(joined.to_device(device)?)
     }
@@ -145,27 +151,27 @@ impl TensorField for Tensor {
 }
 
 impl Tensors {
-    /// The tensor with this name as candle's, on this device.
+    /// Removes the tensor with this name and converts it to a candle tensor on this device.
     ///
     /// `BOOL` becomes `U8`, `INT8` becomes `I16`, `UINT16` becomes `U32`, and `UINT64` becomes `I64`.
     ///
     /// # Errors
-    /// It is not there, it is a text tensor or holds a `UINT64` beyond 63 bits (rejections that name the input), or the
-    /// device fails.
-    pub fn candle(&mut self, name: &str, device: &Device) -> Result<Tensor> {
-        let place = format!("input '{name}'");
+    /// Returns a rejection that names the input if the tensor is missing, if it has strings, or if a `UINT64` value does
+    /// not fit in 63 bits. Returns an error if the device fails.
+    pub fn take_candle(&mut self, name: &str, device: &Device) -> Result<Tensor> {
+        let location = format!("input '{name}'");
         match self.take(name) {
-            Some((shape, data)) => to_candle(data, &shape, device).map_err(|error| error.at(place)),
-            None => Err(Error::rejected("missing").at(place)),
+            Some((shape, data)) => to_candle(data, &shape, device).map_err(|error| error.at(location)),
+            None => Err(Error::rejected(Expected::new("a tensor with this name", "none")).at(location)),
         }
     }
 
-    /// Adds a candle tensor, with the data type that it has.
+    /// Adds a candle tensor with the datatype that corresponds to its type.
     ///
     /// # Errors
-    /// The protocol has no such data type, or the device fails.
+    /// Returns an error if the protocol has no such datatype, or if the device fails.
     pub fn push_candle(&mut self, name: impl Into<String>, tensor: &Tensor) -> Result<()> {
-        self.push(name, tensor.dims(), from_candle(tensor, natural(tensor.dtype())?)?);
+        self.push(name, tensor.dims(), from_candle(tensor, natural_datatype(tensor.dtype())?)?);
         Ok(())
     }
 }
@@ -176,11 +182,11 @@ mod tests {
     use crate::signature::Dim;
 
     fn written(tensor: &Tensor, datatype: DataType) -> Result<InferOutput> {
-        tensor.clone().write("y", &TensorSpec::new("y", datatype, &[Dim::Any], ""))
+        tensor.clone().into_output("y", &TensorSpec::new("y", datatype, &[Dim::Any], ""))
     }
 
     #[test]
-    fn every_data_type_goes_to_candle_and_comes_back() {
+    fn every_datatype_survives_a_round_trip_through_candle() {
         for data in [
             TensorData::from(vec![true, false]),
             vec![1u8, 255].into(),
@@ -211,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_does_not_fit_its_declared_type_is_an_error() {
+    fn an_output_that_does_not_fit_its_declared_datatype_is_an_error() {
         let floats = Tensor::new(&[300f32, 0.7], &Device::Cpu).unwrap();
         let large = Tensor::new(&[u32::MAX], &Device::Cpu).unwrap();
         for (tensor, datatype) in [(&floats, DataType::Uint8), (&floats, DataType::Int64), (&large, DataType::Int32)] {

@@ -1,19 +1,25 @@
-//! [`Json`]: one element as a JSON value of the author's type. As an output it is encoded in `output`.
+//! [`Json`]: one element as a JSON value of the author's type. Its implementation of `Output` is in `output`.
 
 use serde::de::DeserializeOwned;
 
-use super::{DecodeContext, ElementPayload, Input, example, modality, row};
+use super::{
+    decode::{DecodeContext, Input},
+    example, modality,
+    payload::ElementPayload,
+    trace,
+};
 use crate::{error::Result, protocol::JsonText};
 
-/// A JSON value of your own type; one element of an input, or the answer to an item.
+/// A JSON value of your own type: one element of an input, or the output for one item.
 ///
-/// As an input it is a native JSON value, or a string that holds JSON text; in binary form the text of one of these.
+/// As an input the element is a native JSON value, or a string that contains JSON text. In binary form it is the text
+/// of either. `T` implements `serde::Deserialize` for an input and `serde::Serialize` for an output.
 ///
 /// ```
 /// use chariot_engine::input::Json;
 ///
-/// let Json(answer) = Json(vec![1, 2]);
-/// assert_eq!(answer, [1, 2]);
+/// let Json(output) = Json(vec![1, 2]);
+/// assert_eq!(output, [1, 2]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Json<T>(pub T);
@@ -22,13 +28,13 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Input for Json<T> {
     type Modality = modality::Json;
     const INLINE: bool = true;
 
-    fn decode(part: ElementPayload, _: &DecodeContext<'_>) -> Result<Self> {
-        let value = part.value.json()?;
+    fn decode(payload: ElementPayload, _: &DecodeContext<'_>) -> Result<Self> {
+        let value = payload.value.json()?;
         let Some(text) = value.as_json_string() else {
             return Ok(Json(value.parse()?));
         };
-        // A string is the value itself, or it holds one. What looks like an object or a list is one; what can only be
-        // read as its content (a number, say) is that too.
+        // A string is the value itself or contains it. A string that looks like an object or a list contains it, and so
+        // does one that `T` can only be read from by its content (a number, for example).
         let holds_tree = text.trim_start().starts_with(['{', '[']);
         let content = || JsonText::from_text(text.into_owned()).and_then(|content| content.parse());
         if holds_tree {
@@ -41,6 +47,6 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Input for Json<T> {
     }
 
     fn example() -> Option<JsonText> {
-        example::of_element("json", &row::trace::example::<T>()?)
+        example::from_element("json", &trace::example::<T>()?)
     }
 }

@@ -1,5 +1,6 @@
-//! The modalities: marker types that pair inputs with the outputs that answer them, and the trait that says how each cuts
-//! a request into items. The runtime splits requests by it.
+//! The modalities: marker types that pair inputs with the outputs that can answer them.
+//!
+//! Each modality defines how a request is split into items.
 
 use super::payload::{ElementPayload, EncodedOutput, NAMELESS, Slot, SplitItem, Unit, elements};
 use crate::{
@@ -7,22 +8,22 @@ use crate::{
     protocol::{InferOutput, InferRequest, JsonText, Origin, Parameters},
 };
 
-/// The number of items that one call of `infer` gets at most, unless the engine says otherwise: a request can hold thousands.
+/// The default for the number of items that one call of `infer` receives at most. A request may contain thousands.
 const MAX_BATCH: usize = 32;
 
-/// A picture, one an element.
+/// An image: one element of an input.
 #[derive(Debug)]
 pub enum Image {}
 
-/// A text, one an element.
+/// A text: one element of an input.
 #[derive(Debug)]
 pub enum Text {}
 
-/// A JSON value, one an element.
+/// A JSON value: one element of an input.
 #[derive(Debug)]
 pub enum Json {}
 
-/// A row of structured data: of a matrix, of columns, or a JSON object, one an element.
+/// A row of structured data: one row of a matrix or of columns, or one element that is a JSON object.
 #[derive(Debug)]
 pub enum Row {}
 
@@ -30,27 +31,29 @@ pub enum Row {}
 #[derive(Debug)]
 pub enum Request {}
 
-/// A kind of payload: what a decoder is given, and what an encoder must return. Sealed: [`media`] has them all.
+/// A kind of payload: the data that a decoder receives and that an encoder returns.
+///
+/// Sealed: the [`modality`](self) module has all implementations.
 pub trait Modality: sealed::Sealed + 'static {
-    /// What a decoder is given.
+    /// The data that a decoder receives.
     type Payload: Send;
-    /// What an encoder returns: a JSON value for an element, named tensors for a request.
+    /// The data that an encoder returns: a JSON value for an element, named tensors for a request.
     type Encoded: Into<EncodedOutput> + Send;
 
-    /// What an element is called; `None` if a part is the whole request, whose faults name their inputs themselves.
+    /// The name of an element; `None` if an item is the whole request, whose errors name their inputs themselves.
     #[doc(hidden)]
     const ELEMENT: Option<&'static str>;
 
-    /// Whether any bytes or any text may be an element.
+    /// Set if any bytes or any text can be an element.
     #[doc(hidden)]
     const RAW: bool = false;
 
-    /// What one call of `infer` is given at most, unless the engine says otherwise.
+    /// The default for the number of items that one call of `infer` receives at most.
     #[doc(hidden)]
     const MAX_BATCH: usize = MAX_BATCH;
 
     #[doc(hidden)]
-    fn unit(part: &Self::Payload) -> Unit;
+    fn unit(payload: &Self::Payload) -> Unit;
 
     #[doc(hidden)]
     fn split(request: InferRequest) -> Result<Vec<(Slot, Parameters, Self::Payload)>, Rejection>;
@@ -99,7 +102,7 @@ impl Modality for Request {
 
     fn split(request: InferRequest) -> Result<Vec<SplitItem<InferRequest>>, Rejection> {
         let slot = Slot { input: 0, element: 0, name: NAMELESS.clone(), origin: Origin::Inputs };
-        // An action for the whole request stands with the request, or with its only input.
+        // An action for the whole request is in the parameters of the request, or in those of its only input.
         let parameters = match &request.inputs[..] {
             [only] if request.parameters.is_empty() => only.parameters.clone(),
             _ => request.parameters.clone(),

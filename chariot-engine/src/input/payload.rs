@@ -1,4 +1,4 @@
-//! What an item is cut from: an element of an input, or the whole request. The runtime splits requests by it.
+//! The payload of one item before it is decoded, and its slot in the request.
 
 use std::{
     borrow::Cow,
@@ -6,58 +6,73 @@ use std::{
 };
 
 use crate::{
-    error::Rejection,
+    error::{Expected, Rejection},
     protocol::{BytesElement, DataType, InferOutput, InferRequest, JsonText, Origin, Parameters},
 };
 
-/// The most items that one request may hold; each costs memory beyond its bytes.
+/// The maximum number of items in one request. Each item takes memory in addition to its bytes.
 const MAX_ITEMS: usize = 16_384;
 
-/// The name of what has none.
+/// The name of an input without a name.
 pub(super) static NAMELESS: LazyLock<Arc<str>> = LazyLock::new(|| "".into());
 
-/// Where in its request an item stands.
+/// The position of an item in its request.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Slot {
     /// The index of its input.
     pub input: usize,
     /// Its index among the elements of that input, or among the rows of a table.
     pub element: usize,
-    /// The name of its input; empty if it has none, as a row of several inputs.
+    /// The name of its input. Empty if the input has no name, or if the item is a row of several inputs.
     pub name: Arc<str>,
-    /// What of the body its input was.
+    /// The part of the body that its input was read from.
     pub(crate) origin: Origin,
 }
 
 impl Slot {
-    /// How messages name the place: by the input's name or its index, or by its line.
+    /// Returns the location for messages: the input's name or index, or the line of the body.
     pub(crate) fn label(&self) -> String {
         self.origin.label(&self.name, self.input)
     }
 }
 
-/// One element of one input, as it came.
+/// The payload of an item that is one element of an input.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ElementPayload {
-    /// The name of its input; empty if it has none.
+    /// The name of its input. Empty if the input has no name.
     pub name: Arc<str>,
-    /// The element itself: a JSON value, or bytes that came in binary form.
+    /// The element itself: a JSON value, or bytes if the request is in binary form.
     pub value: BytesElement,
     /// The parameters of its input.
     pub parameters: Parameters,
 }
 
 impl ElementPayload {
-    /// The element as a text, borrowed where JSON has no escapes.
+    /// Creates the payload of an element, for a test of a decoder.
+    ///
+    /// ```
+    /// use chariot_engine::input::{DecodeContext, ElementPayload, Input, Text};
+    /// use chariot_engine::protocol::{BytesElement, Parameters};
+    ///
+    /// let payload = ElementPayload::new("a", BytesElement::Binary("hello".into()), Parameters::default());
+    /// assert_eq!(Text::decode(payload, &DecodeContext::default()).unwrap(), "hello");
+    /// ```
+    pub fn new(name: impl Into<Arc<str>>, value: BytesElement, parameters: Parameters) -> Self {
+        ElementPayload { name: name.into(), value, parameters }
+    }
+
+    /// Returns the element as a text, borrowed if the JSON string has no escapes.
     ///
     /// # Errors
-    /// It is no JSON string, or bytes that are not UTF-8.
+    /// Returns a rejection if the element is not a JSON string, or if its bytes are not UTF-8.
     pub fn text(&self) -> Result<Cow<'_, str>, Rejection> {
         self.value.text()
     }
 }
 
-/// A part of a request that has parameters of its own.
+/// A payload that has parameters of its own.
 #[doc(hidden)]
 pub trait HasParameters {
     fn parameters(&self) -> &Parameters;
@@ -69,7 +84,7 @@ impl HasParameters for ElementPayload {
     }
 }
 
-/// What of a request an item is; errors name it by that.
+/// The part of a request that an item is decoded from. It determines how errors name the item.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -83,11 +98,12 @@ pub enum Unit {
     TableRow,
 }
 
-/// A part of a request, with its place and its parameters.
+/// The payload of one item with its slot and its parameters.
 pub(crate) type SplitItem<P> = (Slot, Parameters, P);
 
-/// What an encoder made of one answer.
+/// The encoded output of one item.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum EncodedOutput {
     /// A JSON value, for an element.
     Value(JsonText),
@@ -107,32 +123,34 @@ impl From<Vec<InferOutput>> for EncodedOutput {
     }
 }
 
-/// Cuts a request into the elements of its inputs.
+/// Splits a request into the elements of its inputs.
 pub(super) fn elements(request: InferRequest) -> Result<Vec<SplitItem<ElementPayload>>, Rejection> {
-    let mut parts = Vec::new();
+    let mut items = Vec::new();
     let mut faults = Vec::new();
     for (index, input) in request.inputs.into_iter().enumerate() {
-        let place = input.label(index);
+        let location = input.label(index);
         let origin = input.origin;
         let name: Arc<str> = input.name.into();
         let datatype = input.data.datatype();
         let Some(values) = input.data.bytes_elements() else {
-            faults.push(format!("{place}: datatype {} is expected, {datatype} came", DataType::Bytes));
+            let fault = Expected::new(format_args!("datatype {}", DataType::Bytes), datatype).to_string();
+            faults.push(format!("{location}: {fault}"));
             continue;
         };
-        let before = parts.len();
+        let before = items.len();
         for (element, value) in values.enumerate() {
-            if parts.len() == MAX_ITEMS {
-                return Err(Rejection::new(format!("at most {MAX_ITEMS} items in a request are expected, more came")));
+            if items.len() == MAX_ITEMS {
+                let what = format_args!("at most {MAX_ITEMS} items in a request");
+                return Err(Rejection::new(Expected::new(what, "more")));
             }
             let slot = Slot { input: index, element, name: name.clone(), origin };
-            let part = ElementPayload { name: name.clone(), value, parameters: input.parameters.clone() };
-            parts.push((slot, input.parameters.clone(), part));
+            let payload = ElementPayload { name: name.clone(), value, parameters: input.parameters.clone() };
+            items.push((slot, input.parameters.clone(), payload));
         }
-        if parts.len() == before {
-            faults.push(format!("{place}: data holds no element; at least one is expected"));
+        if items.len() == before {
+            faults.push(format!("{location}: {}", Expected::new("at least one element", "none")));
         }
     }
     Rejection::all(&faults)?;
-    Ok(parts)
+    Ok(items)
 }

@@ -1,13 +1,16 @@
-//! The request as it came, as a model's input.
+//! [`InferRequest`] as an input: the whole request.
 
-use super::{DecodeContext, Input, modality};
+use super::{
+    decode::{DecodeContext, Input},
+    modality,
+};
 use crate::{error::Result, protocol::InferRequest};
 
 impl Input for InferRequest {
     type Modality = modality::Request;
     const INLINE: bool = true;
 
-    fn decode(part: InferRequest, _: &DecodeContext<'_>) -> Result<Self> {
-        Ok(part)
+    fn decode(payload: InferRequest, _: &DecodeContext<'_>) -> Result<Self> {
+        Ok(payload)
     }
 }

@@ -2,15 +2,22 @@
 
 use std::fmt;
 
-use super::{DecodeContext, ElementPayload, Input, example, modality};
+use super::{
+    decode::{DecodeContext, Input},
+    example, modality,
+    payload::ElementPayload,
+};
 use crate::{error::Result, protocol::JsonText};
 
-/// One element of an input as a text, as it is (not base64).
+/// One element of an input as a text. It is taken as it is: base64 is not decoded.
 ///
 /// ```
 /// use chariot_engine::input::Text;
 ///
-/// assert_eq!(Text::from("two words").as_str().split(' ').count(), 2);
+/// let text = Text::from("two words");
+/// assert_eq!(text.as_str().split(' ').count(), 2);
+/// assert_eq!(text, "two words");
+/// assert_eq!(text.to_string(), "two words");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text(pub String);
@@ -30,7 +37,7 @@ impl AsRef<str> for Text {
 
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.pad(&self.0)
     }
 }
 
@@ -46,6 +53,12 @@ impl From<&str> for Text {
     }
 }
 
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.0
+    }
+}
+
 impl PartialEq<str> for Text {
     fn eq(&self, other: &str) -> bool {
         self.0 == other
@@ -58,15 +71,21 @@ impl PartialEq<&str> for Text {
     }
 }
 
+impl PartialEq<String> for Text {
+    fn eq(&self, other: &String) -> bool {
+        self.0 == *other
+    }
+}
+
 impl Input for Text {
     type Modality = modality::Text;
     const INLINE: bool = true;
 
-    fn decode(part: ElementPayload, _: &DecodeContext<'_>) -> Result<Self> {
-        Ok(Text(part.text()?.into_owned()))
+    fn decode(payload: ElementPayload, _: &DecodeContext<'_>) -> Result<Self> {
+        Ok(Text(payload.text()?.into_owned()))
     }
 
     fn example() -> Option<JsonText> {
-        example::of_element("text", &JsonText::from_value("The quick brown fox jumps over the lazy dog.").ok()?)
+        example::from_element("text", &JsonText::from_value("The quick brown fox jumps over the lazy dog.").ok()?)
     }
 }

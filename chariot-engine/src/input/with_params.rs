@@ -2,14 +2,20 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{BatchCost, DecodeContext, Input, Modality, example, payload::HasParameters};
+use super::{
+    batch_cost::BatchCost,
+    decode::{DecodeContext, Input},
+    example,
+    modality::Modality,
+    payload::HasParameters,
+};
 use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 
-/// An input and the typed parameters that came with it.
+/// An input and its typed parameters.
 ///
-/// `P` is read from the input's `parameters`; a fault is a 400 that names the input and the parameter. Members that are
-/// `null` count as absent. `action`, `metadata` and `score_threshold` are not passed on: [`Item`](crate::model::Item)
-/// has them.
+/// `P` is deserialized from the `parameters` of the input. A fault is a 400 that names the input and the parameter. A
+/// parameter that is `null` is treated as missing. `action`, `metadata` and `score_threshold` are not part of `P`:
+/// [`Item`](crate::model::Item) has them.
 ///
 /// ```
 /// use chariot_engine::input::{Text, WithParams};
@@ -28,7 +34,7 @@ use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 pub struct WithParams<I, P> {
     /// The input.
     pub input: I,
-    /// Its parameters.
+    /// The parameters of the input.
     pub params: P,
 }
 
@@ -41,9 +47,9 @@ where
     type Modality = I::Modality;
     const INLINE: bool = I::INLINE;
 
-    fn decode(part: <I::Modality as Modality>::Payload, cx: &DecodeContext<'_>) -> Result<Self> {
-        let params = part.parameters().decode()?;
-        Ok(WithParams { params, input: I::decode(part, cx)? })
+    fn decode(payload: <I::Modality as Modality>::Payload, cx: &DecodeContext<'_>) -> Result<Self> {
+        let params = payload.parameters().decode()?;
+        Ok(WithParams { params, input: I::decode(payload, cx)? })
     }
 
     fn columns() -> Vec<TensorSpec> {

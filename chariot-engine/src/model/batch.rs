@@ -1,13 +1,24 @@
-//! [`Batch`]: what a model sees: some items, with their worker's device and scratch values.
+//! [`Batch`]: the items of one call of `infer`, with the device and the scratch values of their worker.
 
-use std::{ops::Range, rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc};
 
-use super::{Item, Scratch, ScratchPool};
-use crate::{device::Device, error::Result, input::TensorStruct};
+use futures_util::{StreamExt, stream::FuturesUnordered};
 
-/// Some items of one request or of several, to be answered together and in order.
+use super::{
+    item::Item,
+    rows::Rows,
+    scratch::{Scratch, ScratchPool},
+};
+use crate::{
+    device::Device,
+    error::{Error, Result},
+    inflight::RequestToken,
+    input::FromTensors,
+};
+
+/// The items of one call of `infer`, which belong to one request or to several.
 ///
-/// It stays on its worker's thread; the items may leave it.
+/// A batch stays on its worker's thread. Its items can be moved to other threads.
 ///
 /// ```
 /// use chariot_engine::{Result, input::Text, model::Batch};
@@ -27,52 +38,142 @@ impl<I> Batch<I> {
         Batch { items, device, scratch }
     }
 
-    /// How many items there are; at least one.
+    /// Returns the number of items, which is at least 1 in a call of `infer`.
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether there is no item. The runtime never asks a model about nothing.
+    /// Returns `true` if there are no items. The runtime never calls `infer` with an empty batch.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// The items, in order.
+    /// Iterates over the items in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Item<I>> {
         self.items.iter()
     }
 
-    /// The device of the worker that runs this call.
+    /// Returns the device of the worker that runs this call.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// One output an item, in order; the first error fails the batch. It names the item's input.
+    /// Maps each item to its output, in order. The first error fails the batch.
     ///
     /// # Errors
-    /// The first error of `answer`.
-    pub fn try_map<O>(self, mut answer: impl FnMut(Item<I>) -> Result<O>) -> Result<Vec<O>> {
+    /// Returns the first error of `infer`, with the name of the item's input.
+    pub fn try_map<O>(self, mut infer: impl FnMut(Item<I>) -> Result<O>) -> Result<Vec<O>> {
         let located = |item: Item<I>| {
             let (location, slot) = (item.info().location, item.info().slot.clone());
-            answer(item).map_err(|error| location.locate(&slot, error))
+            infer(item).map_err(|error| location.locate(&slot, error))
         };
         self.items.into_iter().map(located).collect()
     }
 
-    /// One output an item, in order; an error is that item's alone. For `type Output = Result<T>`.
+    /// Maps each item to its output with an async function that runs for up to `limit` items at once. The first error
+    /// fails the batch.
+    ///
+    /// For engines that call a remote service. All calls run on the worker's thread, so their futures need not be `Send`.
+    /// A `limit` of 0 counts as 1. The outputs are in the order of the items, whatever the order in which the calls end.
+    ///
+    /// ```
+    /// use chariot_engine::prelude::*;
+    /// # async fn post(text: &str) -> Result<String> { Ok(text.to_uppercase()) }
+    ///
+    /// struct Remote;
+    ///
+    /// impl Model for Remote {
+    ///     type Settings = ();
+    ///     type Input = Text;
+    ///     type Output = Json<String>;
+    ///
+    ///     async fn load(_: &LoadContext) -> Result<Self> {
+    ///         Ok(Remote)
+    ///     }
+    ///
+    ///     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
+    ///         batch.try_map_concurrent(8, async |text| Ok(Json(post(text.as_str()).await?))).await
+    ///     }
+    /// }
+    ///
+    /// let outputs = chariot_engine::testing::infer(&Remote, [Text("a".into()), Text("b".into())]).unwrap();
+    /// assert_eq!(outputs, [Json("A".to_string()), Json("B".to_string())]);
+    /// ```
+    ///
+    /// A call handles this many items of a request at once. To run several calls at once on one worker, set
+    /// [`Spec::concurrency`](super::Spec::concurrency) too.
     ///
     /// # Errors
-    /// None; it is a `Result` so that it can end an `infer`.
-    pub fn map_each<O>(self, answer: impl FnMut(Item<I>) -> Result<O>) -> Result<Vec<Result<O>>> {
-        Ok(self.items.into_iter().map(answer).collect())
+    /// Returns the error of the first call that fails, with the name of the item's input. Returns an error of kind
+    /// [`Cancelled`](crate::ErrorKind::Cancelled) once every caller of the batch has disconnected. In both cases the calls
+    /// in progress are dropped, and no further ones are started.
+    ///
+    /// # Cancel safety
+    /// Dropping the returned future drops the calls in progress.
+    pub async fn try_map_concurrent<O>(
+        self,
+        limit: usize,
+        infer: impl AsyncFn(Item<I>) -> Result<O>,
+    ) -> Result<Vec<O>> {
+        if self.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut tokens: Vec<Arc<RequestToken>> = Vec::new();
+        for item in &self {
+            let token = &item.info().token;
+            // The items of a request are adjacent.
+            if tokens.last().is_none_or(|last| !Arc::ptr_eq(last, token)) {
+                tokens.push(token.clone());
+            }
+        }
+        let all_left = async {
+            for token in &tokens {
+                token.left().await;
+            }
+        };
+        let all_done = async {
+            let mut outputs: Vec<Option<O>> = Vec::new();
+            outputs.resize_with(self.items.len(), || None);
+            let mut waiting = self.items.into_iter().enumerate();
+            let mut running = FuturesUnordered::new();
+            let run = async |index, item: Item<I>| {
+                let (location, slot) = (item.info().location, item.info().slot.clone());
+                (index, infer(item).await.map_err(|error| location.locate(&slot, error)))
+            };
+            loop {
+                while running.len() < limit.max(1)
+                    && let Some((index, item)) = waiting.next()
+                {
+                    running.push(run(index, item));
+                }
+                let Some((index, output)) = running.next().await else { break };
+                outputs[index] = Some(output?);
+            }
+            Ok(outputs.into_iter().flatten().collect())
+        };
+        tokio::select! {
+            biased;
+            () = all_left => Err(Error::cancelled()),
+            outputs = all_done => outputs,
+        }
     }
 
-    /// A value of this worker (a KV cache, a buffer), made when there is none, and kept for the next call.
+    /// Maps each item to its result, in order. An error fails only its item. For `type Output = Result<T>`.
+    ///
+    /// # Errors
+    /// Never returns an error. The return type is a `Result` so that the call can be the last expression of `infer`.
+    pub fn map_each<O>(self, infer: impl FnMut(Item<I>) -> Result<O>) -> Result<Vec<Result<O>>> {
+        Ok(self.items.into_iter().map(infer).collect())
+    }
+
+    /// Takes a scratch value of this worker (a KV cache, a buffer), or creates one with `make` if none is free.
+    ///
+    /// When the value is dropped, the worker keeps it for the next call.
     ///
     /// ```
     /// use chariot_engine::{Result, input::Text, model::Batch};
     ///
-    /// fn longest(batch: Batch<Text>) -> Result<usize> {
+    /// fn total_length(batch: Batch<Text>) -> Result<usize> {
     ///     let mut buffer = batch.scratch(|| Ok(String::with_capacity(1024)))?;
     ///     buffer.clear();
     ///     for text in &batch {
@@ -80,11 +181,11 @@ impl<I> Batch<I> {
     ///     }
     ///     Ok(buffer.len())
     /// }
-    /// assert_eq!(longest(Batch::new([Text("a".into()), Text("b".into())])).unwrap(), 2);
+    /// assert_eq!(total_length(Batch::new([Text("a".into()), Text("b".into())])).unwrap(), 2);
     /// ```
     ///
     /// # Errors
-    /// Those of `make`.
+    /// Returns the error of `make`.
     pub fn scratch<T: 'static>(&self, make: impl FnOnce() -> Result<T>) -> Result<Scratch<T>> {
         self.scratch.take(make)
     }
@@ -115,13 +216,14 @@ impl<I> std::fmt::Debug for Batch<I> {
 }
 
 #[cfg(all(feature = "candle", feature = "image"))]
-impl<I: AsRef<crate::input::Image>> Batch<I> {
-    /// The pictures as one tensor on the worker's device, in the shape and scale that `pixels` says:
-    /// `[n, channels, height, width]` unless it says otherwise.
+impl<I: AsRef<crate::input::image::Image>> Batch<I> {
+    /// Converts the images to one tensor on the worker's device, with the shape and the scale of `pixels`.
+    ///
+    /// The shape is `[n, channels, height, width]` by default.
     ///
     /// # Errors
-    /// The device fails.
-    pub fn to_tensor(&self, pixels: crate::input::Pixels) -> Result<candle_core::Tensor> {
+    /// Returns the errors of [`Pixels::write`](crate::input::image::Pixels::write), and an error if the device fails.
+    pub fn to_tensor(&self, pixels: crate::input::image::Pixels) -> Result<candle_core::Tensor> {
         let mut values = Vec::with_capacity(self.len() * pixels.len());
         for item in self {
             pixels.write(item.value().as_ref(), &mut values)?;
@@ -132,7 +234,7 @@ impl<I: AsRef<crate::input::Image>> Batch<I> {
 
 #[cfg(feature = "candle")]
 impl<T: AsRef<[f32]>> Batch<crate::input::Row<T>> {
-    /// The rows as one tensor on the worker's device, of shape `[n, columns]`.
+    /// Converts the rows to one tensor on the worker's device, of shape `[n, columns]`.
     ///
     /// ```
     /// use chariot_engine::{input::Row, model::Batch};
@@ -142,15 +244,16 @@ impl<T: AsRef<[f32]>> Batch<crate::input::Row<T>> {
     /// ```
     ///
     /// # Errors
-    /// Rows that are not of one length, which is the caller's fault; the device fails.
+    /// Returns a rejection if the rows differ in length, and an error if the device fails.
     pub fn rows_to_tensor(&self) -> Result<candle_core::Tensor> {
         let width = self.items.first().map_or(0, |first| first.0.as_ref().len());
         let mut values = Vec::with_capacity(self.len() * width);
         for item in self {
             let row = item.0.as_ref();
             if row.len() != width {
-                let text = format!("as many numbers as in the first row are expected, {width}, {} came", row.len());
-                return Err(item.info().locate(crate::Rejection::new(text).into()));
+                let what = format_args!("{width} numbers, as in the first row");
+                let fault = crate::error::Expected::new(what, row.len());
+                return Err(item.info().locate(Error::rejected(fault)));
             }
             values.extend_from_slice(row);
         }
@@ -158,66 +261,141 @@ impl<T: AsRef<[f32]>> Batch<crate::input::Row<T>> {
     }
 }
 
-impl<I: TensorStruct> Batch<I> {
-    /// The tensors of all the requests as one, joined along the first dimension on the worker's device, and which rows
-    /// belong to which request.
+impl<I: FromTensors> Batch<I> {
+    /// Concatenates the tensors of all requests along the first dimension, on the worker's device.
+    ///
+    /// Also returns the rows that belong to each request.
     ///
     /// # Errors
-    /// The device fails.
+    /// Returns an error if the device fails.
     pub fn join(self) -> Result<(I, Rows)> {
-        let mut at = 0;
-        let mut ranges = Vec::with_capacity(self.len());
-        let mut parts: Vec<Arc<I>> = Vec::with_capacity(self.len());
-        for item in self.items {
-            let rows = item.value().rows();
-            ranges.push(at..at + rows);
-            at += rows;
-            parts.push(item.into_shared());
-        }
-        let parts: Vec<&I> = parts.iter().map(|part| &**part).collect();
-        Ok((I::join(&parts, &self.device)?, Rows(ranges)))
+        let rows = Rows::from_counts(self.items.iter().map(|item| item.value().rows()));
+        let requests: Vec<Arc<I>> = self.items.into_iter().map(Item::into_shared).collect();
+        let requests: Vec<&I> = requests.iter().map(|request| &**request).collect();
+        Ok((I::join(&requests, &self.device)?, rows))
     }
 }
 
-/// Which rows of joined tensors belong to which request; [`Batch::join`] makes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rows(Vec<Range<usize>>);
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, time::Duration};
 
-impl Rows {
-    /// Takes an answer for all the rows apart: one a request.
-    ///
-    /// ```
-    /// use chariot_engine::prelude::*;
-    ///
-    /// #[derive(TensorInput)]
-    /// struct Pairs {
-    ///     #[tensor(shape = [n, 2])]
-    ///     pair: Vec<f32>,
-    /// }
-    ///
-    /// #[derive(TensorOutput)]
-    /// struct Sums {
-    ///     #[tensor(shape = [n])]
-    ///     sum: Vec<f32>,
-    /// }
-    ///
-    /// let batch = Batch::new([Pairs { pair: vec![1., 2.] }, Pairs { pair: vec![3., 4., 5., 6.] }]);
-    /// let (all, rows) = batch.join().unwrap();
-    /// let sums = Sums { sum: all.pair.chunks(2).map(|pair| pair[0] + pair[1]).collect() };
-    /// let answers = rows.split(sums).unwrap();
-    /// assert_eq!(answers[1].sum, [7., 11.]);
-    /// ```
-    ///
-    /// # Errors
-    /// The answer has not as many rows as the question, or the device fails.
-    pub fn split<O: TensorStruct>(&self, answer: O) -> Result<Vec<O>> {
-        let expected = self.0.last().map_or(0, |range| range.end);
-        if answer.rows() != expected {
-            return Err(format!("an answer of {} rows for {expected} rows of input", answer.rows()).into());
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::ErrorKind;
+
+    /// Drives a future on a runtime with a paused clock.
+    fn block_on<F: Future>(future: F) -> F::Output {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().start_paused(true).build().unwrap().block_on(future)
+    }
+
+    /// Counts the calls in progress and the maximum, also of calls that are dropped.
+    #[derive(Default)]
+    struct Calls {
+        started: Cell<usize>,
+        running: Cell<usize>,
+        max: Cell<usize>,
+    }
+
+    struct Call<'a>(&'a Calls);
+
+    impl Calls {
+        fn start(&self) -> Call<'_> {
+            self.started.set(self.started.get() + 1);
+            self.running.set(self.running.get() + 1);
+            self.max.set(self.max.get().max(self.running.get()));
+            Call(self)
         }
-        if self.0.len() == 1 {
-            return Ok(vec![answer]);
+    }
+
+    impl Drop for Call<'_> {
+        fn drop(&mut self) {
+            self.0.running.set(self.0.running.get() - 1);
         }
-        self.0.iter().map(|range| answer.slice(range.clone())).collect()
+    }
+
+    #[test]
+    fn concurrent_calls_are_bounded_and_their_outputs_are_in_order() {
+        for (limit, expected) in [(0, 1), (1, 1), (3, 3), (10, 10), (usize::MAX, 10)] {
+            let calls = Calls::default();
+            let outputs = block_on(Batch::new(0..10u64).try_map_concurrent(limit, async |item| {
+                let _call = calls.start();
+                // Later items end earlier.
+                sleep(Duration::from_secs(100 - *item)).await;
+                Ok(*item)
+            }));
+            assert_eq!(outputs.unwrap(), (0..10).collect::<Vec<_>>(), "{limit}");
+            assert_eq!((calls.started.get(), calls.max.get()), (10, expected), "{limit}");
+        }
+    }
+
+    #[test]
+    fn a_slow_call_does_not_keep_others_from_starting() {
+        let took = block_on(async {
+            let start = tokio::time::Instant::now();
+            let batch = Batch::new([10, 1, 1, 1, 1, 1]);
+            let infer = async |seconds: Item<u64>| {
+                sleep(Duration::from_secs(*seconds)).await;
+                Ok(())
+            };
+            batch.try_map_concurrent(2, infer).await.unwrap();
+            start.elapsed()
+        });
+        assert_eq!(took.as_secs(), 10);
+    }
+
+    #[test]
+    fn an_empty_batch_has_no_outputs() {
+        let outputs = block_on(Batch::<u8>::new([]).try_map_concurrent(2, async |item| Ok(*item)));
+        assert!(outputs.unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_first_error_names_its_input_and_stops_the_other_calls() {
+        let calls = Calls::default();
+        let result = block_on(Batch::new(0..10u64).try_map_concurrent(4, async |item| {
+            let _call = calls.start();
+            sleep(Duration::from_secs(10 - *item)).await;
+            if *item == 2 { Err(Error::rejected("too large")) } else { Ok(()) }
+        }));
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Rejected);
+        assert!(error.public_message().unwrap().starts_with("input 'input-2': "), "{error}");
+        assert_eq!(calls.running.get(), 0);
+        assert!(calls.started.get() < 10);
+    }
+
+    #[test]
+    fn the_calls_are_dropped_once_every_caller_has_disconnected() {
+        let calls = Calls::default();
+        // Each test item is a request of its own.
+        let batch = Batch::new(0..3u64);
+        let tokens: Vec<_> = batch.iter().map(|item| item.info().token.clone()).collect();
+        let infer = async |_| {
+            let _call = calls.start();
+            std::future::pending::<Result<()>>().await
+        };
+        let result = block_on(async {
+            let leave = async {
+                for token in &tokens {
+                    sleep(Duration::from_secs(1)).await;
+                    assert_eq!(calls.running.get(), 2);
+                    token.leave();
+                }
+            };
+            tokio::join!(batch.try_map_concurrent(2, infer), leave).0
+        });
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Cancelled);
+        assert_eq!((calls.started.get(), calls.running.get()), (2, 0));
+    }
+
+    #[test]
+    fn no_call_is_started_for_callers_that_have_disconnected() {
+        let batch = Batch::new([1]);
+        batch.items[0].info().token.leave();
+        let result = block_on(batch.try_map_concurrent(2, async |_| -> Result<()> { panic!("a call was started") }));
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Cancelled);
     }
 }

@@ -1,10 +1,12 @@
-//! [`LoadContext`]: what `load` is given: settings, device, and the model's files.
+//! [`LoadContext`]: the argument of `load`, with the settings, the device, and the model's files.
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+#[cfg(feature = "candle")]
+use super::weights;
 use crate::{
     device::Device,
     error::{Context, Result},
@@ -12,7 +14,7 @@ use crate::{
     telemetry::metrics::{AuthorMetrics, Counter, Gauge, Histogram},
 };
 
-/// Gives `load` the settings of the engine, the device, and the files of the model.
+/// The settings of the engine, the device, the files of the model, and its metrics.
 ///
 /// ```no_run
 /// use chariot_engine::{Result, model::LoadContext};
@@ -37,84 +39,87 @@ impl<S> LoadContext<S> {
         LoadContext { settings, common }
     }
 
-    /// What the operator has set, or the defaults.
+    /// Returns the settings of the engine.
     pub fn settings(&self) -> &S {
         &self.settings
     }
 
-    /// The device that this model computes on.
+    /// Returns the device that this model computes on.
     pub fn device(&self) -> &Device {
         &self.common.device
     }
 
-    /// The directory that holds the model's files; it is read-only. If the unpacked archive has a single folder and
-    /// nothing else at its top (but for what systems leave there, such as `__MACOSX`), [`file`](Self::file) looks there
-    /// too.
+    /// Returns the directory of the model's files, which is read-only.
+    ///
+    /// If it contains a single folder and nothing else (apart from system files such as `__MACOSX`),
+    /// [`file`](Self::file) searches that folder too.
     pub fn model_dir(&self) -> &Path {
         &self.common.model_dir
     }
 
-    /// The model's name, as its routes have it.
+    /// Returns the name of the model in its routes.
     pub fn model_name(&self) -> &str {
         &self.common.model_name
     }
 
-    /// The platform's id of the model (`CHARIOT_MODEL_ID`).
+    /// Returns the platform's id of the model (`CHARIOT_MODEL_ID`).
     pub fn model_id(&self) -> Option<&str> {
         self.common.model_id.as_deref()
     }
 
-    /// The platform's name of the task (`CHARIOT_TASK_TYPE`).
+    /// Returns the platform's name of the task (`CHARIOT_TASK_TYPE`).
     pub fn task_type(&self) -> Option<&str> {
         self.common.task_type.as_deref()
     }
 
-    /// A counter of your own at `/metrics`, with the label `model`.
+    /// Registers a counter of your own, which `/metrics` shows with the label `model`.
     ///
     /// # Errors
-    /// The name is none that Prometheus takes, is the runtime's, or is that of a metric of another type.
+    /// Returns an error if Prometheus does not allow the name, or if it is the name of a metric of the runtime or of a
+    /// metric of another type.
     pub fn counter(&self, name: &str, help: &str) -> Result<Counter> {
         self.common.metrics.counter(name, help)
     }
 
-    /// A gauge of your own at `/metrics`, with the label `model`.
+    /// Registers a gauge of your own, which `/metrics` shows with the label `model`.
     ///
     /// # Errors
-    /// Those of [`counter`](Self::counter).
+    /// Returns the errors of [`counter`](Self::counter).
     pub fn gauge(&self, name: &str, help: &str) -> Result<Gauge> {
         self.common.metrics.gauge(name, help)
     }
 
-    /// A histogram of your own at `/metrics`, with the label `model` and these upper bounds of its buckets.
+    /// Registers a histogram of your own with these upper bounds of its buckets, which `/metrics` shows with the label
+    /// `model`.
     ///
     /// # Errors
-    /// Those of [`counter`](Self::counter), and bounds that do not grow.
+    /// Returns the errors of [`counter`](Self::counter), and an error if the bounds do not increase.
     pub fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram> {
         self.common.metrics.histogram(name, help, buckets)
     }
 
-    /// The path of one of the model's files, by its path inside the model directory.
+    /// Returns the path of one of the model's files from its path inside the model directory.
     ///
     /// # Errors
-    /// It is not there; the message names the directory and what it holds.
+    /// Returns an error if the file does not exist. The message has the directory and its contents.
     pub fn file(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
         file_in(&self.common.model_dir, name.as_ref())
     }
 
-    /// The contents of one of the model's text files.
+    /// Reads one of the model's text files.
     ///
     /// # Errors
-    /// It is not there, or it is not UTF-8.
+    /// Returns an error if the file does not exist, or if it is not UTF-8.
     pub fn read_to_string(&self, name: impl AsRef<Path>) -> Result<String> {
         let path = self.file(&name)?;
         std::fs::read_to_string(&path).context(format_args!("reading '{}'", path.display()))
     }
 
-    /// The labels of the model's classes, from `class_labels.json`.
+    /// Reads the labels of the model's classes from `class_labels.json`.
     ///
     /// # Errors
-    /// The file is not there, or it is not an object of label to id or a list of labels; see
-    /// [`ClassLabels::from_json`].
+    /// Returns an error if the file does not exist, or if it is neither an object from label to id nor a list of labels;
+    /// see [`ClassLabels::from_json`].
     pub fn class_labels(&self) -> Result<ClassLabels> {
         if let Some(labels) = &self.common.class_labels {
             return Ok(labels.clone());
@@ -123,26 +128,26 @@ impl<S> LoadContext<S> {
         labels.context(format_args!("reading '{}'", ClassLabels::FILE))
     }
 
-    /// The weights in a safetensors file as candle's `VarBuilder` of `F32`, memory-mapped, on [`device`](Self::device).
+    /// Maps the weights of a safetensors file as candle's `VarBuilder` of `F32`, on [`device`](Self::device).
     ///
-    /// The file must not change while the engine runs; the platform mounts it read-only. Where that cannot be promised,
-    /// [`safetensors_buffered`](Self::safetensors_buffered) reads it into memory first.
+    /// The file must not change while the engine runs. The platform mounts it read-only. Where that is not guaranteed, use
+    /// [`safetensors_buffered`](Self::safetensors_buffered).
     ///
     /// # Errors
-    /// The file is missing, cut short or no safetensors file. Asking the builder for a tensor that is not there, or of
-    /// another shape, is an error that names file, tensor, expected and found.
+    /// Returns an error if the file does not exist, is truncated, or is not a safetensors file. Requesting a tensor that
+    /// does not exist or has another shape is an error that names the file, the tensor and both shapes.
     #[cfg(feature = "candle")]
     pub fn safetensors(&self, name: impl AsRef<Path>) -> Result<candle_nn::VarBuilder<'static>> {
-        super::weights::mapped(&self.file(name)?, &self.common.device)
+        weights::map(&self.file(name)?, &self.common.device)
     }
 
-    /// As [`safetensors`](Self::safetensors), read into memory instead of mapped.
+    /// Reads the weights of a safetensors file into memory. Otherwise like [`safetensors`](Self::safetensors).
     ///
     /// # Errors
-    /// As [`safetensors`](Self::safetensors).
+    /// Returns the errors of [`safetensors`](Self::safetensors).
     #[cfg(feature = "candle")]
     pub fn safetensors_buffered(&self, name: impl AsRef<Path>) -> Result<candle_nn::VarBuilder<'static>> {
-        super::weights::buffered(&self.file(name)?, &self.common.device)
+        weights::read(&self.file(name)?, &self.common.device)
     }
 }
 
@@ -158,7 +163,7 @@ pub(crate) struct LoadCommon {
     pub(crate) metrics: AuthorMetrics,
 }
 
-/// The path of a file by its path inside the model directory, or inside the only folder that this holds.
+/// Returns the path of a file inside the model directory, or inside the only folder of that directory.
 pub(crate) fn file_in(dir: &Path, name: &Path) -> Result<PathBuf> {
     let path = dir.join(name);
     if path.is_file() {
@@ -168,46 +173,43 @@ pub(crate) fn file_in(dir: &Path, name: &Path) -> Result<PathBuf> {
         Ok(entries) => entries,
         Err(error) => {
             return Err(format!(
-                "the file '{}' is expected in the model directory '{}', which cannot be read: {error}; set \
-                 CHARIOT_ENGINE_MODEL_DIR to the folder with the model's files",
+                "file '{}' not found: the model directory '{}' cannot be read: {error}; set CHARIOT_ENGINE_MODEL_DIR to \
+                 the directory of the model's files",
                 name.display(),
                 dir.display()
             )
             .into());
         }
     };
-    let mut there = entries;
-    let mut packed = there.iter().filter(|path| !is_left_by_a_system(path));
-    if let (Some(only), None) = (packed.next(), packed.next()) {
+    let mut listed = entries;
+    let mut own = listed.iter().filter(|path| !is_system_file(path));
+    if let (Some(only), None) = (own.next(), own.next()) {
         let path = only.join(name);
         if path.is_file() {
             return Ok(path);
         }
-        // A single folder is as good as the top: what matters is what it holds.
+        // A single folder stands for the directory, so the message lists its contents.
         if let Ok(within) = list(only)
             && !within.is_empty()
         {
-            there = within;
+            listed = within;
         }
     }
     let mut names: Vec<_> =
-        there.iter().map(|path| format!("'{}'", path.strip_prefix(dir).unwrap_or(path).display())).collect();
+        listed.iter().map(|path| format!("'{}'", path.strip_prefix(dir).unwrap_or(path).display())).collect();
     names.sort();
-    let found = if names.is_empty() { "nothing".to_string() } else { names.join(", ") };
-    Err(format!(
-        "the file '{}' is expected in the model directory '{}', which holds {found}",
-        name.display(),
-        dir.display()
-    )
-    .into())
+    let contents = if names.is_empty() { "is empty".to_string() } else { format!("contains {}", names.join(", ")) };
+    Err(format!("file '{}' not found in the model directory '{}', which {contents}", name.display(), dir.display())
+        .into())
 }
 
-/// Whether an entry is none of the model's: the system on which the archive was packed, or the volume, has left it there.
-fn is_left_by_a_system(path: &Path) -> bool {
+/// Returns `true` for an entry that is not the model's: a file of the system that packed the archive, or of the volume.
+fn is_system_file(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with('.') || name == "__MACOSX" || name == "lost+found"
 }
 
+/// Returns the paths of the entries of a directory.
 fn list(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     std::fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect()
 }
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_top_folder_is_looked_into() {
+    fn a_single_folder_is_searched() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("top")).unwrap();
         std::fs::write(dir.path().join("top/class_labels.json"), r#"["a"]"#).unwrap();
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_system_leaves_beside_the_top_folder_does_not_hide_it() {
+    fn system_files_beside_the_single_folder_are_ignored() {
         let dir = tempfile::tempdir().unwrap();
         for folder in ["top", "__MACOSX", "lost+found"] {
             std::fs::create_dir(dir.path().join(folder)).unwrap();
@@ -248,7 +250,7 @@ mod tests {
         std::fs::write(dir.path().join("top/class_labels.json"), r#"["a"]"#).unwrap();
         assert_eq!(context(dir.path()).class_labels().unwrap().len(), 1);
         let error = context(dir.path()).file("model.safetensors").unwrap_err().to_string();
-        assert!(error.ends_with("which holds 'top/class_labels.json'"), "{error}");
+        assert!(error.ends_with("'top/class_labels.json'"), "{error}");
 
         std::fs::create_dir(dir.path().join("another")).unwrap();
         let error = context(dir.path()).class_labels().unwrap_err().to_string();
@@ -256,22 +258,28 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_names_the_directory_and_what_it_holds() {
+    fn a_missing_file_names_the_directory_and_its_contents() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("weights.bin"), "").unwrap();
-        let error = context(dir.path()).file("model.safetensors").unwrap_err().to_string();
-        assert!(error.contains("'model.safetensors' is expected"), "{error}");
-        assert!(error.contains("which holds 'weights.bin'"), "{error}");
+        let place = dir.path().display().to_string();
+        let message = |dir: &Path| context(dir).file("model.safetensors").unwrap_err().to_string();
+        let beside = message(dir.path());
+        assert!(beside.contains("'model.safetensors'") && beside.ends_with("'weights.bin'"), "{beside}");
         std::fs::create_dir(dir.path().join("top")).unwrap();
         std::fs::rename(dir.path().join("weights.bin"), dir.path().join("top/weights.bin")).unwrap();
-        let error = context(dir.path()).file("model.safetensors").unwrap_err().to_string();
-        assert!(error.contains("which holds 'top/weights.bin'"), "{error}");
-        let error = context(&dir.path().join("none")).file("x").unwrap_err().to_string();
-        assert!(error.contains("CHARIOT_ENGINE_MODEL_DIR"), "{error}");
+        let within = message(dir.path());
+        assert!(within.ends_with("'top/weights.bin'"), "{within}");
+        let missing = message(&dir.path().join("none"));
+        assert!(missing.contains("CHARIOT_ENGINE_MODEL_DIR"), "{missing}");
+        let empty = message(tempfile::tempdir_in(dir.path()).unwrap().path());
+        let cases = [("a file beside it", beside), ("a file in the only folder", within), ("no directory", missing)];
+        let text: String = cases.iter().map(|(case, message)| format!("{case} → {message}\n")).collect();
+        insta::assert_snapshot!("files", text.replace(&place, "/model"));
+        assert!(empty.ends_with("which is empty"), "{empty}");
     }
 
     #[test]
-    fn faulty_labels_name_their_file() {
+    fn invalid_labels_name_their_file() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("class_labels.json"), "3").unwrap();
         let error = context(dir.path()).class_labels().unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! [`Item`]: one item of a request, as `admit` and `infer` see it.
+//! [`Item`]: one item of a request, the argument of `admit` and an element of a batch.
 
 use std::{any::Any, ops::Deref, sync::Arc, time::Instant};
 
@@ -12,9 +12,9 @@ use crate::{
     protocol::{EncodeError, JsonText, Parameters},
 };
 
-/// One item of a request: the decoded value (it dereferences to it), and what came with it.
+/// One item of a request: the decoded value, to which it dereferences, with its name, action and parameters.
 ///
-/// A handle: cloning is cheap and asks nothing of `I`.
+/// An item is a handle: cloning it is cheap and does not clone the value.
 ///
 /// ```
 /// use chariot_engine::{input::Text, model::Batch};
@@ -33,14 +33,14 @@ pub struct Item<I> {
     default_admit: bool,
 }
 
-/// What `admit` has worked out for `infer`.
+/// A value that `admit` keeps for `infer`.
 pub(crate) type Attached = Arc<dyn Any + Send + Sync>;
 
-/// What came with an item, apart from its value.
+/// The data of an item apart from its value.
 #[derive(Clone, Debug)]
 pub(crate) struct ItemInfo {
     pub(crate) slot: Slot,
-    /// Its index among all the items of its request.
+    /// The index among all items of its request.
     pub(crate) index: usize,
     pub(crate) action: Arc<str>,
     pub(crate) parameters: Parameters,
@@ -49,51 +49,51 @@ pub(crate) struct ItemInfo {
     pub(crate) location: ErrorLocation,
 }
 
-/// How an error names an item.
+/// The way in which an error names an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorLocation {
-    /// The item is the request as a whole: its errors name inputs themselves.
+    /// The whole request. Its errors name inputs themselves.
     Request,
-    /// The only element of its input: by the input.
+    /// The only element of its input, named by the input.
     Input,
-    /// One of several elements: by the input and its index.
+    /// One of several elements, named by the input and the index.
     Element,
-    /// A row of a matrix: by the input and its index.
+    /// A row of a matrix, named by the input and the index.
     MatrixRow,
-    /// A row of columns: by its index.
+    /// A row of columns, named by the index.
     TableRow,
 }
 
-/// The name of the output that answers columns: no single input has one to give.
+/// Returns the name of the output for a request of columns, for which no single input provides a name.
 pub(super) fn output_name(action: &str) -> &str {
     if action.is_empty() { "output" } else { action }
 }
 
 impl ItemInfo {
-    /// The name of the output that the item is answered in.
+    /// Returns the name of the output that the item's result is part of.
     pub(crate) fn output_name(&self) -> &str {
         if self.location == ErrorLocation::TableRow { output_name(&self.action) } else { &self.slot.name }
     }
 
-    /// Names the input that an error is about, unless the error does so itself.
+    /// Adds the item's location to an error, unless the error has a location.
     pub(crate) fn locate(&self, error: Error) -> Error {
         self.location.locate(&self.slot, error)
     }
 }
 
 impl ErrorLocation {
-    /// Names the item's place, unless the error has one itself.
+    /// Adds the item's location to an error, unless the error has a location.
     pub(crate) fn locate(self, slot: &Slot, error: Error) -> Error {
-        if error.has_location() { error } else { self.of(slot, error) }
+        if error.has_location() { error } else { self.prefix(slot, error) }
     }
 
-    /// The error, with the place of the item before what it says itself.
-    pub(crate) fn of(self, slot: &Slot, error: Error) -> Error {
+    /// Puts the item's location before that of the error.
+    pub(crate) fn prefix(self, slot: &Slot, error: Error) -> Error {
         match self {
             ErrorLocation::Request => error,
             ErrorLocation::Input => error.at(slot.label()),
             ErrorLocation::Element => error.at(format_args!("data[{}]", slot.element)).at(slot.label()),
-            // A row says itself where it is at fault, as far as it knows.
+            // The error of a row already has the most precise location.
             ErrorLocation::MatrixRow | ErrorLocation::TableRow if error.has_location() => error,
             ErrorLocation::MatrixRow => error.at(format_args!("{}, row {}", slot.label(), slot.element)),
             ErrorLocation::TableRow => error.at(format_args!("row {}", slot.element)),
@@ -106,22 +106,22 @@ impl<I> Item<I> {
         Item { value: Arc::new(value), info, attached: None, device: Device::Cpu, default_admit: false }
     }
 
-    /// An item of what [`into_parts`](Self::into_parts) gave, on the device of a worker.
-    pub(crate) fn of_parts(value: Arc<I>, info: ItemInfo, attached: Option<Attached>, device: Device) -> Self {
+    /// Creates an item from the result of [`into_parts`](Self::into_parts), on the device of a worker.
+    pub(crate) fn from_parts(value: Arc<I>, info: ItemInfo, attached: Option<Attached>, device: Device) -> Self {
         Item { value, info, attached, device, default_admit: false }
     }
 
-    /// What the runtime keeps of it until a worker serves it.
+    /// Returns the parts that the runtime keeps until a worker takes the item.
     pub(crate) fn into_parts(self) -> (Arc<I>, ItemInfo, Option<Attached>) {
         (self.value, self.info, self.attached)
     }
 
-    /// The decoded value.
+    /// Returns the decoded value.
     pub fn value(&self) -> &I {
         &self.value
     }
 
-    /// The value itself; a clone of it if another handle of this item is alive.
+    /// Returns the decoded value without its item. Clones it if another handle of the item exists.
     pub fn into_value(self) -> I
     where
         I: Clone,
@@ -133,47 +133,51 @@ impl<I> Item<I> {
         self.value
     }
 
-    /// The name of the input that it came in; empty if it has none, or came in several.
+    /// Returns the name of its input. Empty if the input has no name, or if the item consists of several inputs.
     pub fn name(&self) -> &str {
         &self.info.slot.name
     }
 
-    /// What the caller asks for; the engine's default if the caller named nothing, empty if there is no default.
+    /// Returns the action that the caller requested, or the engine's default action. Empty if there is no default.
     pub fn action(&self) -> &str {
         &self.info.action
     }
 
-    /// The parameters of its input (of the request, if it came in several), as they came. [`WithParams`](crate::input::WithParams) types them.
+    /// Returns the parameters of its input, or those of the request if the item consists of several inputs.
+    ///
+    /// For typed parameters use [`WithParams`](crate::input::WithParams).
     pub fn parameters(&self) -> &Parameters {
         &self.info.parameters
     }
 
-    /// The lowest score that the caller wants: from its parameters, else `CHARIOT_ENGINE_SCORE_THRESHOLD`.
+    /// Returns the minimum score that the caller wants, from the parameters or `CHARIOT_ENGINE_SCORE_THRESHOLD`.
     pub fn score_threshold(&self) -> f32 {
         self.info.score_threshold
     }
 
-    /// Whether the caller has gone: nobody reads an answer, and a long computation had better stop.
+    /// Returns `true` if the caller has disconnected. Nobody reads the output, so a long computation should stop.
     pub fn is_cancelled(&self) -> bool {
         self.info.token.is_gone()
     }
 
-    /// Sends a part of the answer (a token, say) to a caller who reads the answer as it comes into being. To any other
-    /// caller nothing is sent; the whole answer follows in any case. Declare it by
-    /// [`Spec::streaming`](super::Spec::streaming).
+    /// Sends a part of the output (a token, for example) to a caller that requested server-sent events.
     ///
-    /// It blocks while the caller is slow, so it is for a thread that may: `infer` runs on one.
+    /// Has no effect for other callers, and for an engine that does not declare
+    /// [`Spec::streaming`](super::Spec::streaming). The complete output is sent at the end in any case.
+    ///
+    /// Blocks while the caller reads slowly, so it must be called on a thread that may block, such as the one that runs
+    /// `infer`.
     ///
     /// ```
     /// use chariot_engine::prelude::*;
     ///
     /// fn repeat(text: &Item<Text>) -> Result<String> {
-    ///     let mut answer = String::new();
+    ///     let mut output = String::new();
     ///     for word in text.as_str().split(' ') {
     ///         text.emit(word)?;
-    ///         answer.push_str(word);
+    ///         output.push_str(word);
     ///     }
-    ///     Ok(answer)
+    ///     Ok(output)
     /// }
     ///
     /// let batch = Batch::new([Text("two words".into())]);
@@ -181,7 +185,8 @@ impl<I> Item<I> {
     /// ```
     ///
     /// # Errors
-    /// The caller has gone or the deadline has passed: hand it on, and the work ends. A part that JSON cannot hold.
+    /// Returns an error if the caller has disconnected or the deadline has passed; return it from `infer` to end the work.
+    /// Returns an error if JSON cannot represent the part.
     pub fn emit<T: Serialize + ?Sized>(&self, part: &T) -> Result<()> {
         if self.is_cancelled() {
             return Err(Error::cancelled());
@@ -197,28 +202,28 @@ impl<I> Item<I> {
         }
         let part = Part { name: self.info.output_name(), index: self.info.index, part };
         let text = JsonText::from_value(&part).map_err(|error| match error {
-            EncodeError::NotFinite(_) => Error::unwritable(format_args!("a part of the answer: {error}")),
+            EncodeError::NotFinite(_) => Error::unwritable(format_args!("part of the output: {error}")),
             error => error.into(),
         })?;
         parts.send(text.into_bytes(), self.deadline())
     }
 
-    /// When the caller is told that it took too long; `None` if there is no limit.
+    /// Returns the time at which the request fails with a timeout; `None` if it has no deadline.
     pub fn deadline(&self) -> Option<Instant> {
         self.info.token.deadline().map(tokio::time::Instant::into_std)
     }
 
-    /// The device of the worker that serves it. In `admit`, where no worker is known yet, it is the CPU.
+    /// Returns the device of the worker that runs this call. In `admit` it is the CPU, because the worker is not known yet.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// Keeps what `admit` has worked out for `infer`.
+    /// Keeps a value of `admit` for `infer`. It replaces an earlier one.
     pub fn attach<T: Send + Sync + 'static>(&mut self, value: T) {
         self.attached = Some(Arc::new(value));
     }
 
-    /// What `admit` has attached, if it is a `T`.
+    /// Returns the value that `admit` attached, if it is a `T`.
     pub fn attached<T: 'static>(&self) -> Option<&T> {
         self.attached.as_deref()?.downcast_ref()
     }
@@ -231,7 +236,7 @@ impl<I> Item<I> {
         &mut self.info
     }
 
-    /// The default `admit` says so: then nothing of the author's own runs before the queue.
+    /// Marks an item that the default `admit` has seen, so that no code of the author runs before the queue.
     pub(crate) fn keep_default_admit(&mut self) {
         self.default_admit = true;
     }

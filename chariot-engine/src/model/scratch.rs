@@ -1,4 +1,4 @@
-//! [`Scratch`]: state of a worker (a KV cache, buffers) beside the shared model, so that no call needs a lock.
+//! [`Scratch`]: state of a worker (a KV cache, buffers), separate from the shared model so that no call needs a lock.
 
 use std::{
     any::{Any, TypeId},
@@ -10,7 +10,7 @@ use std::{
 
 use crate::error::Result;
 
-/// The scratch values that a worker keeps between calls, by type. It never leaves its worker's thread.
+/// The scratch values that a worker keeps between calls, by type. The pool never leaves its worker's thread.
 #[derive(Default)]
 pub(crate) struct ScratchPool {
     kept: RefCell<HashMap<TypeId, Vec<Box<dyn Any>>>>,
@@ -18,11 +18,12 @@ pub(crate) struct ScratchPool {
 }
 
 impl ScratchPool {
-    /// Whether values that are dropped from now on are thrown away, as those of a call that is dropped before its end.
+    /// Sets whether values that are dropped from now on are discarded, like those of a call that is dropped midway.
     pub(crate) fn discard(&self, discards: bool) {
         self.discards.set(discards);
     }
 
+    /// Takes a free value of this type, or creates one.
     pub(crate) fn take<T: 'static>(self: &Rc<Self>, make: impl FnOnce() -> Result<T>) -> Result<Scratch<T>> {
         let kept = self.kept.borrow_mut().get_mut(&TypeId::of::<T>()).and_then(Vec::pop);
         let value = match kept.and_then(|value| value.downcast().ok()) {
@@ -33,12 +34,13 @@ impl ScratchPool {
     }
 }
 
-/// A value of the worker that runs this call, for as long as the call holds it; then the worker keeps it for the next.
+/// A scratch value of the worker that runs this call. When it is dropped, the worker keeps it for the next call.
 ///
-/// Nobody else has it meanwhile: where a worker runs several calls at once, each gets one of its own. A value that a
-/// panic, or the end of a call whose caller has gone, may have left half changed is thrown away. See [`Batch::scratch`](super::Batch::scratch).
+/// Calls never share a value: if a worker runs several calls at once, each has its own. A value is discarded after a panic,
+/// or if its call was stopped because the caller disconnected, since it may be in an inconsistent state. See
+/// [`Batch::scratch`](super::Batch::scratch).
 pub struct Scratch<T: 'static> {
-    /// `None` only while it is dropped.
+    /// `None` only in `drop`.
     value: Option<Box<T>>,
     pool: Rc<ScratchPool>,
 }
@@ -47,13 +49,13 @@ impl<T> Deref for Scratch<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.value.as_ref().expect("a scratch value is there until it is dropped")
+        self.value.as_ref().expect("a scratch value exists until it is dropped")
     }
 }
 
 impl<T> DerefMut for Scratch<T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.value.as_mut().expect("a scratch value is there until it is dropped")
+        self.value.as_mut().expect("a scratch value exists until it is dropped")
     }
 }
 
@@ -96,13 +98,13 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_a_panic_may_have_torn_is_thrown_away() {
+    fn a_value_is_discarded_after_a_panic() {
         let pool = Rc::new(ScratchPool::default());
         let in_panic = pool.clone();
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
-            let mut torn = in_panic.take(|| Ok(1u32)).unwrap();
-            *torn = 2;
-            panic!("in mid-change");
+            let mut value = in_panic.take(|| Ok(1u32)).unwrap();
+            *value = 2;
+            panic!("in the middle of a change");
         }));
         assert!(result.is_err());
         assert_eq!(*pool.take(|| Ok(1u32)).unwrap(), 1);

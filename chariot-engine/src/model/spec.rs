@@ -1,8 +1,8 @@
-//! [`Spec`]: what an engine declares of itself, made from its types and refined by its author.
+//! [`Spec`]: the declaration of an engine, which its types determine and its author refines.
 
 use std::{borrow::Cow, time::Duration};
 
-use super::{ModalityOf, Model, item::output_name};
+use super::item::output_name;
 use crate::{
     input::{Input, Modality},
     output::Output,
@@ -11,7 +11,7 @@ use crate::{
     signature::TensorSpec,
 };
 
-/// What an engine declares: its task, its actions, its named tensors, and how it likes to be called.
+/// The declaration of an engine: its task, its actions, its named tensors, and how `infer` is called.
 ///
 /// ```
 /// use chariot_engine::prelude::*;
@@ -36,22 +36,22 @@ use crate::{
 pub struct Spec {
     pub(crate) task: Option<Cow<'static, str>>,
     pub(crate) actions: Vec<Cow<'static, str>>,
-    /// The default action where `actions` is empty.
+    /// The default action if `actions` is empty.
     open_default: &'static str,
     pub(crate) layouts: &'static [OutputLayout],
-    /// What an element of an input is called; `None` where the request is taken as a whole.
+    /// The name of an element; `None` if an item is the whole request.
     pub(crate) element: Option<&'static str>,
-    /// Whether any bytes or any text may be an element.
+    /// Set if any bytes or any text can be an element.
     pub(crate) raw: bool,
     pub(crate) inputs: Vec<TensorSpec>,
-    /// What the metadata says of the inputs, where `inputs` are none, and items may come as columns.
+    /// The inputs in the metadata if `inputs` is empty and items can be columns.
     columns: Vec<TensorSpec>,
     pub(crate) outputs: Vec<TensorSpec>,
-    /// The schema of the answers to items, by layout.
-    answer: fn(Option<OutputLayout>) -> Option<JsonText>,
-    /// The body of a request that is answered, as the author gave it.
+    /// The schema of the output for an item, by layout.
+    output_schema: fn(Option<OutputLayout>) -> Option<JsonText>,
+    /// The body of an example request, set by the author.
     example: Option<Cow<'static, str>>,
-    /// The same, as the type of the input gives it.
+    /// The body of an example request, from the type of the input.
     example_of_input: Option<JsonText>,
     pub(crate) settings: Vec<SettingSpec>,
     pub(crate) max_batch: usize,
@@ -60,73 +60,72 @@ pub struct Spec {
     pub(crate) streaming: bool,
 }
 
-/// More calls at once than any worker can have use for.
+/// The maximum of [`Spec::concurrency`], more than any worker can use.
 const MAX_CONCURRENCY: usize = 65_536;
 
 impl Spec {
-    /// What the types of a model say.
-    pub fn new<M: Model>() -> Self {
+    /// Creates the declaration that the types of a model determine.
+    pub(super) fn from_types<I: Input, O: Output<I::Modality>, S: Settings>() -> Self {
         Spec {
-            task: <M::Output as Output<ModalityOf<M>>>::TASK.map(Cow::Borrowed),
-            actions: <M::Output as Output<ModalityOf<M>>>::ACTIONS
-                .iter()
-                .map(|action| Cow::Borrowed(*action))
-                .collect(),
-            open_default: <M::Output as Output<ModalityOf<M>>>::DEFAULT_ACTION,
-            layouts: <M::Output as Output<ModalityOf<M>>>::LAYOUTS,
-            element: <ModalityOf<M> as Modality>::ELEMENT,
-            raw: <ModalityOf<M> as Modality>::RAW,
-            inputs: <M::Input as Input>::tensors(),
-            columns: <M::Input as Input>::columns(),
-            outputs: <M::Output as Output<ModalityOf<M>>>::tensors(),
-            answer: <M::Output as Output<ModalityOf<M>>>::schema,
+            task: O::TASK.map(Cow::Borrowed),
+            actions: O::ACTIONS.iter().map(|action| Cow::Borrowed(*action)).collect(),
+            open_default: O::DEFAULT_ACTION,
+            layouts: O::LAYOUTS,
+            element: <I::Modality as Modality>::ELEMENT,
+            raw: <I::Modality as Modality>::RAW,
+            inputs: I::tensors(),
+            columns: I::columns(),
+            outputs: O::tensors(),
+            output_schema: O::schema,
             example: None,
-            example_of_input: <M::Input as Input>::example(),
-            settings: <M::Settings as Settings>::schema(),
-            max_batch: <ModalityOf<M> as Modality>::MAX_BATCH,
+            example_of_input: I::example(),
+            settings: S::schema(),
+            max_batch: <I::Modality as Modality>::MAX_BATCH,
             batch_delay: None,
             concurrency: 1,
             streaming: false,
         }
     }
 
-    /// Chariot's task that it does, as `CHARIOT_TASK_TYPE` names it. The default is what the output type answers.
+    /// Sets Chariot's task, as `CHARIOT_TASK_TYPE` names it. Default: the task of the output type.
     #[must_use]
     pub fn task(mut self, task: impl Into<Cow<'static, str>>) -> Self {
         self.task = Some(task.into());
         self
     }
 
-    /// The actions that it knows, the default first; others are refused. With none, any action is taken.
+    /// Sets the supported actions, the default first. Other actions are rejected. If there are none, any is accepted.
     #[must_use]
     pub fn actions<A: Into<Cow<'static, str>>>(mut self, actions: impl IntoIterator<Item = A>) -> Self {
         self.actions = actions.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The named tensors that it takes; requests are checked against them, and the metadata prints them.
+    /// Sets the named tensors of a request. Requests are checked against them, and the metadata lists them.
     #[must_use]
     pub fn inputs(mut self, inputs: impl IntoIterator<Item = TensorSpec>) -> Self {
         self.inputs = inputs.into_iter().collect();
-        // It knows nothing of them.
+        // The example of the type may not match these tensors.
         self.example_of_input = None;
         self
     }
 
-    /// The named tensors that it answers with; answers are checked against them, and the metadata prints them.
+    /// Sets the named tensors of a response. Responses are checked against them, and the metadata lists them.
     #[must_use]
     pub fn outputs(mut self, outputs: impl IntoIterator<Item = TensorSpec>) -> Self {
         self.outputs = outputs.into_iter().collect();
         self
     }
 
-    /// The body of a request that is answered, in `chariot-v2-kserve`: `/openapi.json` shows it. The default is what the
-    /// type of the input knows, which this model may not like. The engine does not start with one that is no request.
+    /// Sets the body of an example request in `chariot-v2-kserve`, which `/openapi.json` shows.
+    ///
+    /// Default: the example of the input type, which this model may reject. The engine does not start with a body that is
+    /// not a valid request.
     ///
     /// ```
     /// use chariot_engine::model::Spec;
     ///
-    /// fn of_a_flower(spec: Spec) -> Spec {
+    /// fn with_flower(spec: Spec) -> Spec {
     ///     spec.example(r#"{"inputs": [{"name": "features", "datatype": "FP32", "shape": [1, 4], "data": [5.0, 3.4, 1.5, 0.2]}]}"#)
     /// }
     /// ```
@@ -136,55 +135,61 @@ impl Spec {
         self
     }
 
-    /// The most that one call of `infer` is given, in the unit of [`BatchCost`](super::BatchCost) (default: 32 items, or 1024 rows). An item
-    /// that costs more goes alone.
+    /// Sets the maximum cost of one call of `infer`, in the unit of [`BatchCost`](super::BatchCost).
+    ///
+    /// An item that costs more is a batch of its own. Default: 32 items, or 1024 rows. 0 counts as 1.
+    /// Overridden by `CHARIOT_ENGINE_MAX_BATCH`.
     #[must_use]
     pub fn max_batch(mut self, cost: usize) -> Self {
         self.max_batch = cost.max(1);
         self
     }
 
-    /// Lets items of several requests share a call of `infer`, and says how long the first of them may wait for others that
-    /// are on their way; nothing waits while nothing else is coming. It is off by default, when a call has the items of one
-    /// request only. `CHARIOT_ENGINE_BATCH_DELAY` goes over it.
+    /// Enables batches with the items of several requests, and sets how long the first item may wait for more.
+    ///
+    /// An item only waits while another request is being decoded. By default a batch has the items of one request only.
+    /// Overridden by `CHARIOT_ENGINE_BATCH_DELAY`.
     #[must_use]
     pub fn batching(mut self, delay: Duration) -> Self {
         self.batch_delay = Some(delay);
         self
     }
 
-    /// How many calls of `infer` a worker has under way at once (default: 1). More is for engines that await: one that
-    /// computes gains nothing.
+    /// Sets the number of calls of `infer` that a worker runs at once. Default: 1.
+    ///
+    /// More than 1 helps engines that await a remote service. An engine that computes gains nothing. Values outside 1 to
+    /// 65,536 are clamped.
     #[must_use]
     pub fn concurrency(mut self, calls: usize) -> Self {
         self.concurrency = calls.clamp(1, MAX_CONCURRENCY);
         self
     }
 
-    /// That it [emits](super::Item::emit) parts of its answers: a caller may then ask for them as server-sent events.
+    /// Enables server-sent events for callers that request them, with the parts that the model
+    /// [emits](super::Item::emit).
     #[must_use]
     pub fn streaming(mut self) -> Self {
         self.streaming = true;
         self
     }
 
-    /// The task, if one is declared.
+    /// Returns the task, if one is declared.
     pub fn task_name(&self) -> Option<&str> {
         self.task.as_deref()
     }
 
-    /// The declared actions, the default first.
+    /// Iterates over the declared actions, the default first.
     pub fn action_names(&self) -> impl Iterator<Item = &str> {
         self.actions.iter().map(|action| &**action)
     }
 
-    /// The action of an item whose caller names none: the first that is declared, else what the output type says, else
-    /// nothing.
+    /// Returns the action of an item whose caller requests none: the first declared one, or else that of the output type.
+    /// Empty if there is neither.
     pub fn default_action(&self) -> &str {
         self.actions.first().map_or(self.open_default, |action| action)
     }
 
-    /// The inputs and the outputs as the metadata names them.
+    /// Returns the inputs and the outputs for the metadata.
     pub(crate) fn announced(&self) -> (Vec<TensorMetadata>, Vec<TensorMetadata>) {
         let tensors = |specs: &[TensorSpec]| -> Vec<_> { specs.iter().map(TensorSpec::metadata).collect() };
         let values = |name: &str| TensorMetadata::new(name, DataType::Bytes, [-1]);
@@ -193,34 +198,34 @@ impl Spec {
             return (tensors(&self.inputs), self.inputs.iter().map(|input| values(input.name())).collect());
         }
         match &self.columns[..] {
-            // Inputs of any number and name, whose elements are the items; every output has the name of its input.
+            // Any number of inputs with any name, whose elements are the items. An output has the name of its input.
             [] => (vec![values(element)], vec![values(element)]),
             [matrix] if matrix.shape().len() > 1 => (vec![matrix.metadata()], vec![values(matrix.name())]),
             columns => (tensors(columns), vec![values(output_name(self.default_action()))]),
         }
     }
 
-    /// The inputs that a request may bring as columns.
+    /// Returns the inputs that a request can have as columns.
     pub(crate) fn columns(&self) -> &[TensorSpec] {
         &self.columns
     }
 
-    /// The schema of an answer to an item, if it is known.
-    pub(crate) fn answer(&self, layout: Option<OutputLayout>) -> Option<JsonText> {
-        (self.answer)(layout)
+    /// Returns the schema of the output for an item, if it is known.
+    pub(crate) fn output_schema(&self, layout: Option<OutputLayout>) -> Option<JsonText> {
+        (self.output_schema)(layout)
     }
 
-    /// The example that the author gave.
+    /// Returns the example that the author set.
     pub(crate) fn given_example(&self) -> Option<&str> {
         self.example.as_deref()
     }
 
-    /// The example that the type of the input gives.
+    /// Returns the example of the type of the input.
     pub(crate) fn example_of_input(&self) -> Option<&JsonText> {
         self.example_of_input.as_ref()
     }
 
-    /// The engine's own settings.
+    /// Returns the engine's own settings.
     pub fn settings(&self) -> &[SettingSpec] {
         &self.settings
     }

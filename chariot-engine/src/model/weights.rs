@@ -1,5 +1,4 @@
-//! Weights from safetensors files as candle's `VarBuilder`, with errors that name file, tensor, expected and found.
-//! `LoadContext` calls it.
+//! Weights from safetensors files as candle's `VarBuilder`, with errors that name the file, the tensor and both shapes.
 
 use std::path::Path;
 
@@ -9,23 +8,24 @@ use candle_core::{
 };
 use candle_nn::{Init, VarBuilder, var_builder::SimpleBackend};
 
-use crate::error::{Context, Result};
+use super::mapped;
+use crate::error::{Context, Expected, Result};
 
-/// The weights of a file, memory-mapped.
-pub(super) fn mapped(path: &Path, device: &Device) -> Result<VarBuilder<'static>> {
-    let tensors = super::mapped::map(path).context(unreadable(path))?;
+/// Returns the weights of a memory-mapped file.
+pub(super) fn map(path: &Path, device: &Device) -> Result<VarBuilder<'static>> {
+    let tensors = mapped::map(path).context(unreadable(path))?;
     Ok(builder(path, tensors, device))
 }
 
-/// The weights of a file, read into memory.
-pub(super) fn buffered(path: &Path, device: &Device) -> Result<VarBuilder<'static>> {
+/// Returns the weights of a file that is read into memory.
+pub(super) fn read(path: &Path, device: &Device) -> Result<VarBuilder<'static>> {
     let bytes = std::fs::read(path).context(unreadable(path))?;
     let tensors = BufferedSafetensors::new(bytes).context(unreadable(path))?;
     Ok(builder(path, tensors, device))
 }
 
 fn unreadable(path: &Path) -> String {
-    format!("the file '{}' is not a whole safetensors file", file_name(path))
+    format!("'{}' is not a complete safetensors file", file_name(path))
 }
 
 fn file_name(path: &Path) -> String {
@@ -37,7 +37,7 @@ fn builder(path: &Path, tensors: impl Source + 'static, device: &Device) -> VarB
     VarBuilder::from_backend(Box::new(named), DType::F32, device.clone())
 }
 
-/// What both forms of a safetensors file can do.
+/// The operations that both forms of a safetensors file have.
 trait Source: Send + Sync {
     fn load(&self, name: &str, device: &Device) -> candle_core::Result<Tensor>;
     fn shape(&self, name: &str) -> Option<Vec<usize>>;
@@ -63,7 +63,7 @@ macro_rules! source {
 }
 source!(MmapedSafetensors, BufferedSafetensors);
 
-/// Tensors that know the name of their file.
+/// Tensors with the name of their file, for messages.
 struct Named<T> {
     file: String,
     tensors: T,
@@ -73,9 +73,11 @@ impl<T: Source> Named<T> {
     fn missing(&self, name: &str) -> Error {
         let mut names = self.tensors.names();
         names.sort();
-        let near = names.iter().min_by_key(|other| strsim::levenshtein(other, name));
-        let hint = near.map(|near| format!("; the nearest name there is '{near}'")).unwrap_or_default();
-        Error::Msg(format!("the file '{}' has no tensor '{name}' among its {}{hint}", self.file, names.len()))
+        let hint = match names.iter().min_by_key(|other| strsim::levenshtein(other, name)) {
+            Some(closest) => format!("did you mean '{closest}'?"),
+            None => "the file has no tensors".into(),
+        };
+        Error::Msg(format!("'{}': tensor '{name}' not found; {hint}", self.file))
     }
 }
 
@@ -83,11 +85,10 @@ impl<T: Source> SimpleBackend for Named<T> {
     fn get(&self, shape: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
         match self.tensors.shape(name) {
             None => Err(self.missing(name)),
-            Some(found) if found != shape.dims() => Err(Error::Msg(format!(
-                "the file '{}' has the tensor '{name}' with shape {found:?}; {:?} is expected",
-                self.file,
-                shape.dims()
-            ))),
+            Some(found) if found != shape.dims() => {
+                let (what, got) = (format!("shape {:?}", shape.dims()), format!("{found:?}"));
+                Err(Error::Msg(format!("'{}': tensor '{name}': {}", self.file, Expected::new(what, got))))
+            }
             Some(_) => self.get_unchecked(name, dtype, device),
         }
     }
@@ -118,31 +119,35 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_file_tensor_expected_and_found() {
+    fn errors_name_file_tensor_and_shapes() {
         let dir = tempfile::tempdir().unwrap();
         let path = file(&dir);
-        for weights in [mapped(&path, &Device::Cpu).unwrap(), buffered(&path, &Device::Cpu).unwrap()] {
+        for weights in [map(&path, &Device::Cpu).unwrap(), read(&path, &Device::Cpu).unwrap()] {
             assert_eq!(weights.pp("fc").get((2, 3), "weight").unwrap().dims(), [2, 3]);
-            let error = weights.pp("fc").get((3, 2), "weight").unwrap_err().to_string();
+            let shape = weights.pp("fc").get((3, 2), "weight").unwrap_err().to_string();
+            let name = weights.get((3, 2), "fc.weigth").unwrap_err().to_string();
+            assert!(shape.starts_with("'model.safetensors': tensor 'fc.weight': "), "{shape}");
             assert!(
-                error.contains("'model.safetensors' has the tensor 'fc.weight' with shape [2, 3]; [3, 2] is expected"),
-                "{error}"
+                name.starts_with("'model.safetensors': tensor 'fc.weigth'") && name.contains("'fc.weight'"),
+                "{name}"
             );
-            let error = weights.get((3, 2), "fc.weigth").unwrap_err().to_string();
-            assert!(error.contains("no tensor 'fc.weigth'") && error.contains("'fc.weight'"), "{error}");
+            insta::assert_snapshot!("weights", format!("another shape → {shape}\nanother name → {name}\n"));
         }
     }
 
     #[test]
-    fn a_file_that_is_cut_short_is_named() {
+    fn a_truncated_file_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let path = file(&dir);
         let bytes = std::fs::read(&path).unwrap();
         for length in [0, 4, bytes.len() / 2, bytes.len() - 1] {
             std::fs::write(&path, &bytes[..length]).unwrap();
-            for result in [mapped(&path, &Device::Cpu), buffered(&path, &Device::Cpu)] {
-                let Err(error) = result else { panic!("{length} bytes were taken for a file") };
-                assert!(error.log_message().contains("'model.safetensors' is not a whole safetensors file"), "{error}");
+            for result in [map(&path, &Device::Cpu), read(&path, &Device::Cpu)] {
+                let Err(error) = result else { panic!("{length} bytes were accepted as a file") };
+                assert!(
+                    error.to_string().starts_with("'model.safetensors' is not a complete safetensors file"),
+                    "{error}"
+                );
             }
         }
     }

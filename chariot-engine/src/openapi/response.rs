@@ -232,7 +232,7 @@ fn infer_response(engine: &Described<'_>) -> Value {
 
 /// What an item is answered with, as far as the type of the answers says it.
 fn answer(engine: &Described<'_>) -> Value {
-    let declared = engine.spec.answer(engine.layout);
+    let declared = engine.spec.output_schema(engine.layout);
     declared.and_then(|text| text.parse().ok()).unwrap_or_else(|| json!({ "description": "Any JSON value." }))
 }
 

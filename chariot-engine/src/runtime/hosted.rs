@@ -217,7 +217,7 @@ impl<M: Model> DynModel for Hosted<M> {
                     decoded.items.push(item);
                 }
                 Err(error) => {
-                    let error = location.of(&slot, error);
+                    let error = location.prefix(&slot, error);
                     match (error.kind(), error.public_message()) {
                         // What is wrong with all rows is told once.
                         (ErrorKind::Rejected, Some(text)) if faults.last() == Some(&text) => {}
@@ -240,7 +240,7 @@ impl<M: Model> DynModel for Hosted<M> {
                 return Err("an item of another model came into this model's queue".into());
             };
             infos.push(item.info.clone());
-            typed.push(Item::of_parts(value, item.info, item.attached, cx.device.clone()));
+            typed.push(Item::from_parts(value, item.info, item.attached, cx.device.clone()));
         }
         let batch = Batch::from_parts(typed, cx.device.clone(), cx.scratch.clone());
         let outputs = unpanicked("`infer`", self.model.infer(batch)).await.map_err(|error| match &infos[..] {

@@ -1,6 +1,6 @@
 //! An image, as a file or as base64.
 
-use chariot_engine::{Image, ImageLimits, Rejection};
+use chariot_engine::{Image, Rejection, input::image::ImageLimits};
 
 use super::{Outcome, class_of};
 use crate::{check, memory};
@@ -33,8 +33,8 @@ pub(super) const WORDS: &[&str] = &[
     "data:image/png;base64,",
 ];
 
-const LIMITS: ImageLimits = ImageLimits { max_pixels: 4096 };
-/// The limit on memory: sixteen bytes per pixel, the buffers of a decoder, and the memory that it may reserve for any size.
+const LIMITS: ImageLimits = ImageLimits::new(4096);
+/// Sixteen bytes a pixel, what a decoder takes besides, and what it may reserve whatever the size.
 const MAX_MEMORY: usize = 4096 * 64 + (20 << 20);
 
 pub(super) fn image(input: &[u8]) -> Outcome {

@@ -99,7 +99,7 @@ pub(super) fn typed(input: &[u8]) -> Outcome {
     let ours = json_value.parse::<Zoo>();
     assert_eq!(ours.is_ok(), theirs.is_ok());
     let cx = DecodeContext::default();
-    let element = |value| ElementPayload { name: "x".into(), value, parameters: Parameters::default() };
+    let element = |value| ElementPayload::new("x", value, Parameters::default());
     let mut faults = Vec::new();
     for value in [BytesElement::Json(json_value.clone()), BytesElement::Binary(Bytes::copy_from_slice(input))] {
         match Json::<Zoo>::decode(element(value), &cx) {

@@ -22,8 +22,8 @@ enum Choice {
     Other,
 }
 
-#[derive(facade::sdk::TensorInput)]
-#[tensors(output, crate = facade::sdk)]
+#[derive(facade::sdk::TensorInput, facade::sdk::TensorOutput)]
+#[tensors(crate = facade::sdk)]
 struct Numbers {
     #[tensor(shape = [n])]
     numbers: ::std::vec::Vec<::core::primitive::f32>,

@@ -27,9 +27,8 @@ struct Answer {
     device: ::std::vec::Vec<::core::primitive::u8>,
 }
 
-/// Both.
-#[derive(::chariot_engine::TensorInput)]
-#[tensors(output)]
+/// Both an input and an output.
+#[derive(::chariot_engine::TensorInput, ::chariot_engine::TensorOutput)]
 struct Both {
     #[tensor(shape = [n])]
     part: ::std::vec::Vec<::core::primitive::u8>,

@@ -1,12 +1,12 @@
-//! Base64 as clients write it, decoded once. [`Image::decode_base64`](super::Image::decode_base64) calls it.
+//! Decoding of base64 in all the variants that clients send.
 
 use base64_simd::{STANDARD, STANDARD_NO_PAD};
 
-use crate::Rejection;
+use crate::error::{Expected, Rejection};
 
-/// The bytes of a base64 text in either alphabet, padded or not, blanks ignored.
+/// Decodes a base64 text in the standard or the URL-safe alphabet, with or without padding, ignoring white space.
 pub(super) fn decode(text: &str) -> Result<Vec<u8>, Rejection> {
-    // Nearly every text is clean and in the standard alphabet.
+    // Almost every text is in the standard alphabet and has no white space.
     let alphabet = if text.len().is_multiple_of(4) { &STANDARD } else { &STANDARD_NO_PAD };
     match alphabet.decode_to_vec(text) {
         Ok(bytes) => Ok(bytes),
@@ -14,49 +14,47 @@ pub(super) fn decode(text: &str) -> Result<Vec<u8>, Rejection> {
     }
 }
 
-/// Any other text: brought to the standard alphabet without blanks and padding first.
+/// Decodes any other text, after converting it to the standard alphabet without white space and padding.
 fn decode_cleaned(text: &str) -> Result<Vec<u8>, Rejection> {
     if text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:")) {
-        return Err(Rejection::new("base64 is expected, and nothing before it; a data URL came"));
+        return Err(Rejection::new(Expected::new("base64 without a prefix", "a data URL")));
     }
     let mut symbols = Vec::with_capacity(text.len());
     let mut padding = 0;
-    for (at, byte) in text.bytes().enumerate() {
+    for (index, byte) in text.bytes().enumerate() {
         match byte {
             b' ' | b'\t' | b'\r' | b'\n' => {}
             b'=' => padding += 1,
-            _ if padding > 0 => return Err(fault(text, at, "comes after the padding")),
+            _ if padding > 0 => return Err(invalid(text, index, "a character after the padding")),
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => symbols.push(byte),
             b'-' => symbols.push(b'+'),
             b'_' => symbols.push(b'/'),
-            _ => return Err(fault(text, at, "is not part of it")),
+            _ => return Err(invalid(text, index, "an invalid character")),
         }
     }
-    let over = symbols.len() % 4;
-    if over == 1 {
-        return Err(Rejection::new(format!(
-            "base64 is expected; this is cut short: {} characters cannot be all of it",
-            symbols.len()
-        )));
+    let rest = symbols.len() % 4;
+    if rest == 1 {
+        let got = format_args!("truncated text of {} characters", symbols.len());
+        return Err(Rejection::new(Expected::new("base64", got)));
     }
-    if padding > 0 && (over == 0 || padding != 4 - over) {
-        let expected = (4 - over) % 4;
-        return Err(Rejection::new(format!(
-            "base64 is expected; its padding does not fit its length: {expected} `=` would, {padding} came"
-        )));
+    if padding > 0 && (rest == 0 || padding != 4 - rest) {
+        let expected = (4 - rest) % 4;
+        let what = format_args!("base64 with {expected} padding characters ('=')");
+        return Err(Rejection::new(Expected::new(what, padding)));
     }
-    clear_spare_bits(&mut symbols, over);
+    clear_spare_bits(&mut symbols, rest);
     let length = match STANDARD_NO_PAD.decode_inplace(&mut symbols) {
         Ok(bytes) => bytes.len(),
-        Err(_) => return Err(Rejection::new("base64 is expected; what came cannot be decoded")),
+        Err(_) => return Err(Rejection::new(Expected::new("base64", "text that cannot be decoded"))),
     };
     symbols.truncate(length);
     Ok(symbols)
 }
 
-/// The last group may hold bits that belong to no byte. Some writers leave rubbish there, which the decoder refuses.
-fn clear_spare_bits(symbols: &mut [u8], over: usize) {
-    let spare = match over {
+/// Clears the bits of the last group that belong to no byte. Some encoders leave garbage there, which the decoder would
+/// reject.
+fn clear_spare_bits(symbols: &mut [u8], rest: usize) {
+    let spare = match rest {
         2 => 4,
         3 => 2,
         _ => return,
@@ -69,22 +67,19 @@ fn clear_spare_bits(symbols: &mut [u8], over: usize) {
     }
 }
 
-/// A fault at a byte, told as people count: in characters, from 1.
-fn fault(text: &str, at: usize, what: &str) -> Rejection {
-    let before = text.bytes().take(at).filter(|byte| (*byte as i8) >= -0x40).count();
-    Rejection::new(format!("base64 is expected; character {} of {} {what}", before + 1, text.chars().count()))
+/// Returns the rejection of a character at this byte, with its position counted in characters from 1.
+fn invalid(text: &str, index: usize, got: &str) -> Rejection {
+    let before = text.bytes().take(index).filter(|byte| (*byte as i8) >= -0x40).count();
+    let got = format_args!("{got} at position {} of {}", before + 1, text.chars().count());
+    Rejection::new(Expected::new("base64", got))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn text_of(fault: &str) -> String {
-        decode(fault).unwrap_err().text().to_owned()
-    }
-
     #[test]
-    fn both_alphabets_padded_or_not_with_blanks_anywhere() {
+    fn all_variants_of_base64_are_accepted() {
         for text in ["++//+w==", "++//+w", "--__-w==", "--__-w", "+-/_\r\n+w=\t=\n", " + + / / + w ", "++//+x=="] {
             assert_eq!(decode(text).unwrap(), [0xfb, 0xef, 0xff, 0xfb], "{text:?}");
         }
@@ -95,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_in_lines_is_what_it_is_in_one() {
+    fn line_breaks_in_a_long_text_do_not_matter() {
         let bytes: Vec<u8> = (0..10_000u32).map(|n| ((n * n) >> 3) as u8).collect();
         let line = STANDARD.encode_to_string(&bytes);
         let lines: Vec<&str> = line.as_bytes().chunks(76).map(|chunk| std::str::from_utf8(chunk).unwrap()).collect();
@@ -104,14 +99,20 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_says_where_and_nothing_of_the_text() {
-        assert_eq!(text_of("AAAA*AAA"), "base64 is expected; character 5 of 8 is not part of it");
-        assert_eq!(text_of("\u{e9}A"), "base64 is expected; character 1 of 2 is not part of it");
-        assert_eq!(text_of("AA\u{1f600}A"), "base64 is expected; character 3 of 4 is not part of it");
-        assert_eq!(text_of("AA==AAAA"), "base64 is expected; character 5 of 8 comes after the padding");
-        assert_eq!(text_of("AAAAA"), "base64 is expected; this is cut short: 5 characters cannot be all of it");
-        assert_eq!(text_of("AA="), "base64 is expected; its padding does not fit its length: 2 `=` would, 1 came");
-        assert_eq!(text_of("===="), "base64 is expected; its padding does not fit its length: 0 `=` would, 4 came");
-        assert_eq!(text_of("data:image/png;base64,AAAA"), "base64 is expected, and nothing before it; a data URL came");
+    fn a_rejection_has_the_position_and_nothing_of_the_text() {
+        for (text, position) in [
+            ("AAAA*AAA", Some("position 5 of 8")),
+            ("\u{e9}A", Some("position 1 of 2")),
+            ("AA\u{1f600}A", Some("position 3 of 4")),
+            ("AA==AAAA", Some("position 5 of 8")),
+            ("AAAAA", None),
+            ("AA=", None),
+            ("====", None),
+            ("data:image/png;base64,AAAA", None),
+        ] {
+            let message = decode(text).unwrap_err().text().to_owned();
+            assert!(message.starts_with("expected base64") && !message.contains(text), "{message}");
+            assert!(position.is_none_or(|position| message.ends_with(position)), "{message}");
+        }
     }
 }

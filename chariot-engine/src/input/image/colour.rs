@@ -1,17 +1,17 @@
-//! Any picture as 8 bits a channel, grey or colour, without alpha. [`Pixels`](super::Pixels) calls it.
+//! Conversion of any image to 8 bits per channel, grey or colour, without alpha.
 
 use std::borrow::Cow;
 
 use ::image::DynamicImage;
 
-/// Pixels row by row, each of one channel (grey) or three (red, green, blue).
+/// Pixels row by row, with one channel (grey) or three (red, green, blue).
 pub(super) struct Flat<'a> {
     pub(super) values: Cow<'a, [u8]>,
     pub(super) channels: usize,
 }
 
-/// The picture in as few channels as hold it: one if it is grey or grey is asked for, else three. What is transparent
-/// lies on white.
+/// Converts an image to one channel if it is grey or `grey` is set, and to three channels otherwise. Transparent pixels
+/// are blended with white.
 pub(super) fn flatten(image: &DynamicImage, grey: bool) -> Flat<'_> {
     let one = |values| Flat { values, channels: 1 };
     let three = |values| Flat { values, channels: 3 };
@@ -33,7 +33,7 @@ pub(super) fn flatten(image: &DynamicImage, grey: bool) -> Flat<'_> {
     }
 }
 
-/// Rec. 601 in 16 bits after the point, rounded.
+/// Converts colour to grey by Rec. 601 in fixed-point arithmetic with 16 fractional bits, rounded.
 fn to_grey(values: &[u8]) -> Cow<'static, [u8]> {
     let grey = |pixel: &[u8; 3]| {
         let [red, green, blue] = pixel.map(u32::from);
@@ -42,10 +42,12 @@ fn to_grey(values: &[u8]) -> Cow<'static, [u8]> {
     values.as_chunks::<3>().0.iter().map(grey).collect()
 }
 
+/// Blends grey pixels with white.
 fn on_white(values: &[u8]) -> Cow<'static, [u8]> {
     values.as_chunks::<2>().0.iter().map(|[grey, alpha]| blend(*grey, *alpha)).collect()
 }
 
+/// Blends colour pixels with white.
 fn on_white_three(values: &[u8]) -> Cow<'static, [u8]> {
     let pixels = values.as_chunks::<4>().0.iter();
     pixels.flat_map(|[red, green, blue, alpha]| [*red, *green, *blue].map(|value| blend(value, *alpha))).collect()

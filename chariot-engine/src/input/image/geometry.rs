@@ -1,99 +1,102 @@
-//! How a picture comes to the size that a model takes, and the way back for boxes. [`Pixels`](super::Pixels) calls it.
+//! Resizing of an image to the size that a model reads, and the way back for boxes.
 
-/// What happens to a picture whose proportions are not those that the model takes.
+/// The way to resize an image whose aspect ratio is not the one that the model reads.
 ///
 /// ```
-/// use chariot_engine::{Pixels, Resize};
+/// use chariot_engine::{Pixels, input::image::Resize};
 ///
 /// let pixels = Pixels::rgb(640, 640).resize(Resize::Fit { pad: 114 });
 /// assert_eq!(pixels.placement(1280, 720).offset_y, 140.0);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Resize {
-    /// It fills the size, its proportions change. The default.
+    /// The image fills the size and is distorted. The default.
     #[default]
     Stretch,
-    /// It keeps its proportions and fits into the size, centred; the rest has the value `pad` (0 to 255) in every
-    /// channel.
+    /// The image keeps its aspect ratio and fits into the size, centred. The rest is filled with `pad` (letterboxing).
     Fit {
-        /// The value of every channel beside the picture, from 0 to 255, before scale, mean and deviation.
+        /// The value of every channel outside the image, from 0 to 255, before scale, mean and deviation are applied.
         pad: u8,
     },
-    /// It keeps its proportions and covers the size, centred; what stands over is cut off.
+    /// The image keeps its aspect ratio and covers the size, centred. The parts outside the size are cut off.
     Crop,
 }
 
-/// Where a picture lies within the size that the model takes: a point `x` of the picture is at `x * scale_x + offset_x`.
+/// The position of an image within the size that the model reads: a point `x` of the image is at
+/// `x * scale_x + offset_x`.
 ///
-/// Points are counted from the upper left corner, not from the middle of the first pixel.
+/// The origin is the upper left corner, not the centre of the first pixel.
 ///
 /// ```
-/// use chariot_engine::{Pixels, Resize};
+/// use chariot_engine::{Pixels, input::image::Resize};
 ///
 /// let placement = Pixels::rgb(100, 100).resize(Resize::Fit { pad: 0 }).placement(200, 100);
-/// // A corner of a box, as the model found it, in pixels of the picture.
-/// assert_eq!(placement.to_picture(50.0, 25.0), (100.0, 0.0));
+/// // Converts the corner of a box from the model's pixels to those of the image.
+/// assert_eq!(placement.to_image(50.0, 25.0), (100.0, 0.0));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Placement {
-    /// Pixels of the model for one of the picture, from left to right.
+    /// The horizontal scale: pixels of the model per pixel of the image.
     pub scale_x: f32,
-    /// Pixels of the model for one of the picture, from top to bottom.
+    /// The vertical scale: pixels of the model per pixel of the image.
     pub scale_y: f32,
-    /// Where the picture's left edge lies, in pixels of the model; below 0 if it is cut off.
+    /// The position of the image's left edge, in pixels of the model. Negative if it is cut off.
     pub offset_x: f32,
-    /// Where the picture's upper edge lies, in pixels of the model; below 0 if it is cut off.
+    /// The position of the image's upper edge, in pixels of the model. Negative if it is cut off.
     pub offset_y: f32,
 }
 
 impl Placement {
-    /// A point in pixels of the model as one in pixels of the picture. It is not clamped to the picture.
-    pub fn to_picture(&self, x: f32, y: f32) -> (f32, f32) {
+    /// Converts a point from pixels of the model to pixels of the image. The result is not clamped to the image.
+    pub fn to_image(&self, x: f32, y: f32) -> (f32, f32) {
         ((x - self.offset_x) / self.scale_x, (y - self.offset_y) / self.scale_y)
     }
 
-    /// A point in pixels of the picture as one in pixels of the model.
+    /// Converts a point from pixels of the image to pixels of the model.
     pub fn to_model(&self, x: f32, y: f32) -> (f32, f32) {
         (x * self.scale_x + self.offset_x, y * self.scale_y + self.offset_y)
     }
 }
 
-/// Which part of a picture goes where.
+/// The part of an image that is used, and its position within the size of the model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Plan {
-    /// Left, top, width and height of what is taken of the picture.
-    pub(super) taken: (f64, f64, f64, f64),
-    /// Left, top, width and height of where it goes, in pixels of the model.
-    pub(super) place: (u32, u32, u32, u32),
+    /// Left, top, width and height of the used part of the image.
+    pub(super) source: (f64, f64, f64, f64),
+    /// Left, top, width and height of its position, in pixels of the model.
+    pub(super) target: (u32, u32, u32, u32),
 }
 
 impl Plan {
-    /// The plan for a picture of `from` and a model that takes `to`, each width and height and none of them 0.
+    /// Plans the resizing of an image of size `from` to size `to`. Both are width and height, and greater than 0.
     pub(super) fn new(resize: Resize, from: (u32, u32), to: (u32, u32)) -> Plan {
         let (width, height) = (f64::from(from.0), f64::from(from.1));
         let (to_width, to_height) = (f64::from(to.0), f64::from(to.1));
         let (across, down) = (to_width / width, to_height / height);
-        let mut plan = Plan { taken: (0.0, 0.0, width, height), place: (0, 0, to.0, to.1) };
+        let mut plan = Plan { source: (0.0, 0.0, width, height), target: (0, 0, to.0, to.1) };
         match resize {
             Resize::Stretch => {}
             Resize::Fit { .. } => {
                 let scale = across.min(down);
                 let inner_width = ((width * scale).round() as u32).clamp(1, to.0);
                 let inner_height = ((height * scale).round() as u32).clamp(1, to.1);
-                plan.place = ((to.0 - inner_width) / 2, (to.1 - inner_height) / 2, inner_width, inner_height);
+                plan.target = ((to.0 - inner_width) / 2, (to.1 - inner_height) / 2, inner_width, inner_height);
             }
             Resize::Crop => {
                 let scale = across.max(down);
                 let (part_width, part_height) = ((to_width / scale).min(width), (to_height / scale).min(height));
-                plan.taken = ((width - part_width) / 2.0, (height - part_height) / 2.0, part_width, part_height);
+                plan.source = ((width - part_width) / 2.0, (height - part_height) / 2.0, part_width, part_height);
             }
         }
         plan
     }
 
+    /// Returns the position of the whole image.
     pub(super) fn placement(&self) -> Placement {
-        let (left, top, width, height) = self.taken;
-        let (to_left, to_top, to_width, to_height) = self.place;
+        let (left, top, width, height) = self.source;
+        let (to_left, to_top, to_width, to_height) = self.target;
         let (scale_x, scale_y) = (f64::from(to_width) / width, f64::from(to_height) / height);
         Placement {
             scale_x: scale_x as f32,
@@ -107,34 +110,33 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Pixels;
 
     #[test]
-    fn a_placement_goes_there_and_back() {
+    fn a_placement_converts_points_both_ways() {
         let cases = [
             (Resize::Stretch, (0.5, 2.0, 0.0, 0.0)),
             (Resize::Fit { pad: 0 }, (0.5, 0.5, 0.0, 75.0)),
             (Resize::Crop, (2.0, 2.0, -300.0, 0.0)),
         ];
         for (resize, (scale_x, scale_y, offset_x, offset_y)) in cases {
-            let placement = Pixels::rgb(200, 200).resize(resize).placement(400, 100);
+            let placement = Plan::new(resize, (400, 100), (200, 200)).placement();
             assert_eq!(placement, Placement { scale_x, scale_y, offset_x, offset_y });
             let (x, y) = placement.to_model(200.0, 50.0);
-            assert_eq!((x, y), (100.0, 100.0), "the middle stays in the middle");
-            assert_eq!(placement.to_picture(x, y), (200.0, 50.0));
+            assert_eq!((x, y), (100.0, 100.0), "the centre stays in the centre");
+            assert_eq!(placement.to_image(x, y), (200.0, 50.0));
         }
     }
 
     #[test]
-    fn what_is_taken_lies_within_the_picture_and_what_is_filled_within_the_size() {
+    fn the_source_lies_within_the_image_and_the_target_within_the_size() {
         for (width, height) in [(1, 1), (1, 65535), (65535, 1), (333, 777), (1920, 1080)] {
             for (to_width, to_height) in [(1, 1), (7, 3), (224, 224), (1, 640)] {
                 for resize in [Resize::Stretch, Resize::Fit { pad: 0 }, Resize::Crop] {
                     let plan = Plan::new(resize, (width, height), (to_width, to_height));
-                    let (left, top, part_width, part_height) = plan.taken;
+                    let (left, top, part_width, part_height) = plan.source;
                     assert!(left >= 0.0 && left + part_width <= f64::from(width), "{plan:?}");
                     assert!(top >= 0.0 && top + part_height <= f64::from(height), "{plan:?}");
-                    let (left, top, inner_width, inner_height) = plan.place;
+                    let (left, top, inner_width, inner_height) = plan.target;
                     assert!(inner_width > 0 && left + inner_width <= to_width, "{plan:?}");
                     assert!(inner_height > 0 && top + inner_height <= to_height, "{plan:?}");
                 }

@@ -1,28 +1,33 @@
-//! [`Image`] as a model's input: decoded from the base64 text of an element, or in binary form from the file.
+//! [`Image`] as a model's input: a base64-encoded file, or in binary form the file itself.
 
-use super::{Image, ImageLimits};
+use super::{decoded::Image, limits::ImageLimits};
 use crate::{
     error::Result,
-    input::{DecodeContext, ElementPayload, Input, WithParams, example, modality},
+    input::{
+        decode::{DecodeContext, Input},
+        example, modality,
+        payload::ElementPayload,
+        with_params::WithParams,
+    },
     protocol::{BytesElement, JsonText},
 };
 
-/// A grey square of 8 x 8 pixels, as PNG.
+/// A grey square of 8 x 8 pixels as a PNG.
 const GREY: &str = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAADklEQVR42mNogAIGyhgAgIQgARDoahcAAAAASUVORK5CYII=";
 
 impl Input for Image {
     type Modality = modality::Image;
 
-    fn decode(part: ElementPayload, cx: &DecodeContext<'_>) -> Result<Self> {
-        let limits = ImageLimits { max_pixels: cx.max_pixels };
-        Ok(match &part.value {
-            BytesElement::Json(_) => Image::decode_base64(&part.text()?, &limits)?,
+    fn decode(payload: ElementPayload, cx: &DecodeContext<'_>) -> Result<Self> {
+        let limits = ImageLimits::new(cx.max_pixels);
+        Ok(match &payload.value {
+            BytesElement::Json(_) => Image::decode_base64(&payload.text()?, &limits)?,
             BytesElement::Binary(file) => Image::decode(file, &limits)?,
         })
     }
 
     fn example() -> Option<JsonText> {
-        example::of_element("image", &JsonText::from_value(GREY).ok()?)
+        example::from_element("image", &JsonText::from_value(GREY).ok()?)
     }
 
     fn memory(&self) -> usize {

@@ -1,20 +1,38 @@
-//! Pictures as an input: decoding a file within limits, and turning the picture into a model's numbers. The input
-//! types of the SDK call it, and authors do for pictures of their own.
+//! Images: decoding a file within limits, and converting the image to the numbers that a model reads.
+//!
+//! [`Image`] is a model's input, and [`Pixels`] converts it. Both are also at the root of the crate and in the prelude.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `decoded` | `Image` |
+//! | `input` | `Image` as an input of a model |
+//! | `format`, `limits` | `ImageFormat`, `ImageLimits` |
+//! | `decode` | decoding of a file |
+//! | `base64` | decoding of base64 |
+//! | `jpeg`, `tiff`, `webp` | checks of a file for what its decoder does not check |
+//! | `pixels`, `options` | `Pixels` and its options |
+//! | `geometry` | resizing, and the way back for boxes |
+//! | `colour` | conversion to 8 bits per channel, grey or colour |
 
 mod base64;
 mod colour;
 mod decode;
+mod decoded;
+mod format;
 mod geometry;
 mod input;
 mod jpeg;
+mod limits;
 mod options;
-mod picture;
 mod pixels;
+#[cfg(test)]
+mod tests;
 mod tiff;
 mod webp;
 
-pub use decode::ImageLimits;
+pub use decoded::Image;
+pub use format::ImageFormat;
 pub use geometry::{Placement, Resize};
+pub use limits::ImageLimits;
 pub use options::{ChannelLayout, Filter, PerChannel};
-pub use picture::{Image, ImageFormat};
 pub use pixels::Pixels;

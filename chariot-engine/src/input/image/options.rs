@@ -1,43 +1,45 @@
-//! What [`Pixels`](super::Pixels) can be told: layout, filter, numbers by channel.
+//! The options of [`Pixels`](super::Pixels): layout, filter, and values per channel.
 
 use fast_image_resize::{FilterType, ResizeAlg};
 
-/// Where the channels stand among the dimensions of a batch.
+/// The position of the channels among the dimensions of a batch.
 ///
 /// ```
-/// use chariot_engine::{ChannelLayout, Pixels};
+/// use chariot_engine::{Pixels, input::image::ChannelLayout};
 ///
 /// assert_eq!(Pixels::rgb(64, 32).shape(5), [5, 3, 32, 64]);
 /// assert_eq!(Pixels::rgb(64, 32).layout(ChannelLayout::Last).shape(5), [5, 32, 64, 3]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ChannelLayout {
-    /// N x C x H x W, as PyTorch and candle take it. The default.
+    /// N x C x H x W, as in PyTorch and candle. The default.
     #[default]
     First,
-    /// N x H x W x C, as TensorFlow takes it.
+    /// N x H x W x C, as in TensorFlow.
     Last,
 }
 
-/// How the values between pixels are found when a picture is resized. All but [`Filter::Nearest`] take every pixel into
-/// account when a picture shrinks (as Pillow does).
+/// The interpolation filter of a resize. When an image shrinks, all filters but [`Filter::Nearest`] use every pixel (like
+/// Pillow).
 ///
 /// ```
-/// use chariot_engine::{Filter, Pixels};
+/// use chariot_engine::{Pixels, input::image::Filter};
 ///
 /// let masks = Pixels::grey(128, 128).filter(Filter::Nearest);
 /// assert_ne!(masks, Pixels::grey(128, 128));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Filter {
-    /// The nearest pixel as it is: fast, and no value is made up.
+    /// The nearest pixel. Fast, and every value occurs in the image.
     Nearest,
-    /// Linear between neighbours. The default.
+    /// Linear interpolation. The default.
     #[default]
     Bilinear,
-    /// Cubic between neighbours (Catmull-Rom, a = -0.5).
+    /// Cubic interpolation (Catmull-Rom, a = -0.5).
     Bicubic,
-    /// Lanczos with three lobes: the sharpest and the slowest.
+    /// Lanczos with three lobes. The sharpest and the slowest.
     Lanczos,
 }
 
@@ -52,11 +54,12 @@ impl Filter {
     }
 }
 
-/// A number for every channel, or one for all of them: what [`Pixels::mean`](super::Pixels::mean) and
-/// [`Pixels::deviation`](super::Pixels::deviation) take. It is made from a number, or from an array of one or three.
+/// One number for each channel, or one for all of them. Created from a number, or from an array of one or three.
+///
+/// It is the argument of [`Pixels::mean`](super::Pixels::mean) and [`Pixels::deviation`](super::Pixels::deviation).
 ///
 /// ```
-/// use chariot_engine::{PerChannel, Pixels};
+/// use chariot_engine::{Pixels, input::image::PerChannel};
 ///
 /// assert_eq!(PerChannel::from(0.5), PerChannel::from([0.5]));
 /// assert_eq!(Pixels::rgb(8, 8).mean(0.5), Pixels::rgb(8, 8).mean([0.5]));
@@ -89,7 +92,7 @@ impl From<[f32; 3]> for PerChannel {
 }
 
 impl PerChannel {
-    /// Whether there are as many numbers as channels, or one for all.
+    /// Returns `true` if there is one number for each channel, or one for all.
     pub(super) fn fits(&self, channels: usize) -> bool {
         match self.0 {
             Values::All(_) => true,

@@ -1,27 +1,29 @@
-//! [`Pixels`]: how pictures become the numbers that a model takes. Authors build one; batches of pictures call it.
+//! [`Pixels`]: the conversion of images to the numbers that a model reads.
 
 use fast_image_resize as resizing;
 
 use super::{
-    ChannelLayout, Filter, Image, PerChannel, Placement, Resize,
     colour::{self, Flat},
-    geometry::Plan,
+    decode::no_pixels,
+    decoded::Image,
+    geometry::{Placement, Plan, Resize},
+    options::{ChannelLayout, Filter, PerChannel},
 };
-use crate::{Error, Rejection, Result};
+use crate::error::{Error, Expected, Result};
 
-/// How pictures become the numbers that a model takes: size, channels, range and order.
+/// The conversion of images to the numbers that a model reads: size, channels, range and order.
 ///
-/// A picture is brought to 8 bits a channel, laid on white where it is transparent, turned to grey or colour, resized,
-/// and each value `v` (0 to 255) becomes `(v * scale - mean) / deviation`. Without more said that is 0 to 1.
+/// An image is converted to 8 bits per channel, blended with white where it is transparent, converted to grey or colour,
+/// and resized. Then each value `v` (0 to 255) becomes `(v * scale - mean) / deviation`, by default a number from 0 to 1.
 ///
-/// Grey is `0.299 R + 0.587 G + 0.114 B` (Rec. 601, as Pillow's `L`), rounded. Colour from grey has the same value in
-/// each of its channels.
+/// Grey is `0.299 R + 0.587 G + 0.114 B` (Rec. 601, like Pillow's `L`), rounded. A grey image converted to colour has the
+/// same value in each channel.
 ///
 /// ```
 /// use chariot_engine::{Image, Pixels};
 /// use chariot_engine::image::{DynamicImage, Rgb, RgbImage};
 ///
-/// // As ImageNet's models take them.
+/// // The preprocessing of ImageNet models.
 /// let pixels = Pixels::rgb(224, 224).mean([0.485, 0.456, 0.406]).deviation([0.229, 0.224, 0.225]);
 /// assert_eq!(pixels.shape(8), [8, 3, 224, 224]);
 ///
@@ -48,7 +50,7 @@ pub struct Pixels {
 }
 
 impl Pixels {
-    /// One channel, `width` x `height` pixels.
+    /// Creates a conversion to one channel and `width` x `height` pixels.
     pub fn grey(width: u32, height: u32) -> Self {
         Pixels {
             width,
@@ -64,51 +66,52 @@ impl Pixels {
         }
     }
 
-    /// Three channels, red, green and blue, `width` x `height` pixels.
+    /// Creates a conversion to three channels (red, green, blue) and `width` x `height` pixels.
     pub fn rgb(width: u32, height: u32) -> Self {
         Pixels { grey: false, ..Pixels::grey(width, height) }
     }
 
-    /// The channels in the order blue, green, red, as OpenCV has them. Grey stays as it is.
+    /// Orders the channels blue, green, red, as in OpenCV. Has no effect on grey.
     pub fn bgr(self) -> Self {
         Pixels { bgr: true, ..self }
     }
 
-    /// What a value from 0 to 255 is multiplied by, before the mean is taken off: 1/255 by default, 1 for models that
-    /// take 0 to 255.
+    /// Sets the factor of each value from 0 to 255, applied before the mean is subtracted.
+    ///
+    /// Default: 1/255. Use 1 for models that read 0 to 255.
     pub fn scale(self, scale: f32) -> Self {
         Pixels { scale: f64::from(scale), ..self }
     }
 
-    /// What is taken off every value after scaling: a number, or one for each channel in the order that the model sees.
-    /// 0 by default.
+    /// Sets the mean, which is subtracted from each value after scaling: one number, or one for each channel in the order
+    /// of the model. Default: 0.
     pub fn mean(self, mean: impl Into<PerChannel>) -> Self {
         Pixels { mean: mean.into(), ..self }
     }
 
-    /// What every value is divided by, after the mean is taken off: a number, or one for each channel in the order that
-    /// the model sees. 1 by default.
+    /// Sets the standard deviation, which divides each value after the mean is subtracted: one number, or one for each
+    /// channel in the order of the model. Default: 1.
     pub fn deviation(self, deviation: impl Into<PerChannel>) -> Self {
         Pixels { deviation: deviation.into(), ..self }
     }
 
-    /// Where the channels stand among the dimensions; [`ChannelLayout::First`] by default.
+    /// Sets the position of the channels among the dimensions. Default: [`ChannelLayout::First`].
     pub fn layout(self, layout: ChannelLayout) -> Self {
         Pixels { layout, ..self }
     }
 
-    /// What happens to a picture of other proportions; [`Resize::Stretch`] by default.
+    /// Sets the way to resize an image with another aspect ratio. Default: [`Resize::Stretch`].
     pub fn resize(self, resize: Resize) -> Self {
         Pixels { resize, ..self }
     }
 
-    /// How the values between pixels are found; [`Filter::Bilinear`] by default. A picture that has the right size
-    /// already is not touched.
+    /// Sets the interpolation filter. Default: [`Filter::Bilinear`]. An image that already has the right size is not
+    /// filtered.
     pub fn filter(self, filter: Filter) -> Self {
         Pixels { filter, ..self }
     }
 
-    /// The shape of `n` pictures: `[n, channels, height, width]`, or `[n, height, width, channels]` with
+    /// Returns the shape of `n` images: `[n, channels, height, width]`, or `[n, height, width, channels]` with
     /// [`ChannelLayout::Last`].
     pub fn shape(&self, n: usize) -> [usize; 4] {
         let (channels, height, width) = (self.channels(), self.height as usize, self.width as usize);
@@ -118,35 +121,33 @@ impl Pixels {
         }
     }
 
-    /// How many numbers one picture becomes.
+    /// Returns the number of numbers that one image is converted to.
     pub fn len(&self) -> usize {
         (self.width as usize).saturating_mul(self.height as usize).saturating_mul(self.channels())
     }
 
-    /// Whether a picture becomes no numbers at all, because width or height is 0.
+    /// Returns `true` if an image is converted to no numbers, because width or height is 0.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Where a picture of `width` x `height` pixels lies within the size that the model takes: for bringing boxes back
-    /// to the picture. If any size is 0 it is placed as one pixel would be.
+    /// Returns the position of an image of `width` x `height` pixels within the size that the model reads, to convert boxes
+    /// back to the image. A width or height of 0 is treated as 1.
     pub fn placement(&self, width: u32, height: u32) -> Placement {
         let to = (self.width.max(1), self.height.max(1));
         Plan::new(self.resize, (width.max(1), height.max(1)), to).placement()
     }
 
-    /// Appends the numbers of one picture: [`len`](Self::len) of them, in the order of [`shape`](Self::shape).
+    /// Appends the numbers of one image: [`len`](Self::len) of them, in the order of [`shape`](Self::shape).
     ///
     /// # Errors
-    /// A rejection if the picture has no pixels. A failure, with nothing appended, if a number for each of three
-    /// channels was set for grey, a deviation is 0 or not a number, or there is no memory for so many numbers.
+    /// Returns a rejection if the image has no pixels. Returns a failure, without appending anything, if mean or deviation
+    /// has three numbers for grey, if a deviation is 0 or NaN, or if there is not enough memory.
     pub fn write(&self, image: &Image, into: &mut Vec<f32>) -> Result<()> {
         let values = self.values()?;
         let (width, height) = (image.width(), image.height());
         if width == 0 || height == 0 {
-            return Err(
-                Rejection::new(format!("a picture with pixels is expected, one of {width} x {height} came")).into()
-            );
+            return Err(no_pixels(width, height).into());
         }
         if self.is_empty() {
             return Ok(());
@@ -163,20 +164,20 @@ impl Pixels {
         if self.grey { 1 } else { 3 }
     }
 
-    /// The number for each of the 256 values, by channel in the order that the model sees.
+    /// Returns the number for each of the 256 values, for each channel in the order of the model.
     fn values(&self) -> Result<Vec<[f32; 256]>> {
-        for (what, numbers) in [("mean", &self.mean), ("deviation", &self.deviation)] {
+        for (name, numbers) in [("mean", &self.mean), ("deviation", &self.deviation)] {
             if !numbers.fits(self.channels()) {
-                return Err(Error::from(format!("grey pixels have one channel, but their {what} has three numbers")));
+                return Err(Error::from(format!("{name}: {}", Expected::new("one number for grey pixels", "three"))));
             }
         }
         let mut all = Vec::with_capacity(self.channels());
         for channel in 0..self.channels() {
             let (mean, deviation) = (self.mean.get(channel), self.deviation.get(channel));
             if deviation == 0.0 || deviation.is_nan() {
-                return Err(Error::from(format!("a deviation other than 0 is expected, {deviation} is set")));
+                return Err(Error::from(format!("deviation: {}", Expected::new("a number other than 0", deviation))));
             }
-            // The product is rounded once, so that the default is exactly `v / 255`.
+            // The product is rounded only once, so that the default is exactly `v / 255`.
             all.push(std::array::from_fn(|value| ((value as f64 * self.scale) as f32 - mean) / deviation));
         }
         Ok(all)
@@ -186,9 +187,9 @@ impl Pixels {
         let plan = Plan::new(self.resize, (width, height), (self.width, self.height));
         let kind = if flat.channels == 1 { resizing::PixelType::U8 } else { resizing::PixelType::U8x3 };
         let source = resizing::images::ImageRef::new(width, height, &flat.values, kind)?;
-        let (left, top, inner_width, inner_height) = plan.place;
+        let (left, top, inner_width, inner_height) = plan.target;
         let mut inner = resizing::images::Image::new(inner_width, inner_height, kind);
-        let (x, y, part_width, part_height) = plan.taken;
+        let (x, y, part_width, part_height) = plan.source;
         let options =
             resizing::ResizeOptions::new().resize_alg(self.filter.algorithm()).crop(x, y, part_width, part_height);
         resizing::Resizer::new().resize(&source, &mut inner, &options)?;
@@ -208,7 +209,7 @@ impl Pixels {
     }
 
     fn append(&self, flat: &Flat<'_>, values: &[[f32; 256]], into: &mut Vec<f32>) {
-        // Which channel of the picture is the model's: a grey picture has one for all.
+        // The channel of the image for a channel of the model. A grey image has one for all.
         let from = |channel: usize| match flat.channels {
             1 => 0,
             _ if self.bgr => 2 - channel,
@@ -243,7 +244,7 @@ mod tests {
         DynamicImage::from(GrayImage::from_raw(width, height, values.to_vec()).unwrap()).into()
     }
 
-    /// Red, green / blue, white.
+    /// Four pixels: red, green / blue, white.
     fn colours() -> Image {
         let values = vec![255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255];
         DynamicImage::from(RgbImage::from_raw(2, 2, values).unwrap()).into()
@@ -256,19 +257,19 @@ mod tests {
         numbers
     }
 
-    /// With a scale of 1 the numbers are the values.
+    /// Converts with a scale of 1, so that the numbers are the values.
     fn values(pixels: Pixels, image: &Image) -> Vec<f32> {
         numbers(pixels.scale(1.0), image)
     }
 
     #[test]
-    fn without_more_said_values_are_from_0_to_1() {
+    fn values_are_from_0_to_1_by_default() {
         let image = grey(2, 2, &[0, 51, 128, 255]);
         assert_eq!(numbers(Pixels::grey(2, 2), &image), [0.0, 0.2, 128.0 / 255.0, 1.0]);
     }
 
     #[test]
-    fn channels_stand_where_the_layout_says() {
+    fn channels_are_ordered_by_the_layout() {
         let first = [1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0];
         let last = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0];
         let pixels = Pixels::rgb(2, 2);
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn mean_and_deviation_are_by_channel_as_the_model_sees_them() {
+    fn mean_and_deviation_apply_to_the_channels_of_the_model() {
         let pixels = Pixels::rgb(1, 1).mean([0.5, 0.25, 0.0]).deviation([0.5, 0.25, 2.0]);
         let image = DynamicImage::from(RgbImage::from_pixel(1, 1, Rgb([255, 0, 0]))).into();
         assert_eq!(numbers(pixels, &image), [1.0, -1.0, 0.0]);
@@ -288,13 +289,13 @@ mod tests {
     }
 
     #[test]
-    fn colour_becomes_grey_by_rec_601_and_grey_becomes_colour_by_copies() {
+    fn colour_and_grey_are_converted_to_each_other() {
         assert_eq!(values(Pixels::grey(2, 2), &colours()), [76.0, 150.0, 29.0, 255.0]);
         assert_eq!(values(Pixels::rgb(2, 1), &grey(2, 1, &[7, 9])), [7.0, 9.0, 7.0, 9.0, 7.0, 9.0]);
     }
 
     #[test]
-    fn what_is_transparent_lies_on_white() {
+    fn transparent_pixels_are_blended_with_white() {
         let image = RgbaImage::from_raw(3, 1, vec![10, 20, 30, 255, 10, 20, 30, 0, 0, 0, 255, 128]).unwrap();
         let image = DynamicImage::from(image).into();
         let expected = [10.0, 20.0, 30.0, 255.0, 255.0, 255.0, 127.0, 127.0, 255.0];
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn deeper_pictures_come_to_8_bits() {
+    fn images_with_more_bits_are_reduced_to_8() {
         let image = ImageBuffer::<Luma<u16>, _>::from_raw(2, 1, vec![0xffff, 0x8080]).unwrap();
         assert_eq!(values(Pixels::grey(2, 1), &DynamicImage::from(image).into()), [255.0, 128.0]);
         let image = ImageBuffer::<Rgb<f32>, _>::from_raw(1, 1, vec![2.0, 0.5, f32::NAN]).unwrap();
@@ -313,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_stretches_to_the_size() {
+    fn an_image_is_stretched_to_the_size() {
         let image = grey(4, 2, &[0, 0, 200, 200, 0, 0, 200, 200]);
         assert_eq!(values(Pixels::grey(2, 2).filter(Filter::Nearest), &image), [0.0, 200.0, 0.0, 200.0]);
         for filter in [Filter::Nearest, Filter::Bilinear, Filter::Bicubic, Filter::Lanczos] {
@@ -321,18 +322,18 @@ mod tests {
             let values = values(Pixels::rgb(16, 3).filter(filter), &flat);
             assert_eq!(values, [[9.0; 48], [90.0; 48], [190.0; 48]].concat(), "{filter:?}");
         }
-        // Every pixel of a chessboard counts when it shrinks to one.
+        // Every pixel of a chessboard contributes when it shrinks to one.
         assert_eq!(values(Pixels::grey(1, 1), &grey(2, 2, &[0, 200, 200, 0])), [100.0]);
     }
 
     #[test]
-    fn a_picture_that_fits_is_padded_and_centred() {
+    fn an_image_that_fits_is_padded_and_centred() {
         let pixels = Pixels::grey(4, 4).resize(Resize::Fit { pad: 7 });
         let wide = values(pixels, &grey(4, 2, &[50; 8]));
         assert_eq!(wide, [[7.0; 4], [50.0; 4], [50.0; 4], [7.0; 4]].concat());
         let high = values(pixels, &grey(1, 2, &[50; 2]));
         assert_eq!(high, [7.0, 50.0, 50.0, 7.0].repeat(4));
-        // A line never vanishes.
+        // A line of one pixel does not vanish.
         let line = values(pixels, &grey(100, 1, &[50; 100]));
         assert_eq!(line.iter().filter(|value| **value == 50.0).count(), 4);
         let colour = DynamicImage::from(RgbImage::from_pixel(2, 1, Rgb([1, 2, 3]))).into();
@@ -341,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_that_is_cropped_loses_its_sides() {
+    fn a_cropped_image_loses_its_sides() {
         let image = grey(4, 2, &[1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(values(Pixels::grey(2, 2).resize(Resize::Crop), &image), [2.0, 3.0, 6.0, 7.0]);
         let image = grey(1, 4, &[1, 2, 3, 4]);
@@ -353,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_follow_one_another() {
+    fn images_are_appended() {
         let mut numbers = vec![0.5];
         let pixels = Pixels::grey(1, 1);
         for value in [0, 255] {
@@ -363,11 +364,11 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_without_pixels_is_the_callers_fault_and_wrong_settings_are_not() {
+    fn an_image_without_pixels_is_rejected_and_invalid_options_are_a_failure() {
         let mut numbers = Vec::new();
         let empty = Image::from_dynamic(DynamicImage::new_rgb8(0, 3));
         let error = Pixels::rgb(2, 2).write(&empty, &mut numbers).unwrap_err();
-        assert_eq!(error.public_message().as_deref(), Some("a picture with pixels is expected, one of 0 x 3 came"));
+        assert_eq!(error.kind(), crate::ErrorKind::Rejected);
         let huge = Pixels::rgb(u32::MAX, u32::MAX);
         for wrong in [Pixels::grey(2, 2).mean([0.1, 0.2, 0.3]), Pixels::rgb(2, 2).deviation(0.0), huge] {
             let error = wrong.write(&colours(), &mut numbers).unwrap_err();

@@ -1,5 +1,7 @@
-//! A look through a TIFF file before it is decoded: the decoder reserves room for as many values as an entry says that it
-//! has, and unpacks in whole each part that is stored as JPEG. [`decode`](super::decode) calls it.
+//! A check of a TIFF file for sizes that its decoder trusts.
+//!
+//! The decoder allocates memory for the number of values that an entry states, and decodes each JPEG within the file
+//! completely.
 
 const WIDTH: u16 = 256;
 const HEIGHT: u16 = 257;
@@ -8,12 +10,12 @@ const ROWS_PER_STRIP: u16 = 278;
 const TILE_WIDTH: u16 = 322;
 const TILE_HEIGHT: u16 = 323;
 
-/// Whether no entry says that it has more values than the file can hold, and no JPEG within the file is much larger than
-/// the strip or tile that it stands for.
+/// Returns `true` if no entry states more values than the file can contain, and no JPEG within the file is much larger
+/// than its strip or tile.
 ///
-/// Without this a file of some hundred bytes could make the decoder reserve hundreds of megabytes, and a small picture could
-/// be made of thousands of strips that all name one huge JPEG.
-pub(super) fn is_sound(bytes: &[u8]) -> bool {
+/// Without this check a file of a few hundred bytes could make the decoder allocate hundreds of megabytes, and a small
+/// image could consist of thousands of strips that all refer to one huge JPEG.
+pub(super) fn is_valid(bytes: &[u8]) -> bool {
     let Some(directory) = Directory::first(bytes) else { return false };
     if directory.largest() > bytes.len() as u64 {
         return false;
@@ -25,16 +27,16 @@ pub(super) fn is_sound(bytes: &[u8]) -> bool {
     }
     let (Some(width), Some(height)) = (directory.least(WIDTH), directory.least(HEIGHT)) else { return false };
     let rows = directory.least(ROWS_PER_STRIP).unwrap_or(height).min(height);
-    let part = match (directory.least(TILE_WIDTH), directory.least(TILE_HEIGHT)) {
+    let segment = match (directory.least(TILE_WIDTH), directory.least(TILE_HEIGHT)) {
         (Some(width), Some(height)) => width.saturating_mul(height),
         _ => width.saturating_mul(rows),
     };
-    // JPEG counts in blocks, and other pages may have somewhat larger parts.
-    let most = part.saturating_mul(4).saturating_add(64 * 64);
-    jpeg_sizes(bytes).all(|pixels| pixels <= most)
+    // JPEG rounds up to blocks, and other pages may have slightly larger strips or tiles.
+    let max = segment.saturating_mul(4).saturating_add(64 * 64);
+    jpeg_sizes(bytes).all(|pixels| pixels <= max)
 }
 
-/// The first directory of a file: entries of 12 bytes.
+/// The first directory of a file, which has entries of 12 bytes.
 struct Directory<'a> {
     entries: &'a [[u8; 12]],
     little: bool,
@@ -50,7 +52,7 @@ impl<'a> Directory<'a> {
         Some(Directory { entries: entries.as_chunks().0, little })
     }
 
-    /// The most bytes that the values of one entry take.
+    /// Returns the size in bytes of the values of the largest entry.
     fn largest(&self) -> u64 {
         let size = |[_, _, kind, kind2, count @ .., _, _, _, _]: &[u8; 12]| {
             let width = match short(&[*kind, *kind2], self.little) {
@@ -64,7 +66,7 @@ impl<'a> Directory<'a> {
         self.entries.iter().map(size).max().unwrap_or(0)
     }
 
-    /// The values of a tag, which should be there once. `None` stands for one that is not a plain number.
+    /// Iterates over the values of a tag, which should occur once. `None` is a value that is not a plain number.
     fn numbers(&self, tag: u16) -> impl Iterator<Item = Option<u64>> {
         let entries = self.entries.iter().filter(move |entry| short(&[entry[0], entry[1]], self.little) == tag);
         entries.map(|entry| {
@@ -81,13 +83,13 @@ impl<'a> Directory<'a> {
         })
     }
 
-    /// The least value of a tag, whichever of several a decoder takes; 0 if one is not a plain number.
+    /// Returns the smallest value of a tag, because a decoder may use any of several; 0 if one is not a plain number.
     fn least(&self, tag: u16) -> Option<u64> {
         self.numbers(tag).map(|number| number.unwrap_or(0)).min()
     }
 }
 
-/// The pixels of everything in the file that looks like the head of a JPEG frame.
+/// Returns the number of pixels of everything in the file that looks like the header of a JPEG frame.
 fn jpeg_sizes(bytes: &[u8]) -> impl Iterator<Item = u64> {
     bytes.windows(10).filter_map(|head| match *head {
         [0xff, 0xc0..=0xc2, 0, length, 8 | 12, y, y2, x, x2, channels]
@@ -111,7 +113,7 @@ fn long(bytes: &[u8; 4], little: bool) -> u32 {
 mod tests {
     use super::*;
 
-    /// A file of one strip, 32 x 16, with the head of a JPEG frame of `side` x `side` as its pixels.
+    /// Returns a file of one strip of 32 x 16 pixels, which contains the header of a JPEG frame of `side` x `side` pixels.
     fn file(compression: u16, side: u16, little: bool) -> Vec<u8> {
         let short = |value: u16| if little { value.to_le_bytes() } else { value.to_be_bytes() };
         let long = |value: u32| if little { value.to_le_bytes() } else { value.to_be_bytes() };
@@ -130,27 +132,27 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_may_not_have_more_values_than_the_file_has_bytes() {
+    fn an_entry_cannot_have_more_values_than_the_file_has_bytes() {
         for little in [true, false] {
             let mut file = file(1, 32, little);
             let count = 8 + 2 + 4;
-            let (most, more) = (file.len() as u32 / 2, file.len() as u32 / 2 + 1);
-            for (values, is_good) in [(most, true), (more, false), (u32::MAX, false)] {
+            let (max, more) = (file.len() as u32 / 2, file.len() as u32 / 2 + 1);
+            for (values, is_good) in [(max, true), (more, false), (u32::MAX, false)] {
                 let values = if little { values.to_le_bytes() } else { values.to_be_bytes() };
                 file[count..count + 4].copy_from_slice(&values);
-                assert_eq!(is_sound(&file), is_good);
+                assert_eq!(is_valid(&file), is_good);
             }
         }
     }
 
     #[test]
-    fn a_jpeg_within_may_not_be_much_larger_than_its_strip() {
+    fn a_jpeg_within_cannot_be_much_larger_than_its_strip() {
         for little in [true, false] {
-            assert!(is_sound(&file(7, 32, little)));
-            assert!(!is_sound(&file(7, 1000, little)));
-            assert!(!is_sound(&file(6, 1000, little)));
-            assert!(is_sound(&file(1, 1000, little)), "what looks like one elsewhere is chance");
-            assert!(!is_sound(&file(7, 32, little)[..20]));
+            assert!(is_valid(&file(7, 32, little)));
+            assert!(!is_valid(&file(7, 1000, little)));
+            assert!(!is_valid(&file(6, 1000, little)));
+            assert!(is_valid(&file(1, 1000, little)), "in another compression it is not a JPEG");
+            assert!(!is_valid(&file(7, 32, little)[..20]));
         }
     }
 }

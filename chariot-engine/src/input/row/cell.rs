@@ -1,5 +1,6 @@
-//! One value of a row, as serde reads it: a number of a tensor, which converts where nothing is lost, or an element of
-//! BYTES.
+//! [`Cell`]: the serde deserializer of one value of a row.
+//!
+//! The value is a number of a tensor, which is converted if nothing is lost, or an element of BYTES.
 
 use serde::{
     Deserializer,
@@ -7,7 +8,10 @@ use serde::{
 };
 
 use super::fault::{At, Fault};
-use crate::protocol::{BytesElementRef as Text, DataType, ElementType, TensorData, json_fault};
+use crate::{
+    error::Expected,
+    protocol::{DataType, ElementType, TensorData, BytesElementRef as Text, json_fault},
+};
 
 /// A value of a row.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +25,8 @@ pub(super) enum Cell<'de> {
 }
 
 impl<'de> Cell<'de> {
-    /// The element at `index` of a tensor, which has as many.
-    pub(super) fn of(data: &'de TensorData, index: usize) -> Option<Self> {
+    /// Returns the element of a tensor at this index, if it exists.
+    pub(super) fn from_data(data: &'de TensorData, index: usize) -> Option<Self> {
         fn at<T: ElementType>(data: &TensorData, index: usize) -> Option<T> {
             data.as_slice::<T>()?.get(index).copied()
         }
@@ -44,7 +48,7 @@ impl<'de> Cell<'de> {
         }
     }
 
-    /// The value as a floating-point number, if it is one.
+    /// Returns the value if it is a floating-point number.
     fn float(self) -> Option<f64> {
         match self {
             Cell::Single(value) => Some(value.into()),
@@ -53,16 +57,17 @@ impl<'de> Cell<'de> {
         }
     }
 
-    /// Whether there is no value: where a type may be without one, NaN says so, as in NumPy.
-    fn is_nothing(self) -> bool {
+    /// Returns `true` if the value is NaN, which means a missing value for an `Option`, as in NumPy.
+    fn is_missing(self) -> bool {
         self.float().is_some_and(f64::is_nan)
     }
 
+    /// Deserializes an integer. A floating-point number is accepted if it is one.
     fn integer<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        // The first numbers beyond the two types, which FP64 holds exactly.
+        // The smallest numbers above the range of the two types. FP64 represents both exactly.
         const BEYOND_SIGNED: f64 = 9_223_372_036_854_775_808.0;
         const BEYOND_UNSIGNED: f64 = 18_446_744_073_709_551_616.0;
-        let came = match self.float() {
+        let got = match self.float() {
             None => return self.deserialize_any(visitor),
             Some(value) if value.is_nan() => "NaN",
             Some(value) if value.is_infinite() => "an infinity",
@@ -71,34 +76,35 @@ impl<'de> Cell<'de> {
             Some(value) if (0.0..BEYOND_UNSIGNED).contains(&value) => return visitor.visit_u64(value as u64),
             Some(_) => "a number out of range",
         };
-        Err(Fault::of(At::Row, format!("an integer is expected, {came} came")))
+        Err(Fault::new(At::Row, Expected::new("an integer", got)))
     }
 
     fn borrowed_str(bytes: &'de [u8]) -> Result<&'de str, Fault> {
-        let fault = "a text in UTF-8 is expected, bytes that are none came";
-        std::str::from_utf8(bytes).map_err(|_| Fault::of(At::Row, fault))
+        let fault = Expected::new("a UTF-8 string", "bytes that are not valid UTF-8");
+        std::str::from_utf8(bytes).map_err(|_| Fault::new(At::Row, fault))
     }
 }
 
-fn beyond(datatype: DataType) -> Fault {
-    Fault::of(At::Row, format!("a number that {datatype} can hold is expected, one beyond its range came"))
+fn out_of_range(datatype: DataType) -> Fault {
+    Fault::new(At::Row, Expected::new(format_args!("a number in the range of {datatype}"), "a number outside it"))
 }
 
 fn inexact(datatype: DataType) -> Fault {
-    Fault::of(At::Row, format!("a number that {datatype} holds exactly is expected, an integer that it does not came"))
+    let what = format_args!("a number that {datatype} represents exactly");
+    Fault::new(At::Row, Expected::new(what, "an integer that would be rounded"))
 }
 
-/// Reads a value of JSON.
+/// Deserializes a JSON value.
 fn json<'de, T>(
     text: &'de str,
     read: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::StrRead<'de>>) -> serde_json::Result<T>,
 ) -> Result<T, Fault> {
     read(&mut serde_json::Deserializer::from_str(text))
-        .map_err(|error| Fault::of(At::Row, json_fault(&error, text).text()))
+        .map_err(|error| Fault::new(At::Row, json_fault(&error, text).text()))
 }
 
-/// The methods that read any value but JSON as what it is.
-macro_rules! as_it_is {
+/// Implements the methods that pass on the value unchanged, unless it is JSON.
+macro_rules! unchanged {
     ($($method:ident($($argument:ident: $type:ty),*))*) => {$(
         fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, Fault> {
             match self {
@@ -109,6 +115,7 @@ macro_rules! as_it_is {
     )*};
 }
 
+/// Implements the methods that deserialize an integer.
 macro_rules! integers {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -128,7 +135,7 @@ impl<'de> Deserializer<'de> for Cell<'de> {
         deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
     }
 
-    as_it_is! {
+    unchanged! {
         deserialize_char()
         deserialize_str()
         deserialize_string()
@@ -168,11 +175,11 @@ impl<'de> Deserializer<'de> for Cell<'de> {
         if number == 0.0 || number == 1.0 {
             visitor.visit_bool(number == 1.0)
         } else {
-            Err(Fault::of(At::Row, "true or false is expected, or 0 or 1, another number came"))
+            Err(Fault::new(At::Row, Expected::new("true, false, 0 or 1", "another number")))
         }
     }
 
-    /// Of floating-point numbers the nearest is taken, as from JSON; an integer must be held exactly.
+    /// Rounds a floating-point number to the nearest `f32`, like JSON does. An integer must be represented exactly.
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let exact = |integer: i128| {
             let value = integer as f32;
@@ -182,7 +189,9 @@ impl<'de> Deserializer<'de> for Cell<'de> {
             Cell::Text(Text::Json(text)) => json(text, |json| json.deserialize_f32(visitor)),
             Cell::Signed(value) => visitor.visit_f32(exact(value.into())?),
             Cell::Unsigned(value) => visitor.visit_f32(exact(value.into())?),
-            Cell::Double(value) if value.is_finite() && (value as f32).is_infinite() => Err(beyond(DataType::Fp32)),
+            Cell::Double(value) if value.is_finite() && (value as f32).is_infinite() => {
+                Err(out_of_range(DataType::Fp32))
+            }
             Cell::Double(value) => visitor.visit_f32(value as f32),
             other => other.deserialize_any(visitor),
         }
@@ -216,7 +225,7 @@ impl<'de> Deserializer<'de> for Cell<'de> {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self {
             Cell::Text(Text::Json("null")) => visitor.visit_none(),
-            nothing if nothing.is_nothing() => visitor.visit_none(),
+            missing if missing.is_missing() => visitor.visit_none(),
             value => visitor.visit_some(value),
         }
     }

@@ -1,4 +1,4 @@
-//! One row of a table, as serde reads it: by the names of its columns, or by their positions.
+//! [`RowReader`]: the serde deserializer of one row of a table, by the names of its columns or by their positions.
 
 use serde::{
     Deserializer,
@@ -10,6 +10,7 @@ use super::{
     fault::{At, Fault},
     table::Table,
 };
+use crate::error::Expected;
 
 /// One row of a table.
 #[derive(Clone, Copy, Debug)]
@@ -19,17 +20,17 @@ pub(super) struct RowReader<'de> {
 }
 
 impl<'de> RowReader<'de> {
-    /// The row's value in a column, which is there.
+    /// Returns the value in a column, which must exist.
     fn cell(self, column: usize) -> Result<Cell<'de>, Fault> {
-        self.table.cell(self.row, column).ok_or_else(|| Fault::of(At::Row, "a value is expected, none came"))
+        self.table.cell(self.row, column).ok_or_else(|| Fault::new(At::Row, Expected::new("a value", "none")))
     }
 
-    /// The value of a row of one.
+    /// Returns the value of a row with one column.
     fn only(self) -> Result<Cell<'de>, Fault> {
         if self.table.width() == 1 { self.cell(0) } else { Err(Fault::width(Some(1))) }
     }
 
-    /// Reads the values in order; `length` is how many the type has at most, if it says so.
+    /// Deserializes the values in order. `length` is the maximum number of values of the type, if it has one.
     fn by_position<V: Visitor<'de>>(
         self,
         length: Option<usize>,
@@ -37,27 +38,29 @@ impl<'de> RowReader<'de> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let width = self.table.width();
-        // Other names of the fields may be among them: then it is not known which is whose.
+        // The names may include aliases. Then it is unknown which name belongs to which column.
         let names = if names.len() == width { names } else { &[] };
         let mut values = Values { row: self, next: 0, names };
         match visitor.visit_seq(&mut values) {
             Ok(value) if values.next == width => Ok(value),
             Ok(_) => Err(Fault::width(Some(values.next))),
-            // A value in the wrong place is no help.
+            // With too many columns a value is in the wrong place, and its fault would mislead.
             Err(_) if length.is_some_and(|length| length < width) => Err(Fault::width(length)),
             Err(fault) => Err(fault),
         }
     }
 
+    /// Deserializes the values by the names of their columns.
     fn by_name<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         if self.table.name(0).is_none() {
-            return Err(Fault::of(At::Form, "an input a column, or an object a row, is expected, a matrix came"));
+            let fault = Expected::new("one input per column or one object per row", "a matrix");
+            return Err(Fault::new(At::Form, fault));
         }
         visitor.visit_map(Columns { row: self, next: 0 })
     }
 }
 
-/// The methods of types that are one value.
+/// Implements the methods of types that consist of one value.
 macro_rules! values {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -88,7 +91,7 @@ impl<'de> Deserializer<'de> for RowReader<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        // A matrix of one column is a column too, if its name is one.
+        // A matrix with one column is a column if its name is that of a field.
         let is_named = self.table.name(0).is_some_and(|name| fields.contains(&name));
         if self.table.is_matrix() && !is_named {
             self.by_position(Some(fields.len()), fields, visitor)
@@ -135,7 +138,7 @@ impl<'de> Deserializer<'de> for RowReader<'de> {
         self.only()?.deserialize_enum(name, variants, visitor).map_err(|fault| fault.in_cell(0, None))
     }
 
-    /// A type that wants nothing takes anything.
+    /// A type without a value accepts any row.
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_unit()
     }

@@ -1,4 +1,6 @@
-//! The rows of a request that came as tensors: a matrix, or a tensor a column. Rows are read from it where they stand.
+//! [`Table`]: the rows of a request that brings them as tensors, which are a matrix or one tensor per column.
+//!
+//! The rows are read in place.
 
 use std::collections::HashSet;
 
@@ -7,20 +9,22 @@ use super::{
     fault::{At, Fault},
 };
 use crate::{
-    error::{Error, Rejection},
+    error::{Error, Expected, Rejection},
     protocol::{DataType, InferInput, TensorData, input_label},
 };
 
-/// The most rows that one request may hold. A row is an item, which costs about 600 bytes beside its values until it is
-/// answered: this many are some 80 MB, where a matrix of one byte a row would make 600 times its size of them.
-pub(super) const MOST_ROWS: usize = 131_072;
+/// The maximum number of rows in one request.
+///
+/// A row is an item, which takes about 600 bytes in addition to its values until its output is written. This many rows
+/// take about 80 MB. Without the limit a matrix with one byte per row would grow to 600 times its size.
+pub(super) const MAX_ROWS: usize = 131_072;
 
 /// The rows of a request.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// The columns, or the only input of a matrix.
+    /// The columns, or the only input if it is a matrix.
     inputs: Vec<Column>,
-    /// How many columns a matrix has.
+    /// The number of columns if the table is a matrix.
     matrix: Option<usize>,
     rows: usize,
 }
@@ -32,53 +36,53 @@ struct Column {
 }
 
 impl Table {
-    /// The inputs of a request as rows.
+    /// Creates the table from the inputs of a request.
     ///
     /// # Errors
-    /// Shapes that are none of a matrix or of columns, columns of unequal length, and too many rows.
-    pub(super) fn of(mut inputs: Vec<InferInput>) -> Result<Self, Rejection> {
+    /// Returns a rejection if the shapes are not those of a matrix or of columns, if columns differ in length, or if there
+    /// are too many rows.
+    pub(super) fn new(mut inputs: Vec<InferInput>) -> Result<Self, Rejection> {
         let table = match &mut inputs[..] {
-            [only] if only.data.datatype() != DataType::Bytes => Self::of_one(only)?,
-            _ => Self::of_columns(inputs)?,
+            [only] if only.data.datatype() != DataType::Bytes => Self::from_one(only)?,
+            _ => Self::from_columns(inputs)?,
         };
-        if table.rows > MOST_ROWS {
-            let text = format!("at most {MOST_ROWS} rows in a request are expected, {} came", table.rows);
-            return Err(Rejection::new(text));
+        if table.rows > MAX_ROWS {
+            let what = format_args!("at most {MAX_ROWS} rows in a request");
+            return Err(Rejection::new(Expected::new(what, table.rows)));
         }
         Ok(table)
     }
 
-    /// A matrix, or the only column.
-    fn of_one(input: &mut InferInput) -> Result<Self, Rejection> {
+    /// Creates the table from one input: a matrix, or the only column.
+    fn from_one(input: &mut InferInput) -> Result<Self, Rejection> {
         let shape = input.shape.take().unwrap_or_default();
         let (rows, matrix) = match shape[..] {
             [rows] => (rows, None),
             [rows, width] => (rows, Some(width)),
             _ => {
-                let text = format!("shape [rows, columns] or [rows] is expected, {shape:?} came");
-                return Err(Rejection::new(text).at(input.label(0)));
+                let what = "shape [rows, columns] or [rows]";
+                return Err(Rejection::new(Expected::new(what, format_args!("{shape:?}"))).at(input.label(0)));
             }
         };
         if rows == 0 || matrix == Some(0) {
-            return Err(
-                Rejection::new(format!("a dimension of at least 1 is expected, {shape:?} came")).at(input.label(0))
-            );
+            let got = format_args!("shape {shape:?}");
+            return Err(Rejection::new(Expected::new("dimensions of at least 1", got)).at(input.label(0)));
         }
         let data = std::mem::replace(&mut input.data, TensorData::from(Vec::<bool>::new()));
         let column = Column { name: std::mem::take(&mut input.name), data };
         Ok(Table { inputs: vec![column], matrix, rows })
     }
 
-    fn of_columns(inputs: Vec<InferInput>) -> Result<Self, Rejection> {
+    fn from_columns(inputs: Vec<InferInput>) -> Result<Self, Rejection> {
         let mut names = HashSet::new();
         let mut faults = Vec::new();
         let mut columns: Vec<Column> = Vec::with_capacity(inputs.len());
         let mut rows: Option<(usize, String)> = None;
         for (index, input) in inputs.into_iter().enumerate() {
-            let place = input.label(index);
-            let mut fault = |text: String| faults.push(format!("{place}: {text}"));
+            let location = input.label(index);
+            let mut fault = |text: String| faults.push(format!("{location}: {text}"));
             if !names.insert(input.name.clone()) {
-                fault("this input came twice".into());
+                fault("duplicate input name".into());
                 continue;
             }
             let (name, length, data) = match column(input) {
@@ -90,10 +94,10 @@ impl Table {
             };
             match &rows {
                 Some((expected, first)) if *expected != length => {
-                    fault(format!("{expected} rows are expected as in {first}, {length} came"));
+                    fault(Expected::new(format_args!("{expected} rows as in {first}"), length).to_string());
                 }
                 Some(_) => {}
-                None => rows = Some((length, place)),
+                None => rows = Some((length, location)),
             }
             columns.push(Column { name, data });
         }
@@ -109,12 +113,12 @@ impl Table {
         self.matrix.is_some()
     }
 
-    /// How many values a row has.
+    /// Returns the number of values in a row.
     pub(super) fn width(&self) -> usize {
         self.matrix.unwrap_or(self.inputs.len())
     }
 
-    /// The name of a column; those of a matrix have none, but that of a matrix of one has the input's.
+    /// Returns the name of a column. The columns of a matrix have no names, unless there is only one.
     pub(super) fn name(&self, column: usize) -> Option<&str> {
         match self.matrix {
             Some(width) if width > 1 => None,
@@ -122,24 +126,24 @@ impl Table {
         }
     }
 
-    /// The name of the first input.
+    /// Returns the name of the first input.
     pub(super) fn first_name(&self) -> &str {
         self.inputs.first().map_or("", |input| &input.name)
     }
 
-    /// A value, if it is there.
+    /// Returns a value, if it exists.
     pub(super) fn cell(&self, row: usize, column: usize) -> Option<Cell<'_>> {
         match self.matrix {
-            Some(width) => Cell::of(&self.inputs.first()?.data, row.checked_mul(width)?.checked_add(column)?),
-            None => Cell::of(&self.inputs.get(column)?.data, row),
+            Some(width) => Cell::from_data(&self.inputs.first()?.data, row.checked_mul(width)?.checked_add(column)?),
+            None => Cell::from_data(&self.inputs.get(column)?.data, row),
         }
     }
 
-    /// The error that the caller reads. What is wrong with all rows says nothing of this one, so that it is told once.
+    /// Returns the error that the caller reads. A fault in all rows does not name this one, so that it is reported once.
     pub(super) fn error(&self, row: usize, fault: Fault) -> Error {
         let first = input_label(self.first_name(), 0);
         let Fault { at, text } = fault;
-        let (place, text) = match at {
+        let (location, text) = match at {
             At::Row if self.is_matrix() => (format!("{first}, row {row}"), text),
             At::Row => (format!("row {row}"), text),
             At::Cell(column, field) if self.is_matrix() => {
@@ -152,35 +156,45 @@ impl Table {
             }
             At::Input(name) => (input_label(&name, 0), text),
             At::Form => (first, text),
-            At::Width if self.is_matrix() => {
-                (first, format!("shape [rows, {text}] is expected, [{}, {}] came", self.rows, self.width()))
+            At::Width(expected) if self.is_matrix() => {
+                let what = expected
+                    .map_or_else(|| "another number of columns".into(), |count| format!("shape [rows, {count}]"));
+                (first, Expected::new(what, format_args!("[{}, {}]", self.rows, self.width())).to_string())
             }
-            At::Width => ("inputs".to_owned(), format!("{text} are expected, one a column, {} came", self.width())),
+            At::Width(expected) => {
+                let what = expected.map_or_else(
+                    || "another number of inputs, one per column".into(),
+                    |count| format!("{count}, one per column"),
+                );
+                ("inputs".to_owned(), Expected::new(what, self.width()).to_string())
+            }
         };
-        Error::rejected(text).at(place)
+        Error::rejected(text).at(location)
     }
 }
 
-/// A column's name, its length, and its elements, flat.
+/// Returns the name of a column, its length, and its elements as a flat list.
 fn column(input: InferInput) -> Result<(String, usize, TensorData), Rejection> {
     let InferInput { name, shape, data, datatype, .. } = input;
     if datatype.is_none() {
-        return Err(Rejection::new("a datatype is expected, none came"));
+        return Err(Rejection::new(Expected::new("a datatype", "none")));
     }
     let Some(shape) = shape else {
-        return Err(Rejection::new("a shape is expected, none came"));
+        return Err(Rejection::new(Expected::new("a shape", "none")));
     };
     let length = match shape[..] {
         [length] | [length, 1] if length > 0 => length,
         _ => {
-            return Err(Rejection::new(format!("shape [rows] or [rows, 1] of a column is expected, {shape:?} came")));
+            let what = "shape [rows] or [rows, 1] for a column";
+            return Err(Rejection::new(Expected::new(what, format_args!("{shape:?}"))));
         }
     };
-    // Strings that are nested like the shape are made flat; others stay where they are.
+    // Strings that are nested like the shape are flattened. Others stay in place.
     let nested = shape.len() > 1 && data.bytes_element_ref(0).is_some_and(|first| first.is_list());
     let data = if nested { data.flattened(&shape)? } else { data };
     if data.len() != length {
-        return Err(Rejection::new(format!("shape {shape:?} needs {length} elements, {} came", data.len())));
+        let what = format_args!("{length} elements for shape {shape:?}");
+        return Err(Rejection::new(Expected::new(what, data.len())));
     }
     Ok((name, length, data))
 }

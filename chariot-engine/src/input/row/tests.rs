@@ -1,4 +1,4 @@
-//! Rows in each of their forms, as types of many kinds.
+//! Rows in each of their forms, deserialized as types of many kinds.
 
 use std::collections::HashMap;
 
@@ -6,22 +6,42 @@ use proptest::prelude::*;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
-use super::*;
+use super::{Row, RowPayload, table};
+use crate::{
+    input::{
+        decode::{DecodeContext, Input},
+        modality::{self, Modality},
+        payload::{HasParameters, SplitItem},
+    },
+    protocol::{InferInput, InferRequest, JsonText},
+};
 
-/// The rows of a request, or what the caller reads of the first that is refused.
+/// Asserts that each message starts with its location, and the wording of all of them by a snapshot.
+fn assert_messages(theme: &str, cases: impl IntoIterator<Item = (&'static str, &'static str, String)>) {
+    let mut lines = String::new();
+    for (case, location, message) in cases {
+        let text = if location.is_empty() { Some(&*message) } else { message.strip_prefix(&format!("{location}: ")) };
+        assert!(text.is_some_and(|text| !text.starts_with("input")), "{case}: {message}");
+        lines += &format!("{case} → {message}\n");
+    }
+    insta::assert_snapshot!(theme, lines);
+}
+
+/// Returns the rows of a request, or the message to the caller about the first row that is rejected.
 fn rows<T: DeserializeOwned + Send + Sync + 'static>(inputs: serde_json::Value) -> Result<Vec<T>, String> {
     let body = json!({ "inputs": inputs }).to_string();
     rows_of(InferRequest::decode(&body.into()).expect("a request"))
 }
 
 fn rows_of<T: DeserializeOwned + Send + Sync + 'static>(request: InferRequest) -> Result<Vec<T>, String> {
-    let parts = modality::Row::split(request).map_err(|fault| fault.text().to_owned())?;
-    let read =
-        |(_, _, part): SplitItem<RowPayload>| Row::<T>::decode(part, &DecodeContext::default()).map(|Row(value)| value);
-    parts
+    let items = modality::Row::split(request).map_err(|fault| fault.text().to_owned())?;
+    let decode = |(_, _, payload): SplitItem<RowPayload>| {
+        Row::<T>::decode(payload, &DecodeContext::default()).map(|Row(value)| value)
+    };
+    items
         .into_iter()
-        .map(read)
-        .collect::<Result<_>>()
+        .map(decode)
+        .collect::<crate::Result<_>>()
         .map_err(|error| error.public_message().expect("the caller's fault"))
 }
 
@@ -58,7 +78,7 @@ fn columns_are_read_by_their_names_in_any_order() {
     ]));
     assert_eq!(people.unwrap(), [person(30, 1.5, Some("Ada \"A\""), true), person(41, 1.8, Some("Bo"), false)]);
 
-    // What may be missing may be, and so may a single string.
+    // Optional columns can be missing.
     let people = rows::<Person>(json!([
         input("age", "UINT8", &[1], json!([30])),
         input("height", "FP64", &[1], json!([1.1])),
@@ -89,7 +109,7 @@ fn a_matrix_is_read_by_position() {
     assert_eq!(rows(matrix.clone()), Ok(vec![vec![5.5, 1.25, 3., 1.], vec![6.5, 0.5, -4., 0.]]));
     assert_eq!(rows(matrix), Ok(vec![json!([5.5, 1.25, 3.0, 1.0]), json!([6.5, 0.5, -4.0, 0.0])]));
 
-    // Rows of columns are tuples too, in the order of the inputs.
+    // A row of columns can also be read as a tuple, in the order of the inputs.
     let columns =
         json!([input("b", "BYTES", &[2], json!(["x", "y"])), input("a", "BOOL", &[2, 1], json!([true, false]))]);
     assert_eq!(rows(columns), Ok(vec![("x".to_owned(), true), ("y".to_owned(), false)]));
@@ -128,14 +148,14 @@ fn objects_are_items_native_or_as_text() {
         assert_eq!(rows::<Person>(json!([input("row", "BYTES", &[2], data.clone())])).unwrap(), people);
         assert_eq!(rows::<Person>(json!([{ "data": data }])).unwrap(), people);
     }
-    // Inputs without what a column needs are items, whatever they hold.
+    // The elements of inputs that cannot be columns are items, whatever they are.
     assert_eq!(rows::<String>(json!([{"data": ["a"]}, {"data": ["b"]}])).unwrap(), ["a", "b"]);
     assert_eq!(
         rows::<Vec<u8>>(json!([input("x", "BYTES", &[2], json!([[1], [2, 3]]))])).unwrap(),
         [vec![1], vec![2, 3]]
     );
     let mixed = json!([input("a", "BYTES", &[1], json!([{"age": 1}])), input("b", "FP32", &[1], json!([1]))]);
-    assert_eq!(rows::<Person>(mixed).unwrap_err(), "input 'age': missing; a column of this name is expected");
+    assert!(rows::<Person>(mixed).unwrap_err().starts_with("input 'age': "), "a table, not objects");
 }
 
 #[test]
@@ -148,10 +168,14 @@ fn the_names_of_an_enum_are_strings() {
     }
     let colours = json!([input("colour", "BYTES", &[2], json!(["green", "red"]))]);
     assert_eq!(rows(colours), Ok(vec![Colour::Green, Colour::Red]));
-    let error = rows::<Colour>(json!([input("colour", "BYTES", &[1], json!(["secret"]))])).unwrap_err();
-    assert_eq!(error, "input 'colour', row 0: 'red' or 'green' is expected, something else came");
-    let error = rows::<Colour>(numbers("INT64", json!([1]))).unwrap_err();
-    assert_eq!(error, "input 'x', row 0: one of the known names is expected, a number came");
+    let unknown = json!([input("colour", "BYTES", &[1], json!(["secret"]))]);
+    assert_messages(
+        "enums",
+        [
+            ("an unknown name", "input 'colour', row 0", rows::<Colour>(unknown).unwrap_err()),
+            ("a number", "input 'x', row 0", rows::<Colour>(numbers("INT64", json!([1]))).unwrap_err()),
+        ],
+    );
 }
 
 #[test]
@@ -167,36 +191,29 @@ fn numbers_convert_where_nothing_is_lost() {
     assert_eq!(rows(numbers("BF16", json!([0.5]))), Ok(vec![Some(0.5_f32)]));
     assert_eq!(rows(numbers("UINT16", json!([1, 0]))), Ok(vec![true, false]));
 
-    let refused = |inputs, expected: &str| {
-        let is_told = |error: String| assert_eq!(error, format!("input 'x', row 0: {expected}"));
-        is_told(rows::<u8>(inputs).unwrap_err());
-    };
-    refused(numbers("FP32", json!([5.5])), "an integer is expected, a fraction came");
-    refused(numbers("FP64", json!([1e300])), "an integer is expected, a number out of range came");
-    refused(numbers("INT64", json!([256])), "an integer from 0 to 255 is expected, a number that is none came");
-    refused(numbers("INT8", json!([-1])), "an integer from 0 to 255 is expected, a number that is none came");
-    refused(numbers("BOOL", json!([true])), "an integer from 0 to 255 is expected, true or false came");
-    refused(json!([input("x", "BYTES", &[1], json!(["7"]))]), "an integer from 0 to 255 is expected, a string came");
-    let error = |error: Result<Vec<f32>, String>| error.unwrap_err();
-    assert_eq!(
-        error(rows(numbers("INT64", json!([16777217])))),
-        "input 'x', row 0: a number that FP32 holds exactly is expected, an integer that it does not came"
-    );
-    assert_eq!(
-        error(rows(numbers("FP64", json!([1, 1e39])))),
-        "input 'x', row 1: a number that FP32 can hold is expected, one beyond its range came"
-    );
-    assert_eq!(
-        rows::<bool>(numbers("FP32", json!([0.5]))).unwrap_err(),
-        "input 'x', row 0: true or false is expected, or 0 or 1, another number came"
-    );
-    assert_eq!(
-        rows::<f64>(numbers("UINT64", json!([u64::MAX]))).unwrap_err(),
-        "input 'x', row 0: a number that FP64 holds exactly is expected, an integer that it does not came"
+    let at = "input 'x', row 0";
+    let u8_error = |inputs| rows::<u8>(inputs).unwrap_err();
+    let f32_error = |inputs| rows::<f32>(inputs).unwrap_err();
+    assert_messages(
+        "numbers",
+        [
+            ("a fraction as u8", at, u8_error(numbers("FP32", json!([5.5])))),
+            ("1e300 as u8", at, u8_error(numbers("FP64", json!([1e300])))),
+            ("256 as u8", at, u8_error(numbers("INT64", json!([256])))),
+            ("-1 as u8", at, u8_error(numbers("INT8", json!([-1])))),
+            ("a boolean as u8", at, u8_error(numbers("BOOL", json!([true])))),
+            ("a string as u8", at, u8_error(json!([input("x", "BYTES", &[1], json!(["7"]))]))),
+            ("2^24 + 1 as f32", at, f32_error(numbers("INT64", json!([16777217])))),
+            ("1e39 as f32", "input 'x', row 1", f32_error(numbers("FP64", json!([1, 1e39])))),
+            ("0.5 as bool", at, rows::<bool>(numbers("FP32", json!([0.5]))).unwrap_err()),
+            ("2^64 - 1 as f64", at, rows::<f64>(numbers("UINT64", json!([u64::MAX]))).unwrap_err()),
+            ("NaN as u8", at, rows_of::<u8>(request_of(&[1], vec![f32::NAN])).unwrap_err()),
+            ("infinity as u8", at, rows_of::<u8>(request_of(&[1], vec![f64::INFINITY])).unwrap_err()),
+        ],
     );
 }
 
-fn of_values<T>(shape: &[usize], values: Vec<T>) -> InferRequest
+fn request_of<T>(shape: &[usize], values: Vec<T>) -> InferRequest
 where
     crate::protocol::TensorData: From<Vec<T>>,
 {
@@ -204,70 +221,61 @@ where
 }
 
 #[test]
-fn nan_is_a_number_and_where_nothing_may_come_nothing() {
-    let of = || of_values(&[2, 1], vec![f32::NAN, 2.0]);
-    assert_eq!(rows_of::<(Option<f64>,)>(of()), Ok(vec![(None,), (Some(2.0),)]));
-    assert_eq!(rows_of::<(Option<u8>,)>(of()), Ok(vec![(None,), (Some(2),)]));
-    let numbers = rows_of::<f64>(of()).unwrap();
+fn nan_is_a_number_and_a_missing_value_of_an_option() {
+    let request = || request_of(&[2, 1], vec![f32::NAN, 2.0]);
+    assert_eq!(rows_of::<(Option<f64>,)>(request()), Ok(vec![(None,), (Some(2.0),)]));
+    assert_eq!(rows_of::<(Option<u8>,)>(request()), Ok(vec![(None,), (Some(2),)]));
+    let numbers = rows_of::<f64>(request()).unwrap();
     assert!(numbers[0].is_nan() && numbers[1] == 2.0);
-    assert_eq!(rows_of::<u8>(of()).unwrap_err(), "input 'x', row 0, column 0: an integer is expected, NaN came");
-    let infinite = of_values(&[1], vec![f64::INFINITY]);
-    assert_eq!(rows_of::<f32>(infinite.clone()), Ok(vec![f32::INFINITY]));
-    assert_eq!(rows_of::<u8>(infinite).unwrap_err(), "input 'x', row 0: an integer is expected, an infinity came");
+    assert!(rows_of::<u8>(request()).unwrap_err().starts_with("input 'x', row 0, column 0: "));
+    let infinite = request_of(&[1], vec![f64::INFINITY]);
+    assert_eq!(rows_of::<f32>(infinite), Ok(vec![f32::INFINITY]));
 }
 
 #[test]
-fn what_does_not_fit_names_input_row_and_column() {
-    let refused = |inputs| rows::<Person>(inputs).unwrap_err();
+fn a_value_that_does_not_fit_names_input_row_and_column() {
+    let person = |inputs| rows::<Person>(inputs).unwrap_err();
     let age = || input("age", "INT64", &[2], json!([1, 2]));
     let height = || input("height", "FP32", &[2], json!([1, 2]));
-    assert_eq!(refused(json!([height()])), "input 'age': missing; a column of this name is expected");
-    assert_eq!(
-        refused(json!([age(), input("height", "BYTES", &[2], json!(["secret", "b"]))])),
-        "input 'height', row 0: a number is expected, a string came"
-    );
-    assert_eq!(
-        refused(json!([height(), input("age", "FP32", &[2], json!([1, 5.1]))])),
-        "input 'age', row 1: an integer is expected, a fraction came"
-    );
-    assert_eq!(
-        refused(json!([age(), height(), input("name", "BYTES", &[2], json!(["a", 5]))])),
-        "input 'name', row 1: a string is expected, a number came"
-    );
     let matrix = |width: usize| json!([input("m", "FP32", &[2, width], json!(vec![0.5; 2 * width]))]);
-    assert_eq!(rows::<(f32, f32)>(matrix(3)).unwrap_err(), "input 'm': shape [rows, 2] is expected, [2, 3] came");
-    assert_eq!(rows::<[f32; 4]>(matrix(3)).unwrap_err(), "input 'm': shape [rows, 4] is expected, [2, 3] came");
-    assert_eq!(rows::<f32>(matrix(3)).unwrap_err(), "input 'm': shape [rows, 1] is expected, [2, 3] came");
-    // Which name is whose is not known: a field has two.
-    assert_eq!(refused(matrix(4)), "input 'm', row 0, column 0: an integer is expected, a fraction came");
     #[derive(Debug, Deserialize)]
     struct Pair {
-        #[allow(dead_code, reason = "it is refused")]
+        #[allow(dead_code, reason = "it is rejected")]
         a: f32,
-        #[allow(dead_code, reason = "it is refused")]
+        #[allow(dead_code, reason = "it is rejected")]
         b: u8,
     }
-    assert_eq!(
-        rows::<Pair>(matrix(2)).unwrap_err(),
-        "input 'm', row 0, column 1 ('b'): an integer is expected, a fraction came"
-    );
-    assert_eq!(rows::<Pair>(matrix(3)).unwrap_err(), "input 'm': shape [rows, 2] is expected, [2, 3] came");
-    assert_eq!(
-        rows::<HashMap<String, f64>>(matrix(2)).unwrap_err(),
-        "input 'm': an input a column, or an object a row, is expected, a matrix came"
-    );
-    assert_eq!(rows::<[f32; 3]>(json!([age(), height()])).unwrap_err(), "inputs: 3 are expected, one a column, 2 came");
-    assert_eq!(
-        rows::<Person>(json!([input("row", "BYTES", &[1], json!([{"age": 300}]))])).unwrap_err(),
-        "age: an integer from 0 to 255 is expected, a number that is none came"
+    let words = json!([age(), input("height", "BYTES", &[2], json!(["secret", "b"]))]);
+    let fraction = json!([height(), input("age", "FP32", &[2], json!([1, 5.1]))]);
+    let number = json!([age(), height(), input("name", "BYTES", &[2], json!(["a", 5]))]);
+    let object = json!([input("row", "BYTES", &[1], json!([{"age": 300}]))]);
+    let columns = json!([age(), height()]);
+    assert_messages(
+        "values_and_columns",
+        [
+            ("a missing column", "input 'age'", person(json!([height()]))),
+            ("a string for a number", "input 'height', row 0", person(words)),
+            ("a fraction for an integer", "input 'age', row 1", person(fraction)),
+            ("a number for a string", "input 'name', row 1", person(number)),
+            ("a matrix for a tuple of 2", "input 'm'", rows::<(f32, f32)>(matrix(3)).unwrap_err()),
+            ("a matrix for an array of 4", "input 'm'", rows::<[f32; 4]>(matrix(3)).unwrap_err()),
+            ("a matrix for a number", "input 'm'", rows::<f32>(matrix(3)).unwrap_err()),
+            ("a matrix for a struct of 2", "input 'm'", rows::<Pair>(matrix(3)).unwrap_err()),
+            ("a matrix for a map", "input 'm'", rows::<HashMap<String, f64>>(matrix(2)).unwrap_err()),
+            // The names include an alias, so the name of the column is unknown.
+            ("a value of a struct with an alias", "input 'm', row 0, column 0", person(matrix(4))),
+            ("a value of a struct", "input 'm', row 0, column 1 ('b')", rows::<Pair>(matrix(2)).unwrap_err()),
+            ("columns for an array of 3", "inputs", rows::<[f32; 3]>(columns).unwrap_err()),
+            ("a value of an object", "age", person(object)),
+        ],
     );
 }
 
 #[test]
-fn a_type_may_refuse_columns_and_values() {
+fn a_type_can_reject_columns_and_values() {
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code, reason = "it is refused")]
+    #[allow(dead_code, reason = "it is rejected")]
     struct Strict {
         a: Positive,
     }
@@ -278,60 +286,55 @@ fn a_type_may_refuse_columns_and_values() {
         type Error = String;
 
         fn try_from(number: f64) -> Result<Self, String> {
-            if number > 0.0 { Ok(Positive) } else { Err("a number above 0 is expected".into()) }
+            if number > 0.0 { Ok(Positive) } else { Err("expected a number above 0".into()) }
         }
     }
     let column = |name, value: f64| input(name, "FP64", &[1], json!([value]));
     assert!(rows::<Strict>(json!([column("a", 1.0)])).is_ok());
-    assert_eq!(
-        rows::<Strict>(json!([column("a", 1.0), column("b", 1.0)])).unwrap_err(),
-        "input 'b': no such column; 'a' are expected"
-    );
-    assert_eq!(
-        rows::<Strict>(json!([column("a", 0.0)])).unwrap_err(),
-        "input 'a', row 0: a number above 0 is expected"
+    let unknown = json!([column("a", 1.0), column("b", 1.0)]);
+    assert_messages(
+        "rejected_by_the_type",
+        [
+            ("an unknown column", "input 'b'", rows::<Strict>(unknown).unwrap_err()),
+            ("a value", "input 'a', row 0", rows::<Strict>(json!([column("a", 0.0)])).unwrap_err()),
+        ],
     );
 }
 
 #[test]
-fn a_table_that_is_none_is_refused() {
-    let refused = |inputs| rows::<HashMap<String, f64>>(inputs).unwrap_err();
+fn an_invalid_table_is_rejected() {
+    let error = |inputs| rows::<HashMap<String, f64>>(inputs).unwrap_err();
     let column = |name, shape: &[usize]| input(name, "FP32", shape, json!(vec![0.5; shape.iter().product()]));
-    for (inputs, expected) in [
-        (json!([column("a", &[2, 2, 2])]), "input 'a': shape [rows, columns] or [rows] is expected, [2, 2, 2] came"),
-        (json!([column("a", &[0, 4])]), "input 'a': a dimension of at least 1 is expected, [0, 4] came"),
-        (json!([column("a", &[9, 0])]), "input 'a': a dimension of at least 1 is expected, [9, 0] came"),
-        (json!([column("a", &[])]), "input 'a': shape [rows, columns] or [rows] is expected, [] came"),
-        (json!([column("a", &[2]), column("b", &[3])]), "input 'b': 2 rows are expected as in input 'a', 3 came"),
-        (json!([column("a", &[2]), column("a", &[2])]), "input 'a': this input came twice"),
-        (
-            json!([column("a", &[2]), column("b", &[2, 3])]),
-            "input 'b': shape [rows] or [rows, 1] of a column is expected, [2, 3] came",
-        ),
-        (
-            json!([column("a", &[2]), input("b", "BYTES", &[2], json!(["x"]))]),
-            "input 'b': shape [2] needs 2 elements, 1 came",
-        ),
-        (json!([column("a", &[2]), {"name": "b", "data": ["x", "y"]}]), "input 'b': a datatype is expected, none came"),
-        (
-            json!([column("a", &[2]), {"name": "b", "datatype": "BYTES", "data": ["x", "y"]}]),
-            "input 'b': a shape is expected, none came",
-        ),
-        (json!([input("a", "BYTES", &[0], json!([]))]), "input 'a': data holds no element; at least one is expected"),
-    ] {
-        assert_eq!(refused(inputs), expected);
-    }
-    let many = of_values(&[table::MOST_ROWS + 1, 1], vec![0_u8; table::MOST_ROWS + 1]);
-    assert_eq!(rows_of::<u8>(many).unwrap_err(), "at most 131072 rows in a request are expected, 131073 came");
-    assert_eq!(rows_of::<u8>(of_values(&[9, 1], vec![7_u8; 9])), Ok(vec![7; 9]));
+    let a = || column("a", &[2]);
+    let many = request_of(&[table::MAX_ROWS + 1, 1], vec![0_u8; table::MAX_ROWS + 1]);
+    let untyped = json!([a(), {"name": "b", "data": ["x", "y"]}]);
+    let unshaped = json!([a(), {"name": "b", "datatype": "BYTES", "data": ["x", "y"]}]);
+    assert_messages(
+        "tables",
+        [
+            ("three dimensions", "input 'a'", error(json!([column("a", &[2, 2, 2])]))),
+            ("no rows", "input 'a'", error(json!([column("a", &[0, 4])]))),
+            ("no columns", "input 'a'", error(json!([column("a", &[9, 0])]))),
+            ("no dimensions", "input 'a'", error(json!([column("a", &[])]))),
+            ("columns of unequal length", "input 'b'", error(json!([a(), column("b", &[3])]))),
+            ("two columns with one name", "input 'a'", error(json!([a(), a()]))),
+            ("a column that is a matrix", "input 'b'", error(json!([a(), column("b", &[2, 3])]))),
+            ("too few strings", "input 'b'", error(json!([a(), input("b", "BYTES", &[2], json!(["x"]))]))),
+            ("no datatype", "input 'b'", error(untyped)),
+            ("no shape", "input 'b'", error(unshaped)),
+            ("no objects", "input 'a'", error(json!([input("a", "BYTES", &[0], json!([]))]))),
+            ("too many rows", "", rows_of::<u8>(many).unwrap_err()),
+        ],
+    );
+    assert_eq!(rows_of::<u8>(request_of(&[9, 1], vec![7_u8; 9])), Ok(vec![7; 9]));
 }
 
 #[test]
 fn parameters_are_those_of_the_only_input_or_of_the_request() {
     let first = |body: serde_json::Value| {
         let request = InferRequest::decode(&body.to_string().into()).unwrap();
-        let (slot, parameters, part) = modality::Row::split(request).unwrap().remove(0);
-        assert_eq!(part.parameters().action(), parameters.action());
+        let (slot, parameters, payload) = modality::Row::split(request).unwrap().remove(0);
+        assert_eq!(payload.parameters().action(), parameters.action());
         let text = |value: Option<JsonText>| value.map(|value| value.as_str().to_owned());
         (
             slot.name.to_string(),
@@ -346,17 +349,20 @@ fn parameters_are_those_of_the_only_input_or_of_the_request() {
         "data": [1], "parameters": parameters})
     };
     let some = |text: &str| Some(text.to_owned());
-    let asked = json!({"action": "b", "score_threshold": 0.25, "metadata": "r", "own": 1});
+    let of_request = json!({"action": "b", "score_threshold": 0.25, "metadata": "r", "own": 1});
     let only = json!([column("x", json!({"action": "a", "metadata": "m", "own": 2}))]);
     assert_eq!(
-        first(json!({"inputs": only, "parameters": asked})),
+        first(json!({"inputs": only, "parameters": of_request})),
         ("x".into(), some("a"), Some(0.25), some("\"m\""), some("2"))
     );
     let only = json!([column("x", json!({"content_type": "np"}))]);
-    assert_eq!(first(json!({"inputs": only, "parameters": asked})), ("x".into(), some("b"), Some(0.25), None, None));
+    assert_eq!(
+        first(json!({"inputs": only, "parameters": of_request})),
+        ("x".into(), some("b"), Some(0.25), None, None)
+    );
     let two = json!([column("x", json!({"action": "a", "metadata": "m", "own": 2})), column("y", json!({}))]);
     assert_eq!(
-        first(json!({"inputs": two, "parameters": asked})),
+        first(json!({"inputs": two, "parameters": of_request})),
         ("".into(), some("b"), Some(0.25), some("\"m\""), some("1"))
     );
     assert_eq!(first(json!({ "inputs": two })), ("".into(), some("a"), None, some("\"m\""), some("2")));
@@ -385,6 +391,6 @@ proptest! {
         prop_assert_eq!(&as_tuples(rows(json!([input("row", "BYTES", &[n], objects)])).unwrap()), &table);
         let numbers: Vec<f64> = table.iter().flat_map(|row| [row.0.into(), row.1.into()]).collect();
         let expected: Vec<(i32, f32)> = table.iter().map(|row| (row.0, row.1)).collect();
-        prop_assert_eq!(rows_of::<(i32, f32)>(of_values(&[n, 2], numbers)).unwrap(), expected);
+        prop_assert_eq!(rows_of::<(i32, f32)>(request_of(&[n, 2], numbers)).unwrap(), expected);
     }
 }

@@ -267,7 +267,7 @@ impl Model for ThroughCandle {
         let device = batch.device().clone();
         batch.try_map(|item| {
             let mut answer = Tensors::default();
-            answer.push_candle("x", &item.into_value().candle("x", &device)?)?;
+            answer.push_candle("x", &item.into_value().take_candle("x", &device)?)?;
             Ok(answer)
         })
     }

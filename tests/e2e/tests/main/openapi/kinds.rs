@@ -117,8 +117,7 @@ fn labels() -> ClassLabels {
     ["plane", "ship"].into_iter().collect()
 }
 
-#[derive(Clone, TensorInput)]
-#[tensors(output)]
+#[derive(Clone, TensorInput, TensorOutput)]
 pub(super) struct Named {
     /// Two counts per row
     #[tensor(shape = [n, 2])]

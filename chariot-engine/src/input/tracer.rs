@@ -1,4 +1,4 @@
-//! Reads a type from nothing and notes what serde asks for.
+//! Deserializes a type from generated values and records the calls that serde makes.
 
 use std::cell::Cell;
 
@@ -12,29 +12,29 @@ use serde::{
 
 use crate::protocol::DataType;
 
-/// How many values a trace may hold: a type may contain itself, more than once.
-const MOST_VALUES: usize = 16_384;
-/// How deep they may stand.
-const DEEPEST: usize = 12;
+/// The maximum number of values in a trace, because a type may contain itself more than once.
+const MAX_VALUES: usize = 16_384;
+/// The maximum depth of a value.
+const MAX_DEPTH: usize = 12;
 
-/// What a type is read from.
+/// The form of the values that a type is deserialized from.
 #[derive(Debug, PartialEq)]
 pub(super) enum Shape {
     Bool,
     Number(DataType),
-    /// A string; for an enum one of its names.
+    /// A string; for an enum the name of a variant.
     Text(&'static str),
     List {
         items: Vec<Shape>,
-        /// Whether there are always as many.
+        /// Set if the list always has this length.
         fixed: bool,
     },
     Object(Vec<(&'static str, Shape)>),
-    /// Nothing, or what cannot be known.
+    /// No value, or a value of unknown form.
     Other,
 }
 
-/// The values that a traced type is given.
+/// The values that a traced type is deserialized from.
 #[derive(Clone, Copy)]
 pub(super) struct Fill {
     pub(super) number: u8,
@@ -42,14 +42,16 @@ pub(super) struct Fill {
     pub(super) flag: bool,
 }
 
-/// Reads the type again and again, until each field of a struct has been asked for: one that does not like its value, or
-/// has another name by which it was there already, ends the reading.
+/// Deserializes the type repeatedly, until every field of a struct has been requested.
+///
+/// A field that rejects its value ends a run, and so does an alias of a field that the run has already set. The next run
+/// does not offer that name.
 pub(super) fn trace<T: DeserializeOwned>(fill: Fill) -> Shape {
-    let mut refused = Vec::new();
+    let mut rejected = Vec::new();
     let mut found: Vec<(&'static str, Shape)> = Vec::new();
     loop {
         let run =
-            Run { fill, values: Cell::new(0), refused: &refused, fields: Cell::new(&[]), ended: Cell::new(false) };
+            Run { fill, values: Cell::new(0), rejected: &rejected, fields: Cell::new(&[]), ended: Cell::new(false) };
         let mut shape = Shape::Other;
         let read = T::deserialize(Tracer { shape: &mut shape, run: &run, depth: 0 });
         let (fields, ended) = (run.fields.get(), run.ended.get());
@@ -60,37 +62,38 @@ pub(super) fn trace<T: DeserializeOwned>(fill: Fill) -> Shape {
             found.sort_by_key(|(name, _)| fields.iter().position(|field| field == name));
             return Shape::Object(found);
         };
-        refused.push(field.0);
-        if stop == Stop::Refused {
+        rejected.push(field.0);
+        if stop == Stop::Rejected {
             found.push(field);
         }
     }
 }
 
-/// One reading of the type.
+/// One deserialization of the type.
 struct Run<'a> {
     fill: Fill,
-    /// How many values it has asked for.
+    /// The number of values that have been requested.
     values: Cell<usize>,
-    /// The fields that are not offered.
-    refused: &'a [&'static str],
+    /// The names that are not offered.
+    rejected: &'a [&'static str],
     /// The fields of the outermost struct.
     fields: Cell<&'static [&'static str]>,
-    /// Whether the outermost struct has had all its fields.
+    /// Set once the outermost struct has received all its fields.
     ended: Cell<bool>,
 }
 
-/// Why a reading ended early.
+/// The reason why a run ended early.
 #[derive(Debug, PartialEq)]
 enum Stop {
-    /// A field has come before, by another name.
-    Twice,
-    Refused,
+    /// The field has been set before under another name.
+    Duplicate,
+    /// The type rejected a value, or a limit was reached.
+    Rejected,
 }
 
 impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a traced value is refused")
+        f.write_str("the type rejected a traced value")
     }
 }
 
@@ -98,15 +101,15 @@ impl std::error::Error for Stop {}
 
 impl de::Error for Stop {
     fn custom<T: std::fmt::Display>(_: T) -> Self {
-        Stop::Refused
+        Stop::Rejected
     }
 
     fn duplicate_field(_: &'static str) -> Self {
-        Stop::Twice
+        Stop::Duplicate
     }
 }
 
-/// A value that is whatever it is asked for, and notes what that is.
+/// A deserializer that returns a value of any requested type and records the type.
 struct Tracer<'a> {
     shape: &'a mut Shape,
     run: &'a Run<'a>,
@@ -114,38 +117,38 @@ struct Tracer<'a> {
 }
 
 impl Tracer<'_> {
-    /// Notes what the value is.
-    fn note(&mut self, shape: Shape) -> Result<(), Stop> {
+    /// Records the form of the value.
+    fn record(&mut self, shape: Shape) -> Result<(), Stop> {
         let values = self.run.values.get() + 1;
         self.run.values.set(values);
-        if values > MOST_VALUES {
-            return Err(Stop::Refused);
+        if values > MAX_VALUES {
+            return Err(Stop::Rejected);
         }
         *self.shape = shape;
         Ok(())
     }
 
     fn list<'de, V: Visitor<'de>>(mut self, length: usize, fixed: bool, visitor: V) -> Result<V::Value, Stop> {
-        self.note(Shape::List { items: Vec::new(), fixed })?;
+        self.record(Shape::List { items: Vec::new(), fixed })?;
         match self.shape {
             Shape::List { items, .. } => {
                 visitor.visit_seq(Items { items, left: length, run: self.run, depth: self.depth + 1 })
             }
-            _ => Err(Stop::Refused),
+            _ => Err(Stop::Rejected),
         }
     }
 
     fn object<'de, V: Visitor<'de>>(mut self, names: &'static [&'static str], visitor: V) -> Result<V::Value, Stop> {
-        self.note(Shape::Object(Vec::new()))?;
-        let refused = if self.depth == 0 { self.run.refused } else { &[] };
+        self.record(Shape::Object(Vec::new()))?;
+        let rejected = if self.depth == 0 { self.run.rejected } else { &[] };
         if self.depth == 0 {
             self.run.fields.set(names);
         }
         match self.shape {
             Shape::Object(fields) => {
-                visitor.visit_map(Fields { fields, names, refused, run: self.run, depth: self.depth + 1 })
+                visitor.visit_map(Fields { fields, names, rejected, run: self.run, depth: self.depth + 1 })
             }
-            _ => Err(Stop::Refused),
+            _ => Err(Stop::Rejected),
         }
     }
 }
@@ -153,7 +156,7 @@ impl Tracer<'_> {
 macro_rules! numbers {
     ($($method:ident $visit:ident $type:ty = $datatype:ident;)*) => {$(
         fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Stop> {
-            self.note(Shape::Number(DataType::$datatype))?;
+            self.record(Shape::Number(DataType::$datatype))?;
             visitor.$visit(<$type>::try_from(self.run.fill.number).unwrap_or_default())
         }
     )*};
@@ -162,7 +165,7 @@ macro_rules! numbers {
 macro_rules! texts {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Stop> {
-            self.note(Shape::Text(self.run.fill.text))?;
+            self.record(Shape::Text(self.run.fill.text))?;
             visitor.visit_borrowed_str(self.run.fill.text)
         }
     )*};
@@ -171,7 +174,7 @@ macro_rules! texts {
 macro_rules! nothing {
     ($($method:ident($($name:ident)?))*) => {$(
         fn $method<V: Visitor<'de>>(mut self, $($name: &'static str,)? visitor: V) -> Result<V::Value, Stop> {
-            self.note(Shape::Other)?;
+            self.record(Shape::Other)?;
             visitor.visit_unit()
         }
     )*};
@@ -197,7 +200,7 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
 
     texts! { deserialize_str deserialize_string deserialize_identifier }
 
-    // What asks for no certain type has said nothing of itself.
+    // A type that requests no particular form reveals nothing about itself.
     nothing! {
         deserialize_any()
         deserialize_ignored_any()
@@ -206,17 +209,17 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Stop> {
-        self.note(Shape::Bool)?;
+        self.record(Shape::Bool)?;
         visitor.visit_bool(self.run.fill.flag)
     }
 
     fn deserialize_char<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Stop> {
-        self.note(Shape::Text("a"))?;
+        self.record(Shape::Text("a"))?;
         visitor.visit_char('a')
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Stop> {
-        self.note(Shape::Other)?;
+        self.record(Shape::Other)?;
         visitor.visit_borrowed_bytes(b"")
     }
 
@@ -225,7 +228,7 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        if self.depth >= DEEPEST { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.depth >= MAX_DEPTH { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Stop> {
@@ -233,7 +236,7 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        let length = usize::from(self.depth < DEEPEST);
+        let length = usize::from(self.depth < MAX_DEPTH);
         self.list(length, false, visitor)
     }
 
@@ -260,7 +263,7 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        if self.depth >= DEEPEST { Err(Stop::Refused) } else { self.object(fields, visitor) }
+        if self.depth >= MAX_DEPTH { Err(Stop::Rejected) } else { self.object(fields, visitor) }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -269,8 +272,8 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        let name = variants.first().ok_or(Stop::Refused)?;
-        self.note(Shape::Text(name))?;
+        let name = variants.first().ok_or(Stop::Rejected)?;
+        self.record(Shape::Text(name))?;
         visitor.visit_enum(Name { name, shape: self.shape })
     }
 }
@@ -301,7 +304,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 struct Fields<'a> {
     fields: &'a mut Vec<(&'static str, Shape)>,
     names: &'static [&'static str],
-    refused: &'a [&'static str],
+    rejected: &'a [&'static str],
     run: &'a Run<'a>,
     depth: usize,
 }
@@ -312,7 +315,7 @@ impl<'de> MapAccess<'de> for Fields<'_> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Stop> {
         while let Some((name, rest)) = self.names.split_first() {
             self.names = rest;
-            if !self.refused.contains(name) {
+            if !self.rejected.contains(name) {
                 self.fields.push((name, Shape::Other));
                 let name: StrDeserializer<'_, Stop> = name.into_deserializer();
                 return seed.deserialize(name).map(Some);
@@ -327,12 +330,12 @@ impl<'de> MapAccess<'de> for Fields<'_> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Stop> {
         match self.fields.last_mut() {
             Some((_, shape)) => seed.deserialize(Tracer { shape, run: self.run, depth: self.depth }),
-            None => Err(Stop::Refused),
+            None => Err(Stop::Rejected),
         }
     }
 }
 
-/// The first name of an enum. What more it wants than a name cannot stand in a column.
+/// The first variant of an enum. A variant with data cannot be a value of a column.
 struct Name<'a> {
     name: &'static str,
     shape: &'a mut Shape,
@@ -357,16 +360,16 @@ impl<'de> VariantAccess<'de> for Name<'_> {
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, Stop> {
         *self.shape = Shape::Other;
-        Err(Stop::Refused)
+        Err(Stop::Rejected)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Stop> {
         *self.shape = Shape::Other;
-        Err(Stop::Refused)
+        Err(Stop::Rejected)
     }
 
     fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, Stop> {
         *self.shape = Shape::Other;
-        Err(Stop::Refused)
+        Err(Stop::Rejected)
     }
 }

@@ -1,5 +1,6 @@
-//! The columns that a type's rows have, for the metadata, and an example of a row: both from what serde asks for when it
-//! reads the type.
+//! The columns of a row type for the metadata, and an example value of any type.
+//!
+//! Both are derived from the calls that serde makes when it deserializes the type.
 
 use serde::de::DeserializeOwned;
 
@@ -9,11 +10,12 @@ use crate::{
     signature::{Dim, TensorSpec},
 };
 
-/// Values for a first trace, and for types that refuse those.
+/// The values of the first trace, and those of a second trace for types that reject them.
 const FILLS: [Fill; 2] = [Fill { number: 0, text: "", flag: false }, Fill { number: 1, text: "a", flag: true }];
 
-/// The inputs that a request may have as its columns: one a field, or a matrix for a list of numbers. Empty if the rows of
-/// this type do not come so.
+/// Returns the inputs that a request can bring rows of this type in: one per field, or a matrix for a list of numbers.
+///
+/// Empty if rows of this type can be neither.
 pub(super) fn columns<T: DeserializeOwned>() -> Vec<TensorSpec> {
     const NAME: &str = "row";
     let column = |name, datatype| TensorSpec::new(name, datatype, &[Dim::Batch("n")], "");
@@ -36,8 +38,8 @@ pub(super) fn columns<T: DeserializeOwned>() -> Vec<TensorSpec> {
     }
 }
 
-/// A value that reads as this type, if one is found.
-pub(crate) fn example<T: DeserializeOwned>() -> Option<JsonText> {
+/// Returns a value that this type can be deserialized from, if one is found.
+pub(super) fn example<T: DeserializeOwned>() -> Option<JsonText> {
     FILLS.into_iter().find_map(|fill| {
         let shape = trace::<T>(fill);
         if shape == Shape::Other {
@@ -51,7 +53,7 @@ pub(crate) fn example<T: DeserializeOwned>() -> Option<JsonText> {
 }
 
 impl Shape {
-    /// The data type of a column of such values.
+    /// Returns the datatype of a column of such values.
     fn datatype(&self) -> Option<DataType> {
         match self {
             Shape::Bool => Some(DataType::Bool),
@@ -61,6 +63,7 @@ impl Shape {
         }
     }
 
+    /// Appends the value as JSON.
     fn write(&self, fill: Fill, text: &mut String) {
         match self {
             Shape::Bool => text.push_str(if fill.flag { "true" } else { "false" }),
@@ -94,6 +97,7 @@ impl Shape {
     }
 }
 
+/// Appends a string as JSON.
 fn push_string(string: &str, text: &mut String) {
     text.push_str(&serde_json::Value::from(string).to_string());
 }
@@ -108,8 +112,8 @@ mod tests {
 
     fn announced<T: DeserializeOwned>() -> Vec<String> {
         let show = |spec: TensorSpec| {
-            let told = spec.metadata();
-            format!("{} {} {:?}", told.name, told.datatype, told.shape)
+            let metadata = spec.metadata();
+            format!("{} {} {:?}", metadata.name, metadata.datatype, metadata.shape)
         };
         columns::<T>().into_iter().map(show).collect()
     }
@@ -139,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_struct_is_a_column_a_field() {
+    fn a_struct_has_a_column_for_each_field() {
         assert_eq!(
             announced::<Person>(),
             ["age UINT8 [-1]", "haemoglobin FP32 [-1]", "name BYTES [-1]", "smokes BOOL [-1]", "colour BYTES [-1]"]
@@ -150,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_alone_are_a_matrix_or_a_column() {
+    fn numbers_without_names_are_a_matrix_or_a_column() {
         assert_eq!(announced::<[f32; 4]>(), ["row FP32 [-1, 4]"]);
         assert_eq!(announced::<(i64, i64)>(), ["row INT64 [-1, 2]"]);
         assert_eq!(announced::<Vec<f64>>(), ["row FP64 [-1, -1]"]);
@@ -168,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_row_of_columns_announces_none() {
+    fn a_type_that_is_not_a_row_of_columns_has_none() {
         assert!(announced::<HashMap<String, f64>>().is_empty());
         assert!(announced::<(f64, u8)>().is_empty());
         assert!(announced::<Vec<String>>().is_empty());
@@ -179,7 +183,7 @@ mod tests {
         assert_eq!(example_of::<serde_json::Value>(), None);
     }
 
-    /// Refuses whatever is not positive.
+    /// Rejects a number that is not positive.
     #[derive(Deserialize)]
     #[serde(try_from = "f64")]
     struct Positive;
@@ -188,11 +192,11 @@ mod tests {
         type Error = &'static str;
 
         fn try_from(number: f64) -> Result<Self, Self::Error> {
-            if number > 0.0 { Ok(Positive) } else { Err("a positive number is expected") }
+            if number > 0.0 { Ok(Positive) } else { Err("expected a positive number") }
         }
     }
 
-    /// Refuses whatever comes.
+    /// Rejects any value.
     #[derive(Deserialize)]
     #[serde(try_from = "String")]
     struct Date;
@@ -201,12 +205,12 @@ mod tests {
         type Error = &'static str;
 
         fn try_from(_: String) -> Result<Self, Self::Error> {
-            Err("a date is expected")
+            Err("expected a date")
         }
     }
 
     #[test]
-    fn fields_that_refuse_a_value_are_found_all_the_same() {
+    fn fields_that_reject_a_value_are_found_too() {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         #[allow(dead_code, reason = "the fields are traced, not used")]
