@@ -16,6 +16,7 @@
 //! | `reader`, `string`, `number` | a strict JSON reader over a body that is wholly in memory |
 //! | `fault` | where in a body a fault is, and what the caller reads of it |
 //! | `place` | how error texts call inputs |
+//! | `routes` | the table of routes, which the router and the OpenAPI document read |
 //! | `said` | errors of serde, without the caller's payload and without Rust's names |
 
 mod binary;
@@ -39,6 +40,7 @@ mod raw;
 mod reader;
 mod request;
 mod response;
+pub(crate) mod routes;
 mod said;
 mod string;
 mod tensor;
