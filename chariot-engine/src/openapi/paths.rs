@@ -12,21 +12,16 @@ pub(super) fn servers(prefixes: &[String]) -> Value {
 
 /// Returns every served path; those of the model under its name and under its version.
 pub(super) fn paths(engine: &Described<'_>) -> Map<String, Value> {
-    let base = routes::BASE.iter().filter_map(|(segments, endpoint)| {
-        let item = match endpoint {
-            Endpoint::Server(endpoint) => server_operation(*endpoint)?,
-            Endpoint::Model(endpoint) => model_operation(engine, *endpoint, "")?,
-        };
-        Some((path("", segments), item))
-    });
-    let mut tree: Vec<(String, Value)> = Vec::new();
-    for (segments, endpoint) in routes::TREE {
-        if let Endpoint::Server(endpoint) = endpoint
-            && let Some(item) = server_operation(*endpoint)
-        {
-            tree.push((path("/v2", segments), item));
-        }
-    }
+    let of_engine = |prefix: &'static str, table: &'static [routes::Row]| {
+        table.iter().filter_map(move |(segments, endpoint)| {
+            let item = match endpoint {
+                Endpoint::Server(endpoint) => server_operation(*endpoint)?,
+                Endpoint::Model(endpoint) => model_operation(engine, *endpoint, "")?,
+            };
+            Some((path(prefix, segments), item))
+        })
+    };
+    let mut tree: Vec<(String, Value)> = of_engine("/v2", routes::TREE).collect();
     let model = format!("/v2/models/{}", engine.name);
     let version = is_segment(engine.version).then(|| (format!("{model}/versions/{}", engine.version), "version"));
     for (prefix, name) in [Some((model, "model")), version].into_iter().flatten() {
@@ -42,7 +37,7 @@ pub(super) fn paths(engine: &Described<'_>) -> Map<String, Value> {
             item["servers"] = servers(of_tree);
         }
     }
-    base.chain(tree).collect()
+    of_engine("", routes::BASE).chain(tree).collect()
 }
 
 fn path(prefix: &str, segments: &[&str]) -> String {

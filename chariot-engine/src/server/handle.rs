@@ -73,6 +73,7 @@ where
     if is_head { respond::without_body(response) } else { response }
 }
 
+/// Finds the route of a request and serves it.
 async fn dispatch<B>(served: &Served, request: Request<B>, request_id: Option<&HeaderValue>) -> Response<ResponseBody>
 where
     B: Body + Send + 'static,
@@ -118,16 +119,19 @@ where
             let host = &served.models.get(index).host;
             ready(host.name(), &Readiness::new(&host.status()))
         }
-        Route::Server(ServerEndpoint::RepositoryIndex) => repository::index(&served.models, request).await,
-        Route::Server(endpoint) => server_response(served, endpoint),
+        Route::Server(endpoint) => respond_for_engine(served, endpoint, request).await,
     }
 }
 
-/// Returns the response of a GET route of the engine.
-fn server_response(served: &Served, endpoint: ServerEndpoint) -> Response<ResponseBody> {
+/// Serves a request to a route of the engine as a whole.
+async fn respond_for_engine<B>(served: &Served, endpoint: ServerEndpoint, request: Request<B>) -> Response<ResponseBody>
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+{
     match endpoint {
         ServerEndpoint::Metrics if served.shows_metrics => metrics(served),
-        ServerEndpoint::Metrics | ServerEndpoint::RepositoryIndex => respond::error(StatusCode::NOT_FOUND, NO_ROUTE),
+        ServerEndpoint::Metrics => respond::error(StatusCode::NOT_FOUND, NO_ROUTE),
         ServerEndpoint::Live => respond::json(StatusCode::OK, r#"{"live":true}"#),
         ServerEndpoint::Ready => ready(&served.name, &served.models.readiness()),
         ServerEndpoint::ServerReady => server_ready(served),
@@ -136,6 +140,7 @@ fn server_response(served: &Served, endpoint: ServerEndpoint) -> Response<Respon
             let models = served.models.iter().map(|model| model.host.name()).collect();
             respond::value(StatusCode::OK, &ModelNames { models })
         }
+        ServerEndpoint::RepositoryIndex => repository::index(&served.models, request).await,
         ServerEndpoint::OpenApi => respond::json(StatusCode::OK, served.openapi.clone()),
     }
 }
@@ -159,6 +164,7 @@ fn not_found(models: &Models, error: &RouteError) -> String {
     }
 }
 
+/// Receives and discards the body of a request that is not served.
 fn linger<B>(request: Request<B>)
 where
     B: Body + Send + 'static,
@@ -173,6 +179,7 @@ struct ModelNames<'a> {
     models: Vec<&'a str>,
 }
 
+/// Returns the readiness of the engine or of a model.
 fn ready(name: &str, readiness: &Readiness) -> Response<ResponseBody> {
     #[derive(Serialize)]
     struct Ready<'a> {
@@ -187,6 +194,7 @@ fn ready(name: &str, readiness: &Readiness) -> Response<ResponseBody> {
     respond::value(ready_status(error), &body)
 }
 
+/// Returns the readiness of the server in the form of the Open Inference Protocol.
 fn server_ready(served: &Served) -> Response<ResponseBody> {
     #[derive(Serialize)]
     struct Ready<'a> {
@@ -205,6 +213,7 @@ fn ready_status(error: Option<&str>) -> StatusCode {
     if error.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
+/// Returns the metadata of the server.
 fn server(served: &Served) -> Response<ResponseBody> {
     #[derive(Serialize)]
     struct Server<'a> {

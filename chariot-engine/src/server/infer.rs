@@ -213,10 +213,9 @@ mod tests {
             let fault = request_timeout::from_headers(&header("x-request-timeout", &[value])).unwrap_err();
             messages.push(format!("x-request-timeout: {value} → {}", fault.text()));
         }
-        for (name, values) in [
-            ("inference-header-content-length", &["1", "2"][..]),
-            ("chariot-inference-parameters", &["{}", "{}"]),
-        ] {
+        for (name, values) in
+            [("inference-header-content-length", &["1", "2"][..]), ("chariot-inference-parameters", &["{}", "{}"])]
+        {
             let fault = body_format::from_headers(&header(name, values)).unwrap_err();
             messages.push(format!("{name}: {} → {}", values.join(", "), fault.text()));
         }

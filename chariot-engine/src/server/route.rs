@@ -258,6 +258,30 @@ mod tests {
     }
 
     #[test]
+    fn every_row_of_the_table_is_routed() {
+        let router = routes("/base", None);
+        let find = |prefix: &str, segments: &[&str]| router.find(&format!("{prefix}/{}", segments.join("/"))).unwrap();
+        let route = |endpoint: &Endpoint| match *endpoint {
+            Endpoint::Server(endpoint) => Route::Server(endpoint),
+            Endpoint::Model(endpoint) => Route::Model(0, endpoint),
+        };
+        for (prefixes, table) in
+            [(&["", "/base"][..], routes::BASE), (&[""], routes::ROOT), (&["/v2", "/base/v2"], routes::TREE)]
+        {
+            for (prefix, (segments, endpoint)) in
+                prefixes.iter().flat_map(|prefix| table.iter().map(move |row| (prefix, row)))
+            {
+                assert_eq!(find(prefix, segments), route(endpoint), "{prefix} {segments:?}");
+            }
+        }
+        for prefix in ["/v2/models/digits", "/base/v2/models/digits/versions/1.0"] {
+            for (segments, endpoint) in routes::MODEL {
+                assert_eq!(find(prefix, segments), Route::Model(0, *endpoint), "{prefix} {segments:?}");
+            }
+        }
+    }
+
+    #[test]
     fn near_misses_are_not_found() {
         let routes = routes("/base", None);
         for path in [

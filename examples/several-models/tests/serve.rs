@@ -34,7 +34,7 @@ fn a_model_without_its_files_ends_the_engine_and_is_named() {
     fs::create_dir_all(&empty).unwrap();
     let process = Process::start(ENGINE, &[("CHARIOT_ENGINE_BANNED_MODEL_DIR", empty.to_str().unwrap())]);
     assert_eq!(process.wait(), Some(1));
-    let line = process.wait_for_log("the model could not be loaded");
+    let line = process.wait_for_log("model failed to load");
     assert_eq!(line["model"], "banned");
     assert!(line["message"].as_str().unwrap().contains("'words.txt' is expected"), "{line}");
     fs::remove_dir_all(empty).unwrap();

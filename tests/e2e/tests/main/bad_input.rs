@@ -70,7 +70,7 @@ fn an_engine_of_pictures_refuses_what_is_none() {
         json_row("input 'cat.png'", "datatype BYTES is expected, FP32 came", numbers),
         json_row(
             "input 'cat.png': parameters.action",
-            "one of 'predict', 'predict_proba' is expected, 'detect' came",
+            "expected one of 'predict', 'predict_proba', got 'detect'",
             action(json!({"action": "detect"})),
         ),
         json_row("input 'cat.png': parameters.action", "'' came", action(json!({"action": ""}))),
@@ -124,7 +124,7 @@ fn an_engine_of_named_tensors_refuses_what_it_has_not_declared() {
         json_row("input 'weight': data[0]", "a value that INT64", second(json!({"datatype": "UINT64", "data": [u64::MAX, 2]}))),
         json_row("input 'weight'", "datatype INT64 is expected, BOOL came", second(json!({"datatype": "BOOL", "data": [true, true]}))),
         json_row("input 'features'", "input 'weight'", json!({"inputs": [with(features(), json!({"shape": [4, 2]})), with(weight(), json!({"datatype": "BOOL", "data": [true, true]}))]})),
-        json_row("outputs[0].name", "one of 'sum', 'weight' is expected, 'mean' came", outputs(json!([{"name": "mean"}]))),
+        json_row("outputs[0].name", "expected one of 'sum', 'weight', got 'mean'", outputs(json!([{"name": "mean"}]))),
         json_row("outputs[1].name", "'' came", outputs(json!([{"name": "sum"}, {"name": ""}]))),
         json_row("outputs[1].name", "expected once, 'sum' came twice", outputs(json!([{"name": "sum"}, {"name": "sum"}]))),
     ]);

@@ -180,7 +180,7 @@ fn one_bad_line_is_a_400_for_all_of_them_that_names_it() {
         // Refused when the item is made of it, and by the model.
         (
             "{\"input\":\"a\",\"parameters\":{\"action\":\"sing\"}}",
-            "line 3: parameters.action: one of 'tell', 'fail' is expected, 'sing' came",
+            "line 3: parameters.action: expected one of 'tell', 'fail', got 'sing'",
         ),
         ("{\"input\":\"refuse\"}", "line 3: another text is expected"),
     ] {
@@ -188,7 +188,7 @@ fn one_bad_line_is_a_400_for_all_of_them_that_names_it() {
         assert_eq!(post(&server, &[LINES], body).error(400), expected);
     }
     let sing = "{\"input\":\"a\",\"parameters\":{\"action\":\"sing\"}}\n";
-    let one = |line: usize| format!("line {line}: parameters.action: one of 'tell', 'fail' is expected, 'sing' came");
+    let one = |line: usize| format!("line {line}: parameters.action: expected one of 'tell', 'fail', got 'sing'");
     let two = post(&server, &[LINES], format!("{sing}{{\"input\":\"a\"}}\n{sing}"));
     assert_eq!(two.error(400), format!("{}; {}", one(1), one(3)));
     for empty in ["", "\n \r\n"] {
@@ -212,7 +212,7 @@ fn a_fault_of_the_only_item_names_the_input_or_the_member() {
         ("{\"input\":\"a\",\"parameters\":7}", "parameters: an object is expected, a number came (line 1, column 27)"),
         (
             "{\"input\":\"a\",\"parameters\":{\"action\":\"sing\"}}",
-            "input: parameters.action: one of 'tell', 'fail' is expected, 'sing' came",
+            "input: parameters.action: expected one of 'tell', 'fail', got 'sing'",
         ),
         ("{\"input\":\"refuse\"}", "input: another text is expected"),
     ] {
@@ -263,7 +263,7 @@ fn a_raw_item_is_the_body_and_its_parameters_are_a_header() {
             "{\"action\": 1}",
             "Chariot-Inference-Parameters: action: a string is expected, a number came (line 1, column 12)",
         ),
-        ("{\"action\": \"sing\"}", "input: parameters.action: one of 'tell', 'fail' is expected, 'sing' came"),
+        ("{\"action\": \"sing\"}", "input: parameters.action: expected one of 'tell', 'fail', got 'sing'"),
     ] {
         let header = format!("Chariot-Inference-Parameters: {header}");
         assert_eq!(post(&server, &[BYTES, &header], "a").error(400), expected);

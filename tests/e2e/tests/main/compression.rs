@@ -194,7 +194,7 @@ fn what_comes_out_is_held_to_the_limit_of_a_body() {
     // What comes in is held to it, too.
     let noise: Vec<u8> = (0..30_000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let stored = frame(&noise);
-    assert_eq!(send(&server, "zstd", stored).error(413), "a body of at most 20000 bytes is expected");
+    assert!(send(&server, "zstd", stored).error(413).contains("20000 bytes"));
 }
 
 /// A frame of zstd whose one block is as it is.
@@ -253,8 +253,9 @@ fn a_coding_that_is_not_supported_is_a_415_that_names_those_that_are() {
     let server = echoing(|_| ());
     for coding in ["br", "compress", "gzip, zstd", "gzip, gzip", "gzip;q=1", "utf-8"] {
         let answer = send(&server, coding, text("a"));
-        let expected = "Content-Encoding: one of gzip, deflate, zstd, identity is expected, another or several came";
-        assert_eq!(answer.error(415), expected, "{coding}");
+        let error = answer.error(415);
+        let names_codings = ["gzip", "deflate", "zstd", "identity"].iter().all(|supported| error.contains(supported));
+        assert!(error.starts_with("Content-Encoding: ") && names_codings, "{coding}: {error}");
         assert_eq!(answer.header("accept-encoding"), Some("gzip, deflate, zstd, identity"));
     }
     let answer = ask(&server, &[("content-encoding", "gzip"), ("content-encoding", "deflate")], text("a"));

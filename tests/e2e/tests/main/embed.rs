@@ -66,7 +66,8 @@ async fn a_service_takes_requests_of_any_body() {
 
     let breaks = stream::iter([Ok(Frame::data(Bytes::from("{"))), Err(std::io::Error::other("a secret of the body"))]);
     let (status, answer) = ask(service.clone(), post("/infer", StreamBody::new(breaks))).await;
-    assert_eq!((status.as_u16(), &answer["error"]), (400, &"the body ended before its end".into()));
+    assert_eq!(status.as_u16(), 400);
+    assert!(answer["error"].as_str().is_some_and(|text| text.contains("body") && !text.contains("secret")), "{answer}");
 
     let (status, answer) = ask(service, Request::get("/ready").body(Empty::<Bytes>::new()).unwrap()).await;
     assert_eq!((status.as_u16(), &answer["name"]), (200, &"hello".into()));

@@ -77,12 +77,12 @@ fn a_load_that_fails_is_told_whole_to_whoever_started_the_engine_and_to_nobody_e
         for path in ["/ready", "/v2/health/ready"] {
             let ready = engine.get(path);
             assert_eq!((ready.status, ready.json()["ready"].as_bool()), (503, Some(false)), "{doom}");
-            assert_eq!(ready.error(), "the model could not be loaded; the log says why");
+            assert_eq!(ready.error(), "the model failed to load; see the log");
         }
         assert_eq!(engine.get("/v2/health/live").status, 200);
         let infer = engine.infer(text("a"));
         assert_eq!(infer.status, 503);
-        assert_eq!(infer.error(), "the model could not be loaded; the log says why");
+        assert_eq!(infer.error(), "the model failed to load; see the log");
 
         let builder = Engine::builder().model::<Doomed>("doomed").setting("DOOM", doom);
         let Err(StartError::Load(why)) = TestEngine::start(builder) else { panic!("{doom}: the engine starts") };
@@ -121,7 +121,7 @@ fn while_a_model_is_loaded_the_port_answers_that_it_is() {
     assert_eq!(server.engine.state(), State::Starting);
     assert_eq!(server.get("/v2/health/live").ok(), serde_json::json!({"live": true}));
     assert_eq!(server.get("/v2/models/slow").status, 200, "what it is, is known before it is loaded");
-    let why = "the model is being loaded";
+    let why = "the model is loading";
     let ready = serde_json::json!({"name": "slow", "status": "starting", "ready": false, "error": why});
     for path in ["/ready", "/v2/models/slow/ready"] {
         let answer = server.get(path);
@@ -198,7 +198,7 @@ async fn an_engine_is_not_ready_while_its_health_check_fails() {
         *mood.lock().unwrap() = bad;
         let sick = ask(503).await;
         assert_eq!(sick["status"], "unhealthy");
-        assert_eq!(sick["error"], "the model's health check fails; the log says why");
+        assert_eq!(sick["error"], "the health check of the model fails; see the log");
         *mood.lock().unwrap() = Mood::Well;
         assert_eq!(ask(200).await["ready"], true);
     }

@@ -11,7 +11,7 @@ use crate::{
     support::{Gate, Server, head, text},
 };
 
-const FULL: &str = "the requests in flight hold all the memory that they may";
+const FULL: &str = "the memory budget for requests in flight is exhausted";
 
 /// An engine whose only worker is held at a gate, and whose requests may hold so many bytes.
 fn held(bytes: u64) -> (Server, Arc<Gate>) {
@@ -37,7 +37,7 @@ fn what_would_not_find_room_is_refused_before_it_is_read_and_room_comes_back() {
     gate.wait_for(1);
     let mut refused = server.connect();
     let answer = refused.post_admitted("/infer", &large).unwrap().expect("a refusal before the body is sent");
-    assert_eq!(answer.error(503), FULL);
+    assert!(answer.error(503).starts_with(FULL));
     assert!(answer.header("retry-after").is_some());
     let mut small = server.admitted(&text("small"));
     gate.open();
@@ -56,7 +56,7 @@ fn a_body_of_no_declared_length_is_charged_as_it_comes() {
     let head = head("POST", "/infer", &["Transfer-Encoding: chunked"], 0).replace("Content-Length: 0\r\n", "");
     chunked.write(head).unwrap();
     chunked.write(format!("1f40\r\n{}\r\n", " ".repeat(8000))).unwrap();
-    assert_eq!(chunked.answer().unwrap().error(503), FULL);
+    assert!(chunked.answer().unwrap().error(503).starts_with(FULL));
 }
 
 #[test]
@@ -101,6 +101,6 @@ fn decoded_tensors_count() {
         json!({"inputs": [{"name": "x", "datatype": datatype, "shape": [4000], "data": vec![1; 4000]}]}).to_string()
     };
     assert_eq!(server.infer(ones("UINT8")).status, 200);
-    assert_eq!(server.infer(ones("FP64")).error(503), FULL);
+    assert!(server.infer(ones("FP64")).error(503).starts_with(FULL));
     assert_eq!(server.infer(ones("UINT8")).status, 200);
 }

@@ -99,13 +99,13 @@ fn a_full_queue_refuses_at_once_and_says_when_to_come_again() {
     let waiting: Vec<_> = ["a", "b", "c"].into_iter().map(|who| held.send(who)).collect();
     for _ in 0..3 {
         let refused = held.server.infer(text("d"));
-        assert_eq!(refused.error(503), "the queue is full");
+        assert!(refused.error(503).starts_with("queue is full"));
         let seconds: u64 = refused.header("retry-after").expect("when to come again").parse().unwrap();
         assert!((1..=60).contains(&seconds), "{seconds}");
     }
     let mut expecting = held.server.connect();
     let refused = expecting.post_admitted("/infer", &text("d")).unwrap().expect("a refusal, before the body is sent");
-    assert_eq!(refused.error(503), "the queue is full");
+    assert!(refused.error(503).starts_with("queue is full"));
     assert_eq!(held.server.get("/ready").status, 200, "an engine with much to do is ready");
     held.gate.open();
     assert_eq!(waiting.into_iter().map(answer).collect::<Vec<_>>(), ["A", "B", "C"]);
@@ -249,7 +249,7 @@ fn max_concurrency_holds_the_calls_below_what_the_workers_could_run() {
     let server = Server::start(builder);
     let waiting = [server.admitted(&text("a")), server.admitted(&text("b"))];
     gate.wait_for(1);
-    assert_eq!(server.infer(text("c")).error(503), "the queue is full");
+    assert!(server.infer(text("c")).error(503).starts_with("queue is full"));
     assert_eq!(gate.came().len(), 1);
     gate.open();
     assert_eq!(waiting.map(answer), ["a", "b"]);

@@ -267,7 +267,7 @@ fn a_matrix_that_does_not_fit_is_named() {
     );
     assert_eq!(
         ask(&[20, 2], "FP32", json!({"action": "embed"})),
-        "parameters.action: one of 'predict' is expected, 'embed' came"
+        "parameters.action: expected one of 'predict', got 'embed'"
     );
     let big = json!([{"name": "m", "datatype": "INT64", "shape": [40, 2], "data": vec![16777217; 80]}]);
     let text = refused(&engine.infer(json!({"inputs": big}).to_string()));

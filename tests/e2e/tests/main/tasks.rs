@@ -103,7 +103,7 @@ fn object_detection() {
     answers(&engine, &picture(), json!({"score_threshold": "0.9"}), "[]");
     let refused = ask(&engine, &picture(), json!({"action": "predict"}));
     assert_eq!(refused.status, 400);
-    assert_eq!(refused.error(), "input 'a': parameters.action: one of 'detect' is expected, 'predict' came");
+    assert_eq!(refused.error(), "input 'a': parameters.action: expected one of 'detect', got 'predict'");
 
     let engine = in_columns(detect);
     answers(

@@ -37,6 +37,6 @@ fn of_a_batch_only_the_request_for_which_there_is_no_memory_is_told_so() {
     drop(held);
     let statuses = callers.map(|mut caller| caller.answer().expect("an answer").status);
     assert_eq!(statuses, [200, 503, 200]);
-    process.wait_for_log("a batch of 3 requests failed and is run again one by one");
+    process.wait_for_log("batch of 3 requests failed, retrying");
     assert_eq!(process.get("/ready").status, 200);
 }

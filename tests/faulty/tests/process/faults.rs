@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use e2e::{Answer, Process, Shared};
+use e2e::{Answer, Process, Shared, Signal};
 use serde_json::{Value, json};
 
 use super::{FAULTY, assert_serves, command};
@@ -70,13 +70,46 @@ fn a_panic_is_a_failure_of_its_request_and_the_engine_lives() {
     assert_eq!(process.get("/ready").status, 200);
 }
 
+/// The stack backtrace that the log has of the first panic of a process.
+fn backtrace(env: &[(&str, &str)]) -> Value {
+    let process = Process::ready(FAULTY, env);
+    assert_eq!(process.infer(&command(json!({"panic": "with a stack"}))).status, 500);
+    let line = process.wait_for_line("the panic", |line| line.get("place").is_some());
+    assert!(line["message"].as_str().is_some_and(|text| text.contains("with a stack")), "{line}");
+    line["backtrace"].clone()
+}
+
+#[test]
+fn the_log_has_the_backtrace_of_a_panic_if_rust_backtrace_is_set() {
+    let with = backtrace(&[("RUST_BACKTRACE", "1")]);
+    assert!(with.as_str().is_some_and(|text| text.contains("infer")), "{with}");
+    assert_eq!(backtrace(&[("RUST_BACKTRACE", "0")]), Value::Null);
+}
+
+#[test]
+fn emit_without_declared_streaming_is_a_warning_once() {
+    let process = Process::ready(FAULTY, &[]);
+    for _ in 0..3 {
+        assert_serves(&process);
+        assert_eq!(process.infer(&command(json!({"emit": "nobody reads it"}))).values(), ["ok"]);
+    }
+    process.wait_for_log("`Item::emit` has no effect");
+    process.signal(Signal::Terminate);
+    assert_eq!(process.wait(), Some(0));
+    let log = process.whole_log();
+    let warnings: Vec<_> =
+        log.iter().filter(|line| line["message"].as_str().is_some_and(|text| text.contains("Item::emit"))).collect();
+    assert_eq!(warnings.len(), 1, "{log:#?}");
+    assert_eq!((&warnings[0]["level"], &warnings[0]["model"]), (&json!("WARN"), &json!("faulty")));
+}
+
 #[test]
 fn a_wrong_number_of_outputs_is_a_failure_that_the_log_lays_to_the_engine() {
     let process = faulty();
     for outputs in [0, 3] {
         let failure = process.infer(&command(json!({"outputs": outputs})));
         let counts = format!("`infer` returned {outputs} outputs for a batch of 1 items");
-        assert_logged(&process, &id_of(&failure), &[&counts, "the engine's model", "one for every item"]);
+        assert_logged(&process, &id_of(&failure), &[&counts, "one per item"]);
     }
     assert_serves(&process);
 }
@@ -128,5 +161,5 @@ fn a_device_that_is_lost_ends_the_process_with_a_code_of_its_own() {
     assert_serves(&process);
     assert_eq!(process.infer(&command(json!({"device": "lost"}))).error(503), "the device is lost");
     assert_eq!(process.wait(), Some(74));
-    process.wait_for_log("the device is lost");
+    process.wait_for_log("device lost");
 }

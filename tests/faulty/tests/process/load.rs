@@ -21,12 +21,12 @@ fn ends_with(load: &str, texts: &[&str]) {
 
 #[test]
 fn a_failed_load_ends_the_process_and_the_log_tells_why() {
-    ends_with("fail:no weights today", &["the model could not be loaded", "loading on command: no weights today"]);
+    ends_with("fail:no weights today", &["model failed to load", "loading on command: no weights today"]);
 }
 
 #[test]
 fn a_panic_in_load_ends_the_process_and_the_log_tells_why() {
-    ends_with("panic:out of luck", &["the model could not be loaded", "`load` panicked: out of luck"]);
+    ends_with("panic:out of luck", &["model failed to load", "`load` panicked: out of luck"]);
 }
 
 #[test]
@@ -43,14 +43,14 @@ fn while_it_loads_the_engine_lives_and_is_not_ready() {
         let ready = process.get(route);
         assert_eq!(ready.status, 503);
         let expected =
-            json!({"name": "faulty", "status": "starting", "ready": false, "error": "the model is being loaded"});
+            json!({"name": "faulty", "status": "starting", "ready": false, "error": "the model is loading"});
         assert_eq!(ready.json(), expected, "{route}");
     }
     let ready = process.get("/v2/health/ready");
     assert_eq!(ready.status, 503);
-    assert_eq!(ready.json(), json!({"ready": false, "live": true, "error": "the model is being loaded"}));
+    assert_eq!(ready.json(), json!({"ready": false, "live": true, "error": "the model is loading"}));
     let refused = process.infer(&command(json!({})));
-    assert_eq!(refused.error(503), "the model is being loaded");
+    assert_eq!(refused.error(503), "the model is loading");
     assert!(retry_after(&refused) >= 1);
 }
 

@@ -18,7 +18,7 @@ fn fill(process: &Process, body: &str) -> [Connection; 2] {
 #[track_caller]
 fn assert_full(process: &Process) {
     let refused = process.infer(&command(json!({})));
-    assert_eq!(refused.error(503), "the queue is full");
+    assert!(refused.error(503).starts_with("queue is full"), "{refused:?}");
     assert!((1..=60).contains(&retry_after(&refused)), "{refused:?}");
 }
 
