@@ -38,7 +38,7 @@ pub(crate) enum ModelEndpoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Server(ServerEndpoint),
-    /// A route of the model in the path, or of the default model if the path names none.
+    /// A route of the model in the path, or of the default model if the path has no model name.
     Model(ModelEndpoint),
 }
 

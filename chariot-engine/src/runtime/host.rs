@@ -63,7 +63,7 @@ impl AdmissionPermit {
     /// Charges received bytes of the body to the memory budget.
     ///
     /// # Errors
-    /// Returns an error if the budget is exhausted.
+    /// Returns an error if the memory budget is exhausted.
     pub(crate) fn charge(&self, bytes: usize) -> Result<()> {
         self.token.charge(bytes)
     }
@@ -77,7 +77,7 @@ impl AdmissionPermit {
 /// The reason why a request is not admitted.
 #[derive(Debug)]
 pub(crate) enum AdmissionError {
-    /// The model does not serve requests, for this public reason.
+    /// The model is not ready, for this public reason.
     NotServing(&'static str),
     /// The queue is full.
     Full,

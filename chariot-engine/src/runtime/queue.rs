@@ -21,8 +21,8 @@ use crate::{inflight::RequestToken, model::BatchCost};
 pub(super) struct BatchPolicy {
     /// The number of concurrent calls of `infer`.
     pub(super) max_running: usize,
-    /// Wakes every waiting worker on an arrival. A single woken worker may have no thread to take the items with, if
-    /// another of its calls blocks in the meantime.
+    /// Wakes every waiting worker on an arrival. A single worker may be unable to take the items because another of its
+    /// calls blocks its thread.
     pub(super) wakes_all: bool,
     /// The highest total cost of a batch. An item that costs more runs alone.
     pub(super) max_cost: usize,
@@ -93,7 +93,7 @@ pub(super) struct NextBatch {
     pub(super) items: Vec<ErasedItem>,
     /// The requests of the items, in the same order.
     pub(super) slices: PerRequest<BatchSlice>,
-    /// How long the batch was held back for requests on their way.
+    /// The time for which the batch was held back for requests on their way.
     pub(super) held_for: Duration,
     /// The time at which the batch was taken.
     pub(super) at: Instant,
@@ -106,7 +106,7 @@ pub(super) type PerRequest<T> = SmallVec<[T; 1]>;
 pub(super) struct BatchSlice {
     pub(super) job: Arc<Job>,
     pub(super) count: usize,
-    /// How long the request waited for its first batch. `None` if this is a later batch.
+    /// The time that the request waited for its first batch. `None` if this is a later batch.
     pub(super) waited: Option<Duration>,
 }
 

@@ -22,9 +22,9 @@ pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
 
 /// Returns the supported coding that the caller prefers for the response, or `None` for no coding.
 pub(super) fn preferred_coding(headers: &HeaderMap) -> Option<Coding> {
-    let wishes: Vec<(&str, u16)> =
+    let preferences: Vec<(&str, u16)> =
         elements(headers, header::ACCEPT_ENCODING).filter_map(|element| weighted_coding(element?)).collect();
-    let named = |is: &dyn Fn(&str) -> bool| wishes.iter().find(|(token, _)| is(token)).map(|(_, weight)| *weight);
+    let named = |is: &dyn Fn(&str) -> bool| preferences.iter().find(|(token, _)| is(token)).map(|(_, weight)| *weight);
     let any = named(&|token| token == "*");
     // Without an explicit weight, `identity` ranks below every accepted coding.
     let identity = named(&|token| token.eq_ignore_ascii_case(IDENTITY)).unwrap_or(0);

@@ -26,13 +26,13 @@ impl Route {
 /// The reason why a path has no route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RouteError {
-    /// There is no such path.
+    /// An unknown path.
     Path,
-    /// There is no model of this name.
+    /// An unknown model name.
     Model(String),
-    /// The model has another version.
+    /// An unknown version of a model.
     Version { model: usize, version: String },
-    /// The path names no model, and the engine has no default model.
+    /// A path without a model name, in an engine without a default model.
     NoDefault,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Routes {
     /// The prefix that an outer router removes from paths.
     stripped_prefix: Option<String>,
     models: Vec<ModelRoute>,
-    /// The model for paths that name none, and for the platform's name of the model.
+    /// The model for paths without a model name and for paths with the platform's name of the model.
     default: Option<usize>,
     model_id: Option<String>,
 }

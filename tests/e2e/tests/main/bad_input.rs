@@ -73,7 +73,7 @@ fn an_engine_of_pictures_refuses_what_is_none() {
             "expected one of 'predict', 'predict_proba', got 'detect'",
             action(json!({"action": "detect"})),
         ),
-        json_row("input 'cat.png': parameters.action", "'' came", action(json!({"action": ""}))),
+        json_row("input 'cat.png': parameters.action", "got ''", action(json!({"action": ""}))),
         json_row(
             "input 'cat.png': parameters.score_threshold",
             "a finite number or a string of one",
@@ -125,8 +125,8 @@ fn an_engine_of_named_tensors_refuses_what_it_has_not_declared() {
         json_row("input 'weight'", "datatype INT64 is expected, BOOL came", second(json!({"datatype": "BOOL", "data": [true, true]}))),
         json_row("input 'features'", "input 'weight'", json!({"inputs": [with(features(), json!({"shape": [4, 2]})), with(weight(), json!({"datatype": "BOOL", "data": [true, true]}))]})),
         json_row("outputs[0].name", "expected one of 'sum', 'weight', got 'mean'", outputs(json!([{"name": "mean"}]))),
-        json_row("outputs[1].name", "'' came", outputs(json!([{"name": "sum"}, {"name": ""}]))),
-        json_row("outputs[1].name", "expected once, 'sum' came twice", outputs(json!([{"name": "sum"}, {"name": "sum"}]))),
+        json_row("outputs[1].name", "got ''", outputs(json!([{"name": "sum"}, {"name": ""}]))),
+        json_row("outputs[1].name", "'sum' twice", outputs(json!([{"name": "sum"}, {"name": "sum"}]))),
     ]);
 }
 

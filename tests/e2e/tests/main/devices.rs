@@ -115,8 +115,8 @@ fn an_engine_whose_device_is_lost_is_not_ready_and_serves_nothing_more() {
     assert_eq!(server.infer(text("poison")).error(503), "the device is lost");
     let ready = server.get("/ready");
     assert_eq!((ready.status, ready.json()["status"].as_str()), (503, Some("failed")));
-    assert_eq!(ready.json()["error"], "the device of the model is lost; the log says why");
-    assert_eq!(server.infer(text("b")).error(503), "the device of the model is lost; the log says why");
+    assert_eq!(ready.json()["error"], "the device of the model is lost; see the log");
+    assert_eq!(server.infer(text("b")).error(503), "the device of the model is lost; see the log");
     assert_eq!(server.get("/v2/health/live").status, 200);
     assert_eq!(server.engine.state(), State::Failed);
     let error = server.block_on(server.engine.ready()).unwrap_err();

@@ -102,7 +102,7 @@ fn a_wrong_method_is_a_405_that_says_the_right_one() {
         for path in paths {
             for method in methods {
                 let answer = server.ask(method, path, &[], "");
-                assert!(answer.error(405).contains(allow), "{method} {path}");
+                assert!(answer.error(405).starts_with("method not allowed"), "{method} {path}");
                 assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
             }
         }
@@ -136,10 +136,10 @@ fn what_is_no_route_is_a_404() {
         }
     }
     for (path, expected) in [
-        ("/v2/models/Echo", "model 'Echo' not found; available models: echo"),
+        ("/v2/models/Echo", "model 'Echo' not found"),
         ("/v2/models/other/infer", "model 'other' not found"),
         ("/v2/models/m-2ABC/ready", "model 'm-2ABC' not found"),
-        ("/v2/models/echo/versions/2", "version '2' of model 'echo' not found; available version: 1.0"),
+        ("/v2/models/echo/versions/2", "version '2' of model 'echo' not found"),
         ("/v2/models/echo/versions/2/infer", "version '2' of model 'echo' not found"),
     ] {
         let error = server.get(path).error(404);

@@ -42,8 +42,7 @@ fn while_it_loads_the_engine_lives_and_is_not_ready() {
     for route in ["/ready", "/v2/models/faulty/ready"] {
         let ready = process.get(route);
         assert_eq!(ready.status, 503);
-        let expected =
-            json!({"name": "faulty", "status": "starting", "ready": false, "error": "the model is loading"});
+        let expected = json!({"name": "faulty", "status": "starting", "ready": false, "error": "the model is loading"});
         assert_eq!(ready.json(), expected, "{route}");
     }
     let ready = process.get("/v2/health/ready");
