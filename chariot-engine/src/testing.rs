@@ -55,7 +55,7 @@ use crate::{
     input::Slot,
     model::{Batch, ErrorLocation, Item, ItemInfo, Model, ScratchPool},
     protocol::{Origin, Parameters},
-    runtime::{InFlight, drive},
+    runtime::{InFlight, block_on},
     settings::EngineSettings,
 };
 
@@ -142,7 +142,7 @@ pub fn infer<M: Model>(model: &M, values: impl IntoIterator<Item = M::Input>) ->
     });
     let batch = Batch::from_items(admitted.collect::<Result<Vec<_>>>()?);
     let runtime = runtime();
-    let outputs = drive(runtime.handle(), model.infer(batch));
+    let outputs = block_on(runtime.handle(), model.infer(batch));
     // Dropping it would panic within another runtime, where the caller may be.
     runtime.shutdown_background();
     outputs

@@ -132,7 +132,7 @@ impl Part {
         let options = HostOptions {
             name: self.name,
             version: self.version,
-            placement: Placement { devices, workers, threads },
+            placement: Placement { devices, device_names: ids.join(" "), workers, threads },
             max_concurrency,
             batching: batching(settings, &self.spec),
             queue_size: settings.queue_size,

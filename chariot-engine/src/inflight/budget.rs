@@ -1,12 +1,12 @@
-//! How many bytes requests in flight may hold, and how many each does. The host makes the budget; a request's token
-//! carries its charge.
+//! The memory budget of the requests in flight, and the charge of each request. The host makes the budget; a request's
+//! token carries its charge.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
-/// The bytes that all requests in flight may hold together.
+/// The memory budget of all requests in flight, in bytes.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: u64,
@@ -18,18 +18,18 @@ impl Budget {
         Arc::new(Budget { limit, used: AtomicU64::new(0) })
     }
 
-    /// How many bytes requests in flight hold.
+    /// Returns the number of bytes that requests in flight hold.
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Acquire)
     }
 
-    /// Whether so many bytes would find room now. Nothing is set aside for them.
+    /// Returns `true` if this number of bytes fits now. Reserves nothing.
     pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
-        self.used().checked_add(bytes).is_some_and(|whole| whole <= self.limit)
+        self.used().checked_add(bytes).is_some_and(|total| total <= self.limit)
     }
 }
 
-/// The bytes that a request holds. They are free when it is dropped.
+/// The memory that a request holds, released when dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Charge {
     budget: Option<Arc<Budget>>,
@@ -37,29 +37,27 @@ pub(crate) struct Charge {
 }
 
 impl Charge {
-    /// Nothing yet, of this budget.
+    /// Creates an empty charge on a budget.
     pub(crate) fn new(budget: &Arc<Budget>) -> Self {
         Charge { budget: Some(budget.clone()), bytes: AtomicU64::new(0) }
     }
 
-    /// Adds bytes, unless the budget is full then.
+    /// Adds bytes. Returns `false`, and adds nothing, if they exceed the budget.
     #[must_use]
     pub(crate) fn add(&self, bytes: u64) -> bool {
         let Some(budget) = &self.budget else {
             return true;
         };
         let taken = budget.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
-            used.checked_add(bytes).filter(|whole| *whole <= budget.limit)
+            used.checked_add(bytes).filter(|total| *total <= budget.limit)
         });
         if taken.is_ok() {
             self.bytes.fetch_add(bytes, Ordering::AcqRel);
         }
         taken.is_ok()
     }
-}
 
-impl Charge {
-    /// Gives all of it back.
+    /// Releases the whole charge.
     pub(crate) fn release(&self) {
         if let Some(budget) = &self.budget {
             budget.used.fetch_sub(self.bytes.swap(0, Ordering::AcqRel), Ordering::AcqRel);
@@ -78,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_charged_is_free_again_when_the_request_has_gone() {
+    fn a_charge_is_released_with_its_request() {
         let budget = Budget::new(100);
         let (one, other) = (Charge::new(&budget), Charge::new(&budget));
         assert!(one.add(40) && one.add(20) && other.add(40));

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `budget` | the bytes that all requests in flight may hold, and the share of each |
 //! | `stream` | the bounded channel that carries streamed parts of an output to the caller |
-//! | `token` | the token that ties the items of a request to its caller |
+//! | `token` | the token that connects the items of a request with its caller |
 
 mod budget;
 mod stream;

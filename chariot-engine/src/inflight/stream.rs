@@ -1,5 +1,5 @@
-//! PartSender of an answer on their way to a caller who reads them as they come: a bounded channel. Items emit parts, from
-//! any thread and blocking where the caller is slow; the body of the server's response takes them.
+//! The bounded channel for the parts of a streamed response. Items emit parts from any thread and block while the caller is
+//! slow; the body of the server's response receives them.
 
 use std::{
     collections::VecDeque,
@@ -16,27 +16,27 @@ use futures_util::task::AtomicWaker;
 
 use crate::error::{Error, Result};
 
-/// The most parts that wait for their caller.
+/// The number of parts that can wait for the caller.
 const CAPACITY: usize = 16;
 
-/// How long a caller may take nothing before it counts as gone: it keeps a worker waiting.
+/// The time after which a caller that receives nothing counts as gone, because it blocks a worker.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The side that emits. When the caller has gone, it is told so.
+/// The sending side. Sending fails once the caller has gone.
 #[derive(Debug)]
 pub(crate) struct PartSender {
     shared: Arc<Shared>,
     has_sent: AtomicBool,
 }
 
-/// The caller's side.
+/// The receiving side, read by the caller.
 #[derive(Debug)]
 pub(crate) struct PartReceiver(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Rung when a part is taken, and when the caller goes.
+    /// Notified when a part is taken and when the caller goes.
     taken: Condvar,
     reader: AtomicWaker,
     patience: Duration,
@@ -48,7 +48,7 @@ struct State {
     gone: bool,
 }
 
-/// The two sides of a channel.
+/// Creates a channel.
 pub(crate) fn part_channel() -> (PartSender, PartReceiver) {
     with_patience(PATIENCE)
 }
@@ -61,21 +61,21 @@ fn with_patience(patience: Duration) -> (PartSender, PartReceiver) {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while the lock is held, so the state is whole even if a holder's thread died.
+        // Nothing panics while the lock is held, so the state is consistent even if a holder's thread died.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl PartSender {
-    /// Whether the caller may have read something: then the work cannot be done again.
+    /// Returns `true` if the caller may have received a part, so that the request cannot run again.
     pub(crate) fn has_sent(&self) -> bool {
         self.has_sent.load(Ordering::Acquire)
     }
 
-    /// Adds a part; while there is no room for it, it waits.
+    /// Sends a part, and blocks while the channel is full.
     ///
     /// # Errors
-    /// The caller has gone, or takes nothing; the deadline has passed.
+    /// Fails if the caller has gone or receives nothing, or if the deadline has passed.
     pub(crate) fn send(&self, part: Bytes, deadline: Option<Instant>) -> Result<()> {
         let patience = Instant::now().checked_add(self.shared.patience);
         let until = deadline.into_iter().chain(patience).min();
@@ -104,17 +104,17 @@ impl PartSender {
 }
 
 impl PartReceiver {
-    /// The next part that waits.
+    /// Returns the next part without waiting.
     pub(crate) fn take(&self) -> Option<Bytes> {
         let part = self.0.lock().waiting.pop_front();
         if part.is_some() {
-            // Items of one request may wait on several threads.
+            // Items of one request may be blocked on several threads.
             self.0.taken.notify_all();
         }
         part
     }
 
-    /// The next part, when there is one.
+    /// Polls for the next part.
     pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<Bytes> {
         self.0.reader.register(cx.waker());
         self.take().map_or(Poll::Pending, Poll::Ready)
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_come_in_order_and_a_full_channel_waits_for_its_reader() {
+    fn parts_keep_their_order_and_a_full_channel_waits_for_its_reader() {
         let (parts, reader) = part_channel();
         let count = 10 * CAPACITY;
         let sending = thread::spawn(move || (0..count).try_for_each(|index| parts.send(part(index), None)));
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_a_caller_that_goes_is_told_so() {
+    fn a_blocked_send_fails_when_the_caller_goes() {
         let (parts, reader) = part_channel();
         let sending = thread::spawn(move || (0..=CAPACITY).try_for_each(|index| parts.send(part(index), None)));
         while reader.0.lock().waiting.len() < CAPACITY {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_that_takes_nothing_has_gone_and_a_deadline_ends_the_wait_before() {
+    fn a_caller_that_receives_nothing_counts_as_gone_unless_the_deadline_passes_first() {
         let fill = |parts: &PartSender| (0..CAPACITY).for_each(|index| parts.send(part(index), None).unwrap());
         let (parts, _reader) = with_patience(Duration::from_millis(1));
         fill(&parts);

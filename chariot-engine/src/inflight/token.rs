@@ -1,4 +1,4 @@
-//! [`RequestToken`]: what ties the items of a request to the caller that waits for their answer.
+//! [`RequestToken`], which connects the items of a request with the caller that waits for the response.
 
 use std::sync::{
     Arc, OnceLock,
@@ -13,21 +13,23 @@ use super::{
 };
 use crate::error::Error;
 
-/// What a caller is told whose request would hold more than there is room for.
-pub(crate) const OVER_BUDGET: &str = "the requests in flight hold all the memory that they may";
+/// The message sent when the memory budget of the requests in flight is exhausted.
+pub(crate) const OVER_BUDGET: &str = "the memory budget for requests in flight is exhausted";
 
-/// Shared by a request's items, its place in the queue and the caller's side, which marks it when the caller leaves.
+/// The state of a request, shared by its items, its job and the waiting caller, which marks it when it leaves.
 #[derive(Debug, Default)]
 pub(crate) struct RequestToken {
     gone: AtomicBool,
     left: Notify,
-    /// What is known before the request is decoded.
+    /// The deadline known before the request is decoded.
     deadline: Option<Instant>,
-    /// Where parts of the answer go; nowhere if the caller did not ask for them.
+    /// Set once an item has emitted a part without a channel to send it to.
+    dropped_part: AtomicBool,
+    /// The channel for streamed parts, if the caller asked for them.
     parts: OnceLock<PartSender>,
-    /// What the request itself says.
+    /// The deadline set by the body of the request.
     own_deadline: OnceLock<Instant>,
-    /// The bytes that the request holds, for as long as anything of it is there.
+    /// The memory that the request holds, released with the last reference to the token.
     charge: Charge,
 }
 
@@ -36,55 +38,66 @@ impl RequestToken {
         RequestToken { deadline, charge: Charge::new(budget), ..Default::default() }
     }
 
-    /// The request holds more bytes.
+    /// Charges bytes to the memory budget.
     ///
     /// # Errors
-    /// The budget of all requests is full.
+    /// Returns an error if the budget is exhausted.
     pub(crate) fn charge(&self, bytes: usize) -> Result<(), Error> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         if self.charge.add(bytes) { Ok(()) } else { Err(Error::unavailable(OVER_BUDGET)) }
     }
 
-    /// Nothing of the request is held any more.
+    /// Releases the memory of the request.
     pub(crate) fn release(&self) {
         self.charge.release();
     }
 
-    /// The request itself has a deadline, which counts if it is the earlier one.
+    /// Sets the deadline of the body, which applies if it is the earlier one.
     pub(crate) fn set_own_deadline(&self, deadline: Instant) {
         let _ = self.own_deadline.set(deadline);
     }
 
-    /// The deadline that the request itself has.
+    /// Returns the deadline set by the body of the request.
     pub(crate) fn own_deadline(&self) -> Option<Instant> {
         self.own_deadline.get().copied()
     }
 
-    /// The caller reads parts as they come.
+    /// Sets the channel for streamed parts.
     pub(crate) fn stream(&self, parts: PartSender) {
         let _ = self.parts.set(parts);
     }
 
-    /// Where parts of the answer go; nowhere if the caller did not ask for them.
+    /// Returns the channel for streamed parts, if the caller asked for them.
     pub(crate) fn parts(&self) -> Option<&PartSender> {
         self.parts.get()
     }
 
-    /// The caller has gone: nobody reads an answer.
+    /// Records that an item has emitted a part without a channel to send it to.
+    pub(crate) fn drop_part(&self) {
+        self.dropped_part.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_dropped_part(&self) -> bool {
+        self.dropped_part.load(Ordering::Relaxed)
+    }
+
+    /// Records that the caller has gone and needs no response.
     pub(crate) fn leave(&self) {
         self.gone.store(true, Ordering::Release);
         self.left.notify_waiters();
     }
 
-    /// The caller has its answer: nothing that waits for it to leave is left.
-    pub(crate) fn answered(&self) {
+    /// Records that the caller has its response. Unlike [`leave`](Self::leave), notifies nobody: no work is left to cancel.
+    pub(crate) fn finish(&self) {
         self.gone.store(true, Ordering::Release);
     }
 
+    /// Returns `true` if the caller has gone or has its response.
     pub(crate) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
     }
 
+    /// Returns the earlier of the two deadlines.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match (self.deadline, self.own_deadline.get().copied()) {
             (Some(one), Some(other)) => Some(one.min(other)),
@@ -96,7 +109,7 @@ impl RequestToken {
         self.deadline().is_some_and(|deadline| deadline <= Instant::now())
     }
 
-    /// Ends when the caller has gone.
+    /// Waits until the caller has gone.
     pub(crate) async fn left(&self) {
         let mut left = std::pin::pin!(self.left.notified());
         left.as_mut().enable();

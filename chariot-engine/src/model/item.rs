@@ -192,6 +192,7 @@ impl<I> Item<I> {
             return Err(Error::cancelled());
         }
         let Some(parts) = self.info.token.parts() else {
+            self.info.token.drop_part();
             return Ok(());
         };
         #[derive(Serialize)]

@@ -1,41 +1,34 @@
-//! The routes, and what is asked and answered on each.
+//! The paths of the document: the operation of every route, made from the table that the router reads.
 
 use serde_json::{Map, Value, json};
 
 use super::{Described, Servers, object, request};
+use crate::protocol::routes::{self, Endpoint, ModelEndpoint, ServerEndpoint};
 
-/// What stands before the paths, as the document has it.
+/// Returns the `servers` member for these path prefixes.
 pub(super) fn servers(prefixes: &[String]) -> Value {
     prefixes.iter().map(|prefix| json!({ "url": if prefix.is_empty() { "/" } else { prefix } })).collect()
 }
 
-/// Every path that is served, the model's under its name and its version.
+/// Returns every served path; those of the model under its name and under its version.
 pub(super) fn paths(engine: &Described<'_>) -> Map<String, Value> {
-    let infer = |operation: &str| inference(engine, operation, "Inference", "Inference");
-    let base = [
-        ("/ready".to_string(), get("ready", "Whether all models can serve", "Ready", true)),
-        ("/infer".to_string(), infer("infer")),
-        ("/openapi.json".to_string(), get("openapi", "This document", "Document", false)),
-    ];
-    let mut tree = vec![
-        ("/v2".to_string(), get("server", "What the server is", "Server", false)),
-        ("/v2/health/live".to_string(), get("live", "Whether the process can answer", "Live", false)),
-        ("/v2/health/ready".to_string(), get("serverReady", "Whether the server can serve", "ServerReady", true)),
-        ("/v2/models".to_string(), get("models", "Which models there are", "Models", false)),
-        ("/v2/repository/index".to_string(), index()),
-    ];
+    let of_engine = |prefix: &'static str, table: &'static [routes::Row]| {
+        table.iter().filter_map(move |(segments, endpoint)| {
+            let item = match endpoint {
+                Endpoint::Server(endpoint) => server_operation(*endpoint)?,
+                Endpoint::Model(endpoint) => model_operation(engine, *endpoint, "")?,
+            };
+            Some((path(prefix, segments), item))
+        })
+    };
+    let mut tree: Vec<(String, Value)> = of_engine("/v2", routes::TREE).collect();
     let model = format!("/v2/models/{}", engine.name);
     let version = is_segment(engine.version).then(|| (format!("{model}/versions/{}", engine.version), "version"));
-    for (path, of) in [Some((model, "model")), version].into_iter().flatten() {
-        tree.extend([
-            (path.clone(), get(of, "What the model takes and gives", "Model", false)),
-            (format!("{path}/ready"), get(&format!("{of}Ready"), "Whether the model can serve", "ModelReady", true)),
-            (format!("{path}/infer"), infer(&format!("{of}Infer"))),
-        ]);
-        if engine.spec.streaming {
-            let operation = format!("{of}GenerateStream");
-            let item = inference(engine, &operation, "Inference, answered as it goes", "Stream");
-            tree.push((format!("{path}/generate_stream"), item));
+    for (prefix, name) in [Some((model, "model")), version].into_iter().flatten() {
+        for (segments, endpoint) in routes::MODEL {
+            if let Some(item) = model_operation(engine, *endpoint, name) {
+                tree.push((path(&prefix, segments), item));
+            }
         }
     }
     let Servers { base: of_base, tree: of_tree } = &engine.server.servers;
@@ -44,29 +37,65 @@ pub(super) fn paths(engine: &Described<'_>) -> Map<String, Value> {
             item["servers"] = servers(of_tree);
         }
     }
-    base.into_iter().chain(tree).collect()
+    of_engine("", routes::BASE).chain(tree).collect()
 }
 
-/// Whether a text can stand in a path as it is. A version that cannot is no part of any path that a client can ask.
+fn path(prefix: &str, segments: &[&str]) -> String {
+    segments.iter().fold(prefix.to_string(), |path, segment| format!("{path}/{segment}"))
+}
+
+/// Returns `true` if a text can be a path segment as it is. No client can request a version that cannot.
 fn is_segment(text: &str) -> bool {
     let fits = |letter: char| letter.is_ascii_alphanumeric() || "-._~".contains(letter);
     !text.is_empty() && text.chars().all(fits)
 }
 
-/// A route that is asked by GET: the answer's schema, and whether 503 has the same.
-fn get(operation: &str, summary: &str, answer: &str, may_fail: bool) -> Value {
-    let mut responses = object([("200", response(answer)), ("405", response("MethodNotAllowed"))]);
+/// Returns the operation of a route of the engine, or `None` if the document leaves it out.
+fn server_operation(endpoint: ServerEndpoint) -> Option<Value> {
+    Some(match endpoint {
+        ServerEndpoint::Ready => get("ready", "Returns the readiness of all models", "Ready", true),
+        ServerEndpoint::OpenApi => get("openapi", "Returns this document", "Document", false),
+        ServerEndpoint::Metadata => get("server", "Returns the metadata of the server", "Server", false),
+        ServerEndpoint::Live => get("live", "Returns the liveness of the process", "Live", false),
+        ServerEndpoint::ServerReady => get("serverReady", "Returns the readiness of the server", "ServerReady", true),
+        ServerEndpoint::Models => get("models", "Lists the models", "Models", false),
+        ServerEndpoint::RepositoryIndex => index(),
+        ServerEndpoint::Metrics => return None,
+    })
+}
+
+/// Returns the operation of a route of a model, or `None` if the model does not have the route. `prefix` begins the
+/// operation's ID, which must be unique in the document.
+fn model_operation(engine: &Described<'_>, endpoint: ModelEndpoint, prefix: &str) -> Option<Value> {
+    Some(match endpoint {
+        ModelEndpoint::Metadata => get(prefix, "Returns the metadata of the model", "Model", false),
+        ModelEndpoint::Ready => {
+            get(&format!("{prefix}Ready"), "Returns the readiness of the model", "ModelReady", true)
+        }
+        ModelEndpoint::Infer if prefix.is_empty() => inference(engine, "infer", "Runs inference", "Inference"),
+        ModelEndpoint::Infer => inference(engine, &format!("{prefix}Infer"), "Runs inference", "Inference"),
+        ModelEndpoint::GenerateStream if !engine.spec.streaming => return None,
+        ModelEndpoint::GenerateStream => {
+            let summary = "Runs inference and streams the response";
+            inference(engine, &format!("{prefix}GenerateStream"), summary, "Stream")
+        }
+    })
+}
+
+/// Returns a GET operation with the name of its response. `may_fail` adds the 503 response.
+fn get(operation: &str, summary: &str, name: &str, may_fail: bool) -> Value {
+    let mut responses = object([("200", response(name)), ("405", response("MethodNotAllowed"))]);
     if may_fail {
-        responses.insert("503".into(), response(&format!("Not{answer}")));
+        responses.insert("503".into(), response(&format!("Not{name}")));
     }
     json!({ "get": { "operationId": operation, "summary": summary, "responses": responses } })
 }
 
-/// The index of models, to which is posted which of them are meant.
+/// Returns the operation of the repository index.
 fn index() -> Value {
     json!({ "post": {
         "operationId": "repositoryIndex",
-        "summary": "Which models there are, and in which state",
+        "summary": "Lists the models and their states",
         "requestBody": { "$ref": "#/components/requestBodies/Index" },
         "responses": {
             "200": response("Index"),
@@ -78,8 +107,8 @@ fn index() -> Value {
     } })
 }
 
-/// A route to which a request is posted, and the name of its answer.
-fn inference(engine: &Described<'_>, operation: &str, summary: &str, answer: &str) -> Value {
+/// Returns an inference operation with the name of its response.
+fn inference(engine: &Described<'_>, operation: &str, summary: &str, name: &str) -> Value {
     let headers = request::headers(engine);
     let reference = |name| json!({ "$ref": format!("#/components/parameters/{name}") });
     let parameters: Vec<Value> = headers.keys().map(reference).collect();
@@ -89,7 +118,7 @@ fn inference(engine: &Described<'_>, operation: &str, summary: &str, answer: &st
         "parameters": parameters,
         "requestBody": { "$ref": "#/components/requestBodies/Inference" },
         "responses": {
-            "200": response(answer),
+            "200": response(name),
             "400": response("BadRequest"),
             "405": response("MethodNotAllowed"),
             "408": response("RequestTimeout"),

@@ -23,6 +23,7 @@
 //! | `reader`, `string`, `number` | a strict JSON reader over a complete body |
 //! | `fault` | a fault in a body, with its location |
 //! | `input_label` | the names of inputs in error messages |
+//! | `routes` | the table of routes, which the router and the OpenAPI document read |
 //! | `serde_error` | errors of serde as messages without the caller's payload and without Rust's type names |
 
 mod binary;
@@ -51,6 +52,7 @@ mod ranges;
 mod reader;
 mod request;
 mod response;
+pub(crate) mod routes;
 mod serde_error;
 mod string;
 mod tensor;

@@ -1,21 +1,31 @@
-//! How long a request may take by its own word: the parameter `timeout`, of Triton's schedule policy. The host asks when
-//! a request has been decoded.
+//! The timeout in the parameters of a request: `timeout`, from Triton's schedule policy extension. The host reads it once
+//! a request is decoded.
 
 use std::time::Duration;
 
-use crate::{error::Rejection, protocol::Parameters};
+use crate::{
+    error::{Expected, Rejection, quoted},
+    protocol::Parameters,
+};
 
-/// The time that the parameters of a request give it, in microseconds; none if they say nothing or 0.
+/// Returns the parameter `timeout`, which is in microseconds. `None` if it is missing or 0.
 ///
 /// # Errors
-/// The value is no count of microseconds.
-pub(super) fn own_limit(parameters: &Parameters) -> Result<Option<Duration>, Rejection> {
+/// Rejects a value that is not a non-negative integer.
+pub(super) fn from_parameters(parameters: &Parameters) -> Result<Option<Duration>, Rejection> {
     const NAME: &str = "timeout";
     let Some(value) = parameters.get(NAME) else {
         return Ok(None);
     };
     let micros: u64 = value.parse().map_err(|_| {
-        Rejection::new("a number of microseconds is expected, something else came")
+        let got = match value.as_str().as_bytes().first() {
+            Some(b'"') => "a string".to_string(),
+            Some(b'{') => "an object".to_string(),
+            Some(b'[') => "a list".to_string(),
+            Some(b't' | b'f') => "a boolean".to_string(),
+            _ => quoted(value.as_str()),
+        };
+        Rejection::new(Expected::new("a non-negative integer number of microseconds", got))
             .at(format_args!("parameters.{NAME}"))
     })?;
     Ok((micros > 0).then(|| Duration::from_micros(micros)))
@@ -25,18 +35,34 @@ pub(super) fn own_limit(parameters: &Parameters) -> Result<Option<Duration>, Rej
 mod tests {
     use super::*;
 
+    const WRONG: [&str; 6] = [
+        r#"{"timeout":-1}"#,
+        r#"{"timeout":1.5}"#,
+        r#"{"timeout":"1s"}"#,
+        r#"{"timeout":true}"#,
+        r#"{"timeout":[1]}"#,
+        r#"{"timeout":{}}"#,
+    ];
+
+    fn timeout(text: &'static str) -> Result<Option<Duration>, String> {
+        from_parameters(&Parameters::from_text(text).unwrap()).map_err(|fault| fault.text().to_string())
+    }
+
     #[test]
-    fn microseconds_are_a_limit_and_nothing_else_is() {
-        let of = |text: &'static str| {
-            own_limit(&Parameters::from_text(text).unwrap()).map_err(|fault| fault.text().to_string())
-        };
-        assert_eq!(of(r#"{"timeout":1500}"#), Ok(Some(Duration::from_micros(1500))));
+    fn only_a_number_of_microseconds_is_a_timeout() {
+        assert_eq!(timeout(r#"{"timeout":1500}"#), Ok(Some(Duration::from_micros(1500))));
         for none in ["{}", r#"{"timeout":0}"#, r#"{"timeout":null}"#] {
-            assert_eq!(of(none), Ok(None), "{none}");
+            assert_eq!(timeout(none), Ok(None), "{none}");
         }
-        for wrong in [r#"{"timeout":-1}"#, r#"{"timeout":1.5}"#, r#"{"timeout":"1s"}"#, r#"{"timeout":true}"#] {
-            let text = "parameters.timeout: a number of microseconds is expected, something else came";
-            assert_eq!(of(wrong), Err(text.into()), "{wrong}");
+        for wrong in WRONG {
+            assert!(timeout(wrong).unwrap_err().starts_with("parameters.timeout: "), "{wrong}");
         }
+    }
+
+    #[test]
+    fn messages_of_invalid_timeouts() {
+        let messages: Vec<String> =
+            WRONG.iter().map(|text| format!("{text} → {}", timeout(text).unwrap_err())).collect();
+        insta::assert_snapshot!("timeout_parameter", messages.join("\n"));
     }
 }

@@ -1,5 +1,5 @@
-//! A model in service: admits requests, decodes them, hands them to workers, and waits for their answers. The server and
-//! the engine call it.
+//! [`Host`], a served model: admits requests, decodes them, queues them for workers and waits for their responses. The
+//! server and the engine call it.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -17,13 +17,13 @@ use tokio::{
 };
 
 use super::{
-    deadline::own_limit,
-    hosted::{DecodeOptions, Loader, check_selection, panicked},
+    deadline,
+    erased::{DecodeOptions, ErasedItem, Loader, check_selection, panic_error},
     ids::Ids,
-    job::Job,
-    queue::{Coming, Policy, Queue},
-    reply::Head,
-    shared::{Heartbeat, HostOptions, InFlight, Shared},
+    job::{Job, ResponseContext},
+    options::HostOptions,
+    queue::{BatchPolicy, PendingArrival, Queue},
+    shared::{Heartbeat, Shared},
     state::{Lifecycle, State, Status},
     worker,
 };
@@ -35,11 +35,11 @@ use crate::{
     telemetry::metrics::{ModelMetrics, Rejected, Snapshot, Stage},
 };
 
-/// Bodies up to this size may be decoded where they were read, if nothing of the author's own takes part: it is a matter
-/// of microseconds.
+/// The largest body that may be decoded on the thread that read it, which takes microseconds if no code of the author's is
+/// involved.
 const INLINE_DECODE: usize = 16 * 1024;
 
-/// A model in service. Cheap to clone; when the last clone is dropped, the workers end.
+/// A served model. Cheap to clone; the workers stop when the last clone is dropped.
 #[derive(Clone)]
 pub(crate) struct Host(Arc<Owner>);
 
@@ -51,55 +51,96 @@ impl Drop for Owner {
     }
 }
 
-/// A request's place among those admitted; it is free again when the request is done.
+/// An admitted request's share of the capacity, released when the request is done.
 pub(crate) struct AdmissionPermit {
     permit: OwnedSemaphorePermit,
-    /// Until it stands in the queue, or comes to nothing.
-    coming: Coming,
+    /// Dropped once the request is in the queue or has failed.
+    arrival: PendingArrival,
     token: Arc<RequestToken>,
 }
 
 impl AdmissionPermit {
-    /// The request holds more bytes: of its body, as it comes.
+    /// Charges received bytes of the body to the memory budget.
     ///
     /// # Errors
-    /// There is no room for them.
+    /// Returns an error if the memory budget is exhausted.
     pub(crate) fn charge(&self, bytes: usize) -> Result<()> {
         self.token.charge(bytes)
     }
 
-    /// When its caller is told that it took too long, as far as its head says so.
+    /// Returns the deadline of the request, as far as the settings and the headers set it.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.token.deadline()
     }
 }
 
-/// Why a request is not admitted.
+/// The reason why a request is not admitted.
 #[derive(Debug)]
-pub(crate) enum Refusal {
-    /// The engine does not serve (now).
+pub(crate) enum AdmissionError {
+    /// The model is not ready, for this public reason.
     NotServing(&'static str),
     /// The queue is full.
     Full,
-    /// The requests in flight hold as many bytes as they may.
+    /// The memory budget of the requests in flight is exhausted.
     OverBudget,
 }
 
-/// A request that failed, with the id by which the log and the caller know it.
+/// A failed request, with the ID that identifies it in the log and in the response.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) id: Arc<str>,
     pub(crate) error: Error,
 }
 
+impl Failure {
+    /// Returns the message for the caller.
+    pub(crate) fn public_message(&self) -> String {
+        let Failure { id, error } = self;
+        error.public_message().unwrap_or_else(|| format!("the model failed (request {id})"))
+    }
+}
+
+/// The work of an engine at one moment.
+///
+/// ```
+/// fn is_idle(engine: &chariot_engine::Engine) -> bool {
+///     engine.in_flight().requests == 0
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InFlight {
+    /// The number of admitted requests without a response.
+    pub requests: usize,
+    /// The number of these requests with items that wait for a worker.
+    pub queued: usize,
+    /// The number of running calls of the model.
+    pub running: usize,
+    /// The memory that requests hold, in bytes: bodies, and the data decoded from them.
+    pub bytes: u64,
+}
+
+impl std::iter::Sum for InFlight {
+    /// Returns the total of several models.
+    fn sum<I: Iterator<Item = InFlight>>(models: I) -> InFlight {
+        let none = InFlight { requests: 0, queued: 0, running: 0, bytes: 0 };
+        models.fold(none, |sum, model| InFlight {
+            requests: sum.requests + model.requests,
+            queued: sum.queued + model.queued,
+            running: sum.running + model.running,
+            bytes: sum.bytes + model.bytes,
+        })
+    }
+}
+
 impl Host {
-    /// Starts the workers, the first of which loads the model. Returns at once.
+    /// Starts the workers and returns at once. The first worker of each device loads the model.
     ///
     /// # Errors
-    /// A thread cannot be started.
+    /// Fails if a thread cannot be started.
     ///
     /// # Panics
-    /// It must be called within a tokio runtime.
+    /// Panics if called outside a tokio runtime.
     pub(crate) fn start(
         options: HostOptions,
         metrics: Arc<ModelMetrics>,
@@ -108,11 +149,11 @@ impl Host {
         common: LoadCommon,
     ) -> std::io::Result<Host> {
         let shared = Arc::new(Shared {
-            places: Arc::new(Semaphore::new(options.capacity())),
+            permits: Arc::new(Semaphore::new(options.capacity())),
             budget: Budget::new(options.max_inflight_bytes),
             decoders: Arc::new(Semaphore::new(available_cores())),
             lifecycle: Lifecycle::new(),
-            queue: Queue::new(Policy {
+            queue: Queue::new(BatchPolicy {
                 max_running: options.max_concurrency,
                 wakes_all: options.wakes_all(&spec),
                 max_cost: options.batching.max_cost,
@@ -120,12 +161,13 @@ impl Host {
             }),
             model: OnceLock::new(),
             default_admit: AtomicBool::new(false),
+            has_warned_of_emit: AtomicBool::new(false),
             heartbeats: (0..options.placement.all_workers()).map(|_| Heartbeat::default()).collect(),
             loading: AtomicUsize::new(options.placement.devices.len()),
             closing: AtomicBool::new(false),
             service_nanos: AtomicU64::new(0),
             ids: Ids::default(),
-            takes: takes(&options, &spec),
+            accepts: accepts(&options, &spec),
             metrics,
             spec,
             options,
@@ -150,16 +192,16 @@ impl Host {
         &self.shared().spec
     }
 
-    /// What it takes, and of which protocols.
-    pub(crate) fn takes(&self) -> &Accepts {
-        &self.shared().takes
+    /// Returns the accepted bodies and protocols.
+    pub(crate) fn accepts(&self) -> &Accepts {
+        &self.shared().accepts
     }
 
     pub(crate) fn metrics(&self) -> &ModelMetrics {
         &self.shared().metrics
     }
 
-    /// Takes what is only looked at when figures are scraped.
+    /// Updates the metrics that are only computed for a scrape.
     pub(crate) fn take_snapshot(&self) {
         let InFlight { requests, queued, running, bytes } = self.in_flight();
         let state = self.status().name();
@@ -167,7 +209,7 @@ impl Host {
     }
 
     pub(crate) fn in_flight(&self) -> InFlight {
-        let (queued, running) = self.shared().queue.figures();
+        let (queued, running) = self.shared().queue.counts();
         InFlight { requests: self.admitted(), queued, running, bytes: self.shared().budget.used() }
     }
 
@@ -185,40 +227,41 @@ impl Host {
         self.shared().lifecycle.watch()
     }
 
-    /// Gives a request a place, or says at once why there is none.
+    /// Admits a request, or returns at once the reason why it is not admitted.
     ///
-    /// Its deadline runs from `arrived`; `limit` is what its head gives it. Its body will have at least `declared` bytes.
+    /// The timeout runs from `arrived`; `timeout` is the one in the headers. The body will have at least `declared` bytes.
     pub(crate) fn admit(
         &self,
         arrived: Instant,
-        limit: Option<Duration>,
+        timeout: Option<Duration>,
         declared: u64,
-    ) -> std::result::Result<AdmissionPermit, Refusal> {
+    ) -> std::result::Result<AdmissionPermit, AdmissionError> {
         match self.shared().lifecycle.state() {
             State::Ready | State::Draining if self.shared().model.get().is_some() => {}
             _ => {
-                let why = self.shared().lifecycle.status().why_not_ready();
-                return Err(Refusal::NotServing(why.unwrap_or("the engine does not serve")));
+                let reason = self.shared().lifecycle.status().not_ready_reason();
+                return Err(AdmissionError::NotServing(reason.unwrap_or("the model is not ready")));
             }
         }
         if self.shared().closing.load(Ordering::Acquire) {
-            return Err(Refusal::NotServing("the engine is shutting down"));
+            return Err(AdmissionError::NotServing("the engine is shutting down"));
         }
         if !self.shared().budget.has_room_for(declared) {
-            return Err(Refusal::OverBudget);
+            return Err(AdmissionError::OverBudget);
         }
-        match self.shared().places.clone().try_acquire_owned() {
+        match self.shared().permits.clone().try_acquire_owned() {
             Ok(permit) => {
-                let limit = [self.shared().options.timeout, limit].into_iter().flatten().min();
-                let deadline = limit.and_then(|limit| arrived.checked_add(limit));
+                let timeout = [self.shared().options.timeout, timeout].into_iter().flatten().min();
+                let deadline = timeout.and_then(|timeout| arrived.checked_add(timeout));
                 let token = Arc::new(RequestToken::new(deadline, &self.shared().budget));
-                Ok(AdmissionPermit { permit, coming: self.shared().queue.coming(), token })
+                Ok(AdmissionPermit { permit, arrival: self.shared().queue.announce(), token })
             }
-            Err(_) => Err(Refusal::Full),
+            Err(_) => Err(AdmissionError::Full),
         }
     }
 
-    /// After how many seconds it makes sense to come again: what is admitted, at the measured time a call.
+    /// Returns the number of seconds after which a retry makes sense, estimated from the admitted requests and the mean
+    /// duration of a call.
     pub(crate) fn retry_after(&self) -> u64 {
         let admitted = self.admitted() as u64;
         let nanos = self.shared().service_nanos.load(Ordering::Relaxed).saturating_mul(admitted);
@@ -226,23 +269,23 @@ impl Host {
         seconds.saturating_add(1).min(60)
     }
 
-    /// How many requests are admitted and not done.
+    /// Returns the number of requests that are admitted and not done.
     fn admitted(&self) -> usize {
-        self.shared().options.capacity() - self.shared().places.available_permits()
+        self.shared().options.capacity() - self.shared().permits.available_permits()
     }
 
-    /// Answers a request with the response as it is sent. `form` is what its head says of the body. The id is the body's
-    /// own, else `request_id`, else a fresh one. The deadline runs from `arrived`. `parts` takes what the model emits; such
-    /// an answer is JSON whatever the request says.
+    /// Serves a request and returns the encoded response. `format` is the format of the body according to the headers. The
+    /// ID is the one in the body, else `request_id`, else a new one. The timeout runs from `arrived`. `parts` receives the
+    /// parts that the model emits; a response with parts is always JSON.
     ///
     /// # Cancel safety
-    /// When the future is dropped, the request leaves the queue and its place is free; a call of `infer` that awaits is
-    /// dropped, one that blocks runs on and sees `is_cancelled`.
+    /// When the future is dropped, the request leaves the queue and releases its permit. A call of `infer` that awaits is
+    /// dropped; one that blocks continues and sees `is_cancelled`.
     pub(crate) async fn infer(
         &self,
         admission: AdmissionPermit,
         body: Bytes,
-        form: BodyFormat,
+        format: BodyFormat,
         request_id: Option<String>,
         arrived: Instant,
         parts: Option<PartSender>,
@@ -251,23 +294,23 @@ impl Host {
         if let Some(parts) = parts {
             token.stream(parts);
         }
-        let mut caller = Caller { shared: self.shared(), token: &token, waits: true, left: true, answered: false };
+        let mut caller = Caller { shared: self.shared(), token: &token, queued: true, left: true, done: false };
         let mut id = request_id.map(Arc::from);
-        let request = Request { shared: self.shared().clone(), token: token.clone(), body, form, arrived };
-        let result = in_time(&token, self.answer(request, admission, &mut id)).await;
-        // The work of a request whose deadline passed may be anywhere; of any other it is done.
-        caller.waits = matches!(&result, Err(error) if error.kind() == ErrorKind::TimedOut);
+        let request = Request { shared: self.shared().clone(), token: token.clone(), body, format, arrived };
+        let result = before_deadline(&token, self.process(request, admission, &mut id)).await;
+        // A request whose deadline has passed may still be in the queue; any other request is done.
+        caller.queued = matches!(&result, Err(error) if error.kind() == ErrorKind::TimedOut);
         caller.left = false;
-        caller.answered = result.is_ok();
-        if caller.waits {
+        caller.done = result.is_ok();
+        if caller.queued {
             self.metrics().deadline_misses.inc();
         }
         drop(caller);
         result.map_err(|error| self.failure(id, error))
     }
 
-    /// Runs work on a request or its response that always ends, unlike a model, on the pool. The token tells it when
-    /// nobody waits for it any more.
+    /// Runs work on a request or its response on the pool. Unlike a model, the work must always finish. Its token tells it
+    /// when nobody waits for it any more.
     pub(crate) async fn compute<T: Send + 'static>(
         &self,
         id: Option<&str>,
@@ -275,13 +318,13 @@ impl Host {
         work: impl FnOnce(&RequestToken) -> T + Send + 'static,
     ) -> std::result::Result<T, Failure> {
         let token = Arc::new(RequestToken::new(deadline, &self.shared().budget));
-        let _caller = Caller { shared: self.shared(), token: &token, waits: false, left: false, answered: false };
+        let _caller = Caller { shared: self.shared(), token: &token, queued: false, left: false, done: false };
         let own = token.clone();
-        let result = in_time(&token, self.pooled(move || work(&own))).await;
+        let result = before_deadline(&token, self.pooled(move || work(&own))).await;
         result.map_err(|error| self.failure(id.map(Arc::from), error))
     }
 
-    /// Runs work on tokio's pool: as many pieces at once as there are cores.
+    /// Runs work on tokio's blocking pool, with at most one task for each core.
     async fn pooled<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let permit = self.shared().decoders.clone().acquire_owned().await?;
         let work = move || {
@@ -297,7 +340,7 @@ impl Host {
         Failure { id, error }
     }
 
-    async fn answer(
+    async fn process(
         &self,
         request: Request,
         admission: AdmissionPermit,
@@ -318,7 +361,7 @@ impl Host {
         *id = Some(own_id);
         let decoded = Instant::now();
         self.metrics().took(Stage::Decode, decoded - begin);
-        let (items, head) = prepared.inspect_err(|error| {
+        let (items, context) = prepared.inspect_err(|error| {
             let reason = match error.kind() {
                 ErrorKind::Rejected => Rejected::Invalid,
                 ErrorKind::Unavailable => Rejected::Memory,
@@ -326,20 +369,20 @@ impl Host {
             };
             self.metrics().rejected(reason);
         })?;
-        let (reply, answered) = oneshot::channel();
-        let AdmissionPermit { permit, coming, .. } = admission;
+        let (reply, response) = oneshot::channel();
+        let AdmissionPermit { permit, arrival, .. } = admission;
         let own_deadline = token.own_deadline();
-        let job = Arc::new(Job::new(items.len(), head, token, reply, permit));
+        let job = Arc::new(Job::new(items.len(), context, token, reply, permit));
         let pushed = self.shared().queue.push(job, items, decoded);
-        drop(coming);
+        drop(arrival);
         if !pushed {
             return Err(Error::unavailable("the engine is shutting down"));
         }
-        let answered = async { answered.await.unwrap_or_else(|_| Err("the worker gave no answer".into())) };
+        let response = async { response.await.unwrap_or_else(|_| Err("the worker sent no response".into())) };
         match own_deadline {
-            None => answered.await,
+            None => response.await,
             Some(deadline) => {
-                tokio::time::timeout_at(deadline, answered).await.unwrap_or_else(|_| Err(Error::timed_out()))
+                tokio::time::timeout_at(deadline, response).await.unwrap_or_else(|_| Err(Error::timed_out()))
             }
         }
     }
@@ -348,39 +391,39 @@ impl Host {
         let model = self.name();
         match error.kind() {
             ErrorKind::Failed => {
-                tracing::error!(model, request = id, "the engine's model failed: {}", error.log_message())
+                tracing::error!(model, request = id, "model failed: {}", error.log_message())
             }
             ErrorKind::Unavailable => tracing::warn!(model, request = id, "{}", error.log_message()),
-            ErrorKind::TimedOut => tracing::warn!(model, request = id, "the deadline of a request has passed"),
+            ErrorKind::TimedOut => tracing::warn!(model, request = id, "request deadline passed"),
             ErrorKind::Rejected | ErrorKind::Cancelled => {
                 tracing::debug!(model, request = id, "{}", error.log_message())
             }
         }
     }
 
-    /// Not ready from now on; requests are served on.
+    /// Makes readiness fail from now on. Requests are still served.
     pub(crate) fn drain(&self) {
         self.shared().lifecycle.drain();
     }
 
-    /// Admits nothing more, waits at most `grace` for what is in flight, and stops. Returns how many requests it had to
-    /// give up.
+    /// Admits no more requests, waits up to `grace` for those in flight, and stops. Returns the number of abandoned
+    /// requests.
     pub(crate) async fn stop(&self, grace: Duration) -> usize {
         self.shared().lifecycle.drain();
         self.shared().closing.store(true, Ordering::Release);
         let all = u32::try_from(self.shared().options.capacity()).unwrap_or(u32::MAX);
-        let left = match tokio::time::timeout(grace, self.shared().places.acquire_many(all)).await {
+        let abandoned = match tokio::time::timeout(grace, self.shared().permits.acquire_many(all)).await {
             Ok(_) => 0,
             Err(_) => self.admitted(),
         };
         self.shared().queue.close();
         self.shared().lifecycle.stop();
-        left
+        abandoned
     }
 }
 
-/// What comes of work before the deadline.
-async fn in_time<T>(token: &RequestToken, work: impl Future<Output = Result<T>>) -> Result<T> {
+/// Runs work until the deadline of its request.
+async fn before_deadline<T>(token: &RequestToken, work: impl Future<Output = Result<T>>) -> Result<T> {
     match token.deadline() {
         None => work.await,
         Some(deadline) => match tokio::time::timeout_at(deadline, work).await {
@@ -390,54 +433,54 @@ async fn in_time<T>(token: &RequestToken, work: impl Future<Output = Result<T>>)
     }
 }
 
-/// The side of a request that waits; when it goes before the answer, the request's work goes with it.
+/// The waiting side of a request. Dropping it before the response is there cancels the request.
 struct Caller<'a> {
     shared: &'a Shared,
     token: &'a Arc<RequestToken>,
-    /// Whether the work may still wait in the queue.
-    waits: bool,
-    /// Whether it goes before the answer.
+    /// Set if items may still be in the queue.
+    queued: bool,
+    /// Set if the caller leaves before the response is there.
     left: bool,
-    /// Whether all of its work is done.
-    answered: bool,
+    /// Set if all work of the request is done.
+    done: bool,
 }
 
 impl Drop for Caller<'_> {
     fn drop(&mut self) {
-        if self.answered {
-            self.token.answered();
+        if self.done {
+            self.token.finish();
         } else {
             self.token.leave();
         }
         if self.left {
             self.shared.metrics.cancellations.inc();
         }
-        if self.waits {
+        if self.queued {
             self.shared.queue.remove(self.token);
         }
     }
 }
 
-/// A request that is to be decoded, here or on the pool.
+/// A request to decode, on this thread or on the pool.
 struct Request {
     shared: Arc<Shared>,
     token: Arc<RequestToken>,
     body: Bytes,
-    form: BodyFormat,
+    format: BodyFormat,
     arrived: Instant,
 }
 
-/// The decoded items, and what the response needs of the request.
-type Prepared = (Vec<super::hosted::DynItem>, Head);
+/// The decoded items, and the context of the response.
+type Prepared = (Vec<ErasedItem>, ResponseContext);
 
 impl Request {
-    /// Decodes the request; with it comes its id.
+    /// Decodes the request. Returns its ID also if it is invalid.
     fn prepare(self, request_id: Option<Arc<str>>) -> (Arc<str>, Result<Prepared>) {
         let mut id = request_id;
         let ids = &self.shared.ids;
         let decode = AssertUnwindSafe(|| self.decode(&mut id));
         let decoded = std::panic::catch_unwind(decode);
-        let decoded = decoded.unwrap_or_else(|panic| Err(panicked("decoding a request", &*panic)));
+        let decoded = decoded.unwrap_or_else(|panic| Err(panic_error("decoding a request", &*panic)));
         (id.unwrap_or_else(|| ids.fresh()), decoded)
     }
 
@@ -447,11 +490,12 @@ impl Request {
         }
         let model = self.shared.model.get().and_then(Weak::upgrade);
         let model = model.ok_or_else(|| Error::unavailable("the engine is shutting down"))?;
-        let (mut request, protocol) = self.form.decode(&self.body, &self.shared.takes)?;
+        let (mut request, protocol) = self.format.decode(&self.body, &self.shared.accepts)?;
         if let Some(own) = request.id.take().filter(|own| !own.is_empty()) {
             *id = Some(own.into());
         }
-        if let Some(deadline) = own_limit(&request.parameters)?.and_then(|limit| self.arrived.checked_add(limit)) {
+        let timeout = deadline::from_parameters(&request.parameters)?;
+        if let Some(deadline) = timeout.and_then(|timeout| self.arrived.checked_add(timeout)) {
             self.token.set_own_deadline(deadline);
             if self.token.is_expired() {
                 return Err(Error::timed_out());
@@ -462,7 +506,7 @@ impl Request {
         check_selection(model.spec(), &wanted)?;
         let mut binary = request.binary_outputs;
         if self.token.parts().is_some() {
-            // Events are text.
+            // Server-sent events cannot carry binary data.
             binary = false;
             wanted.iter_mut().for_each(|output| output.binary = None);
         }
@@ -474,16 +518,16 @@ impl Request {
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
         Ok((
             decoded.items,
-            Head { id: id.get_or_insert_with(|| self.shared.ids.fresh()).clone(), protocol, wanted, binary },
+            ResponseContext { id: id.get_or_insert_with(|| self.shared.ids.fresh()).clone(), protocol, wanted, binary },
         ))
     }
 }
 
-/// What an engine of these options takes.
-fn takes(options: &HostOptions, spec: &Spec) -> Accepts {
+/// Returns the bodies and protocols that a model with these options accepts.
+fn accepts(options: &HostOptions, spec: &Spec) -> Accepts {
     let alone = match &spec.inputs[..] {
         [only] => Some(only.metadata()),
-        // An item, or whatever an engine makes of bytes that takes anything.
+        // One item, or raw bytes for an engine that accepts anything.
         [] => Some(TensorMetadata::new(spec.element.unwrap_or_default(), DataType::Bytes, [1])),
         _ => None,
     };
@@ -495,7 +539,7 @@ fn takes(options: &HostOptions, spec: &Spec) -> Accepts {
     }
 }
 
-/// The cores that this process may use; a container's CPU quota counts.
+/// Returns the number of cores that this process may use, within the CPU quota of its container.
 pub(crate) fn available_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -1,4 +1,4 @@
-//! [`Ids`]: ids for requests that bring none. The host makes one for each.
+//! [`Ids`], which makes IDs for requests without one.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -8,8 +8,8 @@ use std::{
     },
 };
 
-/// Makes random UUIDs: a keyed hash of how many there were, under a key of the host's own. The system is asked for random
-/// bytes once, and not at every request.
+/// A generator of random UUIDs: a keyed hash of a counter, with a random key for each host. The system provides random
+/// bytes once and not for every request.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
     key: RandomState,
@@ -17,6 +17,7 @@ pub(super) struct Ids {
 }
 
 impl Ids {
+    /// Returns a new ID.
     pub(super) fn fresh(&self) -> Arc<str> {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         let half = |which: bool| u128::from(self.key.hash_one((count, which)));
@@ -32,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_uuids_and_no_two_are_the_same() {
+    fn ids_are_unique_uuids() {
         let (one, other) = (Ids::default(), Ids::default());
         let ids: HashSet<_> = (0..1000).flat_map(|_| [one.fresh(), other.fresh()]).collect();
         assert_eq!(ids.len(), 2000);

@@ -1,86 +1,98 @@
-//! A request on its way through the queue and the workers, in which its answers come together. The host makes it; workers
-//! fill it.
+//! [`Job`], a request in the queue or on workers, which collects its outputs. The host makes it; workers fill it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::{hosted::Answered, reply::Head};
+use super::erased::ItemOutput;
 use crate::{
     error::{Error, Result},
     inflight::RequestToken,
-    protocol::EncodedResponse,
+    protocol::{EncodedResponse, Protocol, WantedOutput},
 };
+
+/// The properties of a request that its response depends on.
+#[derive(Debug)]
+pub(super) struct ResponseContext {
+    /// The ID of the request and the response.
+    pub(super) id: Arc<str>,
+    /// The protocol of the request and the response.
+    pub(super) protocol: Protocol,
+    /// The requested outputs, in order; empty for all.
+    pub(super) wanted: Vec<WantedOutput>,
+    /// The default for outputs that do not state whether they are binary.
+    pub(super) binary: bool,
+}
 
 /// A decoded request. Its items may be served by several calls of `infer`, on several workers.
 pub(super) struct Job {
-    pub(super) head: Head,
+    pub(super) response: ResponseContext,
     pub(super) token: Arc<RequestToken>,
     state: Mutex<Assembly>,
 }
 
-/// What has become of a request's items.
+/// The progress of a request's items.
 struct Assembly {
-    /// By index; empty while there is none.
-    answers: Vec<Option<Answered>>,
+    /// The outputs by index; empty until the first one arrives.
+    outputs: Vec<Option<ItemOutput>>,
     items: usize,
-    /// How many items have no answer yet.
+    /// The number of items without an output.
     open: usize,
-    /// How many calls of `infer` with items of this request are under way.
+    /// The number of running calls of `infer` that hold items of this request.
     running: usize,
-    /// `None` once the caller has been answered.
+    /// `None` once the response has been sent.
     reply: Option<oneshot::Sender<Result<EncodedResponse>>>,
-    /// The request's place among those admitted; it goes where the work goes and is free when the work is done.
-    place: Option<OwnedSemaphorePermit>,
+    /// The admission permit, released when the work is done.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Job {
-    /// A request of so many items, none of which is answered.
+    /// Creates a request with this number of items, all without an output.
     pub(super) fn new(
         items: usize,
-        head: Head,
+        response: ResponseContext,
         token: Arc<RequestToken>,
         reply: oneshot::Sender<Result<EncodedResponse>>,
-        place: OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
     ) -> Self {
-        let (reply, place) = (Some(reply), Some(place));
-        let state = Assembly { answers: Vec::new(), items, open: items, running: 0, reply, place };
-        Job { head, token, state: Mutex::new(state) }
+        let (reply, permit) = (Some(reply), Some(permit));
+        let state = Assembly { outputs: Vec::new(), items, open: items, running: 0, reply, permit };
+        Job { response, token, state: Mutex::new(state) }
     }
 
-    /// A call of `infer` takes some of its items.
+    /// Records that a call of `infer` has taken some of the items.
     pub(super) fn begin(&self) {
         self.lock().running += 1;
     }
 
-    /// Takes the answers of a call. With the last of them come all, in order, to be written as the response.
-    pub(super) fn fill(&self, answered: Vec<Answered>) -> Option<Vec<Answered>> {
+    /// Adds the outputs of a call. Returns all outputs, in order, once the last one has arrived.
+    pub(super) fn fill(&self, outputs: Vec<ItemOutput>) -> Option<Vec<ItemOutput>> {
         let mut state = self.lock();
-        // One call for all of it, most often.
-        if answered.len() == state.items && answered.is_sorted_by_key(|answer| answer.info.index) {
+        // The common case: one call has served the whole request.
+        if outputs.len() == state.items && outputs.is_sorted_by_key(|output| output.info.index) {
             state.open = 0;
-            return state.reply.is_some().then_some(answered);
+            return state.reply.is_some().then_some(outputs);
         }
-        if state.answers.is_empty() {
+        if state.outputs.is_empty() {
             let items = state.items;
-            state.answers.resize_with(items, || None);
+            state.outputs.resize_with(items, || None);
         }
-        for answer in answered {
-            let index = answer.info.index;
-            if let Some(slot @ None) = state.answers.get_mut(index) {
-                *slot = Some(answer);
+        for output in outputs {
+            let index = output.info.index;
+            if let Some(slot @ None) = state.outputs.get_mut(index) {
+                *slot = Some(output);
                 state.open -= 1;
             }
         }
-        let whole = state.open == 0 && state.reply.is_some();
-        whole.then(|| std::mem::take(&mut state.answers).into_iter().flatten().collect())
+        let complete = state.open == 0 && state.reply.is_some();
+        complete.then(|| std::mem::take(&mut state.outputs).into_iter().flatten().collect())
     }
 
-    /// A call that had items of it has ended, with what the caller is told if that is known now: the response, or the
-    /// error of a call, which is the error of the request whatever becomes of its other items.
+    /// Records that a call with items of this request has finished. `result` is the response if it is complete, or the
+    /// error of the call, which fails the request whatever becomes of its other items.
     ///
-    /// The place and the bytes are free before the caller knows, so that its next request finds them; unless another call
-    /// still runs.
+    /// The permit and the memory are released before the caller gets the response, so that the caller's next request finds
+    /// them free; unless another call is still running.
     pub(super) fn end(&self, result: Option<Result<EncodedResponse>>) {
         let mut state = self.lock();
         state.running -= 1;
@@ -89,32 +101,32 @@ impl Job {
             None => None,
         };
         let over = reply.is_some() || state.reply.is_none() || self.token.is_gone();
-        let place = if over && state.running == 0 { state.place.take() } else { None };
+        let permit = if over && state.running == 0 { state.permit.take() } else { None };
         drop(state);
-        if place.is_some() {
+        if permit.is_some() {
             self.token.release();
         }
-        drop(place);
+        drop(permit);
         if let (Some(reply), Some(result)) = (reply, result) {
-            // A caller that has gone takes no answer.
+            // Fails if the caller has gone, in which case nobody needs the response.
             let _ = reply.send(result);
         }
     }
 
-    /// It has left the queue because its deadline has passed.
+    /// Answers with a timeout, after the queue has removed the request because its deadline has passed.
     pub(super) fn expire(&self) {
         let mut state = self.lock();
         let reply = state.reply.take();
-        let place = if state.running == 0 { state.place.take() } else { None };
+        let permit = if state.running == 0 { state.permit.take() } else { None };
         drop(state);
-        drop(place);
+        drop(permit);
         if let Some(reply) = reply {
             let _ = reply.send(Err(Error::timed_out()));
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Assembly> {
-        // Nothing panics while the lock is held, so the state is whole even if a holder's thread died.
+        // Nothing panics while the lock is held, so the state is consistent even if a holder's thread died.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

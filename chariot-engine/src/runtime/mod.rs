@@ -1,38 +1,40 @@
-//! The life of a model: loading, state, admission, queue, workers, draining. It knows nothing of HTTP.
+//! The life of a model: loading, state, admission, queue, workers and draining. Independent of HTTP.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `state` | the engine's state: one value that one owner changes |
-//! | `host` | a model in service: admits requests, decodes them, hands them to workers, waits for answers |
-//! | `models` | the models of an engine, together |
-//! | `shared` | what the host and its workers share |
-//! | `hosted` | the object-safe twin of [`Model`](crate::model::Model) that workers hold |
-//! | `ids` | ids for requests that bring none |
-//! | `job` | a request on its way, in which its answers come together |
-//! | `queue` | items that wait for a worker, and the batches that are made of them |
-//! | `deadline` | how long a request may take by its own word |
-//! | `reply` | how answers become the text of a response |
+//! | `state` | the state of an engine, with a single owner |
+//! | `options` | how a model is served: devices, limits, batching, encoding |
+//! | `host` | a served model: admits requests, decodes them, queues them and waits for their responses |
+//! | `models` | all models of an engine |
+//! | `shared` | the data that the host shares with its workers |
+//! | `erased` | the object-safe form of [`Model`](crate::model::Model) that the runtime holds |
+//! | `ids` | IDs for requests without one |
+//! | `job` | a request in the queue or on workers, which collects its outputs |
+//! | `queue` | items that wait for a worker, and the batches made of them |
+//! | `deadline` | the timeout in the parameters of a request |
+//! | `encode` | encoding of outputs as a response |
 //! | `worker` | the threads that load a model and run it |
-//! | `driver` | how a thread drives futures that may block |
+//! | `block_on` | an executor for futures that may block their thread |
 
+mod block_on;
 mod deadline;
-mod driver;
+mod encode;
+mod erased;
 mod host;
-mod hosted;
 mod ids;
 mod job;
 mod models;
+mod options;
 mod queue;
-mod reply;
 mod shared;
 mod state;
 mod worker;
 
-pub(crate) use driver::drive;
-pub(crate) use host::{Failure, Host, Refusal, available_cores};
-pub(crate) use hosted::{Loader, instance, loader};
+pub(crate) use block_on::block_on;
+pub(crate) use erased::{Loader, instance, loader};
+pub use host::InFlight;
+pub(crate) use host::{AdmissionError, AdmissionPermit, Failure, Host, available_cores};
 pub(crate) use models::{Models, OneModel, Readiness};
-pub use shared::InFlight;
-pub(crate) use shared::{Batching, HostOptions, Placement};
+pub(crate) use options::{Batching, HostOptions, Placement};
 pub use state::State;
 pub(crate) use state::Status;

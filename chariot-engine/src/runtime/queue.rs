@@ -1,5 +1,5 @@
-//! Items that wait for a worker, first come, first served, and the batches that are made of them. Admission bounds how
-//! many requests there are.
+//! The queue: items that wait for a worker, in order of arrival, and the batches made of them. Admission limits the number
+//! of requests.
 
 use std::{
     collections::VecDeque,
@@ -13,148 +13,148 @@ use std::{
 use smallvec::SmallVec;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{hosted::DynItem, job::Job};
+use super::{erased::ErasedItem, job::Job};
 use crate::{inflight::RequestToken, model::BatchCost};
 
-/// How batches are made.
+/// The rules for making batches.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Policy {
-    /// Calls of `infer` at once.
+pub(super) struct BatchPolicy {
+    /// The number of concurrent calls of `infer`.
     pub(super) max_running: usize,
-    /// Whether an arrival wakes every worker that waits: one alone may have no thread to take the items with, if a call
-    /// that it has under way meanwhile blocks.
+    /// Wakes every waiting worker on an arrival. A single worker may be unable to take the items because another of its
+    /// calls blocks its thread.
     pub(super) wakes_all: bool,
-    /// The most that one call is given. An item that costs more goes alone.
+    /// The highest total cost of a batch. An item that costs more runs alone.
     pub(super) max_cost: usize,
-    /// Whether items of several requests share a call, and then how long the first of them may wait for others that are
-    /// on their way.
+    /// The longest time that the first request of a batch waits for others that are on their way. `None` if requests do
+    /// not share a batch.
     pub(super) across: Option<Duration>,
 }
 
-/// The queue between those who decode requests and the workers.
+/// The queue between request decoding and the workers.
 pub(super) struct Queue {
-    state: Mutex<Waiting>,
+    state: Mutex<QueueState>,
     arrivals: Arc<Arrivals>,
-    policy: Policy,
+    policy: BatchPolicy,
 }
 
 #[derive(Default)]
-struct Waiting {
-    entries: VecDeque<Entry>,
+struct QueueState {
+    requests: VecDeque<QueuedRequest>,
     running: usize,
     closed: bool,
-    /// When the workers are woken because the first entry has waited long enough.
+    /// The time of the scheduled wake-up of workers, when the first request has waited long enough.
     alarm: Option<Instant>,
-    /// Since when the next batch is held back.
-    held: Option<Instant>,
+    /// The time since which the next batch has been held back.
+    hold_since: Option<Instant>,
 }
 
-/// What waits of a request: its items, those of one group together.
-struct Entry {
+/// The waiting items of a request, sorted by group.
+struct QueuedRequest {
     job: Arc<Job>,
-    items: VecDeque<DynItem>,
+    items: VecDeque<ErasedItem>,
     since: Instant,
-    /// Whether a worker has taken some of it already.
+    /// Set once a worker has taken some of the items.
     begun: bool,
 }
 
-impl Entry {
-    fn share(&mut self, count: usize, now: Instant) -> Share {
+impl QueuedRequest {
+    fn slice(&mut self, count: usize, now: Instant) -> BatchSlice {
         let first = !std::mem::replace(&mut self.begun, true);
         let waited = first.then(|| now.saturating_duration_since(self.since));
-        Share { job: self.job.clone(), count, waited }
+        BatchSlice { job: self.job.clone(), count, waited }
     }
 }
 
-/// Who is on the way to the queue, and who waits at its end.
+/// The requests on their way to the queue, and the workers that wait for them.
 #[derive(Default)]
 struct Arrivals {
     arrived: Notify,
-    coming: AtomicUsize,
+    pending: AtomicUsize,
 }
 
-/// A request that has been admitted and is being read or decoded: a batch may wait for it.
-pub(super) struct Coming {
+/// An admitted request that is being read or decoded; a batch may wait for it.
+pub(super) struct PendingArrival {
     arrivals: Arc<Arrivals>,
-    /// Whether anybody waits for it.
+    /// Set if batches wait for requests.
     awaited: bool,
 }
 
-impl Drop for Coming {
+impl Drop for PendingArrival {
     fn drop(&mut self) {
-        if self.arrivals.coming.fetch_sub(1, Ordering::AcqRel) == 1 && self.awaited {
+        if self.arrivals.pending.fetch_sub(1, Ordering::AcqRel) == 1 && self.awaited {
             self.arrivals.arrived.notify_waiters();
         }
     }
 }
 
-/// Items for one call of `infer`: of one group, and of no more cost than a call takes.
-pub(super) struct Taken {
-    pub(super) items: Vec<DynItem>,
-    /// Whose they are, in their order.
-    pub(super) shares: Each<Share>,
-    /// How long it was held back for requests on their way.
-    pub(super) held: Duration,
-    /// When it was taken.
+/// The items for one call of `infer`: all of one group, within the cost limit.
+pub(super) struct NextBatch {
+    pub(super) items: Vec<ErasedItem>,
+    /// The requests of the items, in the same order.
+    pub(super) slices: PerRequest<BatchSlice>,
+    /// The time for which the batch was held back for requests on their way.
+    pub(super) held_for: Duration,
+    /// The time at which the batch was taken.
     pub(super) at: Instant,
 }
 
-/// Something of each request of a batch, which has one mostly.
-pub(super) type Each<T> = SmallVec<[T; 1]>;
+/// One value for each request of a batch, which usually has one request.
+pub(super) type PerRequest<T> = SmallVec<[T; 1]>;
 
-/// How many of a batch's items are of one request.
-pub(super) struct Share {
+/// The items of a batch that belong to one request.
+pub(super) struct BatchSlice {
     pub(super) job: Arc<Job>,
     pub(super) count: usize,
-    /// How long the request waited for its first batch; `None` if this is a later one.
+    /// The time that the request waited for its first batch. `None` if this is a later batch.
     pub(super) waited: Option<Duration>,
 }
 
-/// A batch's leave to run; another has it when it is dropped.
-pub(super) struct Run<'a>(&'a Queue);
+/// The permission to run a batch. When dropped, another batch may run.
+pub(super) struct RunPermit<'a>(&'a Queue);
 
-impl Drop for Run<'_> {
+impl Drop for RunPermit<'_> {
     fn drop(&mut self) {
-        let mut waiting = self.0.lock();
-        waiting.running -= 1;
-        let more = !waiting.entries.is_empty();
-        drop(waiting);
+        let mut state = self.0.lock();
+        state.running -= 1;
+        let more = !state.requests.is_empty();
+        drop(state);
         if more {
             self.0.wake();
         }
     }
 }
 
-/// What a worker finds in the queue.
+/// The outcome of a look into the queue.
 enum Found {
-    Batch(Taken),
+    Batch(NextBatch),
     Nothing,
     End,
 }
 
 impl Queue {
-    pub(super) fn new(policy: Policy) -> Self {
+    pub(super) fn new(policy: BatchPolicy) -> Self {
         Queue { state: Mutex::default(), arrivals: Arc::default(), policy }
     }
 
-    /// A request is on its way, until what is returned is dropped.
-    pub(super) fn coming(&self) -> Coming {
-        self.arrivals.coming.fetch_add(1, Ordering::AcqRel);
+    /// Announces a request, until the returned value is dropped.
+    pub(super) fn announce(&self) -> PendingArrival {
+        self.arrivals.pending.fetch_add(1, Ordering::AcqRel);
         let awaited = self.policy.across.is_some_and(|delay| !delay.is_zero());
-        Coming { arrivals: self.arrivals.clone(), awaited }
+        PendingArrival { arrivals: self.arrivals.clone(), awaited }
     }
 
-    /// Adds the items of a request, which waits since then; false if the queue is closed.
-    pub(super) fn push(&self, job: Arc<Job>, mut items: Vec<DynItem>, since: Instant) -> bool {
-        // Stable: within a group the order stays.
-        items.sort_by_key(|item| item.load.group);
-        let entry = Entry { job, items: items.into(), since, begun: false };
-        let mut waiting = self.lock();
-        if waiting.closed {
+    /// Adds the items of a request that has been waiting since the given time. Returns `false` if the queue is closed.
+    pub(super) fn push(&self, job: Arc<Job>, mut items: Vec<ErasedItem>, since: Instant) -> bool {
+        // A stable sort, so that items of one group keep their order.
+        items.sort_by_key(|item| item.cost.group);
+        let request = QueuedRequest { job, items: items.into(), since, begun: false };
+        let mut state = self.lock();
+        if state.closed {
             return false;
         }
-        waiting.entries.push_back(entry);
-        drop(waiting);
+        state.requests.push_back(request);
+        drop(state);
         self.wake();
         true
     }
@@ -167,25 +167,25 @@ impl Queue {
         }
     }
 
-    /// The next batch, when one more may run; `None` when the queue is closed and empty.
+    /// Waits for the next batch and for permission to run it. Returns `None` once the queue is closed and empty.
     ///
     /// # Cancel safety
-    /// Items are taken out only by a future that is ready with them.
-    pub(super) async fn pop(&self) -> Option<(Taken, Run<'_>)> {
+    /// Cancel safe: a batch is taken out only when the future returns it.
+    pub(super) async fn pop(&self) -> Option<(NextBatch, RunPermit<'_>)> {
         loop {
-            // What is there already is taken without waiting to be told of it.
+            // A batch that is already there is taken without registering for a notification.
             let mut found = self.look();
             if matches!(found, Found::Nothing) {
                 let mut arrived = std::pin::pin!(self.arrivals.arrived.notified());
                 arrived.as_mut().enable();
-                // Of what has come meanwhile nobody was told.
+                // Items that arrived before the registration have notified nobody.
                 found = self.look();
                 if matches!(found, Found::Nothing) {
                     arrived.await;
                 }
             }
             match found {
-                Found::Batch(taken) => return Some((taken, Run(self))),
+                Found::Batch(batch) => return Some((batch, RunPermit(self))),
                 Found::End => return None,
                 Found::Nothing => {}
             }
@@ -194,15 +194,17 @@ impl Queue {
 
     fn look(&self) -> Found {
         let mut over = Vec::new();
-        let mut waiting = self.lock();
-        let found = self.find(&mut waiting, &mut over);
-        let empty = waiting.entries.is_empty();
-        let more = !empty && waiting.running < self.policy.max_running && matches!(found, Found::Batch(_));
-        let done = waiting.closed && empty;
-        drop(waiting);
-        // What an author keeps in an item is dropped outside the lock.
-        over.into_iter().filter(|entry: &Entry| !entry.job.token.is_gone()).for_each(|entry| entry.job.expire());
-        // One notice may stand for several arrivals: whoever takes a batch passes it on.
+        let mut state = self.lock();
+        let found = self.find(&mut state, &mut over);
+        let empty = state.requests.is_empty();
+        let more = !empty && state.running < self.policy.max_running && matches!(found, Found::Batch(_));
+        let done = state.closed && empty;
+        drop(state);
+        // An author's values in the items are dropped outside the lock.
+        over.into_iter().filter(|request: &QueuedRequest| !request.job.token.is_gone()).for_each(|request| {
+            request.job.expire();
+        });
+        // One notification may stand for several arrivals, so whoever takes a batch passes it on.
         if done {
             self.arrivals.arrived.notify_waiters();
         } else if more && !self.policy.wakes_all {
@@ -211,54 +213,54 @@ impl Queue {
         found
     }
 
-    fn find(&self, waiting: &mut Waiting, over: &mut Vec<Entry>) -> Found {
-        while waiting.entries.front().is_some_and(|first| first.job.token.is_gone() || first.job.token.is_expired()) {
-            over.extend(waiting.entries.pop_front());
+    fn find(&self, state: &mut QueueState, over: &mut Vec<QueuedRequest>) -> Found {
+        while state.requests.front().is_some_and(|first| first.job.token.is_gone() || first.job.token.is_expired()) {
+            over.extend(state.requests.pop_front());
         }
-        if waiting.entries.is_empty() {
-            return if waiting.closed { Found::End } else { Found::Nothing };
+        if state.requests.is_empty() {
+            return if state.closed { Found::End } else { Found::Nothing };
         }
-        if waiting.running >= self.policy.max_running || self.holds(waiting) {
+        if state.running >= self.policy.max_running || self.holds(state) {
             return Found::Nothing;
         }
         let now = Instant::now();
-        let Some(mut taken) = take(&mut waiting.entries, &self.policy, now) else {
+        let Some(mut batch) = take(&mut state.requests, &self.policy, now) else {
             return Found::Nothing;
         };
-        taken.held = waiting.held.take().map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        waiting.running += 1;
-        Found::Batch(taken)
+        batch.held_for = state.hold_since.take().map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        state.running += 1;
+        Found::Batch(batch)
     }
 
-    /// Whether the next batch waits for requests that are on their way: if it could hold more, some are, and its first
-    /// item has not waited long enough. Nobody waits for what may never come.
-    fn holds(&self, waiting: &mut Waiting) -> bool {
+    /// Returns `true` if the next batch is held back for requests on their way: there are some, the batch has room, and its
+    /// first item has not waited for the delay.
+    fn holds(&self, state: &mut QueueState) -> bool {
         let Some(delay) = self.policy.across.filter(|delay| !delay.is_zero()) else {
             return false;
         };
-        let (Some(first), false) = (waiting.entries.front(), waiting.closed) else {
+        let (Some(first), false) = (state.requests.front(), state.closed) else {
             return false;
         };
         let until = first.since + delay;
-        if self.arrivals.coming.load(Ordering::Acquire) == 0 || until <= Instant::now() {
+        if self.arrivals.pending.load(Ordering::Acquire) == 0 || until <= Instant::now() {
             return false;
         }
-        let Some(group) = first.items.front().map(|item| item.load.group) else {
+        let Some(group) = first.items.front().map(|item| item.cost.group) else {
             return false;
         };
         let mut cost = 0usize;
-        for item in waiting.entries.iter().flat_map(|entry| &entry.items).filter(|item| item.load.group == group) {
-            cost = cost.saturating_add(item.load.cost);
+        for item in state.requests.iter().flat_map(|request| &request.items).filter(|item| item.cost.group == group) {
+            cost = cost.saturating_add(item.cost.cost);
             if cost >= self.policy.max_cost {
                 return false;
             }
         }
-        waiting.held.get_or_insert_with(Instant::now);
-        if waiting.alarm.is_none_or(|alarm| alarm != until) {
-            waiting.alarm = Some(until);
+        state.hold_since.get_or_insert_with(Instant::now);
+        if state.alarm.is_none_or(|alarm| alarm != until) {
+            state.alarm = Some(until);
             let arrivals = self.arrivals.clone();
-            // A task of the runtime's and no timer of the worker's: an embedder's runtime may end before the worker does,
-            // and a timer panics then. What is on its way ends with the runtime, too.
+            // A task of the runtime instead of a timer of the worker: an embedder's runtime may shut down before the worker
+            // does, and a timer would panic. Pending requests end with the runtime, too.
             tokio::spawn(async move {
                 tokio::time::sleep_until(until).await;
                 arrivals.arrived.notify_waiters();
@@ -267,90 +269,91 @@ impl Queue {
         true
     }
 
-    /// Takes a request out that nobody waits for any more, if any of it still waits.
+    /// Removes a request that nobody waits for, if any of its items are still in the queue.
     pub(super) fn remove(&self, token: &Arc<RequestToken>) {
-        let mut waiting = self.lock();
-        let at = waiting.entries.iter().position(|entry| Arc::ptr_eq(&entry.job.token, token));
-        let entry = at.and_then(|at| waiting.entries.remove(at));
-        drop(waiting);
-        drop(entry);
+        let mut state = self.lock();
+        let at = state.requests.iter().position(|request| Arc::ptr_eq(&request.job.token, token));
+        let request = at.and_then(|at| state.requests.remove(at));
+        drop(state);
+        drop(request);
     }
 
-    /// How many requests wait, and how many calls run.
-    pub(super) fn figures(&self) -> (usize, usize) {
-        let waiting = self.lock();
-        (waiting.entries.len(), waiting.running)
+    /// Returns the number of waiting requests and of running calls.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.requests.len(), state.running)
     }
 
-    /// No more requests: workers end when those that wait are done.
+    /// Closes the queue. Workers stop once the waiting requests are done.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.arrivals.arrived.notify_waiters();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Nothing panics while the lock is held, so the queue is whole even if a holder's thread died.
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        // Nothing panics while the lock is held, so the queue is consistent even if a holder's thread died.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What may still go into a batch.
+/// The remaining room of a batch.
 struct Room {
     group: u64,
-    /// Nothing yet: whatever comes first is taken, at any cost.
+    /// `None` while the batch is empty: its first item is taken at any cost.
     cost: Option<usize>,
-    most: usize,
+    max_cost: usize,
 }
 
 impl Room {
-    fn takes(&mut self, load: BatchCost) -> bool {
-        let whole = self.cost.map_or(load.cost, |cost| cost.saturating_add(load.cost));
-        let takes = load.group == self.group && (self.cost.is_none() || whole <= self.most);
-        if takes {
-            self.cost = Some(whole);
+    /// Adds an item to the batch if it fits.
+    fn add(&mut self, item: BatchCost) -> bool {
+        let total = self.cost.map_or(item.cost, |cost| cost.saturating_add(item.cost));
+        let fits = item.group == self.group && (self.cost.is_none() || total <= self.max_cost);
+        if fits {
+            self.cost = Some(total);
         }
-        takes
+        fits
     }
 
     fn is_full(&self) -> bool {
-        self.cost.is_some_and(|cost| cost >= self.most)
+        self.cost.is_some_and(|cost| cost >= self.max_cost)
     }
 }
 
-/// Takes a batch: the first item that waits, and whatever may go with it.
-fn take(entries: &mut VecDeque<Entry>, policy: &Policy, now: Instant) -> Option<Taken> {
-    let first = entries.front_mut()?;
-    let group = first.items.front()?.load.group;
-    let mut room = Room { group, cost: None, most: policy.max_cost };
-    let count = first.items.iter().take_while(|item| room.takes(item.load)).count();
-    let mut shares = Each::new();
-    shares.push(first.share(count, now));
+/// Accepts a batch: the first waiting item, and all items that may share a call with it.
+fn take(requests: &mut VecDeque<QueuedRequest>, policy: &BatchPolicy, now: Instant) -> Option<NextBatch> {
+    let first = requests.front_mut()?;
+    let group = first.items.front()?.cost.group;
+    let mut room = Room { group, cost: None, max_cost: policy.max_cost };
+    let count = first.items.iter().take_while(|item| room.add(item.cost)).count();
+    let mut slices = PerRequest::new();
+    slices.push(first.slice(count, now));
     let whole = count == first.items.len();
-    let mut items: Vec<DynItem> =
+    let mut items: Vec<ErasedItem> =
         if whole { std::mem::take(&mut first.items).into() } else { first.items.drain(..count).collect() };
     if whole {
-        entries.pop_front();
+        requests.pop_front();
     }
     if policy.across.is_some() && !room.is_full() {
-        for entry in entries.iter_mut().skip(usize::from(!whole)) {
-            if entry.job.token.is_gone() || entry.job.token.is_expired() {
+        for request in requests.iter_mut().skip(usize::from(!whole)) {
+            if request.job.token.is_gone() || request.job.token.is_expired() {
                 continue;
             }
-            // Items of one group stand together.
-            let begin = entry.items.partition_point(|item| item.load.group < group);
-            let count = entry.items.range(begin..).take_while(|item| room.takes(item.load)).count();
+            // Items are sorted by group.
+            let begin = request.items.partition_point(|item| item.cost.group < group);
+            let count = request.items.range(begin..).take_while(|item| room.add(item.cost)).count();
             if count > 0 {
-                items.extend(entry.items.drain(begin..begin + count));
-                shares.push(entry.share(count, now));
+                items.extend(request.items.drain(begin..begin + count));
+                slices.push(request.slice(count, now));
             }
             if room.is_full() {
                 break;
             }
         }
-        entries.retain(|entry| !entry.items.is_empty());
+        requests.retain(|request| !request.items.is_empty());
     }
-    for share in &shares {
-        share.job.begin();
+    for slice in &slices {
+        slice.job.begin();
     }
-    Some(Taken { items, shares, held: Duration::ZERO, at: now })
+    Some(NextBatch { items, slices, held_for: Duration::ZERO, at: now })
 }

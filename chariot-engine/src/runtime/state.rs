@@ -1,12 +1,12 @@
-//! The engine's state: `Starting -> Ready -> Draining -> Stopped`, with `Failed` off `Starting`, and off all of them when a
-//! device is lost. The host owns it;
-//! readiness and whoever waits for the engine read it.
+//! The state of an engine: `Starting -> Ready -> Draining -> Stopped`. A failed load leads from `Starting` to `Failed`, and
+//! so does a lost device from any state before `Stopped`. The host owns the state; readiness and everyone who waits for the
+//! engine read it.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Where an engine is in its life.
+/// The state of an engine.
 ///
 /// ```
 /// use chariot_engine::State;
@@ -16,20 +16,20 @@ use tokio::sync::watch;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// The model is being loaded.
+    /// The model is loading.
     Starting,
-    /// Requests are served.
+    /// The engine serves requests.
     Ready,
-    /// Requests are served, and readiness says that no more should come.
+    /// The engine still serves requests, and readiness tells load balancers to send no more.
     Draining,
-    /// Nothing is served any more.
+    /// The engine has shut down.
     Stopped,
-    /// The model could not be loaded, or its device is lost.
+    /// The model failed to load, or its device is lost.
     Failed,
 }
 
 impl State {
-    /// The state's name, as readiness writes it.
+    /// Returns the name of the state as readiness reports it, such as `ready`.
     pub fn as_str(self) -> &'static str {
         match self {
             State::Starting => "starting",
@@ -41,44 +41,44 @@ impl State {
     }
 }
 
-/// The state, and what there is to say of it.
+/// The state with its details.
 #[derive(Clone, Debug)]
 pub(crate) struct Status {
     pub(crate) state: State,
-    /// Why the load failed, whole; for the log and for who runs the process.
+    /// The complete reason of a failure, for the log and for the operator.
     pub(crate) failure: Option<Arc<str>>,
-    /// The model's own health check fails.
+    /// Set if the model's health check fails.
     pub(crate) unhealthy: bool,
-    /// It failed because its device is lost.
+    /// Set if the failure is a lost device.
     pub(crate) lost: bool,
-    /// A worker has not come back from a call of the model in time.
+    /// Set if a worker has been in one model call for longer than the stall timeout.
     pub(crate) stalled: bool,
 }
 
 impl Status {
-    /// The state's name, with that of a model whose health check fails.
+    /// Returns the name of the state, or `unhealthy` for a ready model that is unhealthy or stalled.
     pub(crate) fn name(&self) -> &'static str {
         if self.state == State::Ready && (self.unhealthy || self.stalled) { "unhealthy" } else { self.state.as_str() }
     }
 
-    /// Why the model is not ready, for anyone who asks; `None` if it is.
-    pub(crate) fn why_not_ready(&self) -> Option<&'static str> {
+    /// Returns a public reason why the model is not ready, or `None` if it is ready.
+    pub(crate) fn not_ready_reason(&self) -> Option<&'static str> {
         match self.state {
-            State::Ready if self.unhealthy => Some("the model's health check fails; the log says why"),
+            State::Ready if self.unhealthy => Some("the health check of the model fails; see the log"),
             State::Ready if self.stalled => {
-                Some("a worker has been in one call of the model for longer than CHARIOT_ENGINE_STALL_TIMEOUT")
+                Some("a worker has been in one model call for longer than CHARIOT_ENGINE_STALL_TIMEOUT")
             }
             State::Ready => None,
-            State::Starting => Some("the model is being loaded"),
+            State::Starting => Some("the model is loading"),
             State::Draining => Some("the engine is shutting down"),
-            State::Stopped => Some("the engine has stopped"),
-            State::Failed if self.lost => Some("the device of the model is lost; the log says why"),
-            State::Failed => Some("the model could not be loaded; the log says why"),
+            State::Stopped => Some("the engine has shut down"),
+            State::Failed if self.lost => Some("the device of the model is lost; see the log"),
+            State::Failed => Some("the model failed to load; see the log"),
         }
     }
 }
 
-/// The one owner of the state: everything that happens to an engine goes through it.
+/// The single owner of the state; every transition goes through it.
 #[derive(Debug)]
 pub(crate) struct Lifecycle(watch::Sender<Status>);
 
@@ -97,7 +97,7 @@ impl Lifecycle {
         self.0.borrow().clone()
     }
 
-    /// The state alone, for whoever asks at every request.
+    /// Returns the state alone, which is cheap enough for every request.
     pub(crate) fn state(&self) -> State {
         self.0.borrow().state
     }
@@ -106,16 +106,17 @@ impl Lifecycle {
         self.0.subscribe()
     }
 
-    /// The load succeeded. A shutdown that began meanwhile stands.
+    /// Records that the model is loaded. Has no effect if a shutdown has begun in the meantime.
     pub(crate) fn ready(&self) {
         self.go(State::Ready, &[State::Starting], None);
     }
 
+    /// Records that the model failed to load.
     pub(crate) fn fail(&self, why: &str) {
         self.go(State::Failed, &[State::Starting], Some(why));
     }
 
-    /// The device is lost: nothing is served any more.
+    /// Records that the device is lost; the engine serves no more requests.
     pub(crate) fn lose(&self, why: &str) {
         self.0.send_if_modified(|status| {
             let goes = matches!(status.state, State::Starting | State::Ready | State::Draining);
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_ways_of_the_plan_are_open() {
+    fn only_the_planned_transitions_are_taken() {
         let lifecycle = Lifecycle::new();
         lifecycle.ready();
         lifecycle.fail("too late");
@@ -172,15 +173,41 @@ mod tests {
         lifecycle.ready();
         let status = lifecycle.status();
         assert_eq!((status.state, status.failure.as_deref()), (State::Failed, Some("no weights")));
-        assert!(!status.why_not_ready().unwrap().contains("weights"));
+        assert!(!status.not_ready_reason().unwrap().contains("weights"));
     }
 
     #[test]
-    fn a_sick_model_is_not_ready() {
+    fn an_unhealthy_model_is_not_ready() {
         let lifecycle = Lifecycle::new();
         lifecycle.ready();
-        assert_eq!(lifecycle.status().why_not_ready(), None);
+        assert_eq!(lifecycle.status().not_ready_reason(), None);
         lifecycle.set_unhealthy(true);
-        assert!(lifecycle.status().why_not_ready().is_some());
+        assert!(lifecycle.status().not_ready_reason().is_some());
+    }
+
+    #[test]
+    fn messages_of_readiness() {
+        let states = [State::Starting, State::Ready, State::Draining, State::Stopped, State::Failed];
+        let mut messages = Vec::new();
+        for (state, flag) in
+            states.iter().flat_map(|state| ["", "unhealthy", "stalled", "lost"].map(|flag| (state, flag)))
+        {
+            let fits = match state {
+                State::Ready => flag != "lost",
+                State::Failed => flag.is_empty() || flag == "lost",
+                _ => flag.is_empty(),
+            };
+            if fits {
+                let status = Status {
+                    state: *state,
+                    failure: None,
+                    unhealthy: flag == "unhealthy",
+                    lost: flag == "lost",
+                    stalled: flag == "stalled",
+                };
+                messages.push(format!("{} {flag} → {:?}", state.as_str(), status.not_ready_reason()));
+            }
+        }
+        insta::assert_snapshot!("readiness", messages.join("\n"));
     }
 }

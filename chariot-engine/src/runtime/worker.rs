@@ -1,4 +1,4 @@
-//! The threads that load a model and run it. The host starts them; they end when its queue is closed and empty.
+//! The threads that load a model and run it. The host starts them; they stop when the queue is closed and empty.
 
 use std::{
     future::poll_fn,
@@ -23,10 +23,11 @@ use tokio::{
 };
 
 use super::{
-    driver::drive,
-    hosted::{Answered, DynItem, DynModel, Loader, Panicked, WorkerContext, unpanicked},
-    queue::{Each, Run, Share, Taken},
-    reply,
+    block_on::block_on,
+    encode,
+    erased::{ErasedItem, ErasedModel, ItemOutput, Loader, PanicError, WorkerContext, catch_panic},
+    options::Placement,
+    queue::{BatchSlice, NextBatch, PerRequest, RunPermit},
     shared::Shared,
 };
 use crate::{
@@ -38,47 +39,52 @@ use crate::{
     telemetry::metrics::Stage,
 };
 
-/// How often a model's own health check is asked.
+/// The interval between calls of a model's health check.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Starts the first worker of every device, which loads the model there and then starts the others.
+/// Starts the first worker of each device, which loads the model there and then starts the other workers.
 pub(super) fn start(shared: &Arc<Shared>, loader: &Loader, common: &LoadCommon) -> io::Result<()> {
     for (index, device) in shared.options.placement.devices.iter().enumerate() {
-        let (of_worker, loader, handle) = (shared.clone(), loader.clone(), Handle::current());
+        let (own, loader, handle) = (shared.clone(), loader.clone(), Handle::current());
         let common = LoadCommon { device: device.clone(), ..common.clone() };
         let first = index * shared.options.placement.workers;
-        spawn(shared, first, move || lead(&of_worker, &loader, common, first, &handle))?;
+        spawn(shared, first, move || lead(&own, &loader, common, first, &handle))?;
     }
     Ok(())
 }
 
-/// What the first worker of a device does.
+/// Runs the first worker of a device.
 fn lead(shared: &Arc<Shared>, loader: &Loader, common: LoadCommon, first: usize, handle: &Handle) {
+    let begin = Instant::now();
     let device = common.device.clone();
-    let model = match drive(handle, load(shared, loader, common)) {
+    let model = match block_on(handle, load(shared, loader, common)) {
         Ok(model) => model,
         Err(error) => return fail(shared, &error),
     };
     for index in first + 1..first + shared.options.placement.workers {
-        let (of_worker, model, handle, device) = (shared.clone(), model.clone(), handle.clone(), device.clone());
-        let started = spawn(shared, index, move || work(&of_worker, &*model, device, index, false, &handle));
+        let (own, model, handle, device) = (shared.clone(), model.clone(), handle.clone(), device.clone());
+        let started = spawn(shared, index, move || work(&own, &*model, device, index, false, &handle));
         if let Err(error) = started {
             return fail(shared, &Error::from(error).context(format_args!("starting worker {index}")));
         }
     }
-    // What decodes and admits is the same on every device.
+    // Decoding and admission do not depend on the device, so the model of any device will do.
     let _ = shared.model.set(Arc::downgrade(&model));
     if shared.loading.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let Placement { device_names, threads, .. } = &shared.options.placement;
+        let workers = shared.options.placement.all_workers();
+        let load_ms = begin.elapsed().as_millis() as u64;
+        tracing::info!(model = shared.options.name, device = device_names, workers, threads, load_ms, "model ready");
         shared.lifecycle.ready();
     }
     work(shared, &*model, device, first, true, handle);
 }
 
-/// Serves with a model, and tells while it is in the model's hands.
-fn work(shared: &Shared, model: &dyn DynModel, device: Device, index: usize, asks_health: bool, handle: &Handle) {
+/// Serves requests with a model, with a heartbeat around every entry into the model.
+fn work(shared: &Shared, model: &dyn ErasedModel, device: Device, index: usize, asks_health: bool, handle: &Handle) {
     let heartbeat = &shared.heartbeats[index];
     let mut serve = std::pin::pin!(serve(shared, model, device, asks_health));
-    drive(
+    block_on(
         handle,
         poll_fn(|cx| {
             heartbeat.beat();
@@ -89,10 +95,10 @@ fn work(shared: &Shared, model: &dyn DynModel, device: Device, index: usize, ask
     );
 }
 
-/// Ends the start: the log has the whole reason, and whoever waits for the engine too.
+/// Records a failed load, with the complete reason for the log and for whoever waits for the engine.
 fn fail(shared: &Shared, error: &Error) {
     let why = error.log_message();
-    tracing::error!(model = shared.options.name, "the model could not be loaded: {why}");
+    tracing::error!(model = shared.options.name, "model failed to load: {why}");
     shared.lifecycle.fail(&why);
 }
 
@@ -102,16 +108,16 @@ fn spawn(shared: &Arc<Shared>, index: usize, run: impl FnOnce() + Send + 'static
     Ok(())
 }
 
-/// Runs a worker inside a rayon pool of its own: candle's parallel sections then use this worker's threads and never
-/// wait for those of another.
+/// Runs a worker inside its own rayon pool, so that candle's parallel sections use this worker's threads and never wait
+/// for those of another worker.
 #[cfg(feature = "candle")]
 fn in_pool(threads: usize, run: impl FnOnce()) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build();
     if let Err(error) = &pool {
-        tracing::warn!("a worker shares its threads with others: {error}");
+        tracing::warn!("worker shares its threads with other workers: {error}");
     }
     run();
-    // Its other threads end with it: while the worker runs, they must stay.
+    // The pool's threads stop when it is dropped, so it must live as long as the worker runs.
     drop(pool);
 }
 
@@ -120,19 +126,16 @@ fn in_pool(_: usize, run: impl FnOnce()) {
     run();
 }
 
-async fn load(shared: &Shared, loader: &Loader, common: LoadCommon) -> Result<Arc<dyn DynModel>> {
+async fn load(shared: &Shared, loader: &Loader, common: LoadCommon) -> Result<Arc<dyn ErasedModel>> {
     let begin = Instant::now();
-    let model = unpanicked("`load`", async { loader(common).await }).await?;
-    unpanicked("`warm_up`", model.warm_up()).await.map_err(|error| error.context("warming up"))?;
-    let took = begin.elapsed();
-    shared.metrics.loaded(took);
-    let milliseconds = took.as_millis() as u64;
-    tracing::info!(model = shared.options.name, milliseconds, "the model is loaded");
+    let model = catch_panic("`load`", async { loader(common).await }).await?;
+    catch_panic("`warm_up`", model.warm_up()).await.map_err(|error| error.context("warming up"))?;
+    shared.metrics.loaded(begin.elapsed());
     Ok(model)
 }
 
-/// Serves requests until the queue is closed and empty. One of the workers asks for the model's health too.
-async fn serve(shared: &Shared, model: &dyn DynModel, device: Device, asks_health: bool) {
+/// Serves requests until the queue is closed and empty. One worker of each device also runs the model's health check.
+async fn serve(shared: &Shared, model: &dyn ErasedModel, device: Device, asks_health: bool) {
     let cx = WorkerContext { device, scratch: Rc::new(ScratchPool::default()), layout: shared.options.layout };
     let concurrency = model.spec().concurrency;
     let wakes_all = shared.options.wakes_all(model.spec());
@@ -150,15 +153,15 @@ async fn serve(shared: &Shared, model: &dyn DynModel, device: Device, asks_healt
                 } else {
                     checking.set(Fuse::terminated());
                     let model = &shared.options.name;
-                    tracing::error!(model, "the model's health check has not ended within {HEALTH_INTERVAL:?}");
+                    tracing::error!(model, "model health check still running after {HEALTH_INTERVAL:?}");
                     shared.lifecycle.set_unhealthy(true);
                 }
             }
-            // A check may block: where others can take the next job, this worker does not wait for one beside it.
+            // A health check may block. If other workers can take the next batch, this one takes none during a check.
             next = shared.queue.pop(), if running.len() < concurrency && (wakes_all || checking.is_terminated()) => match next {
-                Some((taken, run)) => {
-                    // Whatever panics (a value of the author's that is dropped, say), the worker lives on.
-                    running.push(AssertUnwindSafe(answer(shared, model, &cx, taken, run)).catch_unwind());
+                Some((batch, permit)) => {
+                    // The worker survives any panic, such as one in the destructor of an author's value.
+                    running.push(AssertUnwindSafe(serve_batch(shared, model, &cx, batch, permit)).catch_unwind());
                 }
                 None => break,
             },
@@ -167,8 +170,10 @@ async fn serve(shared: &Shared, model: &dyn DynModel, device: Device, asks_healt
     while running.next().await.is_some() {}
 }
 
-/// Says when the model's health is to be asked. It is a task of the runtime's and no timer of the worker's: an embedder's
-/// runtime may end before the worker does, and a timer panics then.
+/// Returns a channel that receives a message whenever a health check is due.
+///
+/// A task of the runtime sends them instead of a timer of the worker: an embedder's runtime may shut down before the worker
+/// does, and a timer would panic.
 fn health_checks() -> mpsc::Receiver<()> {
     let (due, checks) = mpsc::channel(1);
     tokio::spawn(async move {
@@ -182,116 +187,137 @@ fn health_checks() -> mpsc::Receiver<()> {
     checks
 }
 
-async fn check_health(shared: &Shared, model: &dyn DynModel) {
-    let result = unpanicked("`health`", model.health()).await;
+async fn check_health(shared: &Shared, model: &dyn ErasedModel) {
+    let result = catch_panic("`health`", model.health()).await;
     if let Err(error) = &result {
-        tracing::error!(model = shared.options.name, "the model's health check fails: {}", error.log_message());
+        tracing::error!(model = shared.options.name, "model health check failed: {}", error.log_message());
     }
     shared.lifecycle.set_unhealthy(result.is_err());
 }
 
-/// Runs one batch, and answers the requests of which nothing is left to do.
-async fn answer(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, taken: Taken, run: Run<'_>) {
-    let Taken { items, shares, held, at } = taken;
+/// Runs one batch and sends the responses that it completes.
+async fn serve_batch(
+    shared: &Shared,
+    model: &dyn ErasedModel,
+    cx: &WorkerContext,
+    batch: NextBatch,
+    permit: RunPermit<'_>,
+) {
+    let NextBatch { items, slices, held_for, at } = batch;
     let metrics = &shared.metrics;
-    for waited in shares.iter().filter_map(|share| share.waited) {
+    for waited in slices.iter().filter_map(|slice| slice.waited) {
         metrics.took(Stage::Queue, waited);
-        if !held.is_zero() {
-            metrics.took(Stage::BatchWait, held.min(waited));
+        if !held_for.is_zero() {
+            metrics.took(Stage::BatchWait, held_for.min(waited));
         }
     }
     metrics.batch(items.len());
     let results = tokio::select! {
         biased;
-        results = infer(shared, model, cx, items, &shares) => results,
-        // Nobody reads an answer, and a model that awaits can be stopped.
-        () = all_gone(&shares, cx) => shares.iter().map(|_| Err(Error::cancelled())).collect(),
+        results = infer(shared, model, cx, items, &slices) => results,
+        // Nobody waits for a response, and a model that awaits can be stopped.
+        () = all_gone(&slices, cx) => slices.iter().map(|_| Err(Error::cancelled())).collect(),
     };
     cx.scratch.discard(false);
     let took = at.elapsed();
     metrics.took(Stage::Infer, took);
-    shared.record(took / u32::try_from(shares.len()).unwrap_or(u32::MAX));
-    let written: Each<_> =
-        shares.iter().zip(results).map(|(share, result)| write(shared, share, result, at + took)).collect();
-    // Another batch may run before the callers know.
-    drop(run);
-    for (share, result) in shares.iter().zip(written) {
+    shared.record(took / u32::try_from(slices.len()).unwrap_or(u32::MAX));
+    if !model.spec().streaming {
+        warn_of_emit(shared, &slices);
+    }
+    let responses: PerRequest<_> =
+        slices.iter().zip(results).map(|(slice, result)| finish(shared, slice, result, at + took)).collect();
+    // The next batch need not wait until the callers have their responses.
+    drop(permit);
+    for (slice, result) in slices.iter().zip(responses) {
         if matches!(result, Some(Err(_))) {
-            // The request has failed, whatever its other items would have come to.
-            shared.queue.remove(&share.job.token);
+            // The request has failed, so its other items need not run.
+            shared.queue.remove(&slice.job.token);
         }
-        share.job.end(result);
+        slice.job.end(result);
     }
 }
 
-/// Writes the response of a request, if this was the last that was left to do of it.
-fn write(
+/// Encodes the response of a request if its last outputs have arrived.
+fn finish(
     shared: &Shared,
-    share: &Share,
-    result: Result<Vec<Answered>>,
+    slice: &BatchSlice,
+    result: Result<Vec<ItemOutput>>,
     begin: Instant,
 ) -> Option<Result<EncodedResponse>> {
     match result {
-        Ok(answered) => share.job.fill(answered).map(|all| {
-            let written = reply::encode(&shared.options, &share.job.head, all);
+        Ok(outputs) => slice.job.fill(outputs).map(|all| {
+            let response = encode::encode(&shared.options, &slice.job.response, all);
             shared.metrics.took(Stage::Encode, begin.elapsed());
-            written
+            response
         }),
-        Err(error) => Some(Err(of_device(shared, error))),
+        Err(error) => Some(Err(handle_device_fault(shared, error))),
     }
 }
 
-/// Ends when every caller has gone. The call is dropped then, in mid-change perhaps, and with it what it had of the
-/// worker's scratch values.
-async fn all_gone(shares: &[Share], cx: &WorkerContext) {
-    for share in shares {
-        share.job.token.left().await;
+/// Waits until every caller has gone, and discards the worker's scratch values: the dropped call may have left them half
+/// updated.
+async fn all_gone(slices: &[BatchSlice], cx: &WorkerContext) {
+    for slice in slices {
+        slice.job.token.left().await;
     }
     cx.scratch.discard(true);
 }
 
-/// Runs a batch, and says what came of it for each of its requests.
+/// Logs a warning, once for each model, if a batch has emitted parts that no caller can receive.
+fn warn_of_emit(shared: &Shared, slices: &[BatchSlice]) {
+    let has_emitted = slices.iter().any(|slice| slice.job.token.has_dropped_part());
+    if has_emitted && !shared.has_warned_of_emit.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            model = shared.options.name,
+            "`Item::emit` has no effect: the model does not declare `Spec::streaming`"
+        );
+    }
+}
+
+/// Runs a batch and returns the results for each of its requests.
 ///
-/// Where several share it and it fails as a whole, each is run again alone, once: only the one at fault is to suffer.
+/// If a batch of several requests fails as a whole, each request runs again alone, once, so that only those at fault fail.
 async fn infer(
     shared: &Shared,
-    model: &dyn DynModel,
+    model: &dyn ErasedModel,
     cx: &WorkerContext,
-    items: Vec<DynItem>,
-    shares: &[Share],
-) -> Each<Result<Vec<Answered>>> {
-    if shares.len() == 1 {
+    items: Vec<ErasedItem>,
+    slices: &[BatchSlice],
+) -> PerRequest<Result<Vec<ItemOutput>>> {
+    if slices.len() == 1 {
         return smallvec![call(shared, model, cx, items).await];
     }
     let spare = items.clone();
     match call(shared, model, cx, items).await {
-        Ok(answered) => {
-            let mut answered = answered.into_iter();
-            shares.iter().map(|share| Ok(answered.by_ref().take(share.count).collect())).collect()
+        Ok(outputs) => {
+            let mut outputs = outputs.into_iter();
+            slices.iter().map(|slice| Ok(outputs.by_ref().take(slice.count).collect())).collect()
         }
-        // Nothing is gained on a device that is lost.
+        // A retry on a lost device would fail as well.
         Err(error) if classify(error.inner()) == Some(DeviceFault::Lost) => {
             let why = error.log_message();
-            shares.iter().map(|_| Err(Error::from(DeviceFault::Lost).context(&why))).collect()
+            slices.iter().map(|_| Err(Error::from(DeviceFault::Lost).context(&why))).collect()
         }
         Err(error) => {
             tracing::warn!(
-                "a batch of {} requests failed and is run again one by one: {}",
-                shares.len(),
+                model = shared.options.name,
+                "batch of {} requests failed, retrying each request alone: {}",
+                slices.len(),
                 error.log_message()
             );
             let failed = error.log_message();
             let mut spare = spare.into_iter();
-            let mut results = Each::with_capacity(shares.len());
-            for share in shares {
-                let items: Vec<_> = spare.by_ref().take(share.count).collect();
-                let token = &share.job.token;
+            let mut results = PerRequest::with_capacity(slices.len());
+            for slice in slices {
+                let items: Vec<_> = spare.by_ref().take(slice.count).collect();
+                let token = &slice.job.token;
                 results.push(if token.is_gone() {
                     Err(Error::cancelled())
                 } else if token.is_expired() {
                     Err(Error::timed_out())
                 } else if token.parts().is_some_and(PartSender::has_sent) {
-                    // Its caller has read of the first run already.
+                    // The caller has already received parts of the first run.
                     Err(failed.clone().into())
                 } else {
                     call(shared, model, cx, items).await
@@ -302,29 +328,34 @@ async fn infer(
     }
 }
 
-/// What an error of a call means, if its device is behind it: a request that was too large for now, or the end of the
-/// engine.
-fn of_device(shared: &Shared, error: Error) -> Error {
+/// Converts an error that a device fault has caused: out of memory makes the request unavailable (503), and a lost device
+/// also ends the engine.
+fn handle_device_fault(shared: &Shared, error: Error) -> Error {
     let model = &shared.options.name;
     match classify(error.inner()).filter(|_| error.kind() == ErrorKind::Failed) {
         None => error,
         Some(DeviceFault::OutOfMemory) => {
-            tracing::warn!(model, "the device has no memory left for a call: {}", error.log_message());
+            tracing::warn!(model, "device out of memory during a model call: {}", error.log_message());
             Error::unavailable(DeviceFault::OutOfMemory)
         }
         Some(DeviceFault::Lost) => {
             let why = error.log_message();
-            tracing::error!(model, "the device is lost: {why}");
+            tracing::error!(model, "device lost: {why}");
             shared.lifecycle.lose(&why);
             Error::unavailable(DeviceFault::Lost)
         }
     }
 }
 
-/// Calls the model.
-async fn call(shared: &Shared, model: &dyn DynModel, cx: &WorkerContext, items: Vec<DynItem>) -> Result<Vec<Answered>> {
+/// Calls the model and counts its panics.
+async fn call(
+    shared: &Shared,
+    model: &dyn ErasedModel,
+    cx: &WorkerContext,
+    items: Vec<ErasedItem>,
+) -> Result<Vec<ItemOutput>> {
     let result = model.infer(items, cx).await;
-    if matches!(&result, Err(error) if error.inner().is::<Panicked>()) {
+    if matches!(&result, Err(error) if error.inner().is::<PanicError>()) {
         shared.metrics.panics.inc();
     }
     result
@@ -337,12 +368,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_computes_with_the_threads_that_it_has() {
+    fn a_worker_computes_with_its_own_threads() {
         let (done, finished) = mpsc::channel();
         std::thread::spawn(move || {
             in_pool(3, || {
                 let all = Barrier::new(3);
-                // It ends only if three threads are there at once.
+                // Returns only if three threads run at the same time.
                 rayon::broadcast(|_| all.wait());
                 done.send(rayon::current_num_threads()).unwrap();
             });

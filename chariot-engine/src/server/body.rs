@@ -1,4 +1,4 @@
-//! Reading a request's body within limits of size and time. The handler of inference calls it.
+//! Reading a request body within limits of size and time. The handlers call it.
 
 use std::{pin::Pin, time::Duration};
 
@@ -7,29 +7,45 @@ use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 
-/// Why a body was not read.
+/// The reason why a body was not read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum BodyFault {
-    /// It is longer than the limit.
+    /// The body exceeds the size limit.
     TooLarge,
-    /// It did not arrive in this time.
+    /// The body was not received within this time.
     TooSlow(Duration),
-    /// The connection broke or the framing is wrong.
+    /// The connection was lost, or the framing is invalid.
     Broken,
-    /// The requests in flight hold as much memory as they may.
+    /// The memory budget of the requests in flight is exhausted.
     OverBudget,
 }
 
-/// The most that is set aside on the word of a `Content-Length`. Once so much has come, the rest is believed too: a body
-/// that grew by and by would be there twice each time.
+/// The message for a body that ends before its declared length or its last chunk.
+pub(super) const INCOMPLETE: &str = "request body is incomplete";
+
+/// Returns the message for a body that exceeds the size limit.
+pub(super) fn too_large(limit: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let unit = UNITS.iter().find(|(size, _)| limit > 0 && limit.is_multiple_of(*size));
+    let (count, unit) = unit.map_or((limit, "bytes"), |(size, unit)| (limit / size, *unit));
+    format!("request body exceeds the limit of {count} {unit}")
+}
+
+/// Returns the message for a body that was not received in time.
+pub(super) fn too_slow(time: Duration) -> String {
+    format!("request body was not received within {}", humantime::format_duration(time))
+}
+
+/// The largest buffer allocated on the strength of a `Content-Length` alone, in bytes. Once this much has arrived, the rest
+/// is allocated at once, because a buffer that grows step by step is copied at each step.
 const FIRST_ALLOCATION: u64 = 1 << 20;
 
-/// How much of a refused body is read, and for how long, so that a client that is still sending reads the answer.
+/// The amount of an unread body that is received and discarded, and for how long.
 const LINGER_BYTES: usize = 4 << 20;
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
-/// Reads a body of at most `limit` bytes within `time`; `charge` is told of every piece, and says whether there is room
-/// for it. A body that came in one piece is not copied.
+/// Reads a body of at most `limit` bytes within `time`. `charge` is called for every chunk and returns `false` if the memory
+/// budget is exhausted. A body of one chunk is not copied.
 pub(super) async fn read<B>(
     body: Pin<&mut B>,
     limit: u64,
@@ -50,7 +66,7 @@ async fn collect<B: Body>(
     limit: u64,
     charge: impl Fn(usize) -> bool,
 ) -> Result<Bytes, BodyFault> {
-    let charged = |piece: &Bytes| if charge(piece.len()) { Ok(()) } else { Err(BodyFault::OverBudget) };
+    let charge = |chunk: &Bytes| if charge(chunk.len()) { Ok(()) } else { Err(BodyFault::OverBudget) };
     let declared = body.size_hint();
     if declared.lower() > limit {
         return Err(BodyFault::TooLarge);
@@ -61,30 +77,30 @@ async fn collect<B: Body>(
     if first.len() as u64 > limit {
         return Err(BodyFault::TooLarge);
     }
-    charged(&first)?;
+    charge(&first)?;
     let Some(second) = next(&mut body).await? else {
         return Ok(first);
     };
-    let expected = declared.lower().min(FIRST_ALLOCATION).max((first.len() + second.len()) as u64);
+    let capacity = declared.lower().min(FIRST_ALLOCATION).max((first.len() + second.len()) as u64);
     let declared = usize::try_from(declared.lower()).unwrap_or_default();
-    let mut whole = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
+    let mut whole = Vec::with_capacity(usize::try_from(capacity).unwrap_or_default());
     whole.extend_from_slice(&first);
-    let mut piece = Some(second);
-    while let Some(bytes) = piece {
+    let mut chunk = Some(second);
+    while let Some(bytes) = chunk {
         if (whole.len() + bytes.len()) as u64 > limit {
             return Err(BodyFault::TooLarge);
         }
-        charged(&bytes)?;
+        charge(&bytes)?;
         if whole.len() + bytes.len() > whole.capacity() && declared > whole.len() {
             whole.reserve_exact(declared - whole.len());
         }
         whole.extend_from_slice(&bytes);
-        piece = next(&mut body).await?;
+        chunk = next(&mut body).await?;
     }
     Ok(whole.into())
 }
 
-/// The next piece of data; trailers are passed over.
+/// Returns the next chunk of data. Skips trailers.
 async fn next<B: Body>(body: &mut Pin<&mut B>) -> Result<Option<Bytes>, BodyFault> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| BodyFault::Broken)?;
@@ -97,8 +113,8 @@ async fn next<B: Body>(body: &mut Pin<&mut B>) -> Result<Option<Bytes>, BodyFaul
     Ok(None)
 }
 
-/// Reads on for a while and throws away what comes: a client that is told no while it is still sending would otherwise
-/// see its connection break before it reads the answer. One that waits for `100 Continue` is not sending.
+/// Receives and discards the rest of a body for a while, in the background. Otherwise, a client that is still sending would
+/// see a broken connection instead of the response. A client that waits for `100 Continue` is not sending.
 pub(super) fn linger<B>(headers: &HeaderMap, body: B)
 where
     B: Body + Send + 'static,
@@ -112,8 +128,8 @@ where
             let mut body = Box::pin(body);
             let mut left = LINGER_BYTES;
             while let Some(Ok(frame)) = body.frame().await {
-                let came = frame.data_ref().map_or(0, Buf::remaining);
-                match left.checked_sub(came) {
+                let received = frame.data_ref().map_or(0, Buf::remaining);
+                match left.checked_sub(received) {
                     Some(rest) => left = rest,
                     None => break,
                 }
@@ -130,8 +146,8 @@ mod tests {
     use http_body::Frame;
     use http_body_util::{Full, StreamBody};
 
-    fn pieces(pieces: &'static [&'static str]) -> impl Body<Data = Bytes, Error = std::convert::Infallible> + Unpin {
-        StreamBody::new(stream::iter(pieces.iter().map(|piece| Ok(Frame::data(Bytes::from_static(piece.as_bytes()))))))
+    fn chunks(chunks: &'static [&'static str]) -> impl Body<Data = Bytes, Error = std::convert::Infallible> + Unpin {
+        StreamBody::new(stream::iter(chunks.iter().map(|chunk| Ok(Frame::data(Bytes::from_static(chunk.as_bytes()))))))
     }
 
     async fn read_all<B: Body + Unpin>(mut body: B, limit: u64) -> Result<Bytes, BodyFault> {
@@ -141,21 +157,21 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_read_up_to_the_limit_and_not_beyond() {
         for (limit, expected) in [(6, Ok(Bytes::from_static(b"abcdef"))), (5, Err(BodyFault::TooLarge))] {
-            assert_eq!(read_all(pieces(&["ab", "", "cd", "ef"]), limit).await, expected);
+            assert_eq!(read_all(chunks(&["ab", "", "cd", "ef"]), limit).await, expected);
             assert_eq!(read_all(Full::new(Bytes::from_static(b"abcdef")), limit).await, expected);
         }
-        assert_eq!(read_all(pieces(&[]), 5).await, Ok(Bytes::new()));
+        assert_eq!(read_all(chunks(&[]), 5).await, Ok(Bytes::new()));
     }
 
     #[tokio::test]
-    async fn a_body_in_one_piece_is_not_copied() {
-        let sent = Bytes::from_static(b"one piece");
+    async fn a_body_in_one_chunk_is_not_copied() {
+        let sent = Bytes::from_static(b"one chunk");
         let read = read_all(Full::new(sent.clone()), 64).await.unwrap();
         assert_eq!(read.as_ptr(), sent.as_ptr());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_does_not_come_is_given_up() {
+    async fn a_body_that_does_not_arrive_times_out() {
         let never = StreamBody::new(stream::pending::<Result<Frame<Bytes>, std::convert::Infallible>>());
         assert_eq!(read_all(never, 5).await, Err(BodyFault::TooSlow(Duration::from_secs(60))));
     }

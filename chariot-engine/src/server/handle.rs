@@ -1,4 +1,4 @@
-//! What is answered on each route. The service calls it.
+//! The handler of every request: finds its route and returns the response. The service calls it.
 
 use std::sync::Arc;
 
@@ -9,101 +9,102 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    body, events,
+    accept::accepts_events,
+    body,
     infer::infer,
     repository,
+    request_id::is_request_id,
     respond::{self, ResponseBody},
-    route::{NoRoute, POST, Route, Routes},
+    route::{Route, RouteError, Routes},
 };
 use crate::{
-    protocol::{ModelMetadata, Protocol},
+    error::quoted,
+    protocol::{
+        ModelMetadata, Protocol,
+        routes::{Methods, ModelEndpoint, ServerEndpoint},
+    },
     runtime::{Host, Models, Readiness},
     telemetry::metrics::{Metrics, OPEN_METRICS, Stage},
 };
 
-/// What the service serves.
+/// The state of the service.
 #[derive(Clone)]
 pub(crate) struct Served {
     pub(crate) models: Models,
     pub(crate) routes: Routes,
-    /// What the server calls itself.
+    /// The name of the server in its metadata.
     pub(crate) name: String,
     pub(crate) version: String,
-    /// Whether `/metrics` is served.
+    /// Serves `/metrics`.
     pub(crate) shows_metrics: bool,
     pub(crate) metrics: Metrics,
-    /// Asks clients of HTTP/1 to come again by another connection while the engine drains: its port closes soon.
+    /// Closes HTTP/1 connections after their response while the engine drains, because its port closes soon.
     pub(crate) closes_connections: bool,
-    /// What `/openapi.json` answers: it never changes.
+    /// The OpenAPI document, which never changes.
     pub(crate) openapi: Bytes,
 }
 
-const NO_ROUTE: &str = "there is no such route; GET /v2 says what this server is";
+const NO_ROUTE: &str = "route not found; GET /v2 describes this server";
 
-/// How messages name the platform's side of this engine in the metadata.
+/// The `platform` of a model in its metadata.
 const PLATFORM: &str = "chariot-engine";
 
-/// The longest request id that is echoed.
-const MAX_REQUEST_ID: usize = 128;
-
-/// The extensions of the Open Inference Protocol that this server has.
+/// The extensions of the Open Inference Protocol that this server supports.
 const EXTENSIONS: &[&str] = &["binary_tensor_data"];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Answers a request.
+/// Serves a request.
 pub(super) async fn handle<B>(served: Arc<Served>, request: Request<B>) -> Response<ResponseBody>
 where
     B: Body + Send + 'static,
     B::Data: Send,
 {
     let request_id = request.headers().get(REQUEST_ID).filter(|id| is_request_id(id)).cloned();
-    let head = request.method() == Method::HEAD;
+    let is_head = request.method() == Method::HEAD;
     let http1 = request.version() < http::Version::HTTP_2;
-    let mut response = answer(&served, request, request_id.as_ref()).await;
+    let mut response = dispatch(&served, request, request_id.as_ref()).await;
     if let Some(id) = request_id {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     if served.closes_connections && http1 && served.models.is_draining() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    if head { respond::without_body(response) } else { response }
+    if is_head { respond::without_body(response) } else { response }
 }
 
-pub(super) fn is_request_id(id: &HeaderValue) -> bool {
-    let id = id.as_bytes();
-    !id.is_empty() && id.len() <= MAX_REQUEST_ID && id.iter().all(u8::is_ascii_graphic)
-}
-
-async fn answer<B>(served: &Served, request: Request<B>, request_id: Option<&HeaderValue>) -> Response<ResponseBody>
+/// Finds the route of a request and serves it.
+async fn dispatch<B>(served: &Served, request: Request<B>, request_id: Option<&HeaderValue>) -> Response<ResponseBody>
 where
     B: Body + Send + 'static,
     B::Data: Send,
 {
     let route = match served.routes.find(request.uri().path()) {
-        Ok(Route::GenerateStream(model)) if !served.models[model].host.spec().streaming => Err(NoRoute::Path),
+        Ok(Route::Model(index, ModelEndpoint::GenerateStream)) if !served.models.get(index).host.spec().streaming => {
+            Err(RouteError::Path)
+        }
         found => found,
     };
     let route = match route {
         Ok(route) => route,
-        Err(none) => {
+        Err(error) => {
             linger(request);
-            return respond::error(StatusCode::NOT_FOUND, &no_route(served, &none));
+            return respond::error(StatusCode::NOT_FOUND, &not_found(&served.models, &error));
         }
     };
-    let method_fits = match route.allowed() {
-        POST => request.method() == Method::POST,
-        _ => matches!(*request.method(), Method::GET | Method::HEAD),
+    let is_allowed = match route.methods() {
+        Methods::Post => request.method() == Method::POST,
+        Methods::Get => matches!(*request.method(), Method::GET | Method::HEAD),
     };
-    if !method_fits {
+    if !is_allowed {
         linger(request);
-        return respond::method_not_allowed(route.allowed());
+        return respond::method_not_allowed(route.methods());
     }
     match route {
-        Route::Infer(index) | Route::GenerateStream(index) => {
-            let model = &served.models[index];
-            let streams = matches!(route, Route::GenerateStream(_))
-                || (model.host.spec().streaming && events::asked(request.headers()));
+        Route::Model(index, endpoint @ (ModelEndpoint::Infer | ModelEndpoint::GenerateStream)) => {
+            let model = served.models.get(index);
+            let streams = endpoint == ModelEndpoint::GenerateStream
+                || (model.host.spec().streaming && accepts_events(request.headers()));
             let arrived = Instant::now();
             let response = infer(model, request, request_id, streams, arrived).await;
             let metrics = model.host.metrics();
@@ -111,46 +112,59 @@ where
             metrics.took(Stage::Total, arrived.elapsed());
             response
         }
-        Route::Metrics if !served.shows_metrics => respond::error(StatusCode::NOT_FOUND, NO_ROUTE),
-        Route::Metrics => metrics(served),
-        Route::Live => respond::json(StatusCode::OK, r#"{"live":true}"#),
-        Route::Ready => ready(&served.name, &served.models.readiness()),
-        Route::ModelReady(index) => {
-            let host = &served.models[index].host;
-            ready(host.name(), &Readiness::of(&host.status()))
+        Route::Model(index, ModelEndpoint::Metadata) => {
+            respond::value(StatusCode::OK, &metadata(&served.models.get(index).host))
         }
-        Route::ServerReady => server_ready(served),
-        Route::Server => server(served),
-        Route::Models => {
+        Route::Model(index, ModelEndpoint::Ready) => {
+            let host = &served.models.get(index).host;
+            ready(host.name(), &Readiness::new(&host.status()))
+        }
+        Route::Server(endpoint) => respond_for_engine(served, endpoint, request).await,
+    }
+}
+
+/// Serves a request to a route of the engine as a whole.
+async fn respond_for_engine<B>(served: &Served, endpoint: ServerEndpoint, request: Request<B>) -> Response<ResponseBody>
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+{
+    match endpoint {
+        ServerEndpoint::Metrics if served.shows_metrics => metrics(served),
+        ServerEndpoint::Metrics => respond::error(StatusCode::NOT_FOUND, NO_ROUTE),
+        ServerEndpoint::Live => respond::json(StatusCode::OK, r#"{"live":true}"#),
+        ServerEndpoint::Ready => ready(&served.name, &served.models.readiness()),
+        ServerEndpoint::ServerReady => server_ready(served),
+        ServerEndpoint::Metadata => server(served),
+        ServerEndpoint::Models => {
             let models = served.models.iter().map(|model| model.host.name()).collect();
             respond::value(StatusCode::OK, &ModelNames { models })
         }
-        Route::RepositoryIndex => repository::index(&served.models, request).await,
-        Route::Model(index) => respond::value(StatusCode::OK, &metadata(&served.models[index].host)),
-        Route::OpenApi => respond::json(StatusCode::OK, served.openapi.clone()),
+        ServerEndpoint::RepositoryIndex => repository::index(&served.models, request).await,
+        ServerEndpoint::OpenApi => respond::json(StatusCode::OK, served.openapi.clone()),
     }
 }
 
-fn no_route(served: &Served, none: &NoRoute) -> String {
-    let models = &served.models;
-    match none {
-        NoRoute::Path => NO_ROUTE.to_string(),
-        NoRoute::Model(name) => {
-            format!("there is no model {}; this engine serves {}", crate::error::quoted(name), models.names())
+/// Returns the message for a path without a route.
+fn not_found(models: &Models, error: &RouteError) -> String {
+    match error {
+        RouteError::Path => NO_ROUTE.to_string(),
+        RouteError::Model(name) => {
+            format!("model {} not found; available models: {}", quoted(name), models.names())
         }
-        NoRoute::NoDefault => format!(
-            "this engine serves several models, none of which is the default: one of {} is expected, at \
-             /v2/models/{{name}}/infer",
+        RouteError::NoDefault => format!(
+            "this engine has no default model; use /v2/models/{{name}}/infer with one of these models: {}",
             models.names()
         ),
-        NoRoute::Version { model, version } => format!(
-            "there is no version {} of the model; this engine serves version '{}'",
-            crate::error::quoted(version),
-            models[*model].host.version()
-        ),
+        RouteError::Version { model, version } => {
+            let host = &models.get(*model).host;
+            let (name, available) = (host.name(), host.version());
+            format!("version {} of model '{name}' not found; available version: {available}", quoted(version))
+        }
     }
 }
 
+/// Receives and discards the body of a request that is not served.
 fn linger<B>(request: Request<B>)
 where
     B: Body + Send + 'static,
@@ -165,6 +179,7 @@ struct ModelNames<'a> {
     models: Vec<&'a str>,
 }
 
+/// Returns the readiness of the engine or of a model.
 fn ready(name: &str, readiness: &Readiness) -> Response<ResponseBody> {
     #[derive(Serialize)]
     struct Ready<'a> {
@@ -179,6 +194,7 @@ fn ready(name: &str, readiness: &Readiness) -> Response<ResponseBody> {
     respond::value(ready_status(error), &body)
 }
 
+/// Returns the readiness of the server in the form of the Open Inference Protocol.
 fn server_ready(served: &Served) -> Response<ResponseBody> {
     #[derive(Serialize)]
     struct Ready<'a> {
@@ -197,6 +213,7 @@ fn ready_status(error: Option<&str>) -> StatusCode {
     if error.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
+/// Returns the metadata of the server.
 fn server(served: &Served) -> Response<ResponseBody> {
     #[derive(Serialize)]
     struct Server<'a> {
@@ -204,8 +221,8 @@ fn server(served: &Served) -> Response<ResponseBody> {
         version: &'a str,
         extensions: &'a [&'a str],
     }
-    let speaks = served.models.iter().any(|model| model.host.takes().supports(Protocol::V2Kserve));
-    let extensions = if speaks { EXTENSIONS } else { &[] };
+    let has_binary = served.models.iter().any(|model| model.host.accepts().supports(Protocol::V2Kserve));
+    let extensions = if has_binary { EXTENSIONS } else { &[] };
     let body = Server { name: &served.name, version: &served.version, extensions };
     respond::value(StatusCode::OK, &body)
 }
@@ -226,8 +243,8 @@ fn metrics(served: &Served) -> Response<ResponseBody> {
     match served.metrics.encode() {
         Ok(text) => respond::text(OPEN_METRICS, text),
         Err(error) => {
-            tracing::error!("the figures of the engine cannot be written: {error}");
-            respond::error(StatusCode::INTERNAL_SERVER_ERROR, "the engine failed")
+            tracing::error!("failed to encode metrics: {error}");
+            respond::error(StatusCode::INTERNAL_SERVER_ERROR, "internal error")
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Inference: what is refused by its head, its body, its way through the model, and its answer. The handler of requests
-//! calls it.
+//! The handler of inference requests: checks the headers, admits the request, reads its body and returns the response.
 
 use std::time::Duration;
 
@@ -9,22 +8,24 @@ use tokio::time::Instant;
 
 use super::{
     body::{self, BodyFault},
-    coding, events, form,
-    handle::is_request_id,
+    body_format, coding,
+    events::Events,
+    request_id::is_request_id,
+    request_timeout,
     respond::{self, ResponseBody},
-    timeout,
 };
 use crate::{
-    error::ErrorKind,
+    error::{ErrorKind, Rejection},
     inflight::OVER_BUDGET,
-    runtime::{Failure, OneModel, Refusal},
+    protocol::{Coding, BodyFormat},
+    runtime::{AdmissionError, AdmissionPermit, Failure, OneModel},
     settings::EngineSettings,
     telemetry::metrics::Rejected,
 };
 
 const BASE_ID: HeaderName = HeaderName::from_static("chariot-inference-base-id");
 
-/// Answers an inference; by events, if it `streams`.
+/// Serves an inference request, with server-sent events if it `streams`.
 pub(super) async fn infer<B>(
     model: &OneModel,
     request: Request<B>,
@@ -37,47 +38,19 @@ where
     B::Data: Send,
 {
     let (head, body) = request.into_parts();
-    // What the head alone shows to be wrong is refused before a byte of the body is read.
-    let Ok(coding) = coding::of_request(&head.headers) else {
-        body::linger(&head.headers, body);
-        return coding::unsupported();
-    };
-    if body.size_hint().lower() > model.settings.max_body.as_u64() {
-        body::linger(&head.headers, body);
-        return body_fault(model, &BodyFault::TooLarge);
-    }
-    let form = match form::of(&head.headers) {
-        Ok(form) => form,
+    let admitted = match admit(model, &head.headers, body.size_hint().lower(), arrived) {
+        Ok(admitted) => admitted,
         Err(fault) => {
             body::linger(&head.headers, body);
-            return respond::error(StatusCode::BAD_REQUEST, fault.text());
+            return fault.response(model);
         }
     };
-    let time_limit = match timeout::own_limit(&head.headers) {
-        Ok(time_limit) => time_limit,
-        Err(fault) => {
-            body::linger(&head.headers, body);
-            return respond::error(StatusCode::BAD_REQUEST, fault.text());
-        }
-    };
-    let place = match model.host.admit(arrived, time_limit, body.size_hint().lower()) {
-        Ok(place) => place,
-        Err(refusal) => {
-            body::linger(&head.headers, body);
-            let (text, reason) = match refusal {
-                Refusal::NotServing(why) => (why, Rejected::NotReady),
-                Refusal::Full => ("the queue is full", Rejected::QueueFull),
-                Refusal::OverBudget => (OVER_BUDGET, Rejected::Memory),
-            };
-            model.host.metrics().rejected(reason);
-            return respond::unavailable(text, model.host.retry_after());
-        }
-    };
-    let deadline = place.deadline();
+    let Admitted { coding, format, timeout, permit } = admitted;
+    let deadline = permit.deadline();
     let limit = model.settings.max_body.as_u64();
     let mut body = Box::pin(body);
-    let charge = |bytes| place.charge(bytes).is_ok();
-    let bytes = match body::read(body.as_mut(), limit, body_time(&model.settings, time_limit), charge).await {
+    let charge = |bytes| permit.charge(bytes).is_ok();
+    let bytes = match body::read(body.as_mut(), limit, body_timeout(&model.settings, timeout), charge).await {
         Ok(bytes) => bytes,
         Err(fault) => {
             body::linger(&HeaderMap::new(), body);
@@ -88,13 +61,13 @@ where
     if tracing::enabled!(tracing::Level::DEBUG)
         && let Some(base_id) = head.headers.get(BASE_ID).filter(|id| is_request_id(id))
     {
-        tracing::debug!(request = request_id, base_id = ?base_id, "a request of the platform");
+        tracing::debug!(request = request_id, base_id = ?base_id, "request from the platform");
     }
     let id = request_id.clone();
     let bytes = match coding {
         None => bytes,
         Some(coding) => match coding::decompress(&model.host, coding, bytes, limit, id.as_deref(), deadline).await {
-            Ok(Ok(bytes)) if place.charge(bytes.len()).is_err() => return body_fault(model, &BodyFault::OverBudget),
+            Ok(Ok(bytes)) if permit.charge(bytes.len()).is_err() => return body_fault(model, &BodyFault::OverBudget),
             Ok(Ok(bytes)) => bytes,
             Ok(Err(fault)) => return coding::fault(coding, &fault),
             Err(failure) => return failed(model, &failure),
@@ -102,21 +75,84 @@ where
     };
     if streams {
         let host = model.host.clone();
-        let work = |parts| async move { host.infer(place, bytes, form, request_id, arrived, Some(parts)).await };
-        return events::answer(work).await.unwrap_or_else(|failure| failed(model, &failure));
+        let work = |parts| async move { host.infer(permit, bytes, format, request_id, arrived, Some(parts)).await };
+        return Events::start(work).await.map_or_else(|failure| failed(model, &failure), respond::events);
     }
-    let answer = match model.host.infer(place, bytes, form, request_id, arrived, None).await {
+    let response = match model.host.infer(permit, bytes, format, request_id, arrived, None).await {
         Ok(response) if model.settings.compress_responses => {
             coding::compress(&model.host, &head.headers, response, id.as_deref(), deadline).await
         }
-        answer => answer.map(respond::inference),
+        result => result.map(respond::inference),
     };
-    answer.unwrap_or_else(|failure| failed(model, &failure))
+    response.unwrap_or_else(|failure| failed(model, &failure))
 }
 
-/// How long a body may take: no longer than the whole request.
-fn body_time(settings: &EngineSettings, limit: Option<Duration>) -> Duration {
-    [settings.timeout, limit].into_iter().flatten().fold(settings.body_timeout, Duration::min)
+/// An admitted request whose body has not been read.
+struct Admitted {
+    coding: Option<Coding>,
+    format: BodyFormat,
+    timeout: Option<Duration>,
+    permit: AdmissionPermit,
+}
+
+/// The reason why a request is not admitted, known before a byte of its body is read.
+#[derive(Debug)]
+enum HeadFault {
+    Coding,
+    TooLarge,
+    Header(Rejection),
+    Admission(AdmissionError),
+}
+
+impl From<Rejection> for HeadFault {
+    fn from(fault: Rejection) -> Self {
+        HeadFault::Header(fault)
+    }
+}
+
+/// Admits a request by its headers. Its body has at least `declared` bytes.
+fn admit(model: &OneModel, headers: &HeaderMap, declared: u64, arrived: Instant) -> Result<Admitted, HeadFault> {
+    let coding = coding::of_request(headers).map_err(|_| HeadFault::Coding)?;
+    if declared > model.settings.max_body.as_u64() {
+        return Err(HeadFault::TooLarge);
+    }
+    let format = body_format::from_headers(headers)?;
+    let timeout = request_timeout::from_headers(headers)?;
+    let permit = model.host.admit(arrived, timeout, declared).map_err(HeadFault::Admission)?;
+    Ok(Admitted { coding, format, timeout, permit })
+}
+
+impl HeadFault {
+    fn response(self, model: &OneModel) -> Response<ResponseBody> {
+        match self {
+            HeadFault::Coding => coding::unsupported(),
+            HeadFault::TooLarge => body_fault(model, &BodyFault::TooLarge),
+            HeadFault::Header(fault) => respond::error(StatusCode::BAD_REQUEST, fault.text()),
+            HeadFault::Admission(error) => {
+                let retry_after = model.host.retry_after();
+                model.host.metrics().rejected(match error {
+                    AdmissionError::NotServing(_) => Rejected::NotReady,
+                    AdmissionError::Full => Rejected::QueueFull,
+                    AdmissionError::OverBudget => Rejected::Memory,
+                });
+                respond::unavailable(&unavailable_text(&error, retry_after), retry_after)
+            }
+        }
+    }
+}
+
+/// Returns the message for a request that is not admitted. `retry_after` is in seconds.
+fn unavailable_text(error: &AdmissionError, retry_after: u64) -> String {
+    match error {
+        AdmissionError::NotServing(reason) => reason.to_string(),
+        AdmissionError::Full => format!("queue is full; retry after {retry_after} s"),
+        AdmissionError::OverBudget => format!("{OVER_BUDGET}; retry after {retry_after} s"),
+    }
+}
+
+/// Returns the time limit for reading a body, which is at most the timeout of the whole request.
+fn body_timeout(settings: &EngineSettings, timeout: Option<Duration>) -> Duration {
+    [settings.timeout, timeout].into_iter().flatten().fold(settings.body_timeout, Duration::min)
 }
 
 fn body_fault(model: &OneModel, fault: &BodyFault) -> Response<ResponseBody> {
@@ -127,25 +163,62 @@ fn body_fault(model: &OneModel, fault: &BodyFault) -> Response<ResponseBody> {
         BodyFault::OverBudget => Rejected::Memory,
     });
     match fault {
-        BodyFault::TooLarge => respond::error(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            &format!("a body of at most {} bytes is expected", model.settings.max_body.as_u64()),
-        ),
-        BodyFault::TooSlow(time) => respond::error(
-            StatusCode::REQUEST_TIMEOUT,
-            &format!("the body is expected within {}", humantime::format_duration(*time)),
-        ),
-        BodyFault::OverBudget => respond::unavailable(OVER_BUDGET, model.host.retry_after()),
-        BodyFault::Broken => respond::error(StatusCode::BAD_REQUEST, "the body ended before its end"),
+        BodyFault::TooLarge => {
+            respond::error(StatusCode::PAYLOAD_TOO_LARGE, &body::too_large(model.settings.max_body.as_u64()))
+        }
+        BodyFault::TooSlow(time) => respond::error(StatusCode::REQUEST_TIMEOUT, &body::too_slow(*time)),
+        BodyFault::OverBudget => {
+            let retry_after = model.host.retry_after();
+            respond::unavailable(&unavailable_text(&AdmissionError::OverBudget, retry_after), retry_after)
+        }
+        BodyFault::Broken => respond::error(StatusCode::BAD_REQUEST, body::INCOMPLETE),
     }
 }
 
 fn failed(model: &OneModel, failure: &Failure) -> Response<ResponseBody> {
-    let text = respond::failure_text(failure);
+    let text = failure.public_message();
     match failure.error.kind() {
         ErrorKind::Rejected => respond::error(StatusCode::BAD_REQUEST, &text),
         ErrorKind::Unavailable | ErrorKind::Cancelled => respond::unavailable(&text, model.host.retry_after()),
         ErrorKind::TimedOut => respond::error(StatusCode::GATEWAY_TIMEOUT, &text),
         ErrorKind::Failed => respond::error(StatusCode::INTERNAL_SERVER_ERROR, &text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_of_requests_that_are_not_served() {
+        let mut messages = vec![
+            format!("full → {}", unavailable_text(&AdmissionError::Full, 2)),
+            format!("over budget → {}", unavailable_text(&AdmissionError::OverBudget, 2)),
+            format!("not serving → {}", unavailable_text(&AdmissionError::NotServing("the model is loading"), 2)),
+            format!("incomplete body → {}", body::INCOMPLETE),
+        ];
+        messages.extend(
+            [0, 1000, 1024, 64 << 20, 3 << 30, (1 << 30) + 1]
+                .map(|limit| format!("body over {limit} → {}", body::too_large(limit))),
+        );
+        messages.extend(
+            [100, 10_000, 90_000]
+                .map(|millis| format!("body after {millis} ms → {}", body::too_slow(Duration::from_millis(millis)))),
+        );
+        let header = |name: &'static str, values: &[&'static str]| -> HeaderMap {
+            let name = HeaderName::from_static(name);
+            values.iter().map(|value| (name.clone(), HeaderValue::from_static(value))).collect()
+        };
+        for value in ["soon", "-1s", "1x", ""] {
+            let fault = request_timeout::from_headers(&header("x-request-timeout", &[value])).unwrap_err();
+            messages.push(format!("x-request-timeout: {value} → {}", fault.text()));
+        }
+        for (name, values) in
+            [("inference-header-content-length", &["1", "2"][..]), ("chariot-inference-parameters", &["{}", "{}"])]
+        {
+            let fault = body_format::from_headers(&header(name, values)).unwrap_err();
+            messages.push(format!("{name}: {} → {}", values.join(", "), fault.text()));
+        }
+        insta::assert_snapshot!("not_served", messages.join("\n"));
     }
 }

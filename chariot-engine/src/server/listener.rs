@@ -1,4 +1,4 @@
-//! Accepting connections, and closing them without losing a request. The engine calls it when it has a port of its own.
+//! Accepting connections, and closing them without losing a request. Used by engines that listen on a port of their own.
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
@@ -14,45 +14,45 @@ use tokio::{
 };
 use tokio_io_timeout::TimeoutWriter;
 
-use super::{EngineService, opening::Opening};
+use super::{preface_timeout::PrefaceTimeout, service::EngineService};
 
-/// How long to wait when a connection cannot be accepted: the process has no file descriptor left, most often.
+/// The pause after a failure to accept a connection, usually for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often a silent HTTP/2 connection is asked whether it is alive, and how long it may take to say so.
+/// The interval of pings on an idle HTTP/2 connection, and the timeout of a ping.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How connections are served.
+/// The options for connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ListenerOptions {
-    /// How long a request's head may take, the wait for it on an idle connection included.
+    /// The time limit for the headers of a request, which includes the wait for it on an idle connection.
     pub(crate) header_timeout: Duration,
-    /// How long a client may take nothing of its answer.
+    /// The time after which a client that receives nothing of its response is disconnected.
     pub(crate) write_timeout: Duration,
-    /// Connections at once.
+    /// The number of concurrent connections.
     pub(crate) max_connections: usize,
 }
 
-/// How long a connection that has not asked anything when the port closes may take to do so.
+/// The time that a connection without a request has to send one after the port has closed.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
-/// The connections that are open: each holds a receiver, which says when they are to end.
+/// The open connections. Each holds a receiver of the signal to close.
 pub(crate) struct Connections(watch::Sender<bool>);
 
 impl Connections {
-    /// Tells every connection to end after the request that it serves, and waits at most this long for all of them.
-    /// What is open then is cut with the process, or when its client ends it.
+    /// Tells every connection to close after its current request, and waits up to `limit` for all of them. Connections that
+    /// are still open then stay until their client closes them or the process exits.
     pub(crate) async fn close(self, limit: Duration) {
         self.0.send_replace(true);
         if tokio::time::timeout(limit, self.0.closed()).await.is_err() {
-            tracing::warn!("connections are still open after the grace");
+            tracing::warn!("connections still open after the grace period");
         }
     }
 }
 
-/// Accepts connections, HTTP/1.1 and cleartext HTTP/2, until `stop` is ready; then takes those that have connected
-/// already and closes the port.
+/// Accepts HTTP/1.1 and cleartext HTTP/2 connections until `stop` completes; then accepts those that the system has already
+/// established, and closes the port.
 pub(crate) async fn accept(
     listener: TcpListener,
     service: EngineService,
@@ -65,9 +65,9 @@ pub(crate) async fn accept(
     let connections = watch::Sender::new(false);
     let permits = Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS)));
     let serve = |stream: TcpStream, permit: Option<OwnedSemaphorePermit>| {
-        // Answers are written whole: waiting for more to send only delays them.
+        // Responses are written whole, so waiting for more data (Nagle's algorithm) would only delay them.
         let _ = stream.set_nodelay(true);
-        let mut stream = TimeoutWriter::new(Opening::new(stream, options.header_timeout));
+        let mut stream = TimeoutWriter::new(PrefaceTimeout::new(stream, options.header_timeout));
         stream.set_timeout(Some(options.write_timeout));
         let stream = Box::pin(stream);
         let asked = Arc::new(Notify::new());
@@ -82,7 +82,7 @@ pub(crate) async fn accept(
         let mut closing = connections.subscribe();
         tokio::spawn(async move {
             let mut connection = std::pin::pin!(connection);
-            // hyper closes at once what has not asked anything yet, though its request may have arrived already.
+            // hyper closes a connection without a request at once, although the request may have arrived already.
             let end = async {
                 let _ = closing.wait_for(|closing| *closing).await;
                 let _ = tokio::time::timeout(FIRST_REQUEST, asked.notified()).await;
@@ -96,7 +96,7 @@ pub(crate) async fn accept(
                 }
             };
             if let Err(error) = result {
-                tracing::debug!("a connection ended: {error}");
+                tracing::debug!("connection failed: {error}");
             }
             drop((closing, permit));
         });
@@ -112,16 +112,16 @@ pub(crate) async fn accept(
             () = &mut stop => break,
             accepted = next() => match accepted {
                 Ok((stream, permit)) => serve(stream, permit),
-                Err(error) if is_of_the_connection(&error) => {}
+                Err(error) if is_connection_error(&error) => {}
                 Err(error) => {
-                    tracing::warn!("a connection cannot be accepted: {error}");
+                    tracing::warn!("failed to accept a connection: {error}");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
         }
     }
-    // What the kernel has accepted for us would be reset with the port. The system itself is asked: tokio hears of a
-    // connection only when its driver has run, and pauses after some in a row.
+    // Closing the port resets connections that the system has established and nobody has accepted. This asks the system
+    // itself: tokio learns of a connection only when its driver runs, and yields after several in a row.
     if let Ok(listener) = listener.into_std() {
         while let Ok((stream, _)) = listener.accept() {
             if stream.set_nonblocking(true).is_ok()
@@ -134,7 +134,8 @@ pub(crate) async fn accept(
     Connections(connections)
 }
 
-fn is_of_the_connection(error: &io::Error) -> bool {
+/// Returns `true` if an error concerns one connection and not the listener.
+fn is_connection_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

@@ -1,33 +1,38 @@
-//! HTTP on hyper. What the engine serves is one service; the listener is for engines that have a process of their own.
+//! HTTP on hyper: the engine as a service, and a listener for engines that run in their own process.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `service` | [`EngineService`]: tower's and hyper's service over a model in service |
-//! | `route` | which route a path and a method mean, under the base URL and beside it |
-//! | `form` | what the headers of a request say of its body |
-//! | `coding` | content codings: which one a body has, which one an answer gets |
-//! | `repository` | the index of models, as Triton has it |
-//! | `handle` | what is answered on each route |
-//! | `infer` | inference: its refusals, its body, its answer |
-//! | `respond` | responses: statuses, headers, the envelope of errors |
-//! | `events` | answers that are streamed as server-sent events |
-//! | `body` | reading a request's body within limits of size and time |
+//! | `service` | [`EngineService`], the service of tower and hyper |
+//! | `route` | the router: finds the route of a path, under the base URL and at the root |
+//! | `handle` | the handler of every request |
+//! | `infer` | the handler of inference requests |
+//! | `repository` | the handler of the model repository index, a Triton extension |
+//! | `request_id` | the validation of request IDs |
+//! | `request_timeout` | the timeout in the headers of a request |
+//! | `body_format` | the format of a request body according to its headers |
+//! | `body` | reading a request body within limits of size and time |
+//! | `accept` | the parsing of weighted lists in headers |
+//! | `coding` | content codings of requests and responses |
+//! | `respond` | responses: statuses, headers, the error envelope |
+//! | `events` | responses streamed as server-sent events |
 //! | `listener` | accepting connections, and closing them without losing a request |
-//! | `opening` | the first bytes of a connection, which must come in time |
+//! | `preface_timeout` | a time limit for the first bytes of a connection |
 
+mod accept;
 mod body;
+mod body_format;
 mod coding;
 mod events;
-mod form;
 mod handle;
 mod infer;
 mod listener;
-mod opening;
+mod preface_timeout;
 mod repository;
+mod request_id;
+mod request_timeout;
 mod respond;
 mod route;
 mod service;
-mod timeout;
 
 pub(crate) use handle::Served;
 pub(crate) use listener::{Connections, ListenerOptions, accept};

@@ -1,4 +1,4 @@
-//! The index of models, of Triton's extension of the protocol for model repositories. The handler of requests calls it.
+//! The handler of the model repository index, from Triton's model repository extension.
 
 use std::time::Duration;
 
@@ -11,30 +11,33 @@ use super::{
     coding,
     respond::{self, ResponseBody},
 };
-use crate::runtime::{Models, Readiness, State};
+use crate::{
+    error::Expected,
+    runtime::{Models, Readiness, State},
+};
 
-/// What is posted is an object of one member, if anything.
-const MOST_BYTES: u64 = 4096;
+/// The size limit of the body, which is an object of one member.
+const MAX_BYTES: u64 = 4096;
 const TIME: Duration = Duration::from_secs(10);
 
-/// What is posted.
+/// The body of a request.
 #[derive(Deserialize, Default)]
-struct Wanted {
-    /// Whether only the models that are ready are meant.
+struct IndexRequest {
+    /// Restricts the index to models that are ready.
     ready: Option<bool>,
 }
 
-/// A model, as the extension tells of it.
+/// The entry of a model, in the form of the extension.
 #[derive(Serialize)]
 struct Entry<'a> {
     name: &'a str,
     version: &'a str,
     state: &'static str,
-    /// Why it is not ready; empty if it is.
+    /// The reason why the model is not ready; empty if it is ready.
     reason: &'a str,
 }
 
-/// Answers with every model and its state: `LOADING`, `READY`, `UNLOADING` or `UNAVAILABLE`.
+/// Lists every model with its state: `LOADING`, `READY`, `UNLOADING` or `UNAVAILABLE`.
 pub(super) async fn index<B>(models: &Models, request: Request<B>) -> Response<ResponseBody>
 where
     B: Body + Send + 'static,
@@ -46,54 +49,52 @@ where
         return coding::unsupported();
     };
     let mut body = Box::pin(body);
-    let read = body::read(body.as_mut(), MOST_BYTES, TIME, |_| true).await;
+    let read = body::read(body.as_mut(), MAX_BYTES, TIME, |_| true).await;
     if read.is_err() {
         body::linger(&HeaderMap::new(), body);
     }
-    let wanted: Wanted = match read {
-        Ok(bytes) if bytes.trim_ascii().is_empty() => Wanted::default(),
+    let wanted: IndexRequest = match read {
+        Ok(bytes) if bytes.trim_ascii().is_empty() => IndexRequest::default(),
         Ok(bytes) => match serde_json::from_slice(&bytes) {
-            // serde takes a list for an object, too.
+            // serde accepts a list in place of an object.
             Ok(wanted) if bytes.trim_ascii().starts_with(b"{") => wanted,
             read => {
-                let read: Result<Wanted, serde_json::Error> = read;
-                let place = read.err().map(|error| format!(" at line {}, column {}", error.line(), error.column()));
-                let place = place.unwrap_or_default();
-                let text = format!(
-                    "an object such as {{\"ready\": true}}, or nothing, is expected, something else came{place}"
-                );
-                return respond::error(StatusCode::BAD_REQUEST, &text);
+                let read: Result<IndexRequest, serde_json::Error> = read;
+                let position = read.err().map(|error| format!(" (line {}, column {})", error.line(), error.column()));
+                let position = position.unwrap_or_default();
+                let expected = r#"an object such as {"ready": true}, or an empty body"#;
+                let fault = Expected::new(expected, format!("something else{position}"));
+                return respond::error(StatusCode::BAD_REQUEST, &fault.to_string());
             }
         },
         Err(BodyFault::TooLarge) => {
-            let text = format!("a body of at most {MOST_BYTES} bytes is expected");
-            return respond::error(StatusCode::PAYLOAD_TOO_LARGE, &text);
+            return respond::error(StatusCode::PAYLOAD_TOO_LARGE, &body::too_large(MAX_BYTES));
         }
-        Err(BodyFault::TooSlow(_)) => {
-            return respond::error(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time");
+        Err(BodyFault::TooSlow(time)) => {
+            return respond::error(StatusCode::REQUEST_TIMEOUT, &body::too_slow(time));
         }
-        Err(_) => return respond::error(StatusCode::BAD_REQUEST, "the body ended before its end"),
+        Err(_) => return respond::error(StatusCode::BAD_REQUEST, body::INCOMPLETE),
     };
     let statuses: Vec<_> = models
         .iter()
         .map(|model| {
             let status = model.host.status();
-            (&model.host, status.state, Readiness::of(&status).error)
+            (&model.host, status.state, Readiness::new(&status).error)
         })
         .collect();
     let entries: Vec<Entry<'_>> = statuses
         .iter()
-        .filter(|(_, _, why)| why.is_none() || wanted.ready != Some(true))
-        .map(|(host, state, why)| Entry {
+        .filter(|(_, _, reason)| reason.is_none() || wanted.ready != Some(true))
+        .map(|(host, state, reason)| Entry {
             name: host.name(),
             version: host.version(),
             state: match state {
-                State::Ready if why.is_none() => "READY",
+                State::Ready if reason.is_none() => "READY",
                 State::Starting => "LOADING",
                 State::Draining => "UNLOADING",
                 State::Ready | State::Stopped | State::Failed => "UNAVAILABLE",
             },
-            reason: why.as_deref().unwrap_or_default(),
+            reason: reason.as_deref().unwrap_or_default(),
         })
         .collect();
     respond::value(StatusCode::OK, &entries)

@@ -1,4 +1,4 @@
-//! Responses: statuses, headers, the envelope of errors. The handlers build all of theirs here.
+//! Responses: statuses, headers and the error envelope. The handlers make all of their responses here.
 
 use std::{
     pin::Pin,
@@ -11,11 +11,8 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use serde::Serialize;
 
-use super::events::Events;
-use crate::{
-    protocol::{EncodedResponse, JsonText},
-    runtime::Failure,
-};
+use super::{accept::EVENTS, events::Events};
+use crate::protocol::{EncodedResponse, JsonText, routes::Methods};
 
 /// The body of a response.
 ///
@@ -26,30 +23,23 @@ use crate::{
 /// assert_eq!(ResponseBody::from("{}").size_hint().exact(), Some(2));
 /// ```
 #[derive(Debug, Default)]
-pub struct ResponseBody(Kind);
+pub struct ResponseBody(BodyKind);
 
 #[derive(Debug)]
-enum Kind {
+enum BodyKind {
     Whole(Full<Bytes>),
     Events(Box<Events>),
 }
 
-impl Default for Kind {
+impl Default for BodyKind {
     fn default() -> Self {
-        Kind::Whole(Full::default())
+        BodyKind::Whole(Full::default())
     }
 }
 
 impl<T: Into<Bytes>> From<T> for ResponseBody {
     fn from(bytes: T) -> Self {
-        ResponseBody(Kind::Whole(Full::new(bytes.into())))
-    }
-}
-
-impl ResponseBody {
-    /// A body that comes by and by.
-    pub(super) fn events(events: Events) -> Self {
-        ResponseBody(Kind::Events(Box::new(events)))
+        ResponseBody(BodyKind::Whole(Full::new(bytes.into())))
     }
 }
 
@@ -59,27 +49,28 @@ impl Body for ResponseBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match &mut self.0 {
-            Kind::Whole(whole) => Pin::new(whole).poll_frame(cx),
-            Kind::Events(events) => events.poll_frame(cx).map(|frame| frame.map(Ok)),
+            BodyKind::Whole(whole) => Pin::new(whole).poll_frame(cx),
+            BodyKind::Events(events) => events.poll_frame(cx).map(|frame| frame.map(Ok)),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Whole(whole) => whole.is_end_stream(),
-            Kind::Events(events) => events.is_over(),
+            BodyKind::Whole(whole) => whole.is_end_stream(),
+            BodyKind::Events(events) => events.is_over(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Kind::Whole(whole) => whole.size_hint(),
-            Kind::Events(_) => SizeHint::default(),
+            BodyKind::Whole(whole) => whole.size_hint(),
+            BodyKind::Events(_) => SizeHint::default(),
         }
     }
 }
 
-/// A JSON response. The content type has no `charset`: a client in use loses the text of an error that has one.
+/// Returns a JSON response. The content type has no `charset`, because a widely used client drops the text of an error
+/// that has one.
 pub(super) fn json<B: From<Bytes>>(status: StatusCode, body: impl Into<Bytes>) -> Response<B> {
     let mut response = Response::new(B::from(body.into()));
     *response.status_mut() = status;
@@ -87,14 +78,14 @@ pub(super) fn json<B: From<Bytes>>(status: StatusCode, body: impl Into<Bytes>) -
     response
 }
 
-/// A text of this media type.
+/// Returns a text response of a media type.
 pub(super) fn text(media_type: &'static str, text: String) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::from(text));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
 }
 
-/// A response to an inference: JSON, lines of it, or JSON and binary tensors.
+/// Returns a response to an inference request: JSON, JSON lines, or JSON with binary tensors.
 pub(super) fn inference(encoded: EncodedResponse) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::from(encoded.body));
     let headers = response.headers_mut();
@@ -105,28 +96,37 @@ pub(super) fn inference(encoded: EncodedResponse) -> Response<ResponseBody> {
     response
 }
 
-/// A JSON response of a value that JSON can hold.
+/// Returns a streamed response.
+pub(super) fn events(events: Events) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody(BodyKind::Events(Box::new(events))));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// Returns a JSON response with a serialized value.
 pub(super) fn value<B: From<Bytes>>(status: StatusCode, value: &impl Serialize) -> Response<B> {
     match JsonText::from_value(value) {
         Ok(text) => json(status, text.into_bytes()),
         Err(error) => {
-            tracing::error!("an answer of the engine itself cannot be written: {error}");
-            json(StatusCode::INTERNAL_SERVER_ERROR, r#"{"error":"the engine failed"}"#)
+            tracing::error!("failed to encode a response: {error}");
+            json(StatusCode::INTERNAL_SERVER_ERROR, r#"{"error":"internal error"}"#)
         }
     }
 }
 
-/// An error in the envelope that the engine's own have on every path, `{"error": "<text>"}`: for what stands around an
-/// engine and answers in its place, such as a layer that asks for a token. The body is of any type that is made of bytes:
-/// [`ResponseBody`], a `Full<Bytes>`, axum's.
+/// Returns an error response in the envelope of the engine's own errors, `{"error": "<text>"}`.
+///
+/// For layers around an engine that reject requests themselves, such as an authentication layer. The body can be of any type
+/// made from bytes, such as [`ResponseBody`], `Full<Bytes>` or axum's `Body`.
 ///
 /// ```
 /// use chariot_engine::server::{ResponseBody, error_response};
 /// use http::{Response, StatusCode, header};
 ///
-/// let response: Response<ResponseBody> = error_response(StatusCode::UNAUTHORIZED, "a token is expected");
+/// let response: Response<ResponseBody> = error_response(StatusCode::UNAUTHORIZED, "missing token");
 /// assert_eq!(response.status(), 401);
-/// // Without a `charset`: a client in use loses the text of an error that has one.
+/// // Without a `charset`, because a widely used client drops the text of an error that has one.
 /// assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
 /// ```
 pub fn error_response<B: From<Bytes>>(status: StatusCode, text: &str) -> Response<B> {
@@ -137,35 +137,45 @@ pub fn error_response<B: From<Bytes>>(status: StatusCode, text: &str) -> Respons
     value(status, &Envelope { error: text })
 }
 
-/// [`error_response`] as the engine answers it.
+/// Returns [`error_response`] with the engine's own body type.
 pub(super) fn error(status: StatusCode, text: &str) -> Response<ResponseBody> {
     error_response(status, text)
 }
 
-/// What the caller reads of a failure.
-pub(super) fn failure_text(Failure { id, error }: &Failure) -> String {
-    error.public_message().unwrap_or_else(|| format!("the model failed (request {id})"))
-}
-
-/// 503, and when to come again.
+/// Returns a 503 response with the seconds after which to retry.
 pub(super) fn unavailable(text: &str, retry_after: u64) -> Response<ResponseBody> {
     let mut response = error(StatusCode::SERVICE_UNAVAILABLE, text);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
     response
 }
 
-/// 405, and what is allowed.
-pub(super) fn method_not_allowed(allowed: &'static str) -> Response<ResponseBody> {
-    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, &format!("the method {allowed} is expected here"));
+/// Returns a 405 response that names the allowed methods.
+pub(super) fn method_not_allowed(methods: Methods) -> Response<ResponseBody> {
+    let (text, allowed) = match methods {
+        Methods::Get => ("method not allowed: use GET or HEAD", "GET, HEAD"),
+        Methods::Post => ("method not allowed: use POST", "POST"),
+    };
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, text);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
 }
 
-/// What a HEAD is answered: the head of the answer to GET.
+/// Returns the response to a HEAD request: the response to GET without its body.
 pub(super) fn without_body(response: Response<ResponseBody>) -> Response<ResponseBody> {
     let (mut head, body) = response.into_parts();
     if let Some(length) = body.size_hint().exact() {
         head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     Response::from_parts(head, ResponseBody::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_can_be_sent_and_shared() {
+        fn check<T: Send + Sync + 'static>() {}
+        check::<ResponseBody>();
+    }
 }

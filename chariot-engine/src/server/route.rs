@@ -1,63 +1,42 @@
-//! Which route a path means, under the base URL and beside it. The service asks for every request.
+//! The router: finds the route of a path, under the base URL and at the root. The service uses it for every request.
 
-use crate::openapi::Servers;
+use crate::{
+    error::{Expected, quoted},
+    openapi::Servers,
+    protocol::routes::{self, Endpoint, Methods, ModelEndpoint, ServerEndpoint},
+};
 
-/// What a path means. A model is named by its place among those of the engine.
+/// The target of a request. A model is given by its index among the models of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
-    /// Whether all models can serve.
-    Ready,
-    /// Inference.
-    Infer(usize),
-    /// Inference, whose answer comes as events.
-    GenerateStream(usize),
-    /// Whether the process can answer.
-    Live,
-    /// Whether the server can serve.
-    ServerReady,
-    /// What the server is.
-    Server,
-    /// Which models there are.
-    Models,
-    /// Which models there are, and in which state.
-    RepositoryIndex,
-    /// What a model is.
-    Model(usize),
-    /// Whether a model can serve.
-    ModelReady(usize),
-    /// How all of this is asked and answered.
-    OpenApi,
-    /// The figures of the engine.
-    Metrics,
+    Server(ServerEndpoint),
+    Model(usize, ModelEndpoint),
 }
 
-/// The method of a route to which something is posted.
-pub(super) const POST: &str = "POST";
-
 impl Route {
-    /// The methods that the route has.
-    pub(super) fn allowed(self) -> &'static str {
+    /// Returns the methods of the route.
+    pub(super) fn methods(self) -> Methods {
         match self {
-            Route::Infer(_) | Route::GenerateStream(_) | Route::RepositoryIndex => POST,
-            _ => "GET, HEAD",
+            Route::Server(endpoint) => Endpoint::Server(endpoint).methods(),
+            Route::Model(_, endpoint) => Endpoint::Model(endpoint).methods(),
         }
     }
 }
 
-/// Why a path means nothing.
+/// The reason why a path has no route.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum NoRoute {
-    /// There is no such path.
+pub(super) enum RouteError {
+    /// An unknown path.
     Path,
-    /// There is no model of this name.
+    /// An unknown model name.
     Model(String),
-    /// The model has another version.
+    /// An unknown version of a model.
     Version { model: usize, version: String },
-    /// No model is named, and none is the default.
+    /// A path without a model name, in an engine without a default model.
     NoDefault,
 }
 
-/// A model, as paths name it.
+/// A model as paths name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ModelRoute {
     pub(crate) name: String,
@@ -67,26 +46,27 @@ pub(crate) struct ModelRoute {
 /// The routes of one engine.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
-    /// The segments of the base URL; empty if there is none, or if the paths that come are relative to it already.
+    /// The segments of the base URL. Empty if there is none, or if requests arrive with paths relative to it.
     base: Vec<String>,
-    /// Whether the `/v2` tree is served under the base URL too.
+    /// Serves the `/v2` tree under the base URL as well.
     tree_under_base: bool,
-    /// What callers write before the paths that come, where a router takes it off.
-    taken_off: Option<String>,
+    /// The prefix that an outer router removes from paths.
+    stripped_prefix: Option<String>,
     models: Vec<ModelRoute>,
-    /// The model that is meant where none is named, and by the platform's name.
+    /// The model for paths without a model name and for paths with the platform's name of the model.
     default: Option<usize>,
     model_id: Option<String>,
 }
 
-/// `m-` and a KSUID: how the platform names a model's deployment.
+/// The length of a KSUID. The platform names the deployment of a model `m-` and a KSUID.
 const KSUID: usize = 27;
 
 impl Routes {
-    /// The routes under a base URL, in which `{model_id}` stands for the lower-cased id of the model.
+    /// Creates the routes under a base URL, in which `{model_id}` stands for the lower-case ID of the model.
     ///
     /// # Errors
-    /// `{model_id}` stands in the base URL and there is no id, or the base URL is no path.
+    /// Fails if the base URL is not a path, if it contains `{model_id}` and there is no ID, or if it names a model other
+    /// than the default.
     pub(crate) fn new(
         base_url: &str,
         models: Vec<ModelRoute>,
@@ -97,12 +77,12 @@ impl Routes {
         let base_url = match &model_id {
             Some(id) => base_url.replace("{model_id}", id),
             None if base_url.contains("{model_id}") => {
-                return Err(format!("'{base_url}' needs the model's id, and CHARIOT_MODEL_ID is not set"));
+                return Err(format!("'{base_url}' requires a model ID, but CHARIOT_MODEL_ID is not set"));
             }
             None => base_url.to_string(),
         };
         if base_url.contains(['?', '#', '{', '}', ' ']) || base_url.contains("://") {
-            return Err(format!("a path such as /v2/models/m-{{model_id}} is expected, '{base_url}' came"));
+            return Err(Expected::new("a path such as /v2/models/m-{model_id}", quoted(&base_url)).into());
         }
         let base: Vec<String> = segments(&base_url).map(str::to_string).collect();
         let ends_in_tree = match &base[..] {
@@ -110,7 +90,7 @@ impl Routes {
             [.., tree, list, named] if tree == "v2" && list == "models" => {
                 let other = |(index, model): (usize, &ModelRoute)| model.name == *named && default != Some(index);
                 if models.iter().enumerate().any(other) {
-                    return Err(format!("'{base_url}' names the model '{named}', which is not the default one"));
+                    return Err(format!("'{base_url}' names model '{named}', which is not the default model"));
                 }
                 true
             }
@@ -119,25 +99,25 @@ impl Routes {
         Ok(Routes {
             tree_under_base: !base.is_empty() && !ends_in_tree,
             base,
-            taken_off: None,
+            stripped_prefix: None,
             models,
             default,
             model_id,
         })
     }
 
-    /// The same engine behind a router that has taken the base URL off the path.
+    /// Returns the routes of the same engine behind an outer router that removes the base URL from paths.
     pub(crate) fn without_base(mut self) -> Self {
-        // Where nobody says what it is, it is where the document itself is found.
-        self.taken_off = Some(if self.base.is_empty() { ".".into() } else { self.base_url() });
+        // Without a base URL the prefix is unknown, and clients resolve `.` against the URL of the document.
+        self.stripped_prefix = Some(if self.base.is_empty() { ".".into() } else { self.base_url() });
         self.base.clear();
         self.tree_under_base = false;
         self
     }
 
-    /// What callers write before the paths.
+    /// Returns the prefixes that callers put before the paths.
     pub(crate) fn servers(&self) -> Servers {
-        if let Some(prefix) = &self.taken_off {
+        if let Some(prefix) = &self.stripped_prefix {
             return Servers { base: vec![prefix.clone()], tree: vec![prefix.clone()] };
         }
         let root = || vec![String::new()];
@@ -145,32 +125,43 @@ impl Routes {
         Servers { tree: if self.tree_under_base { base.clone() } else { root() }, base }
     }
 
-    /// The base URL as it is served; `/` if there is none.
+    /// Returns the served base URL, or `/` if there is none.
     pub(crate) fn base_url(&self) -> String {
         if self.base.is_empty() { "/".into() } else { self.base.iter().flat_map(|segment| ["/", segment]).collect() }
     }
 
-    pub(super) fn find(&self, path: &str) -> Result<Route, NoRoute> {
+    /// Finds the route of a path.
+    pub(super) fn find(&self, path: &str) -> Result<Route, RouteError> {
         let path: Vec<&str> = segments(path).collect();
         if let Some(rest) = self.under_base(&path) {
             match rest {
-                ["ready"] => return Ok(Route::Ready),
-                ["infer"] => return self.default().map(Route::Infer),
-                ["openapi.json"] => return Ok(Route::OpenApi),
                 ["v2", rest @ ..] if self.tree_under_base => return self.tree(rest),
-                _ => {}
+                _ => {
+                    if let Some(endpoint) = routes::find(routes::BASE, rest) {
+                        return self.route(endpoint);
+                    }
+                }
             }
         }
         match &path[..] {
-            ["ready"] => Ok(Route::Ready),
-            ["infer"] => self.default().map(Route::Infer),
-            ["openapi.json"] => Ok(Route::OpenApi),
-            ["metrics"] => Ok(Route::Metrics),
             ["v2", rest @ ..] => self.tree(rest),
-            _ => Err(NoRoute::Path),
+            path => {
+                let endpoint = routes::find(routes::BASE, path).or_else(|| routes::find(routes::ROOT, path));
+                self.route(endpoint.ok_or(RouteError::Path)?)
+            }
         }
     }
 
+    fn route(&self, endpoint: Endpoint) -> Result<Route, RouteError> {
+        match endpoint {
+            Endpoint::Server(endpoint) => Ok(Route::Server(endpoint)),
+            Endpoint::Model(endpoint) => {
+                self.default.map(|index| Route::Model(index, endpoint)).ok_or(RouteError::NoDefault)
+            }
+        }
+    }
+
+    /// Returns the rest of a path under the base URL.
     fn under_base<'a, 'b>(&self, path: &'b [&'a str]) -> Option<&'b [&'a str]> {
         let (head, rest) = path.split_at_checked(self.base.len())?;
         let same =
@@ -180,47 +171,32 @@ impl Routes {
         same.then_some(rest)
     }
 
-    fn tree(&self, rest: &[&str]) -> Result<Route, NoRoute> {
-        match rest {
-            [] => Ok(Route::Server),
-            ["health", "live"] => Ok(Route::Live),
-            ["health", "ready"] => Ok(Route::ServerReady),
-            ["models"] => Ok(Route::Models),
-            ["repository", "index"] => Ok(Route::RepositoryIndex),
-            ["models", model, rest @ ..] => {
-                let (version, rest) = match rest {
-                    ["versions", version, rest @ ..] => (Some(*version), rest),
-                    _ => (None, rest),
-                };
-                let route = match rest {
-                    [] => Route::Model,
-                    ["ready"] => Route::ModelReady,
-                    ["infer"] => Route::Infer,
-                    ["generate_stream"] => Route::GenerateStream,
-                    _ => return Err(NoRoute::Path),
-                };
-                let index = self.model(model).ok_or_else(|| NoRoute::Model((*model).to_string()))?;
-                match version {
-                    Some(version) if version != self.models[index].version => {
-                        Err(NoRoute::Version { model: index, version: version.to_string() })
-                    }
-                    _ => Ok(route(index)),
-                }
+    /// Finds the route of a path under `/v2`.
+    fn tree(&self, path: &[&str]) -> Result<Route, RouteError> {
+        let ["models", model, rest @ ..] = path else {
+            return self.route(routes::find(routes::TREE, path).ok_or(RouteError::Path)?);
+        };
+        let (version, rest) = match rest {
+            ["versions", version, rest @ ..] => (Some(*version), rest),
+            _ => (None, rest),
+        };
+        let endpoint = routes::find(routes::MODEL, rest).ok_or(RouteError::Path)?;
+        let index = self.model(model).ok_or_else(|| RouteError::Model((*model).to_string()))?;
+        match version {
+            Some(version) if version != self.models[index].version => {
+                Err(RouteError::Version { model: index, version: version.to_string() })
             }
-            _ => Err(NoRoute::Path),
+            _ => Ok(Route::Model(index, endpoint)),
         }
     }
 
-    fn default(&self) -> Result<usize, NoRoute> {
-        self.default.ok_or(NoRoute::NoDefault)
-    }
-
-    /// The model of this name, or the default one by the platform's.
+    /// Returns the model of this name, or the default model if this is the platform's name of it.
     fn model(&self, name: &str) -> Option<usize> {
         let named = self.models.iter().position(|model| model.name == name);
         named.or_else(|| self.default.filter(|_| self.is_platforms(name)))
     }
 
+    /// Returns `true` if this is the name that the platform gives to the deployment of the model.
     fn is_platforms(&self, name: &str) -> bool {
         let Some(("m-" | "M-", id)) = name.split_at_checked(2) else {
             return false;
@@ -232,7 +208,7 @@ impl Routes {
     }
 }
 
-/// The segments of a path: repeated slashes fold, a trailing one is ignored.
+/// Returns the segments of a path. Repeated and trailing slashes are ignored.
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|segment| !segment.is_empty())
 }
@@ -252,31 +228,55 @@ mod tests {
     }
 
     #[test]
-    fn every_route_is_found_beside_the_base_and_under_it() {
+    fn every_route_is_found_at_the_root_and_under_the_base_url() {
         for (base, prefixes) in [("", &[""][..]), ("/", &[""]), ("a//b/", &["", "/a/b"])] {
             let routes = routes(base, None);
             for prefix in prefixes {
                 for (path, route) in [
-                    ("/ready", Route::Ready),
-                    ("/infer", Route::Infer(0)),
-                    ("/openapi.json", Route::OpenApi),
-                    ("/v2", Route::Server),
-                    ("/v2/", Route::Server),
-                    ("/v2/health/live", Route::Live),
-                    ("//v2///health/ready/", Route::ServerReady),
-                    ("/v2/models", Route::Models),
-                    ("/v2/repository/index", Route::RepositoryIndex),
-                    ("/v2/models/digits", Route::Model(0)),
-                    ("/v2/models/digits/ready", Route::ModelReady(0)),
-                    ("/v2/models/digits/infer", Route::Infer(0)),
-                    ("/v2/models/digits/generate_stream", Route::GenerateStream(0)),
-                    ("/v2/models/digits/versions/1.0", Route::Model(0)),
-                    ("/v2/models/digits/versions/1.0/ready", Route::ModelReady(0)),
-                    ("/v2/models/digits/versions/1.0/infer", Route::Infer(0)),
-                    ("/v2/models/m-2ABCdefGHIjklMNOpqrSTUvwxYZ/infer", Route::Infer(0)),
+                    ("/ready", Route::Server(ServerEndpoint::Ready)),
+                    ("/infer", Route::Model(0, ModelEndpoint::Infer)),
+                    ("/openapi.json", Route::Server(ServerEndpoint::OpenApi)),
+                    ("/v2", Route::Server(ServerEndpoint::Metadata)),
+                    ("/v2/", Route::Server(ServerEndpoint::Metadata)),
+                    ("/v2/health/live", Route::Server(ServerEndpoint::Live)),
+                    ("//v2///health/ready/", Route::Server(ServerEndpoint::ServerReady)),
+                    ("/v2/models", Route::Server(ServerEndpoint::Models)),
+                    ("/v2/repository/index", Route::Server(ServerEndpoint::RepositoryIndex)),
+                    ("/v2/models/digits", Route::Model(0, ModelEndpoint::Metadata)),
+                    ("/v2/models/digits/ready", Route::Model(0, ModelEndpoint::Ready)),
+                    ("/v2/models/digits/infer", Route::Model(0, ModelEndpoint::Infer)),
+                    ("/v2/models/digits/generate_stream", Route::Model(0, ModelEndpoint::GenerateStream)),
+                    ("/v2/models/digits/versions/1.0", Route::Model(0, ModelEndpoint::Metadata)),
+                    ("/v2/models/digits/versions/1.0/ready", Route::Model(0, ModelEndpoint::Ready)),
+                    ("/v2/models/digits/versions/1.0/infer", Route::Model(0, ModelEndpoint::Infer)),
+                    ("/v2/models/m-2ABCdefGHIjklMNOpqrSTUvwxYZ/infer", Route::Model(0, ModelEndpoint::Infer)),
                 ] {
                     assert_eq!(routes.find(&format!("{prefix}{path}")), Ok(route), "{base} {prefix}{path}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_routed() {
+        let router = routes("/base", None);
+        let find = |prefix: &str, segments: &[&str]| router.find(&format!("{prefix}/{}", segments.join("/"))).unwrap();
+        let route = |endpoint: &Endpoint| match *endpoint {
+            Endpoint::Server(endpoint) => Route::Server(endpoint),
+            Endpoint::Model(endpoint) => Route::Model(0, endpoint),
+        };
+        for (prefixes, table) in
+            [(&["", "/base"][..], routes::BASE), (&[""], routes::ROOT), (&["/v2", "/base/v2"], routes::TREE)]
+        {
+            for (prefix, (segments, endpoint)) in
+                prefixes.iter().flat_map(|prefix| table.iter().map(move |row| (prefix, row)))
+            {
+                assert_eq!(find(prefix, segments), route(endpoint), "{prefix} {segments:?}");
+            }
+        }
+        for prefix in ["/v2/models/digits", "/base/v2/models/digits/versions/1.0"] {
+            for (segments, endpoint) in routes::MODEL {
+                assert_eq!(find(prefix, segments), Route::Model(0, *endpoint), "{prefix} {segments:?}");
             }
         }
     }
@@ -297,67 +297,73 @@ mod tests {
             "/openapi",
             "/v2/openapi.json",
         ] {
-            assert_eq!(routes.find(path), Err(NoRoute::Path), "{path}");
+            assert_eq!(routes.find(path), Err(RouteError::Path), "{path}");
         }
-        assert_eq!(routes.find("/v2/models/other"), Err(NoRoute::Model("other".into())));
-        assert_eq!(routes.find("/v2/models/m-short/infer"), Err(NoRoute::Model("m-short".into())));
+        assert_eq!(routes.find("/v2/models/other"), Err(RouteError::Model("other".into())));
+        assert_eq!(routes.find("/v2/models/m-short/infer"), Err(RouteError::Model("m-short".into())));
         assert_eq!(
             routes.find("/v2/models/digits/versions/2/infer"),
-            Err(NoRoute::Version { model: 0, version: "2".into() })
+            Err(RouteError::Version { model: 0, version: "2".into() })
         );
     }
 
     #[test]
-    fn the_platforms_name_of_the_model_compares_without_case() {
+    fn the_platforms_name_of_the_model_is_case_insensitive() {
         let routes = routes("/v2/models/m-{model_id}", Some(ID));
         let lower = ID.to_ascii_lowercase();
         assert_eq!(routes.base_url(), format!("/v2/models/m-{lower}"));
         for id in [ID, &lower, &ID.to_ascii_uppercase()] {
-            assert_eq!(routes.find(&format!("/v2/models/m-{id}/infer")), Ok(Route::Infer(0)));
-            assert_eq!(routes.find(&format!("/v2/models/m-{id}")), Ok(Route::Model(0)));
+            assert_eq!(routes.find(&format!("/v2/models/m-{id}/infer")), Ok(Route::Model(0, ModelEndpoint::Infer)));
+            assert_eq!(routes.find(&format!("/v2/models/m-{id}")), Ok(Route::Model(0, ModelEndpoint::Metadata)));
         }
-        assert!(matches!(routes.find("/v2/models/m-1234567890123456789012345ab"), Err(NoRoute::Model(_))));
-        assert_eq!(routes.find("/ready"), Ok(Route::Ready));
+        assert!(matches!(routes.find("/v2/models/m-1234567890123456789012345ab"), Err(RouteError::Model(_))));
+        assert_eq!(routes.find("/ready"), Ok(Route::Server(ServerEndpoint::Ready)));
     }
 
     #[test]
-    fn every_model_has_its_tree_and_the_base_is_the_default_ones() {
-        let of = |default| Routes::new("/b", vec![model("a"), model("b")], default, Some(ID)).unwrap();
+    fn every_model_has_its_tree_and_the_base_url_is_of_the_default_model() {
+        let with_default = |default| Routes::new("/b", vec![model("a"), model("b")], default, Some(ID)).unwrap();
         let platform = format!("/v2/models/m-{ID}/infer");
         for default in [None, Some(1)] {
-            assert_eq!(of(default).find("/v2/models/a/infer"), Ok(Route::Infer(0)));
-            assert_eq!(of(default).find("/b/v2/models/b/versions/1.0/ready"), Ok(Route::ModelReady(1)));
-            assert_eq!(of(default).find("/v2/models/c"), Err(NoRoute::Model("c".into())));
-            assert_eq!(of(default).find("/b/ready"), Ok(Route::Ready));
-            let other = NoRoute::Version { model: 1, version: "2".into() };
-            assert_eq!(of(default).find("/v2/models/b/versions/2"), Err(other));
+            assert_eq!(with_default(default).find("/v2/models/a/infer"), Ok(Route::Model(0, ModelEndpoint::Infer)));
+            assert_eq!(
+                with_default(default).find("/b/v2/models/b/versions/1.0/ready"),
+                Ok(Route::Model(1, ModelEndpoint::Ready))
+            );
+            assert_eq!(with_default(default).find("/v2/models/c"), Err(RouteError::Model("c".into())));
+            assert_eq!(with_default(default).find("/b/ready"), Ok(Route::Server(ServerEndpoint::Ready)));
+            let other = RouteError::Version { model: 1, version: "2".into() };
+            assert_eq!(with_default(default).find("/v2/models/b/versions/2"), Err(other));
         }
         for path in ["/infer", "/b/infer", &platform] {
-            assert_eq!(of(Some(1)).find(path), Ok(Route::Infer(1)), "{path}");
+            assert_eq!(with_default(Some(1)).find(path), Ok(Route::Model(1, ModelEndpoint::Infer)), "{path}");
         }
         let named = |default| Routes::new("/v2/models/a", vec![model("a"), model("b")], default, None);
         assert!(named(Some(0)).is_ok() && named(Some(1)).is_err() && named(None).is_err());
-        assert_eq!(of(None).find("/b/infer"), Err(NoRoute::NoDefault));
-        assert!(matches!(of(None).find(&platform), Err(NoRoute::Model(_))));
+        assert_eq!(with_default(None).find("/b/infer"), Err(RouteError::NoDefault));
+        assert!(matches!(with_default(None).find(&platform), Err(RouteError::Model(_))));
     }
 
     #[test]
-    fn the_tree_is_not_served_under_a_base_that_ends_in_it() {
-        assert_eq!(routes("/x/v2", None).find("/x/v2/v2/health/live"), Err(NoRoute::Path));
-        assert_eq!(routes("/x/v2", None).find("/x/v2/ready"), Ok(Route::Ready));
-        assert_eq!(routes("/x", None).find("/x/v2/health/live"), Ok(Route::Live));
-        assert_eq!(routes("/x", None).without_base().find("/x/ready"), Err(NoRoute::Path));
+    fn the_tree_is_not_served_under_a_base_url_that_ends_in_it() {
+        assert_eq!(routes("/x/v2", None).find("/x/v2/v2/health/live"), Err(RouteError::Path));
+        assert_eq!(routes("/x/v2", None).find("/x/v2/ready"), Ok(Route::Server(ServerEndpoint::Ready)));
+        assert_eq!(routes("/x", None).find("/x/v2/health/live"), Ok(Route::Server(ServerEndpoint::Live)));
+        assert_eq!(routes("/x", None).without_base().find("/x/ready"), Err(RouteError::Path));
     }
 
     #[test]
     fn a_base_url_that_cannot_be_served_is_an_error() {
-        for base in ["/m-{model_id}", "http://x/y", "/a b", "/a?b"] {
-            assert!(Routes::new(base, vec![model("digits")], Some(0), None).is_err(), "{base}");
+        let mut messages = Vec::new();
+        for base in ["/m-{model_id}", "http://x/y", "/a b", "/a?b", "/v2/models/other"] {
+            let error = Routes::new(base, vec![model("digits"), model("other")], Some(0), None).unwrap_err();
+            messages.push(format!("{base} → {error}"));
         }
+        insta::assert_snapshot!("base_urls", messages.join("\n"));
     }
 
     #[test]
-    fn the_document_names_what_stands_before_the_paths() {
+    fn the_document_names_the_prefixes_of_the_paths() {
         let servers = |base: &str, off: bool| {
             let routes = routes(base, Some(ID));
             let Servers { base, tree } = if off { routes.without_base() } else { routes }.servers();

@@ -1,4 +1,4 @@
-//! [`EngineService`]: the engine as a service of tower and of hyper. Embedders mount it, the listener serves it.
+//! [`EngineService`], the engine as a service of tower and hyper. Embedders mount it; the listener serves it.
 
 use std::{
     convert::Infallible,
@@ -17,10 +17,13 @@ use super::{
     respond::ResponseBody,
 };
 
-/// An engine as a service: give it requests by tower or by hyper, or mount it in a router.
+/// An engine as a service for tower and hyper, to call directly or to mount in a router.
 ///
-/// Cheap to clone. It never fails: what goes wrong is a response. It takes any request body, must be called within a
-/// tokio runtime, and neither reads the environment nor installs anything global.
+/// Cheap to clone. Accepts any type of request body and never fails: every error is a response. Does not read the
+/// environment and installs nothing global.
+///
+/// # Panics
+/// A call panics outside a tokio runtime.
 ///
 /// ```
 /// # async fn example(engine: chariot_engine::Engine, request: http::Request<http_body_util::Full<bytes::Bytes>>) {
@@ -39,7 +42,7 @@ impl EngineService {
         EngineService(Arc::new(served))
     }
 
-    /// The same service, which ends the connections of HTTP/1 after their next answer while the engine drains.
+    /// Returns the same service, which closes HTTP/1 connections after their next response while the engine drains.
     pub(crate) fn closing_connections(&self) -> Self {
         EngineService(Arc::new(Served { closes_connections: true, ..Served::clone(&self.0) }))
     }
@@ -51,7 +54,7 @@ impl std::fmt::Debug for EngineService {
     }
 }
 
-/// The answer that is on its way.
+/// The future of a response.
 pub type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
 
 impl<B> tower_service::Service<Request<B>> for EngineService

@@ -2,7 +2,10 @@
 //! own: one line each, for people on a terminal and JSON otherwise. `run` installs it, with a panic hook that writes a
 //! line of the same kind.
 
-use std::io::{self, IsTerminal, Write, stderr, stdout};
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    io::{self, IsTerminal, Write, stderr, stdout},
+};
 
 use tracing_subscriber::{filter::LevelFilter, fmt::writer::BoxMakeWriter};
 
@@ -40,7 +43,10 @@ pub(crate) fn install(level: LogLevel, format: Option<LogFormat>, stream: Stream
             let place = panic.location().map(ToString::to_string).unwrap_or_default();
             let text = panic.payload_as_str().unwrap_or("without a text").replace('\n', " | ");
             let thread = std::thread::current();
-            tracing::error!(place, thread = thread.name().unwrap_or_default(), "a panic: {text}");
+            // Captured if `RUST_BACKTRACE` or `RUST_LIB_BACKTRACE` is set.
+            let backtrace = Backtrace::capture();
+            let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+            tracing::error!(place, thread = thread.name().unwrap_or_default(), backtrace, "a panic: {text}");
         }));
     }
 }

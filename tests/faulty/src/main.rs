@@ -23,6 +23,8 @@ struct Command {
     sleep_ms: u64,
     /// Awaits for this time.
     await_ms: u64,
+    /// Emits this part, which the engine does not declare to stream.
+    emit: Option<String>,
     /// Panics with this text.
     panic: Option<String>,
     /// Fails with this text.
@@ -79,6 +81,9 @@ impl Model for Faulty {
             }
             if command.await_ms > 0 {
                 tokio::time::sleep(Duration::from_millis(command.await_ms)).await;
+            }
+            if let Some(part) = &command.emit {
+                item.emit(part)?;
             }
             if let Some(text) = &command.panic {
                 panic!("{text}");

@@ -75,6 +75,39 @@ fn a_panic_fails_its_request_only() {
     assert_eq!(process.get("/ready").status, 200);
 }
 
+/// The stack backtrace that the log has of the first panic of a process.
+fn backtrace(env: &[(&str, &str)]) -> Value {
+    let process = Process::ready(FAULTY, env);
+    assert_eq!(process.infer(&command(json!({"panic": "with a stack"}))).status, 500);
+    let line = process.wait_for_line("the panic", |line| line.get("place").is_some());
+    assert!(line["message"].as_str().is_some_and(|text| text.contains("with a stack")), "{line}");
+    line["backtrace"].clone()
+}
+
+#[test]
+fn the_log_has_the_backtrace_of_a_panic_if_rust_backtrace_is_set() {
+    let with = backtrace(&[("RUST_BACKTRACE", "1")]);
+    assert!(with.as_str().is_some_and(|text| text.contains("infer")), "{with}");
+    assert_eq!(backtrace(&[("RUST_BACKTRACE", "0")]), Value::Null);
+}
+
+#[test]
+fn emit_without_declared_streaming_is_a_warning_once() {
+    let process = Process::ready(FAULTY, &[]);
+    for _ in 0..3 {
+        assert_serves(&process);
+        assert_eq!(process.infer(&command(json!({"emit": "nobody reads it"}))).values(), ["ok"]);
+    }
+    process.wait_for_log("`Item::emit` has no effect");
+    process.signal(Signal::Terminate);
+    assert_eq!(process.wait(), Some(0));
+    let log = process.whole_log();
+    let warnings: Vec<_> =
+        log.iter().filter(|line| line["message"].as_str().is_some_and(|text| text.contains("Item::emit"))).collect();
+    assert_eq!(warnings.len(), 1, "{log:#?}");
+    assert_eq!((&warnings[0]["level"], &warnings[0]["model"]), (&json!("WARN"), &json!("faulty")));
+}
+
 #[test]
 fn a_wrong_number_of_outputs_is_a_failure() {
     let process = faulty();

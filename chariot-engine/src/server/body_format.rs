@@ -1,23 +1,23 @@
-//! What the headers of a request say of its body. The handler of inference asks.
+//! The format of a request body according to its headers. The handler of inference requests uses it.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
-    error::Rejection,
+    error::{Expected, Rejection},
     protocol::{self, BodyFormat, MediaType},
 };
 
 const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 const PARAMETERS: HeaderName = HeaderName::from_static("chariot-inference-parameters");
 
-/// Reads the form of a body from headers.
+/// Reads the format of a body from headers.
 ///
 /// # Errors
-/// A length that is no number; a header twice of which one is expected.
-pub(super) fn of(headers: &HeaderMap) -> Result<BodyFormat, Rejection> {
+/// Rejects a JSON length that is not a number, and a repeated header.
+pub(super) fn from_headers(headers: &HeaderMap) -> Result<BodyFormat, Rejection> {
     let (mut content_type, mut json_length, mut parameters) = (None, None, None);
-    // A head is short: to go over it once takes less than to look each name up.
+    // There are few headers, so one pass over them is faster than a lookup for each name.
     for (name, value) in headers {
         if name == header::CONTENT_TYPE {
             content_type.get_or_insert(value.as_bytes());
@@ -34,7 +34,7 @@ pub(super) fn of(headers: &HeaderMap) -> Result<BodyFormat, Rejection> {
     })
 }
 
-/// Takes the one value that a header may have.
+/// Sets the value of a header that may occur only once.
 fn only<'a>(
     known: &mut Option<&'a HeaderValue>,
     value: &'a HeaderValue,
@@ -43,6 +43,6 @@ fn only<'a>(
 ) -> Result<(), Rejection> {
     match known.replace(value) {
         None => Ok(()),
-        Some(_) => Err(Rejection::new(format!("one {what} is expected, several came")).at(shown)),
+        Some(_) => Err(Rejection::new(Expected::new(format_args!("one {what}"), "several")).at(shown)),
     }
 }

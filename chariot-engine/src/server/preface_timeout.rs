@@ -1,4 +1,4 @@
-//! The first bytes of a connection, which must come in time. The listener wraps its streams in it.
+//! [`PrefaceTimeout`], a time limit for the first bytes of a connection. The listener wraps its streams in it.
 
 use std::{
     io,
@@ -12,14 +12,14 @@ use tokio::{
     time::Sleep,
 };
 
-/// What a connection of HTTP/2 begins with.
+/// The first bytes of an HTTP/2 connection.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A stream that fails if its version of HTTP is not known in time.
+/// A stream that fails if its HTTP version is not known within a time limit.
 ///
-/// hyper reads until it knows the version and watches the time only from then on: a connection on which nothing comes
-/// would stay for ever.
-pub(super) struct Opening<S> {
+/// hyper reads until it knows the version and enforces its timeouts only from then on, so a silent connection would stay
+/// open forever.
+pub(super) struct PrefaceTimeout<S> {
     stream: S,
     /// `None` once the version is known.
     wait: Option<Wait>,
@@ -27,17 +27,17 @@ pub(super) struct Opening<S> {
 
 struct Wait {
     limit: Pin<Box<Sleep>>,
-    /// How much of the preface has come.
-    came: usize,
+    /// The number of received bytes of the preface.
+    received: usize,
 }
 
-impl<S> Opening<S> {
+impl<S> PrefaceTimeout<S> {
     pub(super) fn new(stream: S, limit: Duration) -> Self {
-        Opening { stream, wait: Some(Wait { limit: Box::pin(tokio::time::sleep(limit)), came: 0 }) }
+        PrefaceTimeout { stream, wait: Some(Wait { limit: Box::pin(tokio::time::sleep(limit)), received: 0 }) }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Opening<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for PrefaceTimeout<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
@@ -48,17 +48,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Opening<S> {
             ready!(wait.limit.as_mut().poll(cx));
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        let (came, expected) = (&buffer.filled()[before..], &PREFACE[wait.came..]);
-        if came.is_empty() || came.len() >= expected.len() || !expected.starts_with(came) {
+        let (received, expected) = (&buffer.filled()[before..], &PREFACE[wait.received..]);
+        if received.is_empty() || received.len() >= expected.len() || !expected.starts_with(received) {
             self.wait = None;
         } else {
-            wait.came += came.len();
+            wait.received += received.len();
         }
         read
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Opening<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for PrefaceTimeout<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }

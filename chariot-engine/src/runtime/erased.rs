@@ -1,4 +1,4 @@
-//! The object-safe twin of [`Model`] that the runtime holds: no type of the model is in it.
+//! [`ErasedModel`], the object-safe form of [`Model`] that the runtime holds.
 
 use std::{
     any::Any,
@@ -13,7 +13,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::{
     device::Device,
-    error::{Error, ErrorKind, Rejection, Result},
+    error::{Error, ErrorKind, Expected, Rejection, Result, quoted},
     inflight::RequestToken,
     input::{DecodeContext, Input, Modality, Unit},
     model::{
@@ -26,66 +26,70 @@ use crate::{
     signature,
 };
 
-/// An [`Item`] whose type only its model knows. A handle, as that is.
+/// An [`Item`] whose value type only its model knows. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct DynItem {
+pub(crate) struct ErasedItem {
     value: Arc<dyn Any + Send + Sync>,
     attached: Option<Attached>,
     info: ItemInfo,
-    pub(super) load: BatchCost,
+    pub(super) cost: BatchCost,
 }
 
-/// About how many bytes an item takes beside its value, from here to its answer.
-const ITEM: usize = 512;
+/// The approximate memory of an item beside its value and output, in bytes.
+const ITEM_OVERHEAD: usize = 512;
 
-/// What decoding needs to know of the engine's settings.
+/// The settings that decoding depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DecodeOptions {
     pub(crate) max_pixels: u64,
     pub(crate) score_threshold: f32,
 }
 
-/// What a worker lends to a call of `infer`.
+/// The properties of a worker that a call of `infer` uses.
 pub(crate) struct WorkerContext {
     pub(crate) device: Device,
     pub(crate) scratch: Rc<ScratchPool>,
     pub(crate) layout: Option<OutputLayout>,
 }
 
-/// Decoded items, and whether nothing of the author's own ran while they were decoded.
+/// Decoded items.
 pub(crate) struct Decoded {
-    pub(super) items: Vec<DynItem>,
+    pub(super) items: Vec<ErasedItem>,
+    /// Set if `admit` is the default, so that decoding runs no code of the author's.
     pub(super) default_admit: bool,
 }
 
-/// What became of an item.
-pub(crate) struct Answered {
+/// The result of one item.
+pub(crate) struct ItemOutput {
     pub(super) info: ItemInfo,
-    pub(super) answer: Result<EncodedOutput>,
+    pub(super) output: Result<EncodedOutput>,
 }
 
-/// A model in service.
+/// A loaded model of any type.
 #[async_trait(?Send)]
-pub(crate) trait DynModel: Send + Sync {
+pub(crate) trait ErasedModel: Send + Sync {
     fn spec(&self) -> &Spec;
 
-    /// Whether a small request may be decoded on an I/O thread, as far as the input's type is concerned.
+    /// Returns `true` if the input type is cheap enough to decode a small request on an I/O thread.
     fn decodes_inline(&self) -> bool;
 
     fn decode(&self, request: InferRequest, token: &Arc<RequestToken>, options: DecodeOptions) -> Result<Decoded>;
 
-    /// One answer an item. An error of the whole is one of the batch: it failed, panicked or gave a wrong count.
-    async fn infer(&self, items: Vec<DynItem>, cx: &WorkerContext) -> Result<Vec<Answered>>;
+    /// Runs a batch and returns one result for each item.
+    ///
+    /// # Errors
+    /// Fails if the batch as a whole fails: `infer` returned an error, panicked or returned a wrong number of outputs.
+    async fn infer(&self, items: Vec<ErasedItem>, cx: &WorkerContext) -> Result<Vec<ItemOutput>>;
 
     async fn warm_up(&self) -> Result<()>;
 
     async fn health(&self) -> Result<()>;
 }
 
-/// Loads a model, on the thread of its first worker; once for every device.
-pub(crate) type Loader = Arc<dyn Fn(LoadCommon) -> LocalBoxFuture<'static, Result<Arc<dyn DynModel>>> + Send + Sync>;
+/// A function that loads a model. Called once for each device, on the thread of its first worker.
+pub(crate) type Loader = Arc<dyn Fn(LoadCommon) -> LocalBoxFuture<'static, Result<Arc<dyn ErasedModel>>> + Send + Sync>;
 
-/// A loader that calls [`Model::load`].
+/// Returns a loader that calls [`Model::load`].
 pub(crate) fn loader<M: Model>(settings: M::Settings, spec: Spec) -> Loader {
     let settings = Arc::new(settings);
     Arc::new(move |common| {
@@ -93,53 +97,53 @@ pub(crate) fn loader<M: Model>(settings: M::Settings, spec: Spec) -> Loader {
         async move {
             let context = LoadContext::new(settings, common);
             let model = M::load(&context).await?;
-            Ok(Arc::new(Hosted::new(model, spec)) as Arc<dyn DynModel>)
+            Ok(Arc::new(TypedModel::new(model, spec)) as Arc<dyn ErasedModel>)
         }
         .boxed_local()
     })
 }
 
-/// A loader for a model that is there already.
+/// Returns a loader for a model that already exists.
 pub(crate) fn instance<M: Model>(model: M, spec: Spec) -> Loader {
-    let hosted: Arc<dyn DynModel> = Arc::new(Hosted::new(model, spec));
-    let all = Arc::downgrade(&hosted);
-    let first = Mutex::new(Some(hosted));
+    let model: Arc<dyn ErasedModel> = Arc::new(TypedModel::new(model, spec));
+    let all = Arc::downgrade(&model);
+    let first = Mutex::new(Some(model));
     Arc::new(move |_| {
-        // Workers own the model, and drop it. Those of all devices share it.
+        // Workers own the model and drop it. The workers of all devices share it.
         let model = first.lock().unwrap_or_else(PoisonError::into_inner).take().or_else(|| all.upgrade());
-        async { model.ok_or_else(|| "the engine has stopped".into()) }.boxed_local()
+        async { model.ok_or_else(|| "the engine has shut down".into()) }.boxed_local()
     })
 }
 
-/// Runs author's code, and makes an error of its panic.
-pub(super) async fn unpanicked<T>(what: &str, future: impl Future<Output = Result<T>>) -> Result<T> {
+/// Runs an author's code and converts a panic into an error.
+pub(super) async fn catch_panic<T>(what: &str, future: impl Future<Output = Result<T>>) -> Result<T> {
     match AssertUnwindSafe(future).catch_unwind().await {
         Ok(result) => result,
-        Err(panic) => Err(panicked(what, &*panic)),
+        Err(panic) => Err(panic_error(what, &*panic)),
     }
 }
 
-/// An error that tells of a panic.
-pub(super) fn panicked(what: &str, panic: &(dyn Any + Send)) -> Error {
+/// Returns an error that reports a panic.
+pub(super) fn panic_error(what: &str, panic: &(dyn Any + Send)) -> Error {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    Panicked(format!("{what} panicked: {}", text.unwrap_or("without a text"))).into()
+    PanicError(format!("{what} panicked: {}", text.unwrap_or("no message"))).into()
 }
 
-/// That author's code panicked.
+/// A panic of an author's code.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Panicked(String);
+pub(super) struct PanicError(String);
 
-struct Hosted<M: Model> {
+struct TypedModel<M: Model> {
     model: M,
     spec: Spec,
     default_action: Arc<str>,
 }
 
-impl<M: Model> Hosted<M> {
+impl<M: Model> TypedModel<M> {
     fn new(model: M, spec: Spec) -> Self {
         let default_action = spec.default_action().into();
-        Hosted { model, spec, default_action }
+        TypedModel { model, spec, default_action }
     }
 
     fn decode_item(
@@ -149,15 +153,14 @@ impl<M: Model> Hosted<M> {
         location: ErrorLocation,
         token: &Arc<RequestToken>,
         options: DecodeOptions,
-    ) -> Result<(DynItem, bool)> {
-        let (slot, parameters, part) = item;
+    ) -> Result<(ErasedItem, bool)> {
+        let (slot, parameters, payload) = item;
         let action: Arc<str> = match parameters.action() {
             Some(action) => {
                 if !self.spec.actions.is_empty() && !self.spec.actions.iter().any(|known| known == action) {
                     let known = self.spec.actions.join("', '");
-                    let came = crate::error::quoted(action);
-                    let text = format_args!("one of '{known}' is expected, {came} came");
-                    return Err(Error::rejected(text).at("parameters.action"));
+                    let fault = Expected::new(format!("one of '{known}'"), quoted(action));
+                    return Err(Error::rejected(fault).at("parameters.action"));
                 }
                 action.into()
             }
@@ -165,19 +168,19 @@ impl<M: Model> Hosted<M> {
         };
         let score_threshold = parameters.score_threshold().unwrap_or(options.score_threshold);
         let cx = DecodeContext { max_pixels: options.max_pixels, signature: &self.spec.inputs };
-        let value = M::Input::decode(part, &cx)?;
+        let value = M::Input::decode(payload, &cx)?;
         token.charge(value.memory())?;
         let info = ItemInfo { index, slot, action, parameters, score_threshold, token: token.clone(), location };
         let mut item = Item::new(value, info);
-        let load = self.model.admit(&mut item)?;
+        let cost = self.model.admit(&mut item)?;
         let default_admit = item.has_default_admit();
         let (value, info, attached) = item.into_parts();
-        Ok((DynItem { value, attached, info, load }, default_admit))
+        Ok((ErasedItem { value, attached, info, cost }, default_admit))
     }
 }
 
 #[async_trait(?Send)]
-impl<M: Model> DynModel for Hosted<M> {
+impl<M: Model> ErasedModel for TypedModel<M> {
     fn spec(&self) -> &Spec {
         &self.spec
     }
@@ -190,28 +193,28 @@ impl<M: Model> DynModel for Hosted<M> {
         if !self.spec.inputs.is_empty() {
             signature::check_request(&self.spec.inputs, &request)?;
         }
-        let parts = <ModalityOf<M> as Modality>::split(request)?;
-        token.charge(parts.len().saturating_mul(ITEM))?;
-        let inputs = parts.last().map_or(0, |(slot, ..)| slot.input + 1);
+        let payloads = <ModalityOf<M> as Modality>::split(request)?;
+        token.charge(payloads.len().saturating_mul(ITEM_OVERHEAD))?;
+        let inputs = payloads.last().map_or(0, |(slot, ..)| slot.input + 1);
         let mut several: SmallVec<[bool; 16]> = smallvec![false; inputs];
-        for (slot, ..) in &parts {
+        for (slot, ..) in &payloads {
             several[slot.input] |= slot.element > 0;
         }
-        let mut decoded = Decoded { items: Vec::with_capacity(parts.len()), default_admit: true };
+        let mut decoded = Decoded { items: Vec::with_capacity(payloads.len()), default_admit: true };
         let mut faults = Vec::new();
-        for (index, part) in parts.into_iter().enumerate() {
+        for (index, payload) in payloads.into_iter().enumerate() {
             if token.is_gone() {
                 return Err(Error::cancelled());
             }
-            let slot = part.0.clone();
-            let location = match <ModalityOf<M> as Modality>::unit(&part.2) {
+            let slot = payload.0.clone();
+            let location = match <ModalityOf<M> as Modality>::unit(&payload.2) {
                 Unit::Request => ErrorLocation::Request,
                 Unit::Element if several[slot.input] => ErrorLocation::Element,
                 Unit::Element => ErrorLocation::Input,
                 Unit::MatrixRow => ErrorLocation::MatrixRow,
                 Unit::TableRow => ErrorLocation::TableRow,
             };
-            match self.decode_item(part, index, location, token, options) {
+            match self.decode_item(payload, index, location, token, options) {
                 Ok((item, default_admit)) => {
                     decoded.default_admit &= default_admit;
                     decoded.items.push(item);
@@ -219,7 +222,7 @@ impl<M: Model> DynModel for Hosted<M> {
                 Err(error) => {
                     let error = location.prefix(&slot, error);
                     match (error.kind(), error.public_message()) {
-                        // What is wrong with all rows is told once.
+                        // A fault that all rows share is reported once.
                         (ErrorKind::Rejected, Some(text)) if faults.last() == Some(&text) => {}
                         (ErrorKind::Rejected, Some(text)) => faults.push(text),
                         _ => return Err(error),
@@ -231,32 +234,32 @@ impl<M: Model> DynModel for Hosted<M> {
         Ok(decoded)
     }
 
-    async fn infer(&self, items: Vec<DynItem>, cx: &WorkerContext) -> Result<Vec<Answered>> {
+    async fn infer(&self, items: Vec<ErasedItem>, cx: &WorkerContext) -> Result<Vec<ItemOutput>> {
         let count = items.len();
         let mut infos: SmallVec<[ItemInfo; 1]> = SmallVec::with_capacity(count);
         let mut typed = Vec::with_capacity(count);
         for item in items {
             let Ok(value) = item.value.downcast::<M::Input>() else {
-                return Err("an item of another model came into this model's queue".into());
+                return Err("the item belongs to another model".into());
             };
             infos.push(item.info.clone());
             typed.push(Item::from_parts(value, item.info, item.attached, cx.device.clone()));
         }
         let batch = Batch::from_parts(typed, cx.device.clone(), cx.scratch.clone());
-        let outputs = unpanicked("`infer`", self.model.infer(batch)).await.map_err(|error| match &infos[..] {
-            // Of one item it is known which one the error is about, unless the author has said so.
+        let outputs = catch_panic("`infer`", self.model.infer(batch)).await.map_err(|error| match &infos[..] {
+            // The error of a batch with one item is about that item, unless the author has named a location.
             [info] => info.locate(error),
             _ => error,
         })?;
         if outputs.len() != count {
             return Err(format!(
-                "`infer` returned {} outputs for a batch of {count} items; it must return one for every item, in order",
+                "`infer` returned {} outputs for a batch of {count} items; expected one per item, in order",
                 outputs.len()
             )
             .into());
         }
-        let answers = outputs.into_iter().zip(infos);
-        Ok(answers.map(|(output, info)| Answered { answer: self.encode(output, &info, cx), info }).collect())
+        let outputs = outputs.into_iter().zip(infos);
+        Ok(outputs.map(|(output, info)| ItemOutput { output: self.encode(output, &info, cx), info }).collect())
     }
 
     async fn warm_up(&self) -> Result<()> {
@@ -268,12 +271,12 @@ impl<M: Model> DynModel for Hosted<M> {
     }
 }
 
-impl<M: Model> Hosted<M> {
+impl<M: Model> TypedModel<M> {
     fn encode(&self, output: M::Output, info: &ItemInfo, cx: &WorkerContext) -> Result<EncodedOutput> {
         let context = EncodeContext::new(&info.action).layout(cx.layout);
         let encode = AssertUnwindSafe(|| output.encode(&context));
-        let answer: EncodedOutput = match std::panic::catch_unwind(encode) {
-            Ok(Ok(answer)) => answer.into(),
+        let encoded: EncodedOutput = match std::panic::catch_unwind(encode) {
+            Ok(Ok(output)) => output.into(),
             Ok(Err(error)) => {
                 let error = match error.inner().downcast_ref::<EncodeError>() {
                     Some(unwritable @ EncodeError::NotFinite(_)) => Error::unwritable(unwritable),
@@ -281,32 +284,35 @@ impl<M: Model> Hosted<M> {
                 };
                 return Err(info.locate(error));
             }
-            Err(panic) => return Err(panicked("encoding an output", &*panic)),
+            Err(panic) => return Err(panic_error("`encode`", &*panic)),
         };
-        if let EncodedOutput::Tensors(tensors) = &answer
+        if let EncodedOutput::Tensors(tensors) = &encoded
             && !self.spec.outputs.is_empty()
         {
             signature::check_outputs(&self.spec.outputs, tensors)?;
         }
-        Ok(answer)
+        Ok(encoded)
     }
 }
 
-/// Checks the names of the outputs that a request asks for, where the engine declares its outputs.
+/// Checks the names of the requested outputs, if the engine declares its outputs.
+///
+/// # Errors
+/// Rejects an unknown name and a repeated name.
 pub(super) fn check_selection(spec: &Spec, wanted: &[WantedOutput]) -> Result<(), Rejection> {
     if spec.outputs.is_empty() {
         return Ok(());
     }
     for (index, WantedOutput { name, .. }) in wanted.iter().enumerate() {
-        let text = if !spec.outputs.iter().any(|output| output.name() == *name) {
+        let fault = if !spec.outputs.iter().any(|output| output.name() == *name) {
             let known: Vec<_> = spec.outputs.iter().map(signature::TensorSpec::name).collect();
-            format!("one of '{}' is expected, {} came", known.join("', '"), crate::error::quoted(name))
+            Expected::new(format!("one of '{}'", known.join("', '")), quoted(name))
         } else if wanted[..index].iter().any(|earlier| earlier.name == *name) {
-            format!("the name of an output is expected once, {} came twice", crate::error::quoted(name))
+            Expected::new("each output name once".to_string(), format!("{} twice", quoted(name)))
         } else {
             continue;
         };
-        return Err(Rejection::new(text).at(format_args!("outputs[{index}].name")));
+        return Err(Rejection::new(fault).at(format_args!("outputs[{index}].name")));
     }
     Ok(())
 }

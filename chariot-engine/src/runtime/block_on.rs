@@ -1,4 +1,4 @@
-//! How a worker's thread drives the futures of a model, which may block as they like. Workers and tests call it.
+//! [`block_on`], an executor for a model's futures, which may block their thread. Workers and tests call it.
 
 use std::{
     pin::pin,
@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 
 struct Unpark {
     thread: Thread,
-    /// A token of `park` alone could be taken by an author's code that parks.
+    /// Set on wake-up. The token of `park` alone is not enough: an author's code that parks could consume it.
     woken: AtomicBool,
 }
 
@@ -29,12 +29,12 @@ impl Wake for Unpark {
     }
 }
 
-/// Drives a future to its end on this thread.
+/// Runs a future to completion on this thread.
 ///
-/// Not `Handle::block_on`: within that, whatever blocks by means of tokio panics (`blocking_send`, a blocking HTTP
-/// client, a runtime of the author's own), and an author's code may block. Under `Handle::enter` all of them work, and so
-/// do timers and `tokio::spawn`.
-pub(crate) fn drive<F: Future>(handle: &Handle, future: F) -> F::Output {
+/// Within `Handle::block_on`, everything that blocks through tokio panics (`blocking_send`, a blocking HTTP client, a
+/// runtime of the author's own), and an author's code may block. Under `Handle::enter` all of these work, and so do timers
+/// and `tokio::spawn`.
+pub(crate) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
     let _entered = handle.enter();
     let unpark = Arc::new(Unpark { thread: std::thread::current(), woken: AtomicBool::new(false) });
     let waker = Waker::from(unpark.clone());
@@ -57,11 +57,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timers_spawning_and_what_blocks_by_means_of_tokio_all_work() {
+    fn timers_spawning_and_blocking_through_tokio_work() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let handle = runtime.handle().clone();
         let sum = std::thread::spawn(move || {
-            drive(&handle, async {
+            block_on(&handle, async {
                 tokio::time::sleep(std::time::Duration::from_millis(1)).await;
                 let spawned = tokio::spawn(async { 1 }).await.unwrap();
                 let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
@@ -75,19 +75,19 @@ mod tests {
     }
 
     #[test]
-    fn a_wake_up_is_not_lost_to_code_that_parks() {
+    fn code_that_parks_does_not_consume_a_wake_up() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let handle = runtime.handle().clone();
         let (done, finished) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let (sender, receiver) = tokio::sync::oneshot::channel();
             let parks = async {
-                // The scope waits by parking, and so takes the token that the message has set.
+                // The scope waits by parking, which consumes the token that the message has set.
                 std::thread::scope(|scope| {
                     scope.spawn(|| sender.send(7).unwrap());
                 });
             };
-            let received = drive(&handle, async { tokio::join!(receiver, parks).0 });
+            let received = block_on(&handle, async { tokio::join!(receiver, parks).0 });
             done.send(received.unwrap()).unwrap();
         });
         assert_eq!(finished.recv_timeout(std::time::Duration::from_secs(60)), Ok(7));

@@ -1,29 +1,29 @@
-//! The header `X-Request-Timeout`: how long a caller waits, as Go writes durations. The handler of inference asks.
+//! The header `X-Request-Timeout`: the timeout of a request as a Go duration. The handler of inference requests reads it.
 
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 
-use crate::error::{Rejection, quoted};
+use crate::error::{Expected, Rejection, quoted};
 
 const NAME: HeaderName = HeaderName::from_static("x-request-timeout");
 
-/// The time that the head of a request gives it; none if it says nothing or 0.
+/// Returns the timeout in the headers of a request. `None` if it is missing or 0.
 ///
 /// # Errors
-/// The value is no duration.
-pub(super) fn own_limit(headers: &HeaderMap) -> Result<Option<Duration>, Rejection> {
+/// Rejects a value that is not a duration.
+pub(super) fn from_headers(headers: &HeaderMap) -> Result<Option<Duration>, Rejection> {
     let Some(value) = headers.get(NAME) else {
         return Ok(None);
     };
-    let limit = value.to_str().ok().and_then(parse).ok_or_else(|| {
-        let came = quoted(&String::from_utf8_lossy(value.as_bytes()));
-        Rejection::new(format!("a duration such as 300ms or 1.5s is expected, {came} came")).at("X-Request-Timeout")
+    let timeout = value.to_str().ok().and_then(parse).ok_or_else(|| {
+        let got = quoted(&String::from_utf8_lossy(value.as_bytes()));
+        Rejection::new(Expected::new("a duration such as 300ms or 1.5s", got)).at("X-Request-Timeout")
     })?;
-    Ok(Some(limit).filter(|limit| !limit.is_zero()))
+    Ok(Some(timeout).filter(|timeout| !timeout.is_zero()))
 }
 
-/// Numbers, with a fraction or without, each followed by its unit: `1m30.5s`. `0` alone needs none.
+/// Parses numbers, each followed by its unit: `1m30.5s`. Only a single `0` may stand without a unit.
 fn parse(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
@@ -31,10 +31,10 @@ fn parse(text: &str) -> Option<Duration> {
     let mut rest = Some(text).filter(|text| !text.is_empty())?;
     let mut seconds = 0.0;
     while !rest.is_empty() {
-        let unit = rest.find(|of: char| !of.is_ascii_digit() && of != '.')?;
+        let unit = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
         let number: f64 = rest[..unit].parse().ok()?;
         rest = &rest[unit..];
-        let end = rest.find(|of: char| of.is_ascii_digit() || of == '.').unwrap_or(rest.len());
+        let end = rest.find(|letter: char| letter.is_ascii_digit() || letter == '.').unwrap_or(rest.len());
         seconds += number
             * match &rest[..end] {
                 "ns" => 1e-9,
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_as_go_writes_them() {
+    fn go_durations_are_accepted() {
         for (text, milliseconds) in
             [("300ms", 300), ("1.5s", 1500), ("1m30s", 90_000), ("2h45m", 9_900_000), ("0", 0), ("0s", 0), (".5s", 500)]
         {

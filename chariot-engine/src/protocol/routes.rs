@@ -1,0 +1,96 @@
+//! The routes of a server. The router and the OpenAPI document both read this table.
+
+/// A route of the engine as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServerEndpoint {
+    /// The readiness of all models.
+    Ready,
+    /// The OpenAPI document.
+    OpenApi,
+    /// The metrics.
+    Metrics,
+    /// The metadata of the server.
+    Metadata,
+    /// The liveness of the process.
+    Live,
+    /// The readiness of the server, in the form of the Open Inference Protocol.
+    ServerReady,
+    /// The names of the models.
+    Models,
+    /// The models and their states.
+    RepositoryIndex,
+}
+
+/// A route of one model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ModelEndpoint {
+    /// The metadata of the model.
+    Metadata,
+    /// The readiness of the model.
+    Ready,
+    /// Inference.
+    Infer,
+    /// Inference with a streamed response.
+    GenerateStream,
+}
+
+/// The target of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Server(ServerEndpoint),
+    /// A route of the model in the path, or of the default model if the path has no model name.
+    Model(ModelEndpoint),
+}
+
+/// The methods of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Methods {
+    /// GET, and HEAD for the same response without its body.
+    Get,
+    Post,
+}
+
+impl Endpoint {
+    pub(crate) fn methods(self) -> Methods {
+        match self {
+            Endpoint::Model(ModelEndpoint::Infer | ModelEndpoint::GenerateStream)
+            | Endpoint::Server(ServerEndpoint::RepositoryIndex) => Methods::Post,
+            _ => Methods::Get,
+        }
+    }
+}
+
+/// The segments of a path below its prefix, and the target of the path.
+pub(crate) type Row = (&'static [&'static str], Endpoint);
+
+/// The routes directly under the base URL and at the root.
+pub(crate) const BASE: &[Row] = &[
+    (&["ready"], Endpoint::Server(ServerEndpoint::Ready)),
+    (&["infer"], Endpoint::Model(ModelEndpoint::Infer)),
+    (&["openapi.json"], Endpoint::Server(ServerEndpoint::OpenApi)),
+];
+
+/// The routes at the root only. The OpenAPI document leaves them out: they are for the operator, not for callers.
+pub(crate) const ROOT: &[Row] = &[(&["metrics"], Endpoint::Server(ServerEndpoint::Metrics))];
+
+/// The routes of the server under `/v2`.
+pub(crate) const TREE: &[Row] = &[
+    (&[], Endpoint::Server(ServerEndpoint::Metadata)),
+    (&["health", "live"], Endpoint::Server(ServerEndpoint::Live)),
+    (&["health", "ready"], Endpoint::Server(ServerEndpoint::ServerReady)),
+    (&["models"], Endpoint::Server(ServerEndpoint::Models)),
+    (&["repository", "index"], Endpoint::Server(ServerEndpoint::RepositoryIndex)),
+];
+
+/// The routes of a model under `/v2/models/{name}` and `/v2/models/{name}/versions/{version}`.
+pub(crate) const MODEL: &[(&[&str], ModelEndpoint)] = &[
+    (&[], ModelEndpoint::Metadata),
+    (&["ready"], ModelEndpoint::Ready),
+    (&["infer"], ModelEndpoint::Infer),
+    (&["generate_stream"], ModelEndpoint::GenerateStream),
+];
+
+/// Returns the target of the path with these segments.
+pub(crate) fn find<T: Copy>(table: &[(&[&str], T)], path: &[&str]) -> Option<T> {
+    table.iter().find(|(segments, _)| *segments == path).map(|(_, target)| *target)
+}

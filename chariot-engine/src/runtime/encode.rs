@@ -1,0 +1,126 @@
+//! Encoding of the outputs of a request's items as its response. Workers call it.
+
+use std::collections::HashMap;
+
+use super::{erased::ItemOutput, job::ResponseContext, options::HostOptions};
+use crate::{
+    error::{Error, ErrorKind, Expected, Rejection, Result, quoted},
+    model::ItemInfo,
+    output::EncodedOutput,
+    protocol::{
+        EncodeError, EncodedResponse, InferOutput, InferResponse, JsonText, Protocol, ResponseHead, TensorData,
+        WantedOutput, encode_chariot_v2,
+    },
+    settings::OutputEncoding,
+};
+
+/// Encodes a response from the outputs of its items.
+///
+/// # Errors
+/// Returns a rejection that names every rejected item (the first ten and a count), else the first failure.
+pub(super) fn encode(
+    options: &HostOptions,
+    context: &ResponseContext,
+    mut items: Vec<ItemOutput>,
+) -> Result<EncodedResponse> {
+    if let Some(error) = first_error(&mut items) {
+        return Err(error);
+    }
+    let items = items.into_iter().filter_map(|ItemOutput { info, output }| Some((info, output.ok()?)));
+    if context.protocol == Protocol::V2 {
+        return Ok(encode_chariot_v2(&results(items)?));
+    }
+    let outputs = select(outputs(items, options.encoding), &context.wanted)?;
+    let head = ResponseHead { model_name: &options.name, model_version: Some(&options.version), id: &context.id };
+    let binary: HashMap<&str, bool> =
+        context.wanted.iter().filter_map(|output| Some((&*output.name, output.binary?))).collect();
+    let is_binary = |name: &str| binary.get(name).copied().unwrap_or(context.binary);
+    InferResponse { outputs }.encode_binary(&head, is_binary).map_err(|error| match error {
+        EncodeError::NotFinite(_) | EncodeError::NotText(_) => Error::unwritable(error),
+        error => error.into(),
+    })
+}
+
+/// Returns the error of the request, if items were rejected or failed.
+fn first_error(items: &mut Vec<ItemOutput>) -> Option<Error> {
+    let mut faults = Vec::new();
+    let mut failed = None;
+    for (index, item) in items.iter().enumerate() {
+        if let Err(error) = &item.output {
+            match (error.kind(), error.public_message()) {
+                (ErrorKind::Rejected, Some(text)) => faults.push(text),
+                _ => failed = failed.or(Some(index)),
+            }
+        }
+    }
+    match Rejection::all(&faults) {
+        Err(rejection) => Some(rejection.into()),
+        Ok(()) => failed.and_then(|index| items.swap_remove(index).output.err()),
+    }
+}
+
+/// Returns the outputs of items, each with the metadata of its item.
+fn results(items: impl Iterator<Item = (ItemInfo, EncodedOutput)>) -> Result<Vec<(JsonText, Option<JsonText>)>> {
+    let result = |(info, output): (ItemInfo, EncodedOutput)| match output {
+        EncodedOutput::Value(value) => Ok((value, info.parameters.metadata().cloned())),
+        EncodedOutput::Tensors(_) => Err("a chariot-v2 response cannot hold named tensors".into()),
+    };
+    items.map(result).collect()
+}
+
+/// Collects the outputs of one input's elements into one output tensor. Named tensors are outputs already.
+fn outputs(
+    items: impl Iterator<Item = (ItemInfo, EncodedOutput)>,
+    encoding: OutputEncoding,
+) -> (Vec<InferOutput>, bool) {
+    let mut outputs: Vec<InferOutput> = Vec::new();
+    let mut named = false;
+    let mut values = Vec::new();
+    let mut items = items.peekable();
+    while let Some((info, output)) = items.next() {
+        match output {
+            EncodedOutput::Tensors(tensors) => {
+                named = true;
+                outputs.extend(tensors);
+            }
+            EncodedOutput::Value(value) => {
+                values.push(value);
+                let is_last = items.peek().is_none_or(|(next, _)| next.slot.input != info.slot.input);
+                if is_last {
+                    outputs.push(InferOutput {
+                        name: info.output_name().to_string(),
+                        shape: vec![values.len()],
+                        data: elements(std::mem::take(&mut values), encoding),
+                        metadata: info.parameters.metadata().cloned(),
+                    });
+                }
+            }
+        }
+    }
+    (outputs, named)
+}
+
+/// Returns the values of an output as BYTES elements. In binary form, both encodings write the JSON text of each value.
+fn elements(values: Vec<JsonText>, encoding: OutputEncoding) -> TensorData {
+    match encoding {
+        OutputEncoding::Json => values.into(),
+        OutputEncoding::String => values.iter().map(ToString::to_string).collect::<Vec<_>>().into(),
+    }
+}
+
+/// Returns the requested outputs in the requested order. Applies to named tensors only.
+fn select((outputs, named): (Vec<InferOutput>, bool), wanted: &[WantedOutput]) -> Result<Vec<InferOutput>> {
+    if wanted.is_empty() || !named {
+        return Ok(outputs);
+    }
+    let known: Vec<String> = outputs.iter().map(|output| quoted(&output.name)).collect();
+    let mut by_name: HashMap<String, InferOutput> =
+        outputs.into_iter().map(|output| (output.name.clone(), output)).collect();
+    let selected = wanted.iter().enumerate().map(|(index, WantedOutput { name, .. })| {
+        by_name.remove(name).ok_or_else(|| {
+            let expected = format!("one of {}, each at most once", known.join(", "));
+            Rejection::new(Expected::new(expected, quoted(name))).at(format_args!("outputs[{index}].name")).into()
+        })
+    });
+    selected.collect()
+}
