@@ -4,10 +4,6 @@
 use chariot_engine::{
     EngineBuilder,
     prelude::*,
-    tasks::{
-        Answer, Embedding, Entity, FillMask, Filling, GeneratedText, OrientedDetection, OrientedDetections, Summary,
-        TokenClassification, Translation,
-    },
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -137,7 +133,7 @@ fn classify_text(_: &Item<Text>) -> Result<Classification> {
 }
 
 fn classify_tokens(text: &Item<Text>) -> Result<TokenClassification> {
-    let named = text.as_str().strip_prefix("the ").map(|word| Entity {
+    let named = text.as_str().strip_prefix("the ").map(|word| ClassifiedToken {
         class: 1,
         score: 0.5,
         index: 2,
@@ -149,7 +145,7 @@ fn classify_tokens(text: &Item<Text>) -> Result<TokenClassification> {
 }
 
 fn fill_mask(text: &Item<Text>) -> Result<FillMask> {
-    let filling = |token_str: &str, token, score| Filling {
+    let filling = |token_str: &str, token, score| MaskPrediction {
         sequence: text.as_str().replace("[MASK]", token_str),
         score,
         token,
@@ -165,13 +161,13 @@ struct Question {
 }
 
 /// Whatever is asked, the last word of the context is the answer.
-fn answer_question(asked: &Item<Json<Question>>) -> Result<Answer> {
+fn answer_question(asked: &Item<Json<Question>>) -> Result<ExtractedAnswer> {
     let Question { question, context } = &asked.value().0;
     if question.is_empty() {
         reject!("question: a text is expected, an empty one came");
     }
     let start = context.rfind(' ').map_or(0, |at| at + 1);
-    Answer::new(&context[start..], 0.75, start, context.len())
+    ExtractedAnswer::new(&context[start..], 0.75, start, context.len())
 }
 
 #[derive(Deserialize)]
