@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::row::trace;
+use super::row::{schema, trace};
 use crate::protocol::{JsonText, Parameters};
 
 /// A request of one element.
@@ -25,6 +25,25 @@ pub(super) fn with_parameters<P: DeserializeOwned>(body: JsonText) -> Option<Jso
         input["parameters"] = parameters.clone();
     }
     JsonText::from_value(&body).ok()
+}
+
+/// Returns the JSON Schema of parameters that read as this type, or `None` if it is not known.
+pub(super) fn parameters_schema<P: DeserializeOwned>() -> Option<JsonText> {
+    let accepts =
+        |value: &Value| Parameters::from_value(value).is_ok_and(|parameters| parameters.decode::<P>().is_ok());
+    let mut schema = schema::object::<P>(&accepts)?;
+    // The item has these members, and the type never sees them.
+    for name in ["action", "metadata", "score_threshold"] {
+        schema["properties"].as_object_mut()?.remove(name);
+        if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+            required.retain(|member| member != name);
+        }
+    }
+    let has_required = schema.get("required").and_then(Value::as_array).is_some_and(|names| !names.is_empty());
+    if !has_required {
+        schema.as_object_mut()?.remove("required");
+    }
+    JsonText::from_value(&schema).ok()
 }
 
 #[cfg(test)]
@@ -63,6 +82,25 @@ mod tests {
         assert_eq!(input(Row::<Needed>::example())["data"], json!([{"top_k": 0, "word": ""}]));
         assert_eq!(input(Json::<Vec<u8>>::example())["name"], "json");
         assert!(Json::<Value>::example().is_none(), "of what is not known no example is made");
+    }
+
+    #[test]
+    fn parameters_have_a_schema() {
+        let schema = |schema: Option<JsonText>| schema.map(|text| text.parse::<Value>().unwrap());
+        let top_k = json!({ "type": "integer", "minimum": 0, "maximum": 255 });
+        let mut optional = top_k.clone();
+        optional["type"] = json!(["integer", "null"]);
+        let word = json!({ "type": ["string", "null"] });
+        assert_eq!(
+            schema(WithParams::<Text, Needed>::params_schema()),
+            Some(json!({ "type": "object", "required": ["top_k"], "properties": { "top_k": top_k, "word": word } }))
+        );
+        assert_eq!(
+            schema(WithParams::<Text, Optional>::params_schema()),
+            Some(json!({ "type": "object", "properties": { "top_k": optional } }))
+        );
+        assert_eq!(schema(WithParams::<Text, Value>::params_schema()), None);
+        assert_eq!(schema(Text::params_schema()), None);
     }
 
     #[test]

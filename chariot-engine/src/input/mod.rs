@@ -162,6 +162,12 @@ pub trait Input: Sized + Send + Sync + 'static {
         None
     }
 
+    /// Returns the JSON Schema of the typed parameters of an item, for the OpenAPI document. Default: `None`, there are no
+    /// parameters beyond those of every engine.
+    fn params_schema() -> Option<JsonText> {
+        None
+    }
+
     /// The bytes that it holds beyond those of the request: of a decoded picture, say. They count against
     /// `CHARIOT_ENGINE_MAX_INFLIGHT_BYTES`.
     fn memory(&self) -> usize {

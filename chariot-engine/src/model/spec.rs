@@ -53,6 +53,8 @@ pub struct Spec {
     example: Option<Cow<'static, str>>,
     /// The same, as the type of the input gives it.
     example_of_input: Option<JsonText>,
+    /// The JSON Schema of the typed parameters of an item, if the input has any.
+    params_schema: Option<JsonText>,
     pub(crate) settings: Vec<SettingSpec>,
     pub(crate) max_batch: usize,
     pub(crate) batch_delay: Option<Duration>,
@@ -82,6 +84,7 @@ impl Spec {
             answer: <M::Output as Output<ModalityOf<M>>>::schema,
             example: None,
             example_of_input: <M::Input as Input>::example(),
+            params_schema: <M::Input as Input>::params_schema(),
             settings: <M::Settings as Settings>::schema(),
             max_batch: <ModalityOf<M> as Modality>::MAX_BATCH,
             batch_delay: None,
@@ -218,6 +221,11 @@ impl Spec {
     /// The example that the type of the input gives.
     pub(crate) fn example_of_input(&self) -> Option<&JsonText> {
         self.example_of_input.as_ref()
+    }
+
+    /// Returns the JSON Schema of the typed parameters of an item, if the input has any.
+    pub(crate) fn params_schema(&self) -> Option<&JsonText> {
+        self.params_schema.as_ref()
     }
 
     /// The engine's own settings.

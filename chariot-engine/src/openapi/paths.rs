@@ -2,7 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Described, Servers, object, request};
+use super::{
+    info::{ModelInfo, Servers},
+    json::object,
+    request,
+};
 
 /// What stands before the paths, as the document has it.
 pub(super) fn servers(prefixes: &[String]) -> Value {
@@ -10,7 +14,7 @@ pub(super) fn servers(prefixes: &[String]) -> Value {
 }
 
 /// Every path that is served, the model's under its name and its version.
-pub(super) fn paths(engine: &Described<'_>) -> Map<String, Value> {
+pub(super) fn paths(engine: &ModelInfo<'_>) -> Map<String, Value> {
     let infer = |operation: &str| inference(engine, operation, "Inference", "Inference");
     let base = [
         ("/ready".to_string(), get("ready", "Whether all models can serve", "Ready", true)),
@@ -38,7 +42,7 @@ pub(super) fn paths(engine: &Described<'_>) -> Map<String, Value> {
             tree.push((format!("{path}/generate_stream"), item));
         }
     }
-    let Servers { base: of_base, tree: of_tree } = &engine.server.servers;
+    let Servers { base: of_base, tree: of_tree } = &engine.engine.servers;
     if of_tree != of_base {
         for (_, item) in &mut tree {
             item["servers"] = servers(of_tree);
@@ -79,7 +83,7 @@ fn index() -> Value {
 }
 
 /// A route to which a request is posted, and the name of its answer.
-fn inference(engine: &Described<'_>, operation: &str, summary: &str, answer: &str) -> Value {
+fn inference(engine: &ModelInfo<'_>, operation: &str, summary: &str, answer: &str) -> Value {
     let headers = request::headers(engine);
     let reference = |name| json!({ "$ref": format!("#/components/parameters/{name}") });
     let parameters: Vec<Value> = headers.keys().map(reference).collect();

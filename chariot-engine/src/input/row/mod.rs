@@ -5,11 +5,13 @@
 //! | `table` | the rows of a request that came as tensors |
 //! | `reader`, `cell` | one row of it, and one value of a row, as serde reads them |
 //! | `fault` | what is wrong with a row |
+//! | `schema` | the JSON Schema of a type |
 //! | `trace`, `tracer` | the columns that a type has, and an example of it: by what serde asks for when it reads it |
 
 mod cell;
 mod fault;
 mod reader;
+pub(crate) mod schema;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// Values for a first trace, and for types that refuse those.
-const FILLS: [Fill; 2] = [Fill { number: 0, text: "", flag: false }, Fill { number: 1, text: "a", flag: true }];
+pub(super) const FILLS: [Fill; 2] =
+    [Fill { number: 0, text: "", flag: false }, Fill { number: 1, text: "a", flag: true }];
 
 /// The inputs that a request may have as its columns: one a field, or a matrix for a list of numbers. Empty if the rows of
 /// this type do not come so.
@@ -56,7 +57,7 @@ impl Shape {
         match self {
             Shape::Bool => Some(DataType::Bool),
             Shape::Number(datatype) => Some(*datatype),
-            Shape::Text(_) => Some(DataType::Bytes),
+            Shape::Text(_) | Shape::Choice(_) => Some(DataType::Bytes),
             Shape::List { .. } | Shape::Object(_) | Shape::Other => None,
         }
     }
@@ -67,6 +68,7 @@ impl Shape {
             Shape::Number(DataType::Fp32 | DataType::Fp64) => text.push_str(&format!("{}.0", fill.number)),
             Shape::Number(_) => text.push_str(&fill.number.to_string()),
             Shape::Text(string) => push_string(string, text),
+            Shape::Choice(names) => push_string(names.first().unwrap_or(&""), text),
             Shape::List { items, .. } => {
                 text.push('[');
                 for (index, item) in items.iter().enumerate() {

@@ -22,8 +22,10 @@ const DEEPEST: usize = 12;
 pub(super) enum Shape {
     Bool,
     Number(DataType),
-    /// A string; for an enum one of its names.
+    /// A string.
     Text(&'static str),
+    /// An enum, with the names of its variants.
+    Choice(&'static [&'static str]),
     List {
         items: Vec<Shape>,
         /// Whether there are always as many.
@@ -270,7 +272,7 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         visitor: V,
     ) -> Result<V::Value, Stop> {
         let name = variants.first().ok_or(Stop::Refused)?;
-        self.note(Shape::Text(name))?;
+        self.note(Shape::Choice(variants))?;
         visitor.visit_enum(Name { name, shape: self.shape })
     }
 }
