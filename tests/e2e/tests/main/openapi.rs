@@ -120,6 +120,19 @@ fn what_is_streamed_is_told_of_and_what_is_not_is_not() {
 }
 
 #[test]
+fn typed_parameters_are_described_as_they_are_read() {
+    let engine = held(builder::<Sampled>(), 2);
+    let request = |parameters: Value| json!({"inputs": [{"name": "a", "data": ["x"], "parameters": parameters}]});
+    assert!(judged(&engine, &request(json!({"most": 3, "action": null, "unknown": true}))));
+    for parameters in [json!({}), json!({"most": 256}), json!({"most": -1}), json!({"most": null}), Value::Null] {
+        assert!(!judged(&engine, &request(parameters.clone())), "{parameters}");
+        assert!(!judged(&engine, &json!({"input": "x", "parameters": parameters})), "{parameters}");
+    }
+    assert!(!judged(&engine, &json!({"inputs": [{"name": "a", "data": ["x"]}]})));
+    assert!(!judged(&engine, &json!({"input": "x"})));
+}
+
+#[test]
 fn an_example_that_is_no_request_is_found_at_the_start() {
     struct Wrong;
     impl Kind for Wrong {

@@ -1,9 +1,6 @@
 //! Engines of every kind of input and of every task, for the tests of what engines say of themselves.
 
-use chariot_engine::{
-    EngineBuilder,
-    prelude::*,
-};
+use chariot_engine::{EngineBuilder, prelude::*};
 use serde::Deserialize;
 
 /// A kind of engine.
