@@ -249,16 +249,29 @@ fn generate(engine: &syn::ItemStruct, options: &Options) -> TokenStream {
         let check = quote_spanned!(ident.span()=> #sdk::__private::assert_model::<#ident>());
         return quote!(const _: () = #check;);
     }
+    let description = doc_comment(&engine.attrs);
     let defaults = options.defaults.iter().map(|(name, value)| quote!((#name, #value)));
     quote! {
         fn main() -> ::std::process::ExitCode {
             #sdk::__private::main::<#ident>(#sdk::__private::Attribute {
                 name: #name,
                 version: #version,
+                description: #description,
                 defaults: &[#(#defaults),*],
             })
         }
     }
+}
+
+/// Returns the doc comment among these attributes, without the space at the start of each line.
+fn doc_comment(attributes: &[syn::Attribute]) -> String {
+    let lines = attributes.iter().filter_map(|attribute| {
+        let syn::Meta::NameValue(doc) = &attribute.meta else { return None };
+        let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &doc.value else { return None };
+        doc.path.is_ident("doc").then(|| text.value())
+    });
+    let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(&line).to_string());
+    lines.collect::<Vec<_>>().join("\n").trim().to_string()
 }
 
 #[cfg(test)]
@@ -283,6 +296,12 @@ mod tests {
         assert!(expanded.contains(r#"defaults : & [("PORT" , "9000") , ("TIMEOUT" , "30s")]"#), "{expanded}");
         assert!(expanded.contains(r#"name : "shout""#), "{expanded}");
         assert_eq!(expanded.matches("fn main").count(), 1);
+    }
+
+    #[test]
+    fn the_doc_comment_is_the_description() {
+        let expanded = expanded("", "/// Says it louder.\n///\n///     code\n#[derive(Clone)]\n/// End\nstruct A;");
+        assert!(expanded.contains(r#"description : "Says it louder.\n\n    code\nEnd""#), "{expanded}");
     }
 
     #[test]

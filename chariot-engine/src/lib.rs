@@ -20,6 +20,7 @@ mod openapi;
 pub mod output;
 pub mod prelude;
 pub mod protocol;
+#[cfg(feature = "cli")]
 pub mod registration;
 mod runtime;
 pub mod server;

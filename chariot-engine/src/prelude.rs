@@ -1,4 +1,4 @@
-//! What an author's file needs: `use chariot_engine::prelude::*;`.
+//! The imports of an engine's source file: `use chariot_engine::prelude::*;`.
 
 #[doc(no_inline)]
 pub use crate::{
@@ -8,9 +8,13 @@ pub use crate::{
     output::Output,
     protocol::{InferRequest, InferResponse},
     reject,
-    tasks::{ClassLabels, Classification, Detection, Detections, Regression, Segmentation},
+    tasks::{
+        ClassLabels, Classification, ClassifiedToken, Detection, Detections, Embedding, ExtractedAnswer, FillMask,
+        GeneratedText, MaskPrediction, OrientedDetection, OrientedDetections, Regression, Segmentation, Summary,
+        TokenClassification, Translation,
+    },
 };
-// By its own path: the name means this crate too, which is not to be re-exported.
+// By its own path: at the root, the name means this crate too, which must not be re-exported.
 pub use chariot_engine_macros::chariot_engine;
 
 #[cfg(feature = "image")]

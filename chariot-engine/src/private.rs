@@ -11,6 +11,8 @@ pub struct Attribute {
     pub name: &'static str,
     /// The option `version`, or the package's version.
     pub version: &'static str,
+    /// The doc comment of the engine's struct; empty if there is none.
+    pub description: &'static str,
     /// Defaults of the runtime's settings.
     pub defaults: &'static [(&'static str, &'static str)],
 }
@@ -18,6 +20,7 @@ pub struct Attribute {
 /// The engine's process: the builder with what the attribute says, and no power that an embedder has not.
 pub fn main<M: Model>(attribute: Attribute) -> ExitCode {
     let builder = Engine::builder().model::<M>(attribute.name).version(attribute.version);
+    let builder = builder.description(attribute.description);
     let builder =
         attribute.defaults.iter().fold(builder, |builder, (name, value)| builder.default_setting(*name, *value));
     #[cfg(feature = "cli")]

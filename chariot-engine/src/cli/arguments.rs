@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
 
 use crate::{
-    registration::{Manifest, ScaleBy},
+    registration::{ManifestOptions, ScaleBy},
     settings::SettingValue,
 };
 
@@ -72,13 +72,13 @@ pub(super) struct Cluster {
     pub(super) scale_by: Option<By>,
 }
 
-impl From<Cluster> for Manifest {
+impl From<Cluster> for ManifestOptions {
     fn from(Cluster { cpus, memory, max_replicas, scale_by }: Cluster) -> Self {
         let scale_by = scale_by.map(|by| match by {
             By::Cpu => ScaleBy::Cpu,
             By::InFlight => ScaleBy::InFlight,
         });
-        Manifest { cpus, memory, max_replicas, scale_by }
+        ManifestOptions { cpus, memory, max_replicas, scale_by }
     }
 }
 

@@ -62,6 +62,7 @@ pub(super) struct Source {
 pub struct EngineBuilder {
     pub(super) sources: Vec<Source>,
     pub(super) version: Option<String>,
+    pub(super) description: Option<String>,
     pub(super) environment: Option<Environment>,
     pub(super) settings: Vec<(String, String)>,
     pub(super) defaults: Vec<(String, String)>,
@@ -76,6 +77,7 @@ impl EngineBuilder {
         EngineBuilder {
             sources: Vec::new(),
             version: None,
+            description: None,
             environment: None,
             settings: Vec::new(),
             defaults: Vec::new(),
@@ -130,6 +132,13 @@ impl EngineBuilder {
     /// The version of the models, as routes and answers name it (default: `1`).
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
+        self
+    }
+
+    /// Sets the description of the engine in `/openapi.json`, as Markdown. `#[chariot_engine]` passes the doc comment of the
+    /// engine's struct. Default: none.
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.description = Some(text.into());
         self
     }
 

@@ -6,7 +6,7 @@ use super::{EngineBuilder, StartError, builder::Change, names::Names, notes::Not
 use crate::{
     model::Spec,
     protocol::Protocol,
-    registration::{DescribeOptions, Description, Environ, Probe, Registration, operator_settings},
+    registration::{DescribeOptions, EngineDescription, EnvVar, Probe, Registration, operator_settings},
     server::{ModelRoute, Routes},
     settings::{EngineSettings, Environment, Reader, SettingSpec, SettingsError, predictor_env_schema, scoped_schema},
 };
@@ -24,7 +24,7 @@ impl EngineBuilder {
     /// # Errors
     /// No model; a value that the code gives for a setting of the runtime and that cannot be read; a base URL that is
     /// none.
-    pub fn describe(self, options: DescribeOptions) -> Result<Description, StartError> {
+    pub fn describe(self, options: DescribeOptions) -> Result<EngineDescription, StartError> {
         let asked = self.operator_schema();
         let code: Environment = self.settings.iter().cloned().collect();
         let mut notes = Notes::default();
@@ -61,7 +61,7 @@ impl EngineBuilder {
         let base_url = one_form(base_url);
         // One that is empty would be none, and would leave the code's.
         let or_root = |url: String| if url.is_empty() { "/".into() } else { url };
-        let told = options.base_url.iter().map(|url| Environ { name: BASE_URL.into(), value: or_root(one_form(url)) });
+        let told = options.base_url.iter().map(|url| EnvVar::new(BASE_URL, or_root(one_form(url))));
         let assumed = || options.image_gpu.is_none().then(|| format!("{name}:{version}"));
         let registration = Registration {
             container_image_cpu: options.image_cpu.clone().or_else(assumed),
@@ -80,7 +80,7 @@ impl EngineBuilder {
             name,
             version,
         };
-        Ok(Description {
+        Ok(EngineDescription {
             registration,
             task: source.spec.task_name().map(str::to_string),
             class_labels: options.class_labels.or(source.options.class_labels).or(self.class_labels),

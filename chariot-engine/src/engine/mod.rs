@@ -17,6 +17,7 @@
 //! | `error` | why an engine does not start |
 
 mod builder;
+#[cfg(feature = "cli")]
 mod describe;
 mod error;
 mod handle;

@@ -40,6 +40,7 @@ pub(crate) struct Plan {
     platform: Platform,
     name: String,
     version: String,
+    description: String,
 }
 
 impl Plan {
@@ -121,6 +122,7 @@ impl Plan {
             routes: if builder.base_url_routing { routes } else { routes.without_base() },
             name: default.map_or_else(|| SEVERAL.into(), |index| parts[index].name.clone()),
             version: default.map_or(version, |index| parts[index].version.clone()),
+            description: builder.description.unwrap_or_default(),
             inventory: builder.inventory,
             settings,
             parts,
@@ -158,7 +160,7 @@ impl Plan {
             models.push(OneModel { host, settings });
         }
         let models = Models::new(models);
-        let openapi = document(&self.name, &self.version, &models, self.default, &self.routes);
+        let openapi = document([&self.name, &self.version, &self.description], &models, self.default, &self.routes);
         let served = Served {
             models,
             routes: self.routes,
@@ -179,11 +181,17 @@ pub(super) fn no_model() -> StartError {
 }
 
 /// The OpenAPI document of an engine.
-fn document(name: &str, version: &str, models: &Models, default: Option<usize>, routes: &Routes) -> Vec<u8> {
+fn document(
+    [name, version, description]: [&str; 3],
+    models: &Models,
+    default: Option<usize>,
+    routes: &Routes,
+) -> Vec<u8> {
     let names = models.iter().map(|model| model.host.name()).collect();
-    let server = openapi::Served { name, version, models: names, default, servers: routes.servers() };
-    let described = models.iter().map(|OneModel { host, settings }| openapi::Described {
-        server: &server,
+    let servers = routes.servers();
+    let engine = openapi::EngineInfo { name, version, description, models: names, default, servers };
+    let described = models.iter().map(|OneModel { host, settings }| openapi::ModelInfo {
+        engine: &engine,
         name: host.name(),
         version: host.version(),
         spec: host.spec(),
@@ -192,7 +200,7 @@ fn document(name: &str, version: &str, models: &Models, default: Option<usize>, 
         encoding: settings.output_encoding,
         score_threshold: settings.score_threshold,
     });
-    openapi::document(&server, &described.collect::<Vec<_>>())
+    openapi::document(&engine, &described.collect::<Vec<_>>())
 }
 
 /// The model that answers where none is named: the only one, or the one that is marked.

@@ -44,7 +44,7 @@ impl std::error::Error for Rejection {}
 
 /// Rejects the request: returns from the function with a 400 whose text the caller reads.
 ///
-/// Takes the arguments of `format!`. Write the text as `expected X, got Y`; the SDK adds the name of the input.
+/// Accepts the arguments of `format!`. Write the text as `expected X, got Y`; the SDK adds the name of the input.
 ///
 /// ```
 /// use chariot_engine::{Result, reject};

@@ -99,6 +99,12 @@ pub trait Input: Sized + Send + Sync + 'static {
         None
     }
 
+    /// Returns the JSON Schema of the typed parameters of an item, for the OpenAPI document. Default: `None`, there are no
+    /// parameters beyond those of every engine.
+    fn params_schema() -> Option<JsonText> {
+        None
+    }
+
     /// Returns the number of bytes that it holds in addition to those of the request, such as a decoded image.
     ///
     /// They count against `CHARIOT_ENGINE_MAX_INFLIGHT_BYTES`. Default: 0.

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::trace;
+use super::{schema, trace};
 use crate::protocol::{JsonText, Parameters};
 
 /// Returns a request with one element.
@@ -25,4 +25,23 @@ pub(super) fn with_parameters<P: DeserializeOwned>(body: JsonText) -> Option<Jso
         input["parameters"] = parameters.clone();
     }
     JsonText::from_value(&body).ok()
+}
+
+/// Returns the JSON Schema of parameters that read as this type, or `None` if it is not known.
+pub(super) fn parameters_schema<P: DeserializeOwned>() -> Option<JsonText> {
+    let accepts =
+        |value: &Value| Parameters::from_value(value).is_ok_and(|parameters| parameters.decode::<P>().is_ok());
+    let mut schema = schema::object::<P>(&accepts)?;
+    // The item has these members, and the type never sees them.
+    for name in ["action", "metadata", "score_threshold"] {
+        schema["properties"].as_object_mut()?.remove(name);
+        if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+            required.retain(|member| member != name);
+        }
+    }
+    let has_required = schema.get("required").and_then(Value::as_array).is_some_and(|names| !names.is_empty());
+    if !has_required {
+        schema.as_object_mut()?.remove("required");
+    }
+    JsonText::from_value(&schema).ok()
 }

@@ -26,6 +26,7 @@ pub mod modality;
 mod payload;
 mod request;
 mod row;
+mod schema;
 mod tensor_field;
 mod tensor_struct;
 mod tensors;

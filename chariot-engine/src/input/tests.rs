@@ -31,6 +31,25 @@ fn input(example: Option<JsonText>) -> Value {
 }
 
 #[test]
+fn parameters_have_a_schema() {
+    let schema = |schema: Option<JsonText>| schema.map(|text| text.parse::<Value>().unwrap());
+    let top_k = json!({ "type": "integer", "minimum": 0, "maximum": 255 });
+    let mut optional = top_k.clone();
+    optional["type"] = json!(["integer", "null"]);
+    let word = json!({ "type": ["string", "null"] });
+    assert_eq!(
+        schema(WithParams::<Text, Needed>::params_schema()),
+        Some(json!({ "type": "object", "required": ["top_k"], "properties": { "top_k": top_k, "word": word } }))
+    );
+    assert_eq!(
+        schema(WithParams::<Text, Optional>::params_schema()),
+        Some(json!({ "type": "object", "properties": { "top_k": optional } }))
+    );
+    assert_eq!(schema(WithParams::<Text, Value>::params_schema()), None);
+    assert_eq!(schema(Text::params_schema()), None);
+}
+
+#[test]
 fn the_example_of_a_type_can_be_decoded() {
     assert!(input(Text::example())["data"][0].is_string());
     assert_eq!(input(Row::<Needed>::example())["data"], json!([{"top_k": 0, "word": ""}]));

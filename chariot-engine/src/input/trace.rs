@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// The values of the first trace, and those of a second trace for types that reject them.
-const FILLS: [Fill; 2] = [Fill { number: 0, text: "", flag: false }, Fill { number: 1, text: "a", flag: true }];
+pub(super) const FILLS: [Fill; 2] =
+    [Fill { number: 0, text: "", flag: false }, Fill { number: 1, text: "a", flag: true }];
 
 /// Returns the inputs that a request can bring rows of this type in: one per field, or a matrix for a list of numbers.
 ///
@@ -58,7 +59,7 @@ impl Shape {
         match self {
             Shape::Bool => Some(DataType::Bool),
             Shape::Number(datatype) => Some(*datatype),
-            Shape::Text(_) => Some(DataType::Bytes),
+            Shape::Text(_) | Shape::Choice(_) => Some(DataType::Bytes),
             Shape::List { .. } | Shape::Object(_) | Shape::Other => None,
         }
     }
@@ -70,6 +71,7 @@ impl Shape {
             Shape::Number(DataType::Fp32 | DataType::Fp64) => text.push_str(&format!("{}.0", fill.number)),
             Shape::Number(_) => text.push_str(&fill.number.to_string()),
             Shape::Text(string) => push_string(string, text),
+            Shape::Choice(names) => push_string(names.first().unwrap_or(&""), text),
             Shape::List { items, .. } => {
                 text.push('[');
                 for (index, item) in items.iter().enumerate() {

@@ -22,8 +22,10 @@ const MAX_DEPTH: usize = 12;
 pub(super) enum Shape {
     Bool,
     Number(DataType),
-    /// A string; for an enum the name of a variant.
+    /// A string.
     Text(&'static str),
+    /// An enum, with the names of its variants.
+    Choice(&'static [&'static str]),
     List {
         items: Vec<Shape>,
         /// Set if the list always has this length.
@@ -273,7 +275,7 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         visitor: V,
     ) -> Result<V::Value, Stop> {
         let name = variants.first().ok_or(Stop::Rejected)?;
-        self.record(Shape::Text(name))?;
+        self.record(Shape::Choice(variants))?;
         visitor.visit_enum(Name { name, shape: self.shape })
     }
 }

@@ -60,6 +60,10 @@ where
         example::with_parameters::<P>(I::example()?)
     }
 
+    fn params_schema() -> Option<JsonText> {
+        example::parameters_schema::<P>()
+    }
+
     fn cost(&self) -> BatchCost {
         self.input.cost()
     }

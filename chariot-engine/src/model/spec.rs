@@ -53,6 +53,8 @@ pub struct Spec {
     example: Option<Cow<'static, str>>,
     /// The body of an example request, from the type of the input.
     example_of_input: Option<JsonText>,
+    /// The JSON Schema of the typed parameters of an item, if the input has any.
+    params_schema: Option<JsonText>,
     pub(crate) settings: Vec<SettingSpec>,
     pub(crate) max_batch: usize,
     pub(crate) batch_delay: Option<Duration>,
@@ -79,6 +81,7 @@ impl Spec {
             output_schema: O::schema,
             example: None,
             example_of_input: I::example(),
+            params_schema: I::params_schema(),
             settings: S::schema(),
             max_batch: <I::Modality as Modality>::MAX_BATCH,
             batch_delay: None,
@@ -223,6 +226,11 @@ impl Spec {
     /// Returns the example of the type of the input.
     pub(crate) fn example_of_input(&self) -> Option<&JsonText> {
         self.example_of_input.as_ref()
+    }
+
+    /// Returns the JSON Schema of the typed parameters of an item, if the input has any.
+    pub(crate) fn params_schema(&self) -> Option<&JsonText> {
+        self.params_schema.as_ref()
     }
 
     /// Returns the engine's own settings.

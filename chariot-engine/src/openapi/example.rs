@@ -1,8 +1,8 @@
-//! A request that is answered: the author's, or that of the input's type, or one of zeros.
+//! An example request: the author's, else that of the input type, else one of zeros.
 
 use serde_json::{Map, Value, json};
 
-use super::{Described, object};
+use super::{info::ModelInfo, json::object};
 use crate::{
     error::Rejection,
     model::Spec,
@@ -10,29 +10,29 @@ use crate::{
     signature::{Dim, TensorSpec},
 };
 
-/// The most elements of a tensor that is made up: larger ones would say nothing more.
-const MOST_ELEMENTS: usize = 4096;
+/// The limit on the elements of a generated tensor. A larger one would show nothing more.
+const MAX_ELEMENTS: usize = 4096;
 
 /// Checks an example that an author gave.
 ///
 /// # Errors
-/// It is no request of `chariot-v2-kserve`.
+/// Returns an error if the example is not a `chariot-v2-kserve` request.
 pub(crate) fn check(body: &str) -> Result<(), Rejection> {
     InferRequest::decode(&body.to_string().into()).map(drop)
 }
 
-/// The examples, by the protocol that they speak; none if no request is known that is answered.
-pub(super) fn examples(engine: &Described<'_>) -> Map<String, Value> {
-    let Some(body) = known(engine.spec) else {
+/// Returns the examples by protocol. Empty if no valid request is known.
+pub(super) fn examples(model: &ModelInfo<'_>) -> Map<String, Value> {
+    let Some(body) = known(model.spec) else {
         return Map::new();
     };
     let item = item(&body);
-    let forms = [(Protocol::V2Kserve, Some(body)), (Protocol::V2, item)];
-    let spoken = forms.into_iter().filter(|(protocol, _)| engine.speaks(*protocol));
+    let bodies = [(Protocol::V2Kserve, Some(body)), (Protocol::V2, item)];
+    let spoken = bodies.into_iter().filter(|(protocol, _)| model.speaks(*protocol));
     object(spoken.filter_map(|(protocol, body)| Some((protocol.name(), json!({ "value": body? })))))
 }
 
-/// A request that should be answered, in the one protocol that is spoken, if one is known.
+/// Returns a request that the model should accept, in the given protocol or in `chariot-v2-kserve`, if one is known.
 #[cfg(feature = "cli")]
 pub(crate) fn example(spec: &Spec, protocol: Option<Protocol>) -> Option<String> {
     let body = known(spec)?;
@@ -47,7 +47,7 @@ fn known(spec: &Spec) -> Option<Value> {
     known.or_else(zeros)
 }
 
-/// The same request as one of `chariot-v2`: that takes one item, which is a string.
+/// Converts a request to `chariot-v2`, if it has a single item that is a string.
 fn item(body: &Value) -> Option<Value> {
     let [input] = &body["inputs"].as_array()?[..] else { return None };
     let [Value::String(element)] = &input["data"].as_array()?[..] else { return None };
@@ -58,7 +58,7 @@ fn item(body: &Value) -> Option<Value> {
     Some(item)
 }
 
-/// One row of zeros, or of empty texts, in every tensor.
+/// Returns a request with one row of zeros, or of empty strings, in every tensor.
 fn zeros(inputs: &[TensorSpec]) -> Option<Value> {
     let zeros: Option<Vec<Value>> = inputs.iter().map(zero).collect();
     zeros.filter(|inputs| !inputs.is_empty()).map(|inputs| json!({ "inputs": inputs }))
@@ -74,7 +74,7 @@ fn zero(input: &TensorSpec) -> Option<Value> {
         DataType::Fp16 | DataType::Bf16 | DataType::Fp32 | DataType::Fp64 => json!(0.0),
         _ => json!(0),
     };
-    (count <= MOST_ELEMENTS).then(|| {
+    (count <= MAX_ELEMENTS).then(|| {
         let data = vec![element; count];
         json!({ "name": input.name(), "datatype": input.datatype(), "shape": shape, "data": data })
     })

@@ -2,7 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Described, Servers, object, request};
+use super::{
+    info::{ModelInfo, Servers},
+    json::object,
+    request,
+};
 use crate::protocol::routes::{self, Endpoint, ModelEndpoint, ServerEndpoint};
 
 /// Returns the `servers` member for these path prefixes.
@@ -11,7 +15,7 @@ pub(super) fn servers(prefixes: &[String]) -> Value {
 }
 
 /// Returns every served path; those of the model under its name and under its version.
-pub(super) fn paths(engine: &Described<'_>) -> Map<String, Value> {
+pub(super) fn paths(engine: &ModelInfo<'_>) -> Map<String, Value> {
     let of_engine = |prefix: &'static str, table: &'static [routes::Row]| {
         table.iter().filter_map(move |(segments, endpoint)| {
             let item = match endpoint {
@@ -31,7 +35,7 @@ pub(super) fn paths(engine: &Described<'_>) -> Map<String, Value> {
             }
         }
     }
-    let Servers { base: of_base, tree: of_tree } = &engine.server.servers;
+    let Servers { base: of_base, tree: of_tree } = &engine.engine.servers;
     if of_tree != of_base {
         for (_, item) in &mut tree {
             item["servers"] = servers(of_tree);
@@ -66,7 +70,7 @@ fn server_operation(endpoint: ServerEndpoint) -> Option<Value> {
 
 /// Returns the operation of a route of a model, or `None` if the model does not have the route. `prefix` begins the
 /// operation's ID, which must be unique in the document.
-fn model_operation(engine: &Described<'_>, endpoint: ModelEndpoint, prefix: &str) -> Option<Value> {
+fn model_operation(engine: &ModelInfo<'_>, endpoint: ModelEndpoint, prefix: &str) -> Option<Value> {
     Some(match endpoint {
         ModelEndpoint::Metadata => get(prefix, "Returns the metadata of the model", "Model", false),
         ModelEndpoint::Ready => {
@@ -108,7 +112,7 @@ fn index() -> Value {
 }
 
 /// Returns an inference operation with the name of its response.
-fn inference(engine: &Described<'_>, operation: &str, summary: &str, name: &str) -> Value {
+fn inference(engine: &ModelInfo<'_>, operation: &str, summary: &str, name: &str) -> Value {
     let headers = request::headers(engine);
     let reference = |name| json!({ "$ref": format!("#/components/parameters/{name}") });
     let parameters: Vec<Value> = headers.keys().map(reference).collect();

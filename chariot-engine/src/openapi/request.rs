@@ -1,21 +1,26 @@
-//! What is posted for an inference: its media types and their schemas.
+//! The body of an inference request: its media types, schemas and headers.
 
 use serde_json::{Map, Value, json};
 
-use super::{Described, example, object, schema, tensor};
+use super::{
+    example,
+    info::ModelInfo,
+    json::{object, schema},
+    tensor,
+};
 use crate::{
     protocol::{Coding, JSON_LENGTH_HEADER, PARAMETERS_HEADER, Protocol},
     signature::TensorSpec,
 };
 
-/// What the body of an inference may be.
-pub(super) fn body(engine: &Described<'_>) -> Value {
-    let (kserve, v2) = (engine.speaks(Protocol::V2Kserve), engine.speaks(Protocol::V2));
+/// Returns the body of an inference request.
+pub(super) fn body(model: &ModelInfo<'_>) -> Value {
+    let (kserve, v2) = (model.speaks(Protocol::V2Kserve), model.speaks(Protocol::V2));
     let bodies = [(kserve, "InferRequest"), (v2, "ItemRequest")].into_iter().filter(|(speaks, _)| *speaks);
     let bodies: Vec<Value> = bodies.map(|(_, name)| schema(name)).collect();
     let document = if bodies.len() == 1 { bodies[0].clone() } else { json!({ "oneOf": bodies }) };
     let mut json = object([("schema", document)]);
-    let examples = example::examples(engine);
+    let examples = example::examples(model);
     if !examples.is_empty() {
         json.insert("examples".into(), examples.into());
     }
@@ -23,17 +28,18 @@ pub(super) fn body(engine: &Described<'_>) -> Value {
     let mut bytes = Vec::new();
     if kserve {
         bytes.push(format!(
-            "With the header `{JSON_LENGTH_HEADER}`: JSON as for `application/json`, and after it the tensors whose \
-             parameter `binary_data_size` says how many bytes they have, in place of `data`. Length 0: a tensor alone."
+            "With the header `{JSON_LENGTH_HEADER}`: JSON as for `application/json`, followed by the data of the tensors \
+             that have the parameter `binary_data_size`, their number of bytes, in place of `data`. With length 0: the data \
+             of a single tensor without JSON."
         ));
     }
     if v2 {
-        bytes.push("Without that header: one item as it is.".into());
-        let lines = "A JSON object a line, each as a request of one item in `chariot-v2`.";
+        bytes.push("Without that header: the raw data of one item.".into());
+        let lines = "One JSON object per line, each a request of one item in `chariot-v2`.";
         content.insert("application/jsonl".into(), described(lines));
-        match engine.element() {
-            Some("image") => content.insert("image/*".into(), described("The file of a picture.")),
-            Some("text") => content.insert("text/plain".into(), described("A text in UTF-8.")),
+        match model.element() {
+            Some("image") => content.insert("image/*".into(), described("An image file.")),
+            Some("text") => content.insert("text/plain".into(), described("UTF-8 text.")),
             _ => None,
         };
     }
@@ -41,9 +47,9 @@ pub(super) fn body(engine: &Described<'_>) -> Value {
     json!({ "required": true, "content": content })
 }
 
-/// What may be posted to the index of models.
+/// Returns the body of a request to the repository index.
 pub(super) fn index() -> Value {
-    let ready = json!({ "type": ["boolean", "null"], "description": "Whether only those that are ready are meant." });
+    let ready = json!({ "type": ["boolean", "null"], "description": "Limits the index to models that are ready." });
     let schema = json!({ "type": "object", "properties": { "ready": ready } });
     let examples = json!({ "all": { "value": {} }, "ready": { "value": { "ready": true } } });
     json!({ "required": false, "content": { "application/json": { "schema": schema, "examples": examples } } })
@@ -53,73 +59,78 @@ fn described(text: &str) -> Value {
     json!({ "schema": { "description": text } })
 }
 
-/// The headers that a request may have, beside what HTTP itself says.
-pub(super) fn headers(engine: &Described<'_>) -> Map<String, Value> {
+/// Returns the headers of an inference request, apart from those that HTTP itself defines.
+pub(super) fn headers(model: &ModelInfo<'_>) -> Map<String, Value> {
     let header = |name: &str, text: &str, schema: Value| json!({ "name": name, "in": "header", "description": text, "schema": schema });
-    let text = "The id of the request, of at most 128 visible characters of ASCII; it is answered with it.";
+    let text = "The ID of the request: at most 128 visible ASCII characters. The response has the same header.";
     let id = header("X-Request-ID", text, json!({ "type": "string", "minLength": 1, "maxLength": 128 }));
     let codings: Vec<&str> = Coding::ALL.iter().map(|coding| coding.token()).chain(["identity"]).collect();
-    let coding = header("Content-Encoding", "How the body is compressed.", json!({ "enum": codings }));
+    let coding = header("Content-Encoding", "The compression of the body.", json!({ "enum": codings }));
     let mut headers = object([("RequestId", id), ("ContentCoding", coding)]);
-    if engine.speaks(Protocol::V2Kserve) {
-        let text = "How many bytes of the body are JSON, which binary tensors follow.";
+    if model.speaks(Protocol::V2Kserve) {
+        let text = "The number of bytes of JSON at the start of the body, before binary tensors.";
         let length = json!({ "type": "integer", "minimum": 0 });
         headers.insert("JsonLength".into(), header(JSON_LENGTH_HEADER, text, length));
     }
-    if engine.speaks(Protocol::V2) {
-        let text =
-            "The parameters of an item that is the body as it is: a JSON object, as `parameters` of an item are.";
+    if model.speaks(Protocol::V2) {
+        let text = "The parameters of an item whose raw data is the body: a JSON object, like `parameters` of an item.";
         headers.insert("ItemParameters".into(), header(PARAMETERS_HEADER, text, json!({ "type": "string" })));
     }
     headers
 }
 
-/// The schemas of requests.
-pub(super) fn schemas(engine: &Described<'_>) -> Map<String, Value> {
-    let mut schemas = object([("Parameters", parameters(engine))]);
-    if engine.speaks(Protocol::V2Kserve) {
-        schemas.insert("InferRequest".into(), infer_request(engine));
+/// Returns the schemas of requests.
+pub(super) fn schemas(model: &ModelInfo<'_>) -> Map<String, Value> {
+    let mut schemas = object([("Parameters", parameters(model))]);
+    if let Some(typed) = typed_parameters(model) {
+        schemas.insert("TypedParameters".into(), typed);
     }
-    if engine.speaks(Protocol::V2) {
-        schemas.insert(
-            "ItemRequest".into(),
-            json!({
-                "type": "object",
-                "description": "One item, in `chariot-v2`.",
-                "required": ["input"],
-                "properties": { "input": text_element(engine), "parameters": schema("Parameters") },
-            }),
-        );
+    if model.speaks(Protocol::V2Kserve) {
+        schemas.insert("InferRequest".into(), infer_request(model));
+    }
+    if model.speaks(Protocol::V2) {
+        let mut item = json!({
+            "type": "object",
+            "description": "One item, in `chariot-v2`.",
+            "required": ["input"],
+            "properties": { "input": string_element(model), "parameters": item_parameters(model) },
+        });
+        require_parameters(&mut item, model);
+        schemas.insert("ItemRequest".into(), item);
     }
     schemas
 }
 
-fn infer_request(engine: &Described<'_>) -> Value {
+fn infer_request(model: &ModelInfo<'_>) -> Value {
     let mut parameters = json!({
-        "anyOf": [schema("Parameters")],
+        "anyOf": [match model.element() {
+            // Rows in columns have the parameters of the request.
+            Some("row") => item_parameters(model),
+            _ => schema("Parameters"),
+        }],
         "properties": {
             "binary_data_output": {
                 "type": ["boolean", "null"],
-                "description": "Whether outputs are answered in binary form of which `outputs` does not say.",
+                "description": "Requests binary form for all outputs that `outputs` does not list.",
             },
         },
     });
-    if engine.element().is_some() {
-        parameters["description"] = "Of the request; each input has parameters of its own.".into();
+    if model.element().is_some() {
+        parameters["description"] = "The parameters of the request. Each input has its own parameters.".into();
     }
-    let declared: Vec<&str> = engine.spec.outputs.iter().map(TensorSpec::name).collect();
+    let declared: Vec<&str> = model.spec.outputs.iter().map(TensorSpec::name).collect();
     let name = if declared.is_empty() { json!({ "type": "string" }) } else { json!({ "enum": declared }) };
     json!({
         "type": "object",
         "description": "A request of the Open Inference Protocol.",
         "required": ["inputs"],
         "properties": {
-            "id": { "type": ["string", "null"], "description": "Answered as it came." },
+            "id": { "type": ["string", "null"], "description": "The ID of the request. The response has the same one." },
             "parameters": parameters,
-            "inputs": inputs(engine),
+            "inputs": inputs(model),
             "outputs": {
                 "type": ["array", "null"],
-                "description": "Selects and orders named outputs, and says their form.",
+                "description": "The requested outputs, in this order, and their form. Default: all outputs.",
                 "items": {
                     "type": "object",
                     "required": ["name"],
@@ -136,23 +147,26 @@ fn infer_request(engine: &Described<'_>) -> Value {
     })
 }
 
-fn inputs(engine: &Described<'_>) -> Value {
-    let declared = &engine.spec.inputs;
+fn inputs(model: &ModelInfo<'_>) -> Value {
+    let declared = &model.spec.inputs;
     if !declared.is_empty() {
         return declared_inputs(declared);
     }
-    let (items, text) = match engine.element() {
-        None => (tensor::any(schema("Parameters")), "Tensors of any names, types and shapes."),
+    let (items, text) = match model.element() {
+        None => (tensor::any(schema("Parameters")), "Tensors of any name, datatype and shape."),
         Some("row") => (
-            json!({ "anyOf": [item(engine), tensor::any(schema("Parameters"))] }),
-            "Rows: a matrix, an input a column, or a JSON object a row, in elements of BYTES.",
+            json!({ "anyOf": [item(model), tensor::any(item_parameters(model))] }),
+            "Rows, as a matrix, as one input per column, or as BYTES elements with one JSON object per row.",
         ),
-        Some(_) => (item(engine), "An item an element, answered in order, each under its input's name."),
+        Some(_) => (
+            item(model),
+            "Every element is one item. The outputs have the names of the inputs and the order of the items.",
+        ),
     };
     json!({ "type": "array", "minItems": 1, "description": text, "items": items })
 }
 
-/// The declared tensors, each of them once, in any order.
+/// Returns the schema of a list of the declared tensors, each of them once, in any order.
 fn declared_inputs(declared: &[TensorSpec]) -> Value {
     let count = declared.len();
     let mut tensors: Vec<Value> = declared.iter().map(tensor::input).collect();
@@ -169,57 +183,59 @@ fn declared_inputs(declared: &[TensorSpec]) -> Value {
     })
 }
 
-/// An input whose elements are items.
-fn item(engine: &Described<'_>) -> Value {
-    let text = text_element(engine);
-    let element = match engine.element() {
-        Some("image" | "text") => text.clone(),
-        Some("row") => json!({ "description": row_text(engine.spec.columns()) }),
-        _ => json!({ "description": "A JSON value, or a string that holds one." }),
+/// Returns the schema of an input whose elements are items.
+fn item(model: &ModelInfo<'_>) -> Value {
+    let string = string_element(model);
+    let element = match model.element() {
+        Some("image" | "text") => string.clone(),
+        Some("row") => json!({ "description": row_description(model.spec.columns()) }),
+        _ => json!({ "description": "A JSON value, or a string of JSON." }),
     };
-    json!({
+    let mut input = json!({
         "type": "object",
         "required": ["data"],
         "properties": {
-            "name": { "type": ["string", "null"], "description": "The output has the same name." },
+            "name": { "type": ["string", "null"], "description": "The name of the input and of its output." },
             "datatype": { "enum": ["BYTES", null] },
             "shape": {
                 "type": ["array", "null"],
                 "items": { "type": "integer", "minimum": 0 },
-                "description": "Not compared with `data`.",
+                "description": "Ignored: `data` alone determines the number of elements.",
             },
-            "data": { "anyOf": [{ "type": "array", "minItems": 1, "items": element }, text] },
-            "parameters": schema("Parameters"),
+            "data": { "anyOf": [{ "type": "array", "minItems": 1, "items": element }, string] },
+            "parameters": item_parameters(model),
         },
-    })
+    });
+    require_parameters(&mut input, model);
+    input
 }
 
-fn row_text(columns: &[TensorSpec]) -> String {
-    let mut text = "A JSON object, or a string that holds one.".to_string();
+fn row_description(columns: &[TensorSpec]) -> String {
+    let mut text = "A JSON object, or a string of one.".to_string();
     if !columns.is_empty() {
         let names: Vec<String> =
             columns.iter().map(|column| format!("`{}` ({})", column.name(), column.datatype())).collect();
-        text.push_str(&format!(" Its members, or the columns: {}.", names.join(", ")));
+        text.push_str(&format!(" Its members, or the names of the columns: {}.", names.join(", ")));
     }
     text
 }
 
-/// An item as a string.
-fn text_element(engine: &Described<'_>) -> Value {
-    match engine.element() {
+/// Returns the schema of an item as a string.
+fn string_element(model: &ModelInfo<'_>) -> Value {
+    match model.element() {
         Some("image") => json!({
             "type": "string",
             "contentEncoding": "base64",
-            "description": "The file of a picture, as base64: PNG, JPEG, WebP, BMP, GIF or TIFF.",
+            "description": "An image file in base64: PNG, JPEG, WebP, BMP, GIF or TIFF.",
         }),
-        Some("text") => json!({ "type": "string", "description": "A text as it is." }),
-        _ => json!({ "type": "string", "description": "A string that holds JSON." }),
+        Some("text") => json!({ "type": "string", "description": "The text." }),
+        _ => json!({ "type": "string", "description": "A string of JSON." }),
     }
 }
 
-/// What stands in `parameters`, of an input or of an item.
-fn parameters(engine: &Described<'_>) -> Value {
-    let actions: Vec<&str> = engine.spec.action_names().collect();
+/// Returns the schema of the parameters that every model has.
+fn parameters(model: &ModelInfo<'_>) -> Value {
+    let actions: Vec<&str> = model.spec.action_names().collect();
     let mut action = if actions.is_empty() {
         json!({ "type": ["string", "null"] })
     } else {
@@ -227,9 +243,9 @@ fn parameters(engine: &Described<'_>) -> Value {
         let actions = actions.into_iter().map(Value::from).chain(nothing);
         json!({ "enum": actions.collect::<Vec<_>>() })
     };
-    action["description"] = "What is to be done with the input.".into();
-    if !engine.spec.default_action().is_empty() {
-        action["default"] = engine.spec.default_action().into();
+    action["description"] = "The action to perform on the input.".into();
+    if !model.spec.default_action().is_empty() {
+        action["default"] = model.spec.default_action().into();
     }
     json!({
         "type": ["object", "null"],
@@ -237,10 +253,38 @@ fn parameters(engine: &Described<'_>) -> Value {
             "action": action,
             "score_threshold": {
                 "type": ["number", "string", "null"],
-                "description": "The score from which a result is reported, from 0 to 1: a number, or a string of one.",
-                "default": engine.score_threshold,
+                "description": "The lowest score of reported results, from 0 to 1: a number, or a string of one.",
+                "default": model.score_threshold,
             },
-            "metadata": { "description": "Answered as it came, with the output." },
+            "metadata": { "description": "Any value. The output has the same one." },
         },
     })
+}
+
+/// Returns the schema of the parameters that this model has, if it declares any. They include those of every model.
+fn typed_parameters(model: &ModelInfo<'_>) -> Option<Value> {
+    let mut typed: Value = model.spec.params_schema()?.parse().ok()?;
+    typed["description"] = "The parameters of an item, including those that this model defines.".into();
+    typed["allOf"] = json!([schema("Parameters")]);
+    if model.element() == Some("row") {
+        // They are read from the input or from the request, so neither of the two requires them.
+        typed.as_object_mut()?.remove("required");
+    }
+    if typed.get("required").is_none() {
+        typed["type"] = json!(["object", "null"]);
+    }
+    Some(typed)
+}
+
+/// Returns the schema of the parameters of an item.
+fn item_parameters(model: &ModelInfo<'_>) -> Value {
+    schema(if model.spec.params_schema().is_some() { "TypedParameters" } else { "Parameters" })
+}
+
+/// Requires `parameters` in the schema of an object, if the model has parameters without a default.
+fn require_parameters(object: &mut Value, model: &ModelInfo<'_>) {
+    let is_required = typed_parameters(model).is_some_and(|typed| typed.get("required").is_some());
+    if let Some(required) = object["required"].as_array_mut().filter(|_| is_required) {
+        required.push("parameters".into());
+    }
 }

@@ -1,21 +1,25 @@
-//! What is answered: to an inference, on the other routes, and for faults.
+//! The responses of all routes, including errors.
 
 use serde_json::{Map, Value, json};
 
-use super::{Described, object, schema, tensor};
+use super::{
+    info::ModelInfo,
+    json::{object, schema},
+    tensor,
+};
 use crate::{
     protocol::{JSON_LENGTH_HEADER, Protocol},
     settings::OutputEncoding,
 };
 
-/// The schemas of answers.
-pub(super) fn schemas(engine: &Described<'_>) -> Map<String, Value> {
+/// Returns the schemas of responses.
+pub(super) fn schemas(model: &ModelInfo<'_>) -> Map<String, Value> {
     let mut schemas = object([
         ("Error", members([("error", json!({ "type": "string" }))])),
-        ("Ready", ready(engine.server.name)),
-        ("NotReady", not_ready(engine.server.name)),
-        ("ModelReady", ready(engine.name)),
-        ("NotModelReady", not_ready(engine.name)),
+        ("Ready", ready(model.engine.name)),
+        ("NotReady", not_ready(model.engine.name)),
+        ("ModelReady", ready(model.name)),
+        ("NotModelReady", not_ready(model.name)),
         ("Live", members([("live", constant(true))])),
         ("ServerReady", members([("ready", constant(true)), ("live", constant(true))])),
         (
@@ -25,18 +29,18 @@ pub(super) fn schemas(engine: &Described<'_>) -> Map<String, Value> {
         (
             "Server",
             members([
-                ("name", named(engine.server.name)),
-                ("version", named(engine.server.version)),
+                ("name", named(model.engine.name)),
+                ("version", named(model.engine.version)),
                 ("extensions", json!({ "type": "array", "items": { "type": "string" } })),
             ]),
         ),
-        ("Models", members([("models", json!({ "const": engine.server.models }))])),
-        ("Index", index(engine)),
+        ("Models", members([("models", json!({ "const": model.engine.models }))])),
+        ("Index", index(model)),
         (
             "Model",
             members([
-                ("name", named(engine.name)),
-                ("versions", json!({ "const": [engine.version] })),
+                ("name", named(model.name)),
+                ("versions", json!({ "const": [model.version] })),
                 ("platform", json!({ "type": "string" })),
                 ("inputs", json!({ "type": "array", "items": schema("TensorMetadata") })),
                 ("outputs", json!({ "type": "array", "items": schema("TensorMetadata") })),
@@ -51,16 +55,16 @@ pub(super) fn schemas(engine: &Described<'_>) -> Map<String, Value> {
             ]),
         ),
     ]);
-    if engine.element().is_some() {
-        schemas.insert("Answer".into(), answer(engine));
+    if model.element().is_some() {
+        schemas.insert("Output".into(), output(model));
     }
-    if engine.speaks(Protocol::V2Kserve) {
-        schemas.insert("InferResponse".into(), infer_response(engine));
+    if model.speaks(Protocol::V2Kserve) {
+        schemas.insert("InferResponse".into(), infer_response(model));
     }
-    if engine.speaks(Protocol::V2) {
-        let mut response = members([("output", schema("Answer"))]);
-        response["description"] = "The answer to one item, in `chariot-v2`.".into();
-        response["properties"]["parameters"] = tensor::carried();
+    if model.speaks(Protocol::V2) {
+        let mut response = members([("output", schema("Output"))]);
+        response["description"] = "The output for one item, in `chariot-v2`.".into();
+        response["properties"]["parameters"] = tensor::output_parameters();
         schemas.insert("ItemResponse".into(), response);
     }
     schemas
@@ -79,21 +83,24 @@ fn not_ready(name: &str) -> Value {
     ])
 }
 
-/// The models, as the index tells of them.
-fn index(engine: &Described<'_>) -> Value {
+/// Returns the schema of the repository index.
+fn index(model: &ModelInfo<'_>) -> Value {
     let entry = members([
-        ("name", json!({ "enum": engine.server.models })),
+        ("name", json!({ "enum": model.engine.models })),
         ("version", json!({ "type": "string" })),
         ("state", json!({ "enum": ["LOADING", "READY", "UNLOADING", "UNAVAILABLE"] })),
-        ("reason", json!({ "type": "string", "description": "Why it is not ready; empty if it is." })),
+        (
+            "reason",
+            json!({ "type": "string", "description": "The reason why the model is not ready; empty if it is ready." }),
+        ),
     ]);
     json!({ "type": "array", "items": entry })
 }
 
-/// The answers themselves, each with its statuses' headers.
-pub(super) fn responses(engine: &Described<'_>) -> Map<String, Value> {
+/// Returns the responses, each with its headers.
+pub(super) fn responses(model: &ModelInfo<'_>) -> Map<String, Value> {
     let ok = |name: &str, text: &str| (name.to_string(), json!({ "description": text, "content": json(schema(name)) }));
-    let fault = |name: &str, text: &str, header: Option<&str>| {
+    let error = |name: &str, text: &str, header: Option<&str>| {
         let mut response = json!({ "description": text, "content": json(schema("Error")) });
         if let Some(header) = header {
             response["headers"] = json!({ header: { "$ref": format!("#/components/headers/{header}") } });
@@ -101,39 +108,39 @@ pub(super) fn responses(engine: &Described<'_>) -> Map<String, Value> {
         (name.to_string(), response)
     };
     let mut responses: Map<String, Value> = [
-        ok("Ready", "All models can serve."),
-        ok("NotReady", "A model cannot serve, and why."),
-        ok("ModelReady", "The model can serve."),
-        ok("NotModelReady", "The model cannot serve, and why."),
-        ok("Live", "The process can answer."),
-        ok("ServerReady", "The server can serve."),
-        ok("NotServerReady", "The server cannot serve, and why."),
-        ok("Server", "The server, and which extensions of the protocol it has."),
-        ok("Models", "The models."),
+        ok("Ready", "All models are ready."),
+        ok("NotReady", "A model is not ready. The body names the reason."),
+        ok("ModelReady", "The model is ready."),
+        ok("NotModelReady", "The model is not ready. The body names the reason."),
+        ok("Live", "The process is alive."),
+        ok("ServerReady", "The server is ready."),
+        ok("NotServerReady", "The server is not ready. The body names the reason."),
+        ok("Server", "The server's name, version and protocol extensions."),
+        ok("Models", "The names of the models."),
         ok("Index", "The models and their states."),
-        ok("Model", "The model's inputs and outputs; -1 is a length that varies."),
-        fault(
+        ok("Model", "The model's inputs and outputs. In a shape, -1 is a variable dimension."),
+        error(
             "BadRequest",
-            "A fault of the caller; the text names the input or the field, what was expected and what came.",
+            "The request is invalid. The message names the input or the field, the expected value and the given one.",
             None,
         ),
-        fault("MethodNotAllowed", "The path is right, the method is not.", Some("Allow")),
-        fault("RequestTimeout", "The body did not arrive in time.", None),
-        fault("ContentTooLarge", "The body is over the limit.", None),
-        fault("UnsupportedCoding", "The body is compressed in a way that is not supported.", Some("Accept-Encoding")),
-        fault("Failed", "The model failed.", None),
-        fault("Unavailable", "The engine does not serve now, or is full: come again later.", Some("Retry-After")),
-        fault("DeadlinePassed", "The time for the request was over; the wait in the queue counts.", None),
+        error("MethodNotAllowed", "The path does not support this method.", Some("Allow")),
+        error("RequestTimeout", "The body did not arrive in time.", None),
+        error("ContentTooLarge", "The body exceeds the size limit.", None),
+        error("UnsupportedCoding", "The content encoding of the body is not supported.", Some("Accept-Encoding")),
+        error("Failed", "The model failed.", None),
+        error("Unavailable", "The model is not ready, shutting down or overloaded. Retry later.", Some("Retry-After")),
+        error("DeadlinePassed", "The request exceeded its deadline, which includes the time in the queue.", None),
     ]
     .into_iter()
     .collect();
     let document = json!({ "description": "This document.", "content": json(json!({ "type": "object" })) });
     responses.insert("Document".into(), document);
-    responses.insert("Inference".into(), inference(engine));
-    if engine.spec.streaming {
+    responses.insert("Inference".into(), inference(model));
+    if model.spec.streaming {
         let id = json!({ "$ref": "#/components/headers/X-Request-ID" });
         let content = object([(EVENTS, events())]);
-        let text = "The answers as they come.";
+        let text = "The outputs as a stream of server-sent events.";
         responses.insert(
             "Stream".into(),
             json!({ "description": text, "headers": { "X-Request-ID": id }, "content": content }),
@@ -142,66 +149,66 @@ pub(super) fn responses(engine: &Described<'_>) -> Map<String, Value> {
     responses
 }
 
-/// The headers of answers.
-pub(super) fn headers(engine: &Described<'_>) -> Map<String, Value> {
+/// Returns the headers of responses.
+pub(super) fn headers(model: &ModelInfo<'_>) -> Map<String, Value> {
     let header = |text: &str, schema: Value| json!({ "description": text, "schema": schema });
     let text = json!({ "type": "string" });
     let seconds = json!({ "type": "integer", "minimum": 1 });
     let mut headers = object([
-        ("Allow", header("The methods that the path has.", text.clone())),
-        ("Accept-Encoding", header("The compressions that are supported.", text.clone())),
-        ("Retry-After", header("After how many seconds to come again.", seconds)),
-        ("X-Request-ID", header("The id that the request came with.", text)),
+        ("Allow", header("The methods that the path supports.", text.clone())),
+        ("Accept-Encoding", header("The supported content encodings.", text.clone())),
+        ("Retry-After", header("The number of seconds after which to retry.", seconds)),
+        ("X-Request-ID", header("The ID of the request, if the request had one.", text)),
     ]);
-    if engine.speaks(Protocol::V2Kserve) {
-        let text = "How many bytes of the body are JSON, which binary tensors follow; absent if none do.";
+    if model.speaks(Protocol::V2Kserve) {
+        let text =
+            "The number of bytes of JSON at the start of the body, before binary tensors. Absent if there are none.";
         let length = json!({ "type": "integer", "minimum": 0 });
         headers.insert(JSON_LENGTH_HEADER.into(), header(text, length));
     }
     headers
 }
 
-fn inference(engine: &Described<'_>) -> Value {
-    let (kserve, v2) = (engine.speaks(Protocol::V2Kserve), engine.speaks(Protocol::V2));
+fn inference(model: &ModelInfo<'_>) -> Value {
+    let (kserve, v2) = (model.speaks(Protocol::V2Kserve), model.speaks(Protocol::V2));
     let mut content = Map::new();
     let mut headers = vec!["X-Request-ID"];
     let mut bodies = Vec::new();
     if kserve {
         bodies.push(schema("InferResponse"));
         headers.push(JSON_LENGTH_HEADER);
-        let text =
-            "JSON of so many bytes as the header says, and after it the outputs that were asked for in binary form.";
+        let text = "JSON of the length in the header, followed by the outputs that were requested in binary form.";
         content.insert("application/octet-stream".into(), json!({ "schema": { "description": text } }));
     }
     if v2 {
         bodies.push(schema("ItemResponse"));
-        let text = "A JSON object a line, each as the answer to one item: to several items, in order.";
+        let text = "One JSON object per line, each the output for one item, in the order of the request.";
         content.insert("application/jsonl".into(), json!({ "schema": { "description": text } }));
     }
-    if engine.spec.streaming {
+    if model.spec.streaming {
         content.insert(EVENTS.into(), events());
     }
     let body = if bodies.len() == 1 { bodies.remove(0) } else { json!({ "oneOf": bodies }) };
     content.insert("application/json".into(), json!({ "schema": body }));
     let headers = headers.into_iter().map(|name| (name, json!({ "$ref": format!("#/components/headers/{name}") })));
-    json!({ "description": "The answers.", "headers": object(headers), "content": content })
+    json!({ "description": "The outputs.", "headers": object(headers), "content": content })
 }
 
 const EVENTS: &str = "text/event-stream";
 
 fn events() -> Value {
-    let text = "An event for each part, whose data is `{\"name\", \"index\", \"part\"}`, then one of the whole response as in \
-                `application/json`. What fails after the first is told by an event `error`, of the schema `Error`.";
+    let text = "One event per part, with the data `{\"name\", \"index\", \"part\"}`, then one event with the whole response as in \
+                `application/json`. A failure after the first event is sent as an event `error`, of the schema `Error`.";
     json!({ "schema": { "description": text } })
 }
 
-fn infer_response(engine: &Described<'_>) -> Value {
-    let declared = &engine.spec.outputs;
-    let output = if engine.element().is_some() {
-        let data = match engine.encoding {
-            OutputEncoding::Json => schema("Answer"),
+fn infer_response(model: &ModelInfo<'_>) -> Value {
+    let declared = &model.spec.outputs;
+    let output = if model.element().is_some() {
+        let data = match model.encoding {
+            OutputEncoding::Json => schema("Output"),
             OutputEncoding::String => {
-                json!({ "type": "string", "contentMediaType": "application/json", "contentSchema": schema("Answer") })
+                json!({ "type": "string", "contentMediaType": "application/json", "contentSchema": schema("Output") })
             }
         };
         json!({
@@ -212,17 +219,17 @@ fn infer_response(engine: &Described<'_>) -> Value {
                 "datatype": { "const": "BYTES" },
                 "shape": { "type": "array", "minItems": 1, "maxItems": 1, "items": { "type": "integer", "minimum": 1 } },
                 "data": { "type": "array", "minItems": 1, "items": data },
-                "parameters": tensor::carried(),
+                "parameters": tensor::output_parameters(),
             },
         })
     } else if declared.is_empty() {
-        tensor::any(tensor::carried())
+        tensor::any(tensor::output_parameters())
     } else {
         json!({ "anyOf": declared.iter().map(tensor::output).collect::<Vec<_>>() })
     };
     let mut response = members([
-        ("model_name", named(engine.name)),
-        ("model_version", named(engine.version)),
+        ("model_name", named(model.name)),
+        ("model_version", named(model.version)),
         ("id", json!({ "type": "string" })),
         ("outputs", json!({ "type": "array", "items": output })),
     ]);
@@ -230,9 +237,9 @@ fn infer_response(engine: &Described<'_>) -> Value {
     response
 }
 
-/// What an item is answered with, as far as the type of the answers says it.
-fn answer(engine: &Described<'_>) -> Value {
-    let declared = engine.spec.output_schema(engine.layout);
+/// Returns the schema of an output, as far as the output type declares it.
+fn output(model: &ModelInfo<'_>) -> Value {
+    let declared = model.spec.output_schema(model.layout);
     declared.and_then(|text| text.parse().ok()).unwrap_or_else(|| json!({ "description": "Any JSON value." }))
 }
 
@@ -240,7 +247,7 @@ fn json(schema: Value) -> Value {
     json!({ "application/json": { "schema": schema } })
 }
 
-/// An object that has all of these members.
+/// Returns the schema of an object in which all of these members are required.
 fn members<const N: usize>(members: [(&str, Value); N]) -> Value {
     let names = members.each_ref().map(|(name, _)| *name);
     json!({ "type": "object", "required": names.as_slice(), "properties": object(members) })

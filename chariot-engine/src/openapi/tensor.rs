@@ -1,29 +1,29 @@
-//! The schema of a named tensor, on its way in and out.
+//! The schema of a named tensor, as an input and as an output.
 
 use serde_json::{Map, Value, json};
 
-use super::{object, schema};
+use super::json::{object, schema};
 use crate::{
     protocol::DataType,
     signature::{Dim, TensorSpec},
 };
 
-/// A tensor that a request holds.
+/// Returns the schema of an input tensor.
 pub(super) fn input(spec: &TensorSpec) -> Value {
     let rank = spec.shape().len();
     let leaf = if spec.converts() { json!({ "type": "number" }) } else { leaf(spec.datatype()) };
     let flat = json!({ "type": "array", "items": leaf });
-    let mut forms = vec![flat];
+    let mut alternatives = vec![flat];
     if rank > 1 {
-        forms.push(nested(&leaf, spec.shape()));
+        alternatives.push(nested(&leaf, spec.shape()));
     }
     if spec.datatype() == DataType::Bytes {
-        forms.push(leaf);
+        alternatives.push(leaf);
     }
-    let mut data = one_of(forms);
-    data["description"] = "The elements in row-major order: flat, or nested like the shape.".into();
+    let mut data = any_of(alternatives);
+    data["description"] = "The elements in row-major order, flat or nested by dimension.".into();
     let datatype = if spec.converts() {
-        json!({ "enum": numeric(), "description": format!("Converted to {}, where nothing is lost.", spec.datatype()) })
+        json!({ "enum": numeric(), "description": format!("Converted to {} if the conversion is exact.", spec.datatype()) })
     } else {
         json!({ "const": spec.datatype() })
     };
@@ -42,7 +42,7 @@ pub(super) fn input(spec: &TensorSpec) -> Value {
     tensor
 }
 
-/// A tensor that an answer holds.
+/// Returns the schema of an output tensor.
 pub(super) fn output(spec: &TensorSpec) -> Value {
     let mut tensor = json!({
         "type": "object",
@@ -52,14 +52,14 @@ pub(super) fn output(spec: &TensorSpec) -> Value {
             "datatype": { "const": spec.datatype() },
             "shape": shape(spec, 0),
             "data": { "type": "array", "items": leaf(spec.datatype()) },
-            "parameters": carried(),
+            "parameters": output_parameters(),
         },
     });
     describe(&mut tensor, spec);
     tensor
 }
 
-/// A tensor of any name, type and shape.
+/// Returns the schema of a tensor of any name, datatype and shape.
 pub(super) fn any(parameters: Value) -> Value {
     json!({
         "type": "object",
@@ -70,22 +70,22 @@ pub(super) fn any(parameters: Value) -> Value {
             "shape": { "type": "array", "items": { "type": "integer", "minimum": 0 } },
             "data": {
                 "type": ["array", "string"],
-                "description": "The elements in row-major order: flat, or nested like the shape; a text may stand alone.",
+                "description": "The elements in row-major order, flat or nested by dimension. A single string needs no list.",
             },
             "parameters": parameters,
         },
     })
 }
 
-/// The parameters of an output.
-pub(super) fn carried() -> Value {
+/// Returns the schema of the parameters of an output.
+pub(super) fn output_parameters() -> Value {
     json!({
         "type": "object",
-        "properties": { "metadata": { "description": "The `metadata` of the input, as it came." } },
+        "properties": { "metadata": { "description": "The `metadata` of the input, unchanged." } },
     })
 }
 
-/// The data types of numbers.
+/// Returns the datatypes of numbers.
 fn numeric() -> Vec<DataType> {
     let numeric = |of: &DataType| !matches!(of, DataType::Bool | DataType::Bytes);
     DataType::ALL.iter().copied().filter(numeric).collect()
@@ -97,7 +97,7 @@ fn describe(tensor: &mut Value, spec: &TensorSpec) {
     }
 }
 
-/// A shape, in which what varies is at least so long.
+/// Returns the schema of a shape, whose variable dimensions have at least this length.
 fn shape(spec: &TensorSpec, least: usize) -> Value {
     let rank = spec.shape().len();
     let dims = spec.shape().iter().map(|dim| match dim {
@@ -113,7 +113,7 @@ fn shape(spec: &TensorSpec, least: usize) -> Value {
     shape.into()
 }
 
-/// Lists that are nested like a shape.
+/// Returns the schema of lists that are nested like a shape.
 fn nested(leaf: &Value, shape: &[Dim]) -> Value {
     shape.iter().rev().fold(leaf.clone(), |items, dim| {
         let mut list: Map<String, Value> = object([("type", "array".into()), ("items", items)]);
@@ -124,11 +124,11 @@ fn nested(leaf: &Value, shape: &[Dim]) -> Value {
     })
 }
 
-fn one_of(mut forms: Vec<Value>) -> Value {
-    if forms.len() == 1 { forms.remove(0) } else { json!({ "anyOf": forms }) }
+fn any_of(mut alternatives: Vec<Value>) -> Value {
+    if alternatives.len() == 1 { alternatives.remove(0) } else { json!({ "anyOf": alternatives }) }
 }
 
-/// What an element is in JSON.
+/// Returns the schema of an element.
 fn leaf(datatype: DataType) -> Value {
     fn range(least: impl Into<Value>, most: impl Into<Value>) -> Value {
         json!({ "type": "integer", "minimum": least.into(), "maximum": most.into() })

@@ -1,18 +1,18 @@
-//! The document as a whole: what it refers to is there, and what it says is what the engine declares.
+//! The document as a whole: its references resolve, and it matches the declarations of the engine.
 
 use std::collections::HashSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    model::{Batch, Dim, LoadContext, Model, TensorSpec},
+    model::{Dim, TensorSpec},
     prelude::*,
-    protocol::DataType,
+    protocol::{Accepts, DataType, Protocol},
     settings::OutputEncoding,
 };
 
-/// A model of these types that is never loaded.
+/// A model of these types, which is never loaded.
 struct Of<I, O>(std::marker::PhantomData<fn() -> (I, O)>);
 
 impl<I: Input, O: Output<I::Modality>> Model for Of<I, O> {
@@ -21,11 +21,11 @@ impl<I: Input, O: Output<I::Modality>> Model for Of<I, O> {
     type Output = O;
 
     async fn load(_: &LoadContext) -> Result<Self> {
-        Err("it is only described".into())
+        Err("this model is never loaded".into())
     }
 
     async fn infer(&self, _: Batch<I>) -> Result<Vec<O>> {
-        Err("it is only described".into())
+        Err("this model is never loaded".into())
     }
 }
 
@@ -33,15 +33,22 @@ fn spec<I: Input, O: Output<I::Modality>>() -> Spec {
     Spec::new::<Of<I, O>>()
 }
 
-fn with(spec: &Spec, takes: &Accepts, change: impl FnOnce(&mut Described<'_>)) -> Value {
+fn with(spec: &Spec, takes: &Accepts, change: impl FnOnce(&mut ModelInfo<'_>)) -> Value {
     let servers = Servers { base: vec![String::new()], tree: vec![String::new()] };
     behind(servers, spec, takes, change)
 }
 
-fn behind(servers: Servers, spec: &Spec, takes: &Accepts, change: impl FnOnce(&mut Described<'_>)) -> Value {
-    let server = Served { name: "shout", version: "1.0", models: vec!["shout"], default: Some(0), servers };
-    let mut engine = Described {
-        server: &server,
+fn behind(servers: Servers, spec: &Spec, takes: &Accepts, change: impl FnOnce(&mut ModelInfo<'_>)) -> Value {
+    let engine_info = EngineInfo {
+        name: "shout",
+        version: "1.0",
+        description: "Says it louder.",
+        models: vec!["shout"],
+        default: Some(0),
+        servers,
+    };
+    let mut engine = ModelInfo {
+        engine: &engine_info,
         name: "shout",
         version: "1.0",
         spec,
@@ -51,7 +58,7 @@ fn behind(servers: Servers, spec: &Spec, takes: &Accepts, change: impl FnOnce(&m
         score_threshold: 0.5,
     };
     change(&mut engine);
-    serde_json::from_slice(&document(&server, &[engine])).unwrap()
+    serde_json::from_slice(&document(&engine_info, &[engine])).unwrap()
 }
 
 fn of(spec: &Spec) -> Value {
@@ -70,7 +77,7 @@ fn example<'a>(document: &'a Value, protocol: &str) -> &'a Value {
     &content(document)["application/json"]["examples"][protocol]["value"]
 }
 
-/// Every `$ref` in a value.
+/// Collects every `$ref` in a value.
 fn references<'a>(value: &'a Value, found: &mut HashSet<&'a str>) {
     match value {
         Value::Object(members) => {
@@ -89,35 +96,42 @@ fn tensors() -> [TensorSpec; 2] {
     ]
 }
 
-/// Every reference has its target, and every component is referred to.
+/// Asserts that every reference resolves and that every component is used.
 #[track_caller]
 fn is_whole(document: &Value) {
     let mut found = HashSet::new();
     references(document, &mut found);
     for reference in &found {
         let target = document.pointer(reference.strip_prefix('#').unwrap());
-        assert!(target.is_some(), "{reference} is nowhere");
+        assert!(target.is_some(), "{reference} does not resolve");
     }
     for (kind, of_kind) in document["components"].as_object().unwrap() {
         for name in of_kind.as_object().unwrap().keys() {
             let reference = format!("#/components/{kind}/{name}");
-            let only_told_of = ["ItemRequest", "ItemResponse"].iter().any(|of| name.ends_with(of));
-            assert!(found.contains(&*reference) || only_told_of, "{reference} is for nothing");
+            let may_be_unused = ["ItemRequest", "ItemResponse"].iter().any(|of| name.ends_with(of));
+            assert!(found.contains(&*reference) || may_be_unused, "{reference} is unused");
         }
     }
 }
 
 #[test]
-fn a_document_of_several_models_is_whole_too() {
+fn references_resolve_in_a_document_of_several_models() {
     let specs = [spec::<Text, Json<String>>().streaming(), spec::<Json<u8>, Json<u8>>(), spec::<Tensors, Tensors>()];
     let names = ["a", "b", "c"];
     let takes: Vec<Accepts> = specs.iter().map(|spec| takes(spec, None)).collect();
     for default in [None, Some(0), Some(2)] {
         let servers = Servers { base: vec!["/x".into(), String::new()], tree: vec![String::new()] };
-        let server = Served { name: "all", version: "1", models: names.to_vec(), default, servers };
+        let engine_info = EngineInfo {
+            name: "all",
+            version: "1",
+            description: "Does everything.",
+            models: names.to_vec(),
+            default,
+            servers,
+        };
         let models: Vec<_> = (0..3)
-            .map(|index| Described {
-                server: &server,
+            .map(|index| ModelInfo {
+                engine: &engine_info,
                 name: names[index],
                 version: "1",
                 spec: &specs[index],
@@ -127,7 +141,7 @@ fn a_document_of_several_models_is_whole_too() {
                 score_threshold: 0.5,
             })
             .collect();
-        let whole: Value = serde_json::from_slice(&document(&server, &models)).unwrap();
+        let whole: Value = serde_json::from_slice(&document(&engine_info, &models)).unwrap();
         is_whole(&whole);
         let infer = whole["paths"].get("/infer");
         assert_eq!(infer.is_some(), default.is_some());
@@ -140,12 +154,14 @@ fn a_document_of_several_models_is_whole_too() {
 }
 
 #[test]
-fn what_is_referred_to_is_there_and_what_is_there_is_referred_to() {
+fn references_resolve_and_components_are_used() {
     let specs = [
         spec::<Text, Json<String>>(),
         spec::<Text, Json<String>>().streaming(),
         spec::<Json<u8>, Json<u8>>(),
         spec::<Row<[f32; 2]>, Regression>(),
+        spec::<WithParams<Text, Sampling>, Json<String>>(),
+        spec::<WithParams<Row<[f32; 2]>, Sampling>, Json<String>>(),
         spec::<Tensors, Tensors>(),
         spec::<Tensors, Tensors>().inputs(tensors()).outputs(tensors()),
     ];
@@ -165,7 +181,7 @@ fn what_is_referred_to_is_there_and_what_is_there_is_referred_to() {
 }
 
 #[test]
-fn every_path_is_there_once_with_an_operation_of_its_own() {
+fn every_path_has_an_operation_of_its_own() {
     let text = spec::<Text, Json<String>>();
     let document = of(&text);
     let paths = document["paths"].as_object().unwrap();
@@ -196,11 +212,11 @@ fn every_path_is_there_once_with_an_operation_of_its_own() {
     assert_eq!(operations.len(), 14);
 
     let odd = with(&text, &takes(&text, None), |engine| engine.version = "a/b");
-    assert_eq!(odd["paths"].as_object().unwrap().len(), 11, "a version that no path can hold is in none");
+    assert_eq!(odd["paths"].as_object().unwrap().len(), 11, "a version with a slash is in no path");
 }
 
 #[test]
-fn servers_are_what_stands_before_the_paths() {
+fn servers_are_the_prefixes_of_the_paths() {
     let text = spec::<Text, Json<String>>();
     let document = of(&text);
     assert_eq!(document["servers"], json!([{"url": "/"}]));
@@ -214,7 +230,7 @@ fn servers_are_what_stands_before_the_paths() {
 }
 
 #[test]
-fn declared_actions_are_all_there_are() {
+fn declared_actions_are_an_enum() {
     let action = |spec: &Spec| of(spec)["components"]["schemas"]["Parameters"]["properties"]["action"].take();
     let open = action(&spec::<Text, Json<String>>());
     assert_eq!((&open["type"], open.get("enum"), open.get("default")), (&json!(["string", "null"]), None, None));
@@ -225,7 +241,7 @@ fn declared_actions_are_all_there_are() {
 }
 
 #[test]
-fn an_example_is_the_authors_or_the_types_or_one_of_zeros() {
+fn an_example_is_that_of_the_author_or_of_the_type_or_zeros() {
     let text = of(&spec::<Text, Json<String>>());
     let sentence = &example(&text, "chariot-v2-kserve")["inputs"][0]["data"][0];
     assert!(sentence.is_string());
@@ -247,11 +263,11 @@ fn an_example_is_the_authors_or_the_types_or_one_of_zeros() {
     let given = r#"{"inputs": [{"data": ["a", "b"]}]}"#;
     let of_author = of(&spec::<Text, Json<String>>().example(given));
     assert_eq!(example(&of_author, "chariot-v2-kserve")["inputs"][0]["data"], json!(["a", "b"]));
-    assert!(example(&of_author, "chariot-v2").is_null(), "two items are no request of one");
+    assert!(example(&of_author, "chariot-v2").is_null(), "`chariot-v2` has one item");
 }
 
 #[test]
-fn an_engine_of_one_protocol_speaks_of_no_other() {
+fn the_document_of_one_protocol_has_no_other() {
     let text = spec::<Text, Json<String>>();
     let schema = |protocol| {
         let takes = takes(&text, protocol);
@@ -260,9 +276,92 @@ fn an_engine_of_one_protocol_speaks_of_no_other() {
         let types: Vec<String> = content.as_object().unwrap().keys().cloned().collect();
         (content["application/json"]["schema"].clone(), types.join(" "))
     };
-    let (kserve, v2) = (super::schema("InferRequest"), super::schema("ItemRequest"));
+    let (kserve, v2) = (super::json::schema("InferRequest"), super::json::schema("ItemRequest"));
     assert_eq!(schema(Some(Protocol::V2Kserve)), (kserve.clone(), "application/json application/octet-stream".into()));
     let all = "application/json application/jsonl application/octet-stream text/plain";
     assert_eq!(schema(Some(Protocol::V2)), (v2.clone(), all.into()));
     assert_eq!(schema(None), (json!({ "oneOf": [kserve, v2] }), all.into()));
+}
+
+#[derive(serde::Deserialize)]
+#[expect(dead_code, reason = "only its schema is read")]
+struct Sampling {
+    top_k: u8,
+    temperature: Option<f32>,
+}
+
+#[test]
+fn typed_parameters_are_in_the_document() {
+    let schemas = |document: &Value| document["components"]["schemas"].clone();
+    let text = schemas(&of(&spec::<WithParams<Text, Sampling>, Json<String>>()));
+    let typed = &text["TypedParameters"];
+    assert_eq!(typed["required"], json!(["top_k"]));
+    assert_eq!(typed["properties"]["top_k"], json!({ "type": "integer", "minimum": 0, "maximum": 255 }));
+    assert_eq!(typed["properties"]["temperature"], json!({ "type": ["number", "null"] }));
+    let reference = super::json::schema("TypedParameters");
+    assert_eq!(text["ItemRequest"]["properties"]["parameters"], reference);
+    assert_eq!(text["ItemRequest"]["required"], json!(["input", "parameters"]));
+    let input = &text["InferRequest"]["properties"]["inputs"]["items"];
+    assert_eq!((&input["properties"]["parameters"], &input["required"]), (&reference, &json!(["data", "parameters"])));
+    assert_eq!(text["InferRequest"]["required"], json!(["inputs"]), "the parameters are those of the inputs");
+
+    let rows = schemas(&of(&spec::<WithParams<Row<[f32; 2]>, Sampling>, Json<String>>()));
+    assert_eq!(rows["TypedParameters"].get("required"), None, "they are those of the input or of the request");
+
+    assert_eq!(schemas(&of(&spec::<Text, Json<String>>())).get("TypedParameters"), None);
+}
+
+#[test]
+fn the_description_starts_with_that_of_the_author() {
+    let description = of(&spec::<Text, Classification>())["info"]["description"].take();
+    let paragraphs: Vec<&str> = description.as_str().unwrap().split("\n\n").collect();
+    assert_eq!(paragraphs[..2], ["Says it louder.", "Chariot task: Text Classification."]);
+}
+
+/// The text of the document, so that it is reviewed.
+#[test]
+fn descriptions() {
+    fn collect(value: &Value, pointer: &str, lines: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                for (name, value) in members {
+                    match value {
+                        Value::String(text) if ["description", "summary"].contains(&name.as_str()) => {
+                            lines.push(format!("{pointer}: {}\n", text.replace('\n', " ")));
+                        }
+                        value => collect(value, &format!("{pointer}/{name}"), lines),
+                    }
+                }
+            }
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(at, item)| collect(item, &format!("{pointer}/{at}"), lines));
+            }
+            _ => {}
+        }
+    }
+    let specs = [
+        ("text", spec::<WithParams<Text, Sampling>, Json<String>>().streaming()),
+        ("rows", spec::<Row<House>, Regression>()),
+        ("tensors", spec::<Tensors, Tensors>().inputs(tensors()).outputs(tensors())),
+        ("json", spec::<Json<u8>, Json<u8>>()),
+    ];
+    let mut lines = Vec::new();
+    for (name, spec) in &specs {
+        let mut of_spec = Vec::new();
+        let components = of(spec)["components"].take();
+        for kind in ["schemas", "requestBodies", "responses", "headers", "parameters"] {
+            collect(&components[kind], kind, &mut of_spec);
+        }
+        of_spec.retain(|line| !lines.contains(line));
+        lines.push(format!("\n{name}\n"));
+        lines.extend(of_spec);
+    }
+    insta::assert_snapshot!("descriptions", lines.concat());
+}
+
+#[derive(serde::Deserialize)]
+#[expect(dead_code, reason = "only its schema is read")]
+struct House {
+    area: f64,
+    rooms: u8,
 }

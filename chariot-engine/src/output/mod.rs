@@ -1,5 +1,5 @@
-//! How one answer is encoded: the trait, what encoders are told, and the outputs that belong to no task. Those of
-//! Chariot's tasks are in `tasks`.
+//! Encoding of outputs: the [`Output`] trait, the context of an encoder, and the outputs that belong to no task. The
+//! outputs of Chariot's tasks are in `tasks`.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use crate::{
     signature::TensorSpec,
 };
 
-/// What encoders are told of the item that they answer and of the engine.
+/// The context of an encoder: the item that the output belongs to, and the engine.
 ///
 /// ```
 /// use chariot_engine::output::EncodeContext;
@@ -22,19 +22,19 @@ use crate::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EncodeContext<'a> {
-    /// The item's action; the engine's default where the caller named none, empty if there is no default.
+    /// The item's action. The engine's default action if the caller named none, empty if there is no default.
     pub action: &'a str,
-    /// The layout that the operator chose, by `CHARIOT_ENGINE_OUTPUT_LAYOUT`; `None` is the task's first.
+    /// The layout that the operator chose with `CHARIOT_ENGINE_OUTPUT_LAYOUT`. `None` is the task's first layout.
     pub layout: Option<OutputLayout>,
 }
 
 impl<'a> EncodeContext<'a> {
-    /// For this action, in the task's first layout.
+    /// Creates a context with this action and the task's first layout.
     pub fn new(action: &'a str) -> Self {
         EncodeContext { action, layout: None }
     }
 
-    /// In this layout.
+    /// Sets the layout.
     #[must_use]
     pub fn layout(mut self, layout: Option<OutputLayout>) -> Self {
         self.layout = layout;
@@ -42,10 +42,11 @@ impl<'a> EncodeContext<'a> {
     }
 }
 
-/// How one answer is encoded, for inputs of the medium `M`.
+/// A type that a model returns for an item, for inputs of the modality `M`.
 ///
-/// `Result<T, Error>` of an output is an output too: one bad item among good ones. Implement it by hand for an answer
-/// of your own; what [`JsonText::of`] writes is what the caller reads.
+/// `Result<T, Error>` of an output is an output too, for one bad item among good ones. The SDK implements the trait for
+/// [`Json<T>`](Json), for `Tensors`, and for the outputs in [`tasks`](crate::tasks). An implementation of your own decides
+/// what the caller gets: the JSON that [`encode`](Self::encode) returns is sent unchanged.
 ///
 /// ```
 /// use chariot_engine::{Result, input::modality, output::{EncodeContext, Output}, protocol::JsonText};
@@ -63,40 +64,40 @@ impl<'a> EncodeContext<'a> {
 /// assert_eq!(Count(3).encode(&EncodeContext::new("count")).unwrap().as_str(), "3");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no answer to an input of kind `{M}`",
-    label = "does not go with this model's `Input`",
-    note = "an `Image` or a `Text` is answered by an output of its task, such as `Classification`, `Embedding` or (an `Image`) `Detections`: `chariot_engine::tasks` has them all",
-    note = "any element is answered by `Json<T>` or an output of your own",
-    note = "named tensors are answered by named tensors: `Tensors` or `#[derive(TensorOutput)]` go with `Tensors`, `#[derive(TensorInput)]` and `InferRequest`"
+    message = "`{Self}` is not an output for an input of modality `{M}`",
+    label = "not an output for this model's `Input`",
+    note = "if it is `Json<T>`, then `T` must implement `serde::Serialize`: add `#[derive(serde::Serialize)]` to `T`, and `serde` with the feature `derive` to the dependencies in Cargo.toml",
+    note = "outputs for an `Image` or a `Text`: `Json<T>`, an output of your own, or an output of a task, such as `Classification`, `Embedding` or (for an `Image`) `Detections`; `chariot_engine::tasks` lists them all",
+    note = "outputs for named tensors (`Tensors`, `#[derive(TensorInput)]`, `InferRequest`): `Tensors`, `#[derive(TensorOutput)]`, `InferResponse`"
 )]
 pub trait Output<M: Modality>: Sized + Send + 'static {
-    /// Chariot's task that this answers, as `CHARIOT_TASK_TYPE` names it.
+    /// Chariot's task that this is the output of, as `CHARIOT_TASK_TYPE` names it.
     const TASK: Option<&'static str> = None;
 
-    /// The actions it knows, the default first; none: any action is taken.
+    /// The supported actions, the default first. Default: empty, any action is accepted.
     const ACTIONS: &'static [&'static str] = &[];
 
-    /// The action of an item whose caller named none, where `ACTIONS` is empty.
+    /// The action of an item whose caller named none, if `ACTIONS` is empty.
     const DEFAULT_ACTION: &'static str = "";
 
-    /// The layouts that the task has, the default first; none: the setting does not apply.
+    /// The layouts that the task has, the default first. Default: empty, the setting does not apply.
     const LAYOUTS: &'static [OutputLayout] = &[];
 
-    /// The named tensors that it answers with; empty where they are not declared.
+    /// Returns the named tensors of this output. Default: empty, the tensors are not declared.
     fn tensors() -> Vec<TensorSpec> {
         Vec::new()
     }
 
-    /// The JSON Schema of an answer to an item in this layout, whatever the action: for the OpenAPI document. Absent: any
-    /// JSON value. Of named tensors [`tensors`](Self::tensors) say it.
+    /// Returns the JSON Schema of an output in this layout, covering every action, for the OpenAPI document. Default:
+    /// `None`, any JSON value. Named tensors are described by [`tensors`](Self::tensors) instead.
     fn schema(_layout: Option<OutputLayout>) -> Option<JsonText> {
         None
     }
 
-    /// Encodes it.
+    /// Encodes the output.
     ///
     /// # Errors
-    /// What cannot be encoded; a rejection if that is the caller's fault.
+    /// Returns an error if the output cannot be encoded: a rejection if the caller is at fault, a failure otherwise.
     fn encode(self, cx: &EncodeContext<'_>) -> Result<M::Encoded>;
 }
 

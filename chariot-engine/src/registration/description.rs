@@ -1,109 +1,138 @@
-//! [`Description`]: what the renderings know of an engine. `EngineBuilder::describe` makes one.
+//! [`EngineDescription`]: the input of every rendering. `EngineBuilder::describe` creates it.
 
 use std::time::Duration;
 
-use super::{Manifest, Registration, kserve, kubernetes, python};
+use super::document::Registration;
 use crate::{settings::SettingSpec, tasks::ClassLabels};
 
-/// What a registration needs to know beyond the engine's code.
+/// The facts of a registration that the engine's code does not contain.
 ///
 /// ```
 /// use chariot_engine::registration::DescribeOptions;
 ///
-/// let options = DescribeOptions { image_cpu: Some("registry/digits:1".into()), ..DescribeOptions::default() };
+/// let options = DescribeOptions::new().image_cpu("registry/digits:1");
+/// assert_eq!(options.image_cpu.as_deref(), Some("registry/digits:1"));
 /// assert!(!options.is_default);
 /// ```
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct DescribeOptions {
-    /// The project that the engine belongs to.
+    /// The ID of the project that the engine belongs to.
     pub project_id: Option<String>,
-    /// The image for machines without a GPU. Where no image is named at all, it is `name:version`.
+    /// The image for machines without a GPU. Default: `name:version`, if there is no image at all.
     pub image_cpu: Option<String>,
     /// The image for machines with a GPU.
     pub image_gpu: Option<String>,
-    /// Whether it is the version that a model gets which names none.
+    /// Makes this version the default for models that name no version.
     pub is_default: bool,
-    /// The path to serve under, in place of the one that the code says.
+    /// The base URL path. Replaces the one that the code sets.
     pub base_url: Option<String>,
     /// The labels of the model's classes, for the import of the model.
     pub class_labels: Option<ClassLabels>,
 }
 
-/// What there is to say of an engine before it runs. [`EngineBuilder::describe`](crate::EngineBuilder::describe) makes
-/// one, from the code alone.
+impl DescribeOptions {
+    /// Creates options that set nothing.
+    pub fn new() -> Self {
+        DescribeOptions::default()
+    }
+
+    /// Sets the ID of the project that the engine belongs to.
+    #[must_use]
+    pub fn project_id(mut self, id: impl Into<String>) -> Self {
+        self.project_id = Some(id.into());
+        self
+    }
+
+    /// Sets the image for machines without a GPU.
+    #[must_use]
+    pub fn image_cpu(mut self, image: impl Into<String>) -> Self {
+        self.image_cpu = Some(image.into());
+        self
+    }
+
+    /// Sets the image for machines with a GPU.
+    #[must_use]
+    pub fn image_gpu(mut self, image: impl Into<String>) -> Self {
+        self.image_gpu = Some(image.into());
+        self
+    }
+
+    /// Makes this version the default for models that name no version.
+    #[must_use]
+    pub fn default_version(mut self) -> Self {
+        self.is_default = true;
+        self
+    }
+
+    /// Sets the base URL path, in place of the one that the code sets.
+    #[must_use]
+    pub fn base_url(mut self, path: impl Into<String>) -> Self {
+        self.base_url = Some(path.into());
+        self
+    }
+
+    /// Sets the labels of the model's classes.
+    #[must_use]
+    pub fn class_labels(mut self, labels: ClassLabels) -> Self {
+        self.class_labels = Some(labels);
+        self
+    }
+}
+
+/// The facts that are known of an engine before it runs. [`EngineBuilder::describe`](crate::EngineBuilder::describe)
+/// derives them from the code alone.
 ///
 /// ```
-/// use chariot_engine::registration::{Description, Manifest};
+/// use chariot_engine::registration::{EngineDescription, ManifestOptions};
 ///
-/// fn manifests(description: &Description) -> [String; 2] {
-///     [description.to_kubernetes(&Manifest::default()), description.to_kserve(&Manifest::default())]
+/// fn manifests(description: &EngineDescription) -> [String; 2] {
+///     let options = ManifestOptions::new();
+///     [description.to_kubernetes(&options), description.to_kserve(&options)]
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Description {
+pub struct EngineDescription {
     /// The parameters of its registration.
     pub registration: Registration,
-    /// Chariot's task that it does, if it declares one.
+    /// Chariot's task of the model, if it declares one.
     pub task: Option<String>,
-    /// The labels of its model's classes, if they are known.
+    /// The labels of the model's classes, if they are known.
     pub class_labels: Option<ClassLabels>,
-    /// How long it still accepts requests after the signal to stop.
+    /// The time for which the engine still accepts requests after SIGTERM.
     pub drain_delay: Duration,
-    /// How long requests that run may take to finish after that.
+    /// The time that running requests have to finish after the drain delay.
     pub grace: Duration,
-    /// The most bytes that requests in flight may hold.
+    /// The limit on the bytes of all requests in flight.
     pub inflight_bytes: u64,
-    /// How many calls of the model a worker makes at once.
+    /// The number of concurrent calls of the model per worker.
     pub concurrency: usize,
-    /// The workers, where the code says how many.
+    /// The number of workers, if the code sets it.
     pub workers: Option<usize>,
-    /// The most calls at once, where the code says so.
+    /// The limit on concurrent calls of all workers, if the code sets it.
     pub max_concurrency: Option<usize>,
-    /// Whether requests share calls.
+    /// Set if items of several requests share a call.
     pub batches: bool,
-    /// Whether it has metrics to be scraped.
+    /// Set if the engine serves metrics.
     pub metrics: bool,
     /// The settings of its models.
     pub own_settings: Vec<SettingSpec>,
 }
 
-impl Description {
-    /// The registration as JSON.
-    pub fn to_json(&self) -> String {
-        // Plain data with keys that are texts.
-        let json = serde_json::to_string_pretty(&self.registration).expect("a registration is JSON");
-        json + "\n"
-    }
-
-    /// A Python program that registers the engine, imports its model and has the one serve the other, by the platform's
-    /// SDK.
-    pub fn to_python(&self) -> String {
-        python::program(self)
-    }
-
-    /// A Deployment, a Service and a HorizontalPodAutoscaler of Kubernetes, as YAML.
-    pub fn to_kubernetes(&self, manifest: &Manifest) -> String {
-        kubernetes::manifests(self, manifest)
-    }
-
-    /// A ServingRuntime and an InferenceService of KServe, as YAML.
-    pub fn to_kserve(&self, manifest: &Manifest) -> String {
-        kserve::manifests(self, manifest)
-    }
-
-    /// The image that the manifests run: the one for CPUs, if there is one.
+impl EngineDescription {
+    /// Returns the image that the manifests run: the one for CPUs if there is one, else the one for GPUs.
     pub(super) fn image(&self) -> &str {
         let Registration { container_image_cpu, container_image_gpu, .. } = &self.registration;
         container_image_cpu.as_deref().or(container_image_gpu.as_deref()).unwrap_or_default()
     }
 
-    /// Whether the base URL names the model by its id.
+    /// Returns `true` if the base URL contains the model's ID.
     pub(super) fn needs_model_id(&self) -> bool {
         self.registration.container_root_relative_base_url.as_deref().is_some_and(|url| url.contains("{model_id}"))
     }
 
-    /// Whether the manifests ask for a GPU.
+    /// Returns `true` if the manifests request a GPU.
     pub(super) fn wants_gpu(&self) -> bool {
         self.registration.container_image_cpu.is_none()
     }

@@ -4,66 +4,98 @@ use serde::Serialize;
 
 use crate::settings::PredictorEnv;
 
-/// The parameters of a registration, every one, in the platform's words. As JSON it is the document.
+/// All parameters of a registration, by the platform's names. Serializes to the JSON document that `describe` prints.
 ///
 /// ```
 /// use chariot_engine::registration::Registration;
 ///
-/// fn images(registration: &Registration) -> impl Iterator<Item = &str> {
-///     [&registration.container_image_cpu, &registration.container_image_gpu].into_iter().flatten().map(String::as_str)
-/// }
+/// let mut registration = Registration::new("digits", "1.0.0");
+/// registration.container_image_cpu = Some("registry/digits:1.0.0".into());
+/// assert_eq!(registration.inference_protocol, "chariot-v2-kserve");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Registration {
     /// The engine's name.
     pub name: String,
-    /// The project that it belongs to; `None` is for whoever registers it to say.
+    /// The ID of the project that the engine belongs to. `None` leaves it to whoever registers the engine.
     pub project_id: Option<String>,
     /// The engine's version.
     pub version: String,
     /// The image for machines without a GPU.
     pub container_image_cpu: Option<String>,
-    /// The image for machines with one. At least one of the two is there.
+    /// The image for machines with a GPU. At least one of the two images is required.
     pub container_image_gpu: Option<String>,
-    /// Whether it is the version that a model gets which names none.
+    /// Makes this version the default for models that name no version.
     pub is_default: bool,
-    /// Whether it makes use of more than one GPU, which every engine with an image for GPUs does.
+    /// Set if the engine can use more than one GPU. Every engine with an image for GPUs can.
     pub supports_multi_gpu: bool,
-    /// Variables that every container gets.
-    pub env: Vec<Environ>,
-    /// How the platform asks whether the engine can serve.
+    /// The environment variables of every container.
+    pub env: Vec<EnvVar>,
+    /// The probe by which the platform checks readiness.
     pub readiness_probe: Probe,
-    /// What an operator can set.
+    /// The settings that an operator is offered.
     pub predictor_env_schema: Vec<PredictorEnv>,
-    /// Whether an operator can set nothing else.
+    /// Limits an operator to the settings of `predictor_env_schema`.
     pub enforce_predictor_env_schema: bool,
-    /// The protocol that the platform speaks to it.
+    /// The protocol of the platform's requests.
     pub inference_protocol: String,
-    /// The path under which the engine serves; `None` for the root.
+    /// The path under which the engine serves. `None` is the root.
     pub container_root_relative_base_url: Option<String>,
-    /// The container's entrypoint, in place of the image's.
+    /// The container's entrypoint. `None` is the image's.
     pub entrypoint: Option<Vec<String>>,
-    /// The container's command, in place of the image's.
+    /// The container's command. `None` is the image's.
     pub command: Option<Vec<String>>,
 }
 
-/// A variable that a container gets.
+impl Registration {
+    /// Creates a registration of an engine on port 8080 that speaks `chariot-v2-kserve`, without images and settings.
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        Registration {
+            name: name.into(),
+            project_id: None,
+            version: version.into(),
+            container_image_cpu: None,
+            container_image_gpu: None,
+            is_default: false,
+            supports_multi_gpu: false,
+            env: Vec::new(),
+            readiness_probe: Probe::new(8080),
+            predictor_env_schema: Vec::new(),
+            enforce_predictor_env_schema: true,
+            inference_protocol: "chariot-v2-kserve".into(),
+            container_root_relative_base_url: None,
+            entrypoint: None,
+            command: None,
+        }
+    }
+}
+
+/// An environment variable of a container.
 ///
 /// ```
-/// use chariot_engine::registration::Environ;
+/// use chariot_engine::registration::EnvVar;
 ///
-/// let variable = Environ { name: "CHARIOT_ENGINE_BASE_URL".into(), value: "/a".into() };
+/// let variable = EnvVar::new("CHARIOT_ENGINE_BASE_URL", "/a");
 /// assert_eq!(serde_json::to_string(&variable).unwrap(), r#"{"name":"CHARIOT_ENGINE_BASE_URL","value":"/a"}"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Environ {
-    /// Its name.
+#[non_exhaustive]
+pub struct EnvVar {
+    /// The name.
     pub name: String,
-    /// Its value.
+    /// The value.
     pub value: String,
 }
 
-/// How the platform asks whether the engine can serve. Times are in seconds.
+impl EnvVar {
+    /// Creates a variable.
+    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+        EnvVar { name: name.into(), value: value.into() }
+    }
+}
+
+/// The readiness probe of the platform. Times are in seconds.
 ///
 /// ```
 /// use chariot_engine::registration::Probe;
@@ -72,26 +104,27 @@ pub struct Environ {
 /// assert_eq!((probe.path.as_str(), probe.port), ("/ready", 8080));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Probe {
-    /// The path. It is answered under the base URL and beside it.
+    /// The path. The engine serves it at the root as well as under the base URL.
     pub path: String,
     /// The port.
     pub port: u16,
-    /// How long to wait before the first question.
+    /// The delay before the first probe.
     pub initial_delay_seconds: u32,
-    /// How long an answer may take.
+    /// The timeout of one probe.
     pub timeout_seconds: u32,
-    /// How often to ask.
+    /// The interval between probes.
     pub period_seconds: u32,
-    /// How many answers in a row make an engine ready.
+    /// The number of consecutive successes that make the engine ready.
     pub success_threshold: u32,
-    /// How many failures in a row make it not ready.
+    /// The number of consecutive failures that make the engine not ready.
     pub failure_threshold: u32,
 }
 
 impl Probe {
-    /// The probe of an engine on this port: it may be asked at once, since the port is open before the model is loaded,
-    /// and an answer takes no time, whatever the model does.
+    /// Creates the probe of an engine on this port. It needs no initial delay, since the port is open before the model is
+    /// loaded, and a short timeout suffices, since a probe never waits for the model.
     pub fn new(port: u16) -> Self {
         Probe {
             path: "/ready".into(),

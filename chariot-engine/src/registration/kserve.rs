@@ -1,19 +1,19 @@
-//! An engine on KServe: a ServingRuntime, and an InferenceService that uses it.
+//! Manifests for KServe: a ServingRuntime, and an InferenceService that uses it.
 
 use super::{
-    Description, Manifest,
-    manifest::{confinement, env, head, names, pod, probes},
+    description::EngineDescription,
+    manifest::{ManifestOptions, container_security, env, header, names, pod, probes},
     text::quoted,
 };
 
-pub(super) fn manifests(engine: &Description, manifest: &Manifest) -> String {
-    [runtime(engine, manifest), service(engine, manifest)].join("---\n")
+pub(super) fn manifests(engine: &EngineDescription, options: &ManifestOptions) -> String {
+    [runtime(engine, options), service(engine, options)].join("---\n")
 }
 
-fn runtime(engine: &Description, manifest: &Manifest) -> String {
+fn runtime(engine: &EngineDescription, options: &ManifestOptions) -> String {
     let (name, _) = names(engine);
     let port = engine.registration.readiness_probe.port;
-    let scraped = if engine.metrics {
+    let annotations = if engine.metrics {
         format!(
             "
   annotations:
@@ -25,11 +25,11 @@ fn runtime(engine: &Description, manifest: &Manifest) -> String {
     };
     format!(
         "\
-{head}apiVersion: serving.kserve.io/v1alpha1
+{header}apiVersion: serving.kserve.io/v1alpha1
 kind: ServingRuntime
 metadata:
   name: {name}
-spec:{scraped}
+spec:{annotations}
   supportedModelFormats:
     - name: {name}
       autoSelect: true
@@ -42,7 +42,7 @@ spec:{scraped}
       ports:
         - containerPort: {port}
           protocol: TCP
-{env}{resources}{probes}{confinement}      volumeMounts:
+{env}{resources}{probes}{security}      volumeMounts:
         - name: tmp
           mountPath: /tmp
   volumes:
@@ -50,17 +50,17 @@ spec:{scraped}
       emptyDir:
         sizeLimit: 1Gi
 ",
-        head = head(engine, "kserve"),
+        header = header(engine, "kserve"),
         image = quoted(engine.image()),
-        // KServe puts the name of the inference service here, by which clients ask.
+        // KServe replaces this with the name of the InferenceService, which clients use as the model name.
         env = env(engine, &[("CHARIOT_ENGINE_MODEL_NAME", "{{.Name}}")], 6),
-        resources = manifest.resources(engine, 6),
+        resources = options.resources(engine, 6),
         probes = probes(engine, 6),
-        confinement = confinement(6),
+        security = container_security(6),
     )
 }
 
-fn service(engine: &Description, manifest: &Manifest) -> String {
+fn service(engine: &EngineDescription, options: &ManifestOptions) -> String {
     let (name, claim) = names(engine);
     let scaling =
         if engine.wants_gpu() { String::new() } else { "    scaleMetric: cpu\n    scaleTarget: 80\n".to_string() };
@@ -71,8 +71,8 @@ kind: InferenceService
 metadata:
   name: {name}
   annotations:
-    # Pods that end as the engine needs it. To scale to zero take this and terminationGracePeriodSeconds out, which leaves
-    # both to Knative, and set minReplicas to 0.
+    # Gives pods the termination grace period below. To scale to zero, remove this annotation and
+    # terminationGracePeriodSeconds, so that Knative controls both, and set minReplicas to 0.
     serving.kserve.io/deploymentMode: RawDeployment
 spec:
   predictor:
@@ -83,10 +83,10 @@ spec:
         name: {name}
       runtime: {name}
       protocolVersion: v2
-      # The model's files, unpacked; KServe mounts them at /mnt/models.
+      # Contains the unpacked model files. KServe mounts them at /mnt/models.
       storageUri: pvc://{claim}
 ",
-        most = manifest.max_replicas.max(1),
+        most = options.max_replicas.max(1),
         pod = pod(engine, 4),
     )
 }

@@ -1,25 +1,25 @@
-//! An engine on Kubernetes: a Deployment, a Service and a HorizontalPodAutoscaler.
+//! Manifests for Kubernetes: a Deployment, a Service and a HorizontalPodAutoscaler.
 
 use super::{
-    Description, Manifest, ScaleBy,
-    manifest::{confinement, env, head, indented, names, pod, probes},
+    description::EngineDescription,
+    manifest::{ManifestOptions, ScaleBy, container_security, env, header, indented, names, pod, probes},
     text::{label_value, quoted},
 };
 
-/// How long a model may take to load before its pod is started anew.
+/// The time that a model has to load before its container is restarted.
 const START_SECONDS: u32 = 600;
 
-/// How often a pod that starts is asked.
+/// The interval of startup probes.
 const START_PERIOD_SECONDS: u32 = 2;
 
-pub(super) fn manifests(engine: &Description, manifest: &Manifest) -> String {
-    [deployment(engine, manifest), service(engine), autoscaler(engine, manifest)].join("---\n")
+pub(super) fn manifests(engine: &EngineDescription, options: &ManifestOptions) -> String {
+    [deployment(engine, options), service(engine), autoscaler(engine, options)].join("---\n")
 }
 
-fn deployment(engine: &Description, manifest: &Manifest) -> String {
+fn deployment(engine: &EngineDescription, options: &ManifestOptions) -> String {
     let (name, claim) = names(engine);
     let port = engine.registration.readiness_probe.port;
-    let scraped = if engine.metrics {
+    let annotations = if engine.metrics {
         format!(
             "
       annotations:
@@ -32,7 +32,7 @@ fn deployment(engine: &Description, manifest: &Manifest) -> String {
     };
     format!(
         "\
-{head}apiVersion: apps/v1
+{header}apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {name}
@@ -40,7 +40,7 @@ metadata:
     app.kubernetes.io/name: {name}
     app.kubernetes.io/version: {version}
 spec:
-  # The autoscaler sets the number of replicas.
+  # The HorizontalPodAutoscaler sets the number of replicas.
   selector:
     matchLabels:
       app.kubernetes.io/name: {name}
@@ -52,7 +52,7 @@ spec:
     metadata:
       labels:
         app.kubernetes.io/name: {name}
-        app.kubernetes.io/version: {version}{scraped}
+        app.kubernetes.io/version: {version}{annotations}
     spec:
 {pod}      containers:
         - name: engine
@@ -60,7 +60,7 @@ spec:
           ports:
             - name: http
               containerPort: {port}
-{env}{resources}          # The model may take {START_SECONDS} s to load.
+{env}{resources}          # The model has {START_SECONDS} s to load.
           startupProbe:
             httpGet:
               path: {ready}
@@ -68,14 +68,14 @@ spec:
             periodSeconds: {START_PERIOD_SECONDS}
             timeoutSeconds: {timeout}
             failureThreshold: {failures}
-{probes}{confinement}          volumeMounts:
+{probes}{security}          volumeMounts:
             - name: model
               mountPath: /mnt/models
               readOnly: true
             - name: tmp
               mountPath: /tmp
       volumes:
-        # The model's files, unpacked.
+        # Contains the unpacked model files.
         - name: model
           persistentVolumeClaim:
             claimName: {claim}
@@ -84,21 +84,21 @@ spec:
           emptyDir:
             sizeLimit: 1Gi
 ",
-        head = head(engine, "k8s"),
+        header = header(engine, "k8s"),
         version = quoted(&label_value(&engine.registration.version)),
         pod = pod(engine, 6),
         image = quoted(engine.image()),
         env = env(engine, &[], 10),
-        resources = manifest.resources(engine, 10),
+        resources = options.resources(engine, 10),
         ready = quoted(&engine.registration.readiness_probe.path),
         timeout = engine.registration.readiness_probe.timeout_seconds,
         failures = START_SECONDS / START_PERIOD_SECONDS,
         probes = probes(engine, 10),
-        confinement = confinement(10),
+        security = container_security(10),
     )
 }
 
-fn service(engine: &Description) -> String {
+fn service(engine: &EngineDescription) -> String {
     let (name, _) = names(engine);
     format!(
         "\
@@ -119,11 +119,11 @@ spec:
     )
 }
 
-fn autoscaler(engine: &Description, manifest: &Manifest) -> String {
+fn autoscaler(engine: &EngineDescription, options: &ManifestOptions) -> String {
     let (name, _) = names(engine);
-    let metric = match manifest.scale_by(engine) {
+    let metric = match options.metric(engine) {
         ScaleBy::Cpu => "\
-# An engine that computes uses its cores as far as it has work. One that awaits does not: --scale-by in-flight.
+# CPU use reflects the load of an engine that computes. For one that awaits other services, use --scale-by in-flight.
 - type: Resource
   resource:
     name: cpu
@@ -134,8 +134,8 @@ fn autoscaler(engine: &Description, manifest: &Manifest) -> String {
         .to_string(),
         ScaleBy::InFlight => format!(
             "\
-# One of the engine's metrics, which an adapter must read from Prometheus: requests that run or wait, before any is
-# refused.
+# A metric of the engine: the number of running and queued requests. It requires an adapter that serves metrics from
+# Prometheus.
 - type: Pods
   pods:
     metric:
@@ -144,7 +144,7 @@ fn autoscaler(engine: &Description, manifest: &Manifest) -> String {
       type: AverageValue
       averageValue: {}
 ",
-            quoted(&manifest.in_flight(engine).to_string())
+            quoted(&options.target_in_flight(engine).to_string())
         ),
     };
     format!(
@@ -164,7 +164,7 @@ spec:
   maxReplicas: {most}
   metrics:
 {metric}",
-        most = manifest.max_replicas.max(1),
+        most = options.max_replicas.max(1),
         metric = indented(&metric, 4),
     )
 }

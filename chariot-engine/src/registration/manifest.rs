@@ -1,77 +1,115 @@
-//! What the manifests of Kubernetes and of KServe have in common: resources, probes, variables, and the end of a pod.
+//! The parts that the manifests for Kubernetes and KServe share: resources, probes, environment variables, and the
+//! termination of pods.
 
 use std::time::Duration;
 
 use bytesize::ByteSize;
 
 use super::{
-    Description, Registration,
+    description::EngineDescription,
+    document::Registration,
     text::{dns_label, quoted},
 };
 
-/// What a manifest asks of the cluster.
+/// The resources and the scaling of an engine in a cluster.
 ///
 /// ```
-/// use chariot_engine::registration::Manifest;
+/// use chariot_engine::registration::ManifestOptions;
 ///
-/// let manifest = Manifest { cpus: 8, ..Manifest::default() };
-/// assert_eq!(manifest.max_replicas, 4);
+/// let options = ManifestOptions::new().cpus(8);
+/// assert_eq!(options.max_replicas, 4);
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Manifest {
-    /// The cores of a pod (default: 2), both asked for and its limit: the engine runs a worker on each core of its limit.
+#[non_exhaustive]
+pub struct ManifestOptions {
+    /// The cores of a pod, as its request and its limit. The engine runs one worker per core of the limit. Default: 2.
     pub cpus: u32,
-    /// The memory of a pod, both asked for and its limit. The default is what requests in flight may hold, and 1 GiB for
-    /// the model: `check` says what the model takes.
+    /// The memory of a pod, as its request and its limit. Default: the limit on requests in flight plus 1 GiB for the
+    /// model. The command `check` prints the memory that the model takes.
     pub memory: Option<ByteSize>,
-    /// The most pods (default: 4).
+    /// The maximum number of pods. Default: 4.
     pub max_replicas: u32,
-    /// What the number of pods follows. The default is [`ScaleBy::Cpu`], or [`ScaleBy::InFlight`] on GPUs.
+    /// The metric that sets the number of pods. Default: [`ScaleBy::Cpu`], or [`ScaleBy::InFlight`] on GPUs.
     pub scale_by: Option<ScaleBy>,
 }
 
-impl Default for Manifest {
+impl Default for ManifestOptions {
     fn default() -> Self {
-        Manifest { cpus: 2, memory: None, max_replicas: 4, scale_by: None }
+        ManifestOptions { cpus: 2, memory: None, max_replicas: 4, scale_by: None }
     }
 }
 
-/// What the number of pods follows.
+/// The metric that sets the number of pods.
 ///
-/// An engine that computes on a CPU uses its cores as far as it has work, so their use says what is needed, and any
-/// cluster measures it. On a GPU, or where a model awaits, it says nothing: there the requests in hand do, which are
-/// among the engine's metrics. They grow before anybody is refused, and the cluster needs an adapter that reads them from
+/// The CPU use of an engine that computes on a CPU reflects its load, and every cluster measures it. On a GPU, or where a
+/// model awaits other services, CPU use does not reflect the load. The number of requests in flight does, and it grows
+/// before any request is rejected. It is a metric of the engine, so the cluster needs an adapter that serves metrics from
 /// Prometheus.
 ///
 /// ```
-/// use chariot_engine::registration::{Manifest, ScaleBy};
+/// use chariot_engine::registration::{ManifestOptions, ScaleBy};
 ///
-/// let manifest = Manifest { scale_by: Some(ScaleBy::InFlight), ..Manifest::default() };
-/// # let _ = manifest;
+/// let options = ManifestOptions::new().scale_by(ScaleBy::InFlight);
+/// assert_eq!(options.scale_by, Some(ScaleBy::InFlight));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ScaleBy {
-    /// The use of the cores that a pod asks for.
+    /// The use of the cores that a pod requests.
     Cpu,
-    /// The metric `chariot_in_flight_requests`: what a pod has in hand, running and waiting.
+    /// The metric `chariot_in_flight_requests`: the number of running and queued requests of a pod.
     InFlight,
 }
 
-/// What is left between the end of the grace and the end of the pod: for the answers under way, and the process's end.
+/// The time between the end of the grace period and the kill of the pod, for the last responses and the process's exit.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// What a model is given where nobody has measured it.
-const FOR_THE_MODEL: ByteSize = ByteSize::gib(1);
+/// The memory for a model that has not been measured.
+const MODEL_MEMORY: ByteSize = ByteSize::gib(1);
 
-impl Manifest {
-    pub(super) fn scale_by(&self, engine: &Description) -> ScaleBy {
+impl ManifestOptions {
+    /// Creates the default options.
+    pub fn new() -> Self {
+        ManifestOptions::default()
+    }
+
+    /// Sets the cores of a pod.
+    #[must_use]
+    pub fn cpus(mut self, cpus: u32) -> Self {
+        self.cpus = cpus;
+        self
+    }
+
+    /// Sets the memory of a pod.
+    #[must_use]
+    pub fn memory(mut self, memory: ByteSize) -> Self {
+        self.memory = Some(memory);
+        self
+    }
+
+    /// Sets the maximum number of pods.
+    #[must_use]
+    pub fn max_replicas(mut self, pods: u32) -> Self {
+        self.max_replicas = pods;
+        self
+    }
+
+    /// Sets the metric that sets the number of pods.
+    #[must_use]
+    pub fn scale_by(mut self, metric: ScaleBy) -> Self {
+        self.scale_by = Some(metric);
+        self
+    }
+
+    /// Returns the metric that sets the number of this engine's pods.
+    pub(super) fn metric(&self, engine: &EngineDescription) -> ScaleBy {
         self.scale_by.unwrap_or(if engine.wants_gpu() { ScaleBy::InFlight } else { ScaleBy::Cpu })
     }
 
-    /// The requests in flight that one pod should have: seven tenths of the calls that it can make at once, from where on
-    /// queues grow quickly, or all of them where they wait to be batched.
-    pub(super) fn in_flight(&self, engine: &Description) -> usize {
-        // On a GPU there is one worker.
+    /// Returns the target number of requests in flight per pod: 70 % of its concurrent calls, beyond which queues grow
+    /// quickly, or 100 % if requests wait to be batched.
+    pub(super) fn target_in_flight(&self, engine: &EngineDescription) -> usize {
+        // A GPU has one worker.
         let cores = if engine.wants_gpu() { 1 } else { usize::try_from(self.cpus).unwrap_or(usize::MAX) };
         let most = engine.workers.unwrap_or(cores).saturating_mul(engine.concurrency);
         let calls = engine.max_concurrency.unwrap_or(most).min(most);
@@ -79,10 +117,10 @@ impl Manifest {
         share.max(1)
     }
 
-    /// The memory of a pod, in Kubernetes' units.
-    fn memory(&self, engine: &Description) -> String {
+    /// Returns the memory of a pod, in Kubernetes' units.
+    fn memory_quantity(&self, engine: &EngineDescription) -> String {
         const MIB: u64 = 1 << 20;
-        let default = || engine.inflight_bytes.saturating_add(FOR_THE_MODEL.as_u64());
+        let default = || engine.inflight_bytes.saturating_add(MODEL_MEMORY.as_u64());
         let bytes = self.memory.map_or_else(default, |size| size.as_u64());
         match bytes.div_ceil(MIB) {
             mib if mib % 1024 == 0 => format!("{}Gi", mib / 1024),
@@ -90,15 +128,15 @@ impl Manifest {
         }
     }
 
-    /// The `resources` of a container.
-    pub(super) fn resources(&self, engine: &Description, indent: usize) -> String {
-        let (cpus, memory) = (self.cpus, self.memory(engine));
+    /// Renders the `resources` of a container.
+    pub(super) fn resources(&self, engine: &EngineDescription, indent: usize) -> String {
+        let (cpus, memory) = (self.cpus, self.memory_quantity(engine));
         let inflight = ByteSize(engine.inflight_bytes).display().iec();
         let gpu = if engine.wants_gpu() { "\n    nvidia.com/gpu: 1" } else { "" };
         let text = format!(
             "\
 resources:
-  # A worker runs on each core of the limit. The memory holds the model, and up to {inflight} of requests in flight.
+  # One worker runs per core of the limit. The memory holds the model and up to {inflight} of requests in flight.
   requests:
     cpu: {cpus}
     memory: {memory}
@@ -111,8 +149,8 @@ resources:
     }
 }
 
-/// The probes of readiness and of life.
-pub(super) fn probes(engine: &Description, indent: usize) -> String {
+/// Renders the readiness probe and the liveness probe.
+pub(super) fn probes(engine: &EngineDescription, indent: usize) -> String {
     let probe = &engine.registration.readiness_probe;
     let text = format!(
         "\
@@ -123,7 +161,7 @@ readinessProbe:
   periodSeconds: {period}
   timeoutSeconds: {timeout}
   failureThreshold: {failures}
-# It says that the process answers, whatever becomes of the model.
+# Checks only that the process responds, whatever the state of the model.
 livenessProbe:
   httpGet:
     path: /v2/health/live
@@ -141,11 +179,11 @@ livenessProbe:
     indented(&text, indent)
 }
 
-/// The `env` of a container: what the registration says, what more there is, the secrets of the engine, and what an
-/// operator must fill in.
-pub(super) fn env(engine: &Description, more: &[(&str, &str)], indent: usize) -> String {
+/// Renders the `env` of a container: the variables of the registration, the `extra` ones, the engine's secrets, and the
+/// required settings that an operator must fill in.
+pub(super) fn env(engine: &EngineDescription, extra: &[(&str, &str)], indent: usize) -> String {
     let known = engine.registration.env.iter().map(|variable| (variable.name.as_str(), variable.value.as_str()));
-    let known = known.chain(more.iter().copied());
+    let known = known.chain(extra.iter().copied());
     let mut entries: Vec<String> =
         known.map(|(name, value)| format!("  - name: {}\n    value: {}\n", quoted(name), quoted(value))).collect();
     let secrets = quoted(&dns_label(&engine.registration.name, "-secrets"));
@@ -157,17 +195,17 @@ pub(super) fn env(engine: &Description, more: &[(&str, &str)], indent: usize) ->
         ));
     }
     let required = engine.own_settings.iter().filter(|setting| setting.required && !setting.secret);
-    // The platform would set this one.
+    // On Chariot, the platform sets this variable.
     let id = engine.needs_model_id().then_some("CHARIOT_MODEL_ID");
     for name in required.map(|setting| setting.name.as_str()).chain(id) {
-        let text = "# To be filled in: the engine does not start without it.";
+        let text = "# Fill in this value: the engine does not start without it.";
         entries.push(format!("  {text}\n  - name: {}\n    value: \"\"\n", quoted(name)));
     }
     if entries.is_empty() { String::new() } else { indented(&format!("env:\n{}", entries.concat()), indent) }
 }
 
-/// What a container may do: nothing but compute, and write to `/tmp`.
-pub(super) fn confinement(indent: usize) -> String {
+/// Renders the security context of a container, which can only compute and write to `/tmp`.
+pub(super) fn container_security(indent: usize) -> String {
     let text = "\
 securityContext:
   allowPrivilegeEscalation: false
@@ -179,18 +217,18 @@ securityContext:
     indented(text, indent)
 }
 
-/// How a pod ends, and what it is not given.
-pub(super) fn pod(engine: &Description, indent: usize) -> String {
+/// Renders the termination and the restrictions of a pod.
+pub(super) fn pod(engine: &EngineDescription, indent: usize) -> String {
     let (drain_delay, grace) = (engine.drain_delay, engine.grace);
     let text = format!(
         "\
 automountServiceAccountToken: false
-# A service named chariot-engine would set CHARIOT_ENGINE_PORT.
+# With service links, a service named chariot-engine would set CHARIOT_ENGINE_PORT.
 enableServiceLinks: false
-# A drain delay of {drain_delay}, a grace of {grace}, and a margin of {margin}.
+# The sum of the drain delay ({drain_delay}), the grace period ({grace}) and a margin ({margin}).
 terminationGracePeriodSeconds: {seconds}
 securityContext:
-  # Any user will do.
+  # Any non-root user works.
   runAsNonRoot: true
   runAsUser: 65532
   runAsGroup: 65532
@@ -205,31 +243,31 @@ securityContext:
     indented(&text, indent)
 }
 
-/// How long a pod may take to end.
+/// Returns the time that a pod has to terminate, rounded up.
 pub(super) fn termination_seconds(drain_delay: Duration, grace: Duration) -> u64 {
     let whole = drain_delay.saturating_add(grace).saturating_add(MARGIN);
     whole.as_secs() + u64::from(whole.subsec_nanos() > 0)
 }
 
-/// The comment that a file of manifests begins with.
-pub(super) fn head(engine: &Description, format: &str) -> String {
+/// Renders the comment at the top of a file of manifests.
+pub(super) fn header(engine: &EngineDescription, format: &str) -> String {
     let Registration { name, version, .. } = &engine.registration;
-    // On one line, whatever the version is.
+    // Quoting keeps a version with line breaks on one line.
     let (name, version) = (quoted(name), quoted(version));
     format!(
-        "# Engine {}, version {}: `describe --format {format}` writes this.\n",
+        "# Engine {}, version {}. Generated by `describe --format {format}`.\n",
         name.trim_matches('"'),
         version.trim_matches('"')
     )
 }
 
-/// The names of an engine in a cluster: its own, and the one of the claim that holds its model.
-pub(super) fn names(engine: &Description) -> (String, String) {
+/// Returns the names of an engine in a cluster: its own, and that of the claim with its model.
+pub(super) fn names(engine: &EngineDescription) -> (String, String) {
     let name = &engine.registration.name;
     (dns_label(name, ""), dns_label(name, "-model"))
 }
 
-/// Every line behind so many blanks.
+/// Indents every line by this number of spaces.
 pub(super) fn indented(text: &str, indent: usize) -> String {
     text.lines().map(|line| format!("{:indent$}{line}\n", "")).collect()
 }

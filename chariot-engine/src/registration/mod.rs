@@ -1,7 +1,7 @@
-//! What must be told to register and to deploy an engine: the parameters of a registration with Chariot, and manifests
-//! of Kubernetes and of KServe. All of it is a function of a [`Description`], which the engine's code and a few options
-//! give; nothing is read from the process. The command `describe` prints it; [the guide](crate::guide::registration) says
-//! what is in it and why.
+//! Registration and deployment: the parameters of a registration with Chariot, and manifests for Kubernetes and KServe.
+//! Everything is derived from an [`EngineDescription`], which comes from the engine's code and a few options. Nothing is
+//! read from the process. The command `describe` prints the renderings; [the guide](crate::guide::registration) explains
+//! their content. Requires the feature `cli`.
 //!
 //! ```
 //! use chariot_engine::{prelude::*, registration::DescribeOptions};
@@ -14,7 +14,7 @@
 //! #     async fn load(_: &LoadContext) -> Result<Self> { Ok(Shout) }
 //! #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.try_map(|t| Ok(Json(t.as_str().to_uppercase()))) }
 //! # }
-//! let options = DescribeOptions { base_url: Some("/m-{model_id}".into()), ..DescribeOptions::default() };
+//! let options = DescribeOptions::new().base_url("/m-{model_id}");
 //! let description = Engine::builder().model::<Shout>("shout").version("1.2.0").describe(options).unwrap();
 //! assert_eq!(description.registration.container_image_cpu.as_deref(), Some("shout:1.2.0"));
 //! assert_eq!(description.registration.readiness_probe.path, "/ready");
@@ -22,14 +22,15 @@
 //! assert!(description.to_python().contains("engines.create_engine_version("));
 //! ```
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `description` | what the renderings know of an engine |
+//! | `description` | the input of every rendering |
 //! | `document` | the parameters of a registration, as plain data |
-//! | `operator` | which of the runtime's settings an operator is asked for |
-//! | `manifest` | what the manifests have in common: resources, probes, the end of a pod |
+//! | `operator` | the runtime's settings that an operator is offered |
+//! | `manifest` | the parts that all manifests share: resources, probes, environment variables, termination |
 //! | `kubernetes`, `kserve`, `python` | the renderings |
-//! | `text` | texts as YAML, Python and names of Kubernetes have them |
+//! | `render` | the renderings as methods of the description |
+//! | `text` | quoting for YAML and Python, and names for Kubernetes |
 
 mod description;
 mod document;
@@ -38,11 +39,12 @@ mod kubernetes;
 mod manifest;
 mod operator;
 mod python;
+mod render;
 #[cfg(test)]
 mod tests;
 mod text;
 
-pub use description::{DescribeOptions, Description};
-pub use document::{Environ, Probe, Registration};
-pub use manifest::{Manifest, ScaleBy};
+pub use description::{DescribeOptions, EngineDescription};
+pub use document::{EnvVar, Probe, Registration};
+pub use manifest::{ManifestOptions, ScaleBy};
 pub(crate) use operator::operator_settings;

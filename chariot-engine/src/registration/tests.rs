@@ -1,5 +1,4 @@
-//! What is rendered is what its readers read: Python by Python, YAML by a reader of YAML, and both say what the engine
-//! does.
+//! The renderings, as read by a Python interpreter and by a YAML parser: both must match the engine.
 
 use std::{collections::BTreeSet, process::Command, time::Duration};
 
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{ModelOptions, prelude::*, settings::Secret};
 
-/// What nobody would call an engine's version, a label or a help text.
+/// A text with every character that could break a rendering.
 const STRANGE: &str = "a \"b\" 'c' \\ \n\t# {x} ${y} %s : - é 😀 \u{7f}\u{85}\u{2028}\u{feff} \"\"\"";
 
 #[derive(Settings)]
@@ -46,21 +45,18 @@ fn builder() -> crate::EngineBuilder {
     Engine::builder().model::<Labels>("My_Engine").version("1.2.0")
 }
 
-fn described(options: DescribeOptions) -> Description {
+fn described(options: DescribeOptions) -> EngineDescription {
     builder().describe(options).unwrap()
 }
 
-/// An engine of which every text is a strange one.
-fn strange() -> Description {
-    let mut description = described(DescribeOptions {
-        project_id: Some(STRANGE.into()),
-        image_cpu: Some(STRANGE.into()),
-        class_labels: Some([STRANGE, "plain"].into_iter().collect()),
-        ..DescribeOptions::default()
-    });
+/// Describes an engine with [`STRANGE`] in place of every text.
+fn strange() -> EngineDescription {
+    let labels = [STRANGE, "plain"].into_iter().collect();
+    let options = DescribeOptions::new().project_id(STRANGE).image_cpu(STRANGE).class_labels(labels);
+    let mut description = described(options);
     let registration = &mut description.registration;
     registration.version = STRANGE.into();
-    registration.env.push(Environ { name: "A".into(), value: STRANGE.into() });
+    registration.env.push(EnvVar::new("A", STRANGE));
     registration.predictor_env_schema[0].display_text = STRANGE.into();
     registration.container_root_relative_base_url = Some(STRANGE.into());
     description
@@ -71,8 +67,8 @@ fn yaml(text: &str) -> Vec<Value> {
 }
 
 #[test]
-fn the_registration_is_what_the_code_says() {
-    let options = DescribeOptions { is_default: true, base_url: Some("/m-{model_id}".into()), ..Default::default() };
+fn the_registration_follows_from_the_code() {
+    let options = DescribeOptions::new().default_version().base_url("/m-{model_id}");
     let builder = builder()
         .default_setting("PORT", "9000")
         .default_setting("QUEUE_SIZE", "8")
@@ -96,21 +92,22 @@ fn the_registration_is_what_the_code_says() {
             "display_text": "How many labels: \"the best\" of 'them' (an integer from 1 to 10)"
         })
     );
-    assert_eq!(of("CHARIOT_ENGINE_QUEUE_SIZE").unwrap()["default_value"], "8", "the code's default");
-    let layout = of("CHARIOT_ENGINE_OUTPUT_LAYOUT").expect("a classification has its own form beside `objects`");
+    assert_eq!(of("CHARIOT_ENGINE_QUEUE_SIZE").unwrap()["default_value"], "8", "the default of the code");
+    let layout =
+        of("CHARIOT_ENGINE_OUTPUT_LAYOUT").expect("a classification has the layout `objects` beside its default");
     assert!(layout["display_text"].as_str().unwrap().contains("objects"), "{layout}");
     for absent in ["CHARIOT_ENGINE_PORT", "CHARIOT_ENGINE_WORKERS", "CHARIOT_ENGINE_MAX_PIXELS"] {
-        assert!(of(absent).is_none(), "{absent} is not for operators of this engine");
+        assert!(of(absent).is_none(), "{absent} is not offered to operators of this engine");
     }
 }
 
 #[test]
-fn of_several_models_the_default_one_gives_the_name_and_all_their_settings_are_asked_for() {
+fn the_default_model_names_an_engine_of_several_models_and_operators_are_offered_the_settings_of_all() {
     let builder = Engine::builder()
         .model::<Labels>("first")
         .model_with::<Labels>("second", ModelOptions::new().version("2").default_model())
         .configure(|settings| settings.max_inflight_bytes = Some(ByteSize::gib(2)));
-    let description = builder.describe(DescribeOptions::default()).unwrap();
+    let description = builder.describe(DescribeOptions::new()).unwrap();
     let Registration { name, version, predictor_env_schema, .. } = &description.registration;
     assert_eq!((name.as_str(), version.as_str()), ("second", "2"));
     let names: Vec<&str> = predictor_env_schema.iter().map(|setting| setting.name.as_str()).collect();
@@ -121,7 +118,7 @@ fn of_several_models_the_default_one_gives_the_name_and_all_their_settings_are_a
 }
 
 #[test]
-fn of_several_models_each_is_described_by_what_is_said_of_it() {
+fn options_of_one_model_apply_to_that_model_alone() {
     let builder = Engine::builder()
         .model_with::<Labels>(
             "first",
@@ -131,12 +128,12 @@ fn of_several_models_each_is_described_by_what_is_said_of_it() {
         .setting("CHARIOT_ENGINE_SECOND_MAX_INFLIGHT_BYTES", "3GiB")
         .setting("CHARIOT_ENGINE_TIMEOUT", "5s")
         .default_setting("QUEUE_SIZE", "8");
-    let description = builder.describe(DescribeOptions::default()).unwrap();
+    let description = builder.describe(DescribeOptions::new()).unwrap();
     assert_eq!((description.workers, description.inflight_bytes), (Some(3), 4 << 30));
     let schema = &description.registration.predictor_env_schema;
     let default = |name: &str| schema.iter().find(|of| of.name == name).map(|of| of.default_value.as_str());
     assert_eq!(default("CHARIOT_ENGINE_QUEUE_SIZE"), Some("8"));
-    // A form that sent it would set it over the one for all.
+    // A form that sent a default would override the value for all models.
     assert_eq!(default("CHARIOT_ENGINE_FIRST_QUEUE_SIZE"), Some(""));
     assert_eq!(default("CHARIOT_ENGINE_FIRST_MAX_INFLIGHT_BYTES"), Some(""));
     for absent in ["SECOND_MAX_INFLIGHT_BYTES", "TIMEOUT", "FIRST_TIMEOUT", "FIRST_LOG_LEVEL", "FIRST_MAX_PIXELS"] {
@@ -146,62 +143,61 @@ fn of_several_models_each_is_described_by_what_is_said_of_it() {
 }
 
 #[test]
-fn a_gpu_is_used_where_an_image_has_one() {
-    let description = described(DescribeOptions { image_gpu: Some("gpu".into()), ..Default::default() });
+fn a_gpu_is_requested_if_there_is_an_image_for_gpus() {
+    let description = described(DescribeOptions::new().image_gpu("gpu"));
     assert_eq!(description.registration.container_image_cpu, None);
     assert!(description.registration.supports_multi_gpu);
-    let manifests = yaml(&description.to_kubernetes(&Manifest::default()));
+    let manifests = yaml(&description.to_kubernetes(&ManifestOptions::new()));
     let container = &manifests[0]["spec"]["template"]["spec"]["containers"][0];
     assert_eq!((&container["image"], &container["resources"]["limits"]["nvidia.com/gpu"]), (&json!("gpu"), &json!(1)));
     assert_eq!(manifests[2]["spec"]["metrics"][0]["pods"]["metric"]["name"], "chariot_in_flight_requests");
 }
 
 #[test]
-fn a_base_url_has_one_form() {
-    for (given, told, registered) in [
+fn base_urls_are_normalized() {
+    for (given, variable, registered) in [
         ("m-{model_id}/", "/m-{model_id}", Some("/m-{model_id}")),
         ("//a///b//", "/a/b", Some("/a/b")),
         ("/", "/", None),
     ] {
-        let options = DescribeOptions { base_url: Some(given.into()), ..Default::default() };
+        let options = DescribeOptions::new().base_url(given);
         let registration = builder().default_setting("BASE_URL", "/of/code").describe(options).unwrap().registration;
-        assert_eq!(registration.env, [Environ { name: "CHARIOT_ENGINE_BASE_URL".into(), value: told.into() }]);
+        assert_eq!(registration.env, [EnvVar::new("CHARIOT_ENGINE_BASE_URL", variable)]);
         assert_eq!(registration.container_root_relative_base_url.as_deref(), registered);
     }
-    let of_code =
-        builder().default_setting("BASE_URL", "a/").describe(DescribeOptions::default()).unwrap().registration;
+    let of_code = builder().default_setting("BASE_URL", "a/").describe(DescribeOptions::new()).unwrap().registration;
     assert_eq!((of_code.env, of_code.container_root_relative_base_url.as_deref()), (vec![], Some("/a")));
 }
 
 #[test]
-fn what_the_code_says_wrong_is_an_error() {
-    let wrong = builder().default_setting("PORT", "many").describe(DescribeOptions::default()).unwrap_err();
+fn invalid_values_in_the_code_are_errors() {
+    let wrong = builder().default_setting("PORT", "many").describe(DescribeOptions::new()).unwrap_err();
     assert!(wrong.to_string().contains("CHARIOT_ENGINE_PORT"), "{wrong}");
-    let options = DescribeOptions { base_url: Some("http://a".into()), ..Default::default() };
+    let options = DescribeOptions::new().base_url("http://a");
     let wrong = builder().describe(options).unwrap_err();
-    assert!(wrong.to_string().starts_with("the base URL: a path"), "{wrong}");
-    assert!(Engine::builder().describe(DescribeOptions::default()).is_err());
+    assert!(wrong.to_string().to_lowercase().contains("base url"), "{wrong}");
+    assert!(Engine::builder().describe(DescribeOptions::new()).is_err());
 }
 
 #[test]
-fn a_pod_has_the_time_that_its_engine_takes_to_end() {
+fn a_pod_has_the_time_that_its_engine_takes_to_shut_down() {
     for (drain_delay, grace, least) in [("5s", "20s", 30), ("500ms", "0s", 6), ("0s", "10m", 605)] {
         let builder = builder().default_setting("DRAIN_DELAY", drain_delay).default_setting("GRACE", grace);
-        let description = builder.describe(DescribeOptions::default()).unwrap();
-        let deployment = yaml(&description.to_kubernetes(&Manifest::default())).remove(0);
+        let description = builder.describe(DescribeOptions::new()).unwrap();
+        let deployment = yaml(&description.to_kubernetes(&ManifestOptions::new())).remove(0);
         assert_eq!(deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"], least);
-        let service = yaml(&description.to_kserve(&Manifest::default())).remove(1);
+        let service = yaml(&description.to_kserve(&ManifestOptions::new())).remove(1);
         assert_eq!(service["spec"]["predictor"]["terminationGracePeriodSeconds"], least);
     }
 }
 
 #[test]
-fn a_deployment_is_confined_and_asked_where_the_engine_answers() {
-    let manifest =
-        Manifest { cpus: 3, memory: Some(ByteSize::mib(1500)), max_replicas: 7, scale_by: Some(ScaleBy::InFlight) };
-    let [deployment, service, autoscaler] = &yaml(&described(DescribeOptions::default()).to_kubernetes(&manifest))[..]
+fn a_deployment_is_restricted_and_probed_on_the_routes_of_the_engine() {
+    let options =
+        ManifestOptions::new().cpus(3).memory(ByteSize::mib(1500)).max_replicas(7).scale_by(ScaleBy::InFlight);
+    let [deployment, service, autoscaler] = &yaml(&described(DescribeOptions::new()).to_kubernetes(&options))[..]
     else {
-        panic!("three manifests are expected");
+        panic!("expected three manifests");
     };
     let pod = &deployment["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
@@ -223,7 +219,7 @@ fn a_deployment_is_confined_and_asked_where_the_engine_answers() {
     assert_eq!(
         container["env"],
         json!([secret("API_KEY", false), secret("OTHER_KEY", true), {"name": "LABEL_SERVICE", "value": ""}]),
-        "what nobody has said is asked for"
+        "required settings are listed"
     );
     assert_eq!(pod["volumes"][0]["persistentVolumeClaim"]["claimName"], "my-engine-model");
     assert_eq!(service["spec"]["selector"], deployment["spec"]["selector"]["matchLabels"]);
@@ -233,32 +229,32 @@ fn a_deployment_is_confined_and_asked_where_the_engine_answers() {
 }
 
 #[test]
-fn replicas_follow_what_a_pod_can_have_in_hand() {
-    let manifest = Manifest { cpus: 4, scale_by: Some(ScaleBy::InFlight), ..Manifest::default() };
-    let target = |description: &Description| manifest.in_flight(description);
-    let description = described(DescribeOptions::default());
-    assert_eq!(target(&description), 3, "seven tenths of four");
-    let awaits = Description { concurrency: 64, ..description.clone() };
+fn replicas_follow_the_number_of_requests_in_flight() {
+    let options = ManifestOptions::new().cpus(4).scale_by(ScaleBy::InFlight);
+    let target = |description: &EngineDescription| options.target_in_flight(description);
+    let description = described(DescribeOptions::new());
+    assert_eq!(target(&description), 3, "70 % of four");
+    let awaits = EngineDescription { concurrency: 64, ..description.clone() };
     assert_eq!(target(&awaits), 180);
-    assert_eq!(target(&Description { max_concurrency: Some(10), ..awaits }), 7);
-    assert_eq!(target(&Description { workers: Some(1), ..description.clone() }), 1);
-    assert_eq!(target(&Description { batches: true, ..description }), 4);
-    let batches = builder().default_setting("BATCH_DELAY", "5ms").describe(DescribeOptions::default()).unwrap();
+    assert_eq!(target(&EngineDescription { max_concurrency: Some(10), ..awaits }), 7);
+    assert_eq!(target(&EngineDescription { workers: Some(1), ..description.clone() }), 1);
+    assert_eq!(target(&EngineDescription { batches: true, ..description }), 4);
+    let batches = builder().default_setting("BATCH_DELAY", "5ms").describe(DescribeOptions::new()).unwrap();
     assert!(batches.batches);
 }
 
 #[test]
-fn the_memory_holds_what_requests_in_flight_may() {
-    let description = builder().default_setting("MAX_BODY", "1GiB").describe(DescribeOptions::default()).unwrap();
-    let deployment = yaml(&description.to_kubernetes(&Manifest::default())).remove(0);
+fn the_memory_includes_the_limit_on_requests_in_flight() {
+    let description = builder().default_setting("MAX_BODY", "1GiB").describe(DescribeOptions::new()).unwrap();
+    let deployment = yaml(&description.to_kubernetes(&ManifestOptions::new())).remove(0);
     let resources = &deployment["spec"]["template"]["spec"]["containers"][0]["resources"];
     assert_eq!(resources["requests"]["memory"], "5Gi");
 }
 
 #[test]
-fn strange_texts_are_read_as_they_were_by_yaml() {
+fn yaml_preserves_strange_texts() {
     let description = strange();
-    for text in [description.to_kubernetes(&Manifest::default()), description.to_kserve(&Manifest::default())] {
+    for text in [description.to_kubernetes(&ManifestOptions::new()), description.to_kserve(&ManifestOptions::new())] {
         let manifests = yaml(&text);
         let pod = &manifests[0]["spec"];
         let pod = pod.get("template").map_or(pod, |template| &template["spec"]);
@@ -267,7 +263,7 @@ fn strange_texts_are_read_as_they_were_by_yaml() {
     }
 }
 
-/// The calls of a Python program, each with its keyword arguments where these are literals.
+/// A Python program that prints the calls of another one, with the keyword arguments that are literals.
 const READ: &str = r#"
 import ast, json, sys
 def literal(node):
@@ -283,12 +279,12 @@ json.dump([{
 } for call in calls], sys.stdout)
 "#;
 
-/// The calls of a program by the functions' names; `None` where there is no Python.
+/// Returns the calls of a program, or `None` if Python is not installed.
 fn calls(program: &str) -> Option<Vec<Value>> {
     use std::{io::Write, process::Stdio};
     let python = Command::new("python3").args(["-c", READ]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let Ok(mut python) = python else {
-        println!("skipped: there is no python3");
+        println!("skipped: python3 is not installed");
         return None;
     };
     python.stdin.take().unwrap().write_all(program.as_bytes()).unwrap();
@@ -298,7 +294,7 @@ fn calls(program: &str) -> Option<Vec<Value>> {
 }
 
 #[test]
-fn the_program_calls_the_sdk_with_the_documented_arguments_and_no_others() {
+fn the_python_program_passes_exactly_the_documented_arguments() {
     let documented = [
         "name",
         "project_id",
@@ -316,7 +312,7 @@ fn the_program_calls_the_sdk_with_the_documented_arguments_and_no_others() {
         "entrypoint",
         "command",
     ];
-    for description in [described(DescribeOptions::default()), strange()] {
+    for description in [described(DescribeOptions::new()), strange()] {
         let Some(calls) = calls(&description.to_python()) else { return };
         let of = |function: &str| calls.iter().find(|call| call["function"] == function).unwrap();
         let registering = of("engines.create_engine_version");
@@ -324,10 +320,10 @@ fn the_program_calls_the_sdk_with_the_documented_arguments_and_no_others() {
         let names: BTreeSet<&str> = keywords.keys().map(String::as_str).collect();
         assert_eq!(names, documented.into_iter().collect());
         assert_eq!(registering["positional"], 0);
-        let mut told = registering["keywords"].clone();
-        assert_eq!(told["project_id"]["code"], "PROJECT_ID");
-        told["project_id"] = json!(description.registration.project_id);
-        assert_eq!(told, serde_json::to_value(&description.registration).unwrap(), "no value is lost on the way");
+        let mut passed = registering["keywords"].clone();
+        assert_eq!(passed["project_id"]["code"], "PROJECT_ID");
+        passed["project_id"] = json!(description.registration.project_id);
+        assert_eq!(passed, serde_json::to_value(&description.registration).unwrap(), "every value is passed");
 
         let importing = &of("import_model")["keywords"];
         assert_eq!(importing["artifact_type"]["code"], "ArtifactType.CUSTOM_ENGINE");
@@ -339,4 +335,21 @@ fn the_program_calls_the_sdk_with_the_documented_arguments_and_no_others() {
         let importing = calls.iter().find(|call| call["function"] == "import_model").unwrap();
         assert_eq!(importing["keywords"]["class_labels"], json!({STRANGE: 0, "plain": 1}));
     }
+}
+
+/// The renderings as text, so that their comments are reviewed.
+#[test]
+fn renderings() {
+    let mut description = described(DescribeOptions::new());
+    // The settings are not part of this room.
+    description.registration.predictor_env_schema.clear();
+    insta::assert_snapshot!("python", description.to_python());
+    insta::assert_snapshot!("kubernetes", description.to_kubernetes(&ManifestOptions::new()));
+    let options = ManifestOptions::new().scale_by(ScaleBy::InFlight);
+    let scaled = description.to_kubernetes(&options);
+    insta::assert_snapshot!(
+        "kubernetes_autoscaler_in_flight",
+        scaled.rsplit("---\n").next().unwrap_or_default().to_string()
+    );
+    insta::assert_snapshot!("kserve", description.to_kserve(&ManifestOptions::new()));
 }

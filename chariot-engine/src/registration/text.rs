@@ -1,22 +1,24 @@
-//! Texts as the renderings write them: in quotes that YAML and Python both read, and as names of Kubernetes.
+//! Text of the renderings: quoting that YAML and Python both read, and names for Kubernetes.
 
 use std::io;
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
-/// The longest name of most things in Kubernetes, and the longest value of a label.
-const LONGEST: usize = 63;
+/// The length limit of most names in Kubernetes, and of label values.
+const MAX_LENGTH: usize = 63;
 
-/// A text in double quotes, which JSON, YAML 1.1, YAML 1.2 and Python read alike: whatever does not print is escaped.
+/// Returns the text in double quotes, as JSON, YAML 1.1, YAML 1.2 and Python all read it. Unprintable characters are
+/// escaped.
 pub(super) fn quoted(text: &str) -> String {
     let json = serde_json::Value::from(text).to_string();
     escaped(&json).unwrap_or(json)
 }
 
-/// The text with `\u....` for what does not print, if there is any. What JSON escapes itself has no such characters.
+/// Escapes unprintable characters as `\u....`. Returns `None` if there are none. Text that JSON has already escaped has
+/// none.
 fn escaped(json: &str) -> Option<String> {
-    // Line ends of YAML 1.1 and marks of byte order among them.
+    // These include the line breaks of YAML 1.1 and byte order marks.
     let unprintable =
         |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
     json.contains(unprintable).then(|| {
@@ -25,20 +27,21 @@ fn escaped(json: &str) -> Option<String> {
     })
 }
 
-/// A value as a Python literal, on lines of its own after the first where it has parts, indented by so many blanks.
+/// Renders a value as a Python literal. Lists and objects take several lines, of which all but the first are indented by
+/// this number of spaces.
 pub(super) fn python(value: &impl Serialize, indent: usize) -> String {
     let mut text = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut text, Python(PrettyFormatter::with_indent(b"    ")));
-    // Plain data with keys that are texts, into memory.
+    let mut serializer = Serializer::with_formatter(&mut text, PythonFormatter(PrettyFormatter::with_indent(b"    ")));
+    // Writing plain data with string keys into memory cannot fail.
     value.serialize(&mut serializer).expect("the value is plain data");
-    // Line breaks within texts are escaped.
+    // Line breaks within strings are escaped, so these are all between values.
     String::from_utf8_lossy(&text).replace('\n', &format!("\n{:indent$}", ""))
 }
 
-/// JSON with Python's names for what JSON has other names for.
-struct Python(PrettyFormatter<'static>);
+/// A JSON formatter with Python's `None`, `True` and `False`.
+struct PythonFormatter(PrettyFormatter<'static>);
 
-impl Formatter for Python {
+impl Formatter for PythonFormatter {
     fn write_null<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
         writer.write_all(b"None")
     }
@@ -91,8 +94,7 @@ impl Formatter for Python {
     }
 }
 
-/// The name as one of Kubernetes (a label of RFC 1035), short enough for what is put behind it: `My_Engine` is
-/// `my-engine`.
+/// Converts a name to a Kubernetes name (an RFC 1035 label) with this suffix: `My_Engine` becomes `my-engine`.
 pub(super) fn dns_label(name: &str, suffix: &str) -> String {
     let folded: String =
         name.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
@@ -100,14 +102,14 @@ pub(super) fn dns_label(name: &str, suffix: &str) -> String {
     if !label.starts_with(|c: char| c.is_ascii_lowercase()) {
         label.insert_str(0, "engine-");
     }
-    label.truncate(LONGEST - suffix.len());
+    label.truncate(MAX_LENGTH - suffix.len());
     format!("{}{suffix}", label.trim_end_matches('-'))
 }
 
-/// The text as the value of a label of Kubernetes: `1.0.0+build 7` is `1.0.0-build-7`.
+/// Converts a text to a Kubernetes label value: `1.0.0+build 7` becomes `1.0.0-build-7`.
 pub(super) fn label_value(text: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let value: String = text.chars().map(|c| if fits(c) { c } else { '-' }).take(LONGEST).collect();
+    let value: String = text.chars().map(|c| if fits(c) { c } else { '-' }).take(MAX_LENGTH).collect();
     value.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_string()
 }
 
@@ -116,13 +118,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_print_is_escaped() {
+    fn unprintable_characters_are_escaped() {
         assert_eq!(quoted("a \"b\"\n\u{7f}\u{85}\u{2028}é😀"), r#""a \"b\"\n\u007f\u0085\u2028é😀""#);
         assert_eq!(python(&"a \"b\"\n\u{7f}\u{85}\u{2028}é😀", 0), r#""a \"b\"\n\u007f\u0085\u2028é😀""#);
     }
 
     #[test]
-    fn python_has_names_of_its_own() {
+    fn python_literals_are_named_differently_from_json() {
         assert_eq!(
             python(&(true, false, None::<u8>, "true", [0; 0]), 0),
             "[\n    True,\n    False,\n    None,\n    \"true\",\n    []\n]"

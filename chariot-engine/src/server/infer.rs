@@ -17,7 +17,7 @@ use super::{
 use crate::{
     error::{ErrorKind, Rejection},
     inflight::OVER_BUDGET,
-    protocol::{Coding, BodyFormat},
+    protocol::{BodyFormat, Coding},
     runtime::{AdmissionError, AdmissionPermit, Failure, OneModel},
     settings::EngineSettings,
     telemetry::metrics::Rejected,

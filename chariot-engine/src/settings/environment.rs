@@ -39,7 +39,7 @@ impl Environment {
         self
     }
 
-    /// Takes a variable out.
+    /// Accepts a variable out.
     pub(crate) fn remove(&mut self, name: &str) {
         self.variables.remove(name);
     }

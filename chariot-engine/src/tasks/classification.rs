@@ -1,34 +1,34 @@
-//! [`Classification`]: the answer of Image Classification, Text Classification and Structured Data Classification.
+//! [`Classification`]: the output of Image Classification, Text Classification and Structured Data Classification.
 
 use serde::Serialize;
 
-use super::{ClassLabels, schema};
+use super::{labels::ClassLabels, schema};
 use crate::{
-    error::Result,
+    error::{Expected, Result},
     input::modality,
     output::{EncodeContext, Output},
     protocol::JsonText,
     settings::OutputLayout,
 };
 
-/// Which class an item belongs to, with the probability of every class.
+/// The class of an item, with the probability of every class.
 ///
 /// | task | action `predict` | layout `objects` | action `predict_proba` |
 /// |---|---|---|---|
-/// | Image Classification | `"<label>"` | `[{"label","score"},...]`, best first | `[p0, p1, ...]` by class id |
-/// | Text Classification | `[{"label","score"},...]`, best first | the same | `[p0, p1, ...]` by class id |
-/// | Structured Data Classification, by [`Row`](crate::input::Row) or [`Json`](crate::input::Json) | `"<label>"` | | `[p0, p1, ...]` by class id |
+/// | Image Classification | `"<label>"` | `[{"label","score"},...]`, best first | `[p0, p1, ...]` by class ID |
+/// | Text Classification | `[{"label","score"},...]`, best first | the same | `[p0, p1, ...]` by class ID |
+/// | Structured Data Classification, for [`Row`](crate::input::Row) or [`Json`](crate::input::Json) | `"<label>"` | | `[p0, p1, ...]` by class ID |
 ///
-/// Classes of equal probability are ordered by id. The form of Text Classification is the convention of Hugging Face
-/// pipelines. Chariot documents neither it nor that of Structured Data Classification, so those two take any other
-/// action too, as they take `predict`.
+/// Classes of equal probability are ordered by ID. The JSON of Text Classification follows the convention of Hugging Face
+/// pipelines. Chariot documents neither that task nor Structured Data Classification, so those two treat any other
+/// action as `predict`.
 ///
 /// ```
 /// use chariot_engine::tasks::{ClassLabels, Classification};
 ///
 /// let labels: ClassLabels = ["cat", "dog"].into_iter().collect();
-/// let answer = Classification::new(vec![0.2, 0.8], &labels, 1).unwrap();
-/// assert_eq!(answer.label(), "dog");
+/// let output = Classification::new(vec![0.2, 0.8], &labels, 1).unwrap();
+/// assert_eq!(output.label(), "dog");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classification {
@@ -38,39 +38,39 @@ pub struct Classification {
 }
 
 impl Classification {
-    /// An answer from the probability of every class, by class id; a list of labels holds the best `top_k`.
+    /// Creates an output from the probability of every class, by class ID. Where the output is a list, it holds the best
+    /// `top_k` classes, and at least one.
     ///
     /// # Errors
-    /// There are not as many probabilities as labels, or one of them is not finite.
+    /// Returns an error if the number of probabilities is not the number of labels, or if one of them is not finite.
     pub fn new(probabilities: Vec<f32>, labels: &ClassLabels, top_k: usize) -> Result<Self> {
         if probabilities.len() != labels.len() || labels.is_empty() {
-            return Err(format!(
-                "the model has {} classes, and there are {} labels: class_labels.json belongs to another model",
-                probabilities.len(),
-                labels.len()
-            )
-            .into());
+            let what = format!("{} probabilities, one per label", labels.len());
+            let expected = Expected::new(what, probabilities.len());
+            return Err(format!("{expected}; class_labels.json may belong to another model").into());
         }
         if let Some(id) = probabilities.iter().position(|p| !p.is_finite()) {
-            return Err(format!("the model's probability of class {id} is {}", probabilities[id]).into());
+            let expected = Expected::new("a finite number", probabilities[id]);
+            return Err(format!("probability of class {id}: {expected}").into());
         }
         Ok(Self { probabilities, labels: labels.clone(), top_k })
     }
 
-    /// One answer a row from logits of shape `[n, classes]`, by softmax.
+    /// Creates one output per row from logits of shape `[n, classes]`, by softmax.
     ///
     /// # Errors
-    /// The shape is another, its classes are not as many as the labels, a value is not finite, or the device fails.
+    /// Returns an error if the shape differs, if the number of classes is not the number of labels, if a value is not
+    /// finite, or if the device fails.
     #[cfg(feature = "candle")]
     pub fn from_logits(logits: &candle_core::Tensor, labels: &ClassLabels, top_k: usize) -> Result<Vec<Self>> {
         let logits = logits.to_dtype(candle_core::DType::F32)?;
         Self::from_probabilities(&candle_nn::ops::softmax_last_dim(&logits.contiguous()?)?, labels, top_k)
     }
 
-    /// One answer a row from probabilities of shape `[n, classes]`.
+    /// Creates one output per row from probabilities of shape `[n, classes]`.
     ///
     /// # Errors
-    /// As [`from_logits`](Self::from_logits).
+    /// Returns the errors of [`from_logits`](Self::from_logits).
     #[cfg(feature = "candle")]
     pub fn from_probabilities(
         probabilities: &candle_core::Tensor,
@@ -81,20 +81,20 @@ impl Classification {
         rows.into_iter().map(|row| Self::new(row, labels, top_k)).collect()
     }
 
-    /// The best class's label.
+    /// Returns the label of the best class.
     pub fn label(&self) -> &str {
         let ids = 0..self.probabilities.len();
-        // Of equals `max_by` takes the last.
+        // `max_by` returns the last of equal elements, so the order is reversed.
         let best = ids.rev().max_by(|&a, &b| self.probabilities[a].total_cmp(&self.probabilities[b]));
         best.and_then(|id| self.labels.get(id)).unwrap_or_default()
     }
 
-    /// The probability of every class, by class id.
+    /// Returns the probability of every class, by class ID.
     pub fn probabilities(&self) -> &[f32] {
         &self.probabilities
     }
 
-    /// Class ids, best first.
+    /// Returns the class IDs, best first.
     fn best(&self) -> Vec<usize> {
         let mut ids: Vec<usize> = (0..self.probabilities.len()).collect();
         ids.sort_by(|&a, &b| self.probabilities[b].total_cmp(&self.probabilities[a]));
@@ -125,14 +125,14 @@ impl Classification {
     }
 }
 
-/// The schema of the answers to all actions.
+/// Returns the schema of the outputs of all actions.
 fn schema(objects: bool) -> Option<JsonText> {
     let best = if objects {
         schema::list(schema::object([("label", schema::text()), ("score", schema::number())]))
     } else {
         schema::text()
     };
-    schema::written(&schema::either([best, schema::list(schema::number())]))
+    schema::to_json(&schema::either([best, schema::list(schema::number())]))
 }
 
 const ACTIONS: &[&str] = &["predict", "predict_proba"];
@@ -153,7 +153,8 @@ impl Output<modality::Image> for Classification {
 
 impl Output<modality::Text> for Classification {
     const TASK: Option<&'static str> = Some("Text Classification");
-    // Not documented by the platform, so the set stays open: an engine closes it with `Spec::actions`.
+    // The platform does not document the actions of this task, so the set is open. An engine restricts it with
+    // `Spec::actions`.
     const DEFAULT_ACTION: &'static str = "predict";
     const LAYOUTS: &'static [OutputLayout] = &[OutputLayout::Objects];
 
@@ -166,13 +167,13 @@ impl Output<modality::Text> for Classification {
     }
 }
 
-/// A row of structured data is answered alike, whatever form it comes in.
+/// Implements `Output` for structured data, which has one output whatever form its rows have.
 macro_rules! structured {
     ($($(#[$attribute:meta])? $modality:ident)*) => {$(
         $(#[$attribute])?
         impl Output<modality::$modality> for Classification {
             const TASK: Option<&'static str> = Some("Structured Data Classification");
-            // As for texts.
+            // Open, as for text.
             const DEFAULT_ACTION: &'static str = "predict";
 
             fn schema(_: Option<OutputLayout>) -> Option<JsonText> {
@@ -187,7 +188,7 @@ macro_rules! structured {
 }
 structured! {
     Json
-    // The compiler's list of what could be an output stays short enough to be printed whole.
+    // Keeps the compiler's list of possible outputs short enough to be printed in full.
     #[diagnostic::do_not_recommend]
     Row
 }
@@ -196,39 +197,39 @@ structured! {
 mod tests {
     use super::*;
 
-    fn answer() -> Classification {
+    fn output() -> Classification {
         let labels = ["a", "b", "c"].into_iter().collect();
         Classification::new(vec![0.25, 0.5, 0.25], &labels, 2).unwrap()
     }
 
     #[test]
-    fn every_form_is_the_documented_text() {
+    fn every_action_and_layout_is_the_documented_json() {
         let image = |action, layout| {
             let cx = EncodeContext::new(action).layout(layout);
-            Output::<modality::Image>::encode(answer(), &cx).unwrap().as_str().to_string()
+            Output::<modality::Image>::encode(output(), &cx).unwrap().as_str().to_string()
         };
         let objects = r#"[{"label":"b","score":0.5},{"label":"a","score":0.25}]"#;
         assert_eq!(image("predict", None), r#""b""#);
         assert_eq!(image("predict", Some(OutputLayout::Objects)), objects);
         assert_eq!(image("predict_proba", None), "[0.25,0.5,0.25]");
         let text = |action| {
-            Output::<modality::Text>::encode(answer(), &EncodeContext::new(action)).unwrap().as_str().to_string()
+            Output::<modality::Text>::encode(output(), &EncodeContext::new(action)).unwrap().as_str().to_string()
         };
         assert_eq!(text("predict"), objects);
         assert_eq!(text(""), objects);
         assert_eq!(text("predict_proba"), "[0.25,0.5,0.25]");
         let json = |action| {
-            Output::<modality::Json>::encode(answer(), &EncodeContext::new(action)).unwrap().as_str().to_string()
+            Output::<modality::Json>::encode(output(), &EncodeContext::new(action)).unwrap().as_str().to_string()
         };
         let row = |action| {
-            Output::<modality::Row>::encode(answer(), &EncodeContext::new(action)).unwrap().as_str().to_string()
+            Output::<modality::Row>::encode(output(), &EncodeContext::new(action)).unwrap().as_str().to_string()
         };
         assert_eq!((json("predict"), row("predict")), (r#""b""#.into(), r#""b""#.into()));
         assert_eq!((json("predict_proba"), row("predict_proba")), ("[0.25,0.5,0.25]".into(), "[0.25,0.5,0.25]".into()));
     }
 
     #[test]
-    fn what_does_not_fit_the_labels_is_the_engines_fault() {
+    fn probabilities_that_do_not_fit_the_labels_are_the_engines_fault() {
         let labels: ClassLabels = ["a", "b"].into_iter().collect();
         for probabilities in [vec![1.0], vec![f32::NAN, 1.0], vec![]] {
             let error = Classification::new(probabilities, &labels, 1).unwrap_err();

@@ -1,20 +1,21 @@
-//! [`Detections`]: the answer of Object Detection.
+//! [`Detections`]: the output of Object Detection.
 
 use serde::Serialize;
 
 use super::{
-    ClassLabels, check,
+    check,
+    labels::ClassLabels,
     schema::{self, count, list, list_of, number, object, text},
 };
 use crate::{
-    error::Result,
+    error::{Expected, Result},
     input::modality,
     output::{EncodeContext, Output},
     protocol::JsonText,
     settings::OutputLayout,
 };
 
-/// One object that a model found, as an upright box in pixels of the original picture.
+/// One detected object, with an axis-aligned box in pixels of the original image.
 ///
 /// ```
 /// use chariot_engine::tasks::Detection;
@@ -24,28 +25,28 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Detection {
-    /// The id of its class.
+    /// The ID of its class.
     pub class: usize,
-    /// How sure the model is.
+    /// The model's confidence.
     pub score: f32,
     /// The left edge.
     pub xmin: f32,
-    /// The upper edge.
+    /// The top edge.
     pub ymin: f32,
     /// The right edge.
     pub xmax: f32,
-    /// The lower edge.
+    /// The bottom edge.
     pub ymax: f32,
 }
 
-/// What a model found in a picture, as upright boxes: clamped to the picture, best first.
+/// The objects detected in an image, with axis-aligned boxes: clamped to the image, best first.
 ///
 /// | task | layout | action `detect` |
 /// |---|---|---|
 /// | Object Detection | `objects` | `[{"label","score","xmin","ymin","xmax","ymax"},...]` |
 /// | | `columns` | `{"num_detections","detection_classes","detection_scores","detection_boxes":[[ymin,xmin,ymax,xmax],...]}` |
 ///
-/// Boxes of equal score keep the order in which they were given. Classes are written as labels in both layouts.
+/// Detections of equal score keep their order. Classes are encoded as labels in both layouts.
 ///
 /// ```
 /// use chariot_engine::{output::{EncodeContext, Output}, tasks::{ClassLabels, Detection, Detections}};
@@ -55,69 +56,69 @@ pub struct Detection {
 /// let shadow = Detection { score: 0.125, ..plane };
 ///
 /// // In `infer`: `Detections::at_least(item.score_threshold(), found, &self.labels, (item.width(), item.height()))`
-/// let answer = Detections::at_least(0.5, [shadow, plane], &labels, (640, 480)).unwrap();
+/// let output = Detections::at_least(0.5, [shadow, plane], &labels, (640, 480)).unwrap();
 /// assert_eq!(
-///     answer.encode(&EncodeContext::new("detect")).unwrap().as_str(),
+///     output.encode(&EncodeContext::new("detect")).unwrap().as_str(),
 ///     r#"[{"label":"plane","score":0.75,"xmin":0.0,"ymin":30.0,"xmax":88.5,"ymax":140.0}]"#
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detections {
-    found: Vec<Detection>,
+    detections: Vec<Detection>,
     labels: ClassLabels,
 }
 
 impl Detections {
-    /// An answer from all that a model found in a picture of this width and height.
+    /// Creates an output from all detections in an image of this width and height.
     ///
     /// # Errors
-    /// A class has no label, a number is not finite, a box ends before it begins, or the picture has no pixels.
+    /// Returns an error if a class has no label, if a number is not finite, if an edge of a box is beyond the opposite
+    /// edge, or if the image has no pixels.
     pub fn new(
-        found: impl IntoIterator<Item = Detection>,
+        detections: impl IntoIterator<Item = Detection>,
         labels: &ClassLabels,
         (width, height): (u32, u32),
     ) -> Result<Self> {
         check::size((width, height))?;
-        let mut found: Vec<_> = found.into_iter().collect();
-        for (index, one) in found.iter_mut().enumerate() {
+        let mut detections: Vec<_> = detections.into_iter().collect();
+        for (index, one) in detections.iter_mut().enumerate() {
             check::class("detection", index, one.class, labels)?;
             let numbers = [one.score, one.xmin, one.ymin, one.xmax, one.ymax];
-            for (what, value) in ["score", "xmin", "ymin", "xmax", "ymax"].into_iter().zip(numbers) {
-                check::finite("detection", index, what, value)?;
+            for (name, value) in ["score", "xmin", "ymin", "xmax", "ymax"].into_iter().zip(numbers) {
+                check::finite("detection", index, name, value)?;
             }
-            if one.xmin > one.xmax || one.ymin > one.ymax {
-                return Err(format!(
-                    "the model's detection {index} ends before it begins: from {}, {} to {}, {}",
-                    one.xmin, one.ymin, one.xmax, one.ymax
-                )
-                .into());
+            for (name, least, most) in [("x", one.xmin, one.xmax), ("y", one.ymin, one.ymax)] {
+                if least > most {
+                    let expected = Expected::new(format!("at least {least}, the {name}min"), most);
+                    return Err(format!("detection {index}: {name}max: {expected}").into());
+                }
             }
             for (x, y) in [(&mut one.xmin, &mut one.ymin), (&mut one.xmax, &mut one.ymax)] {
                 *x = x.clamp(0.0, width as f32);
                 *y = y.clamp(0.0, height as f32);
             }
         }
-        check::best_first(&mut found, |one| one.score);
-        Ok(Self { found, labels: labels.clone() })
+        check::best_first(&mut detections, |one| one.score);
+        Ok(Self { detections, labels: labels.clone() })
     }
 
-    /// As [`new`](Self::new), of those alone whose score is this or more: what
-    /// [`Item::score_threshold`](crate::model::Item::score_threshold) says.
+    /// Creates an output from the detections whose score is at least `threshold`, usually
+    /// [`Item::score_threshold`](crate::model::Item::score_threshold).
     ///
     /// # Errors
-    /// As [`new`](Self::new), of those that are kept.
+    /// Returns the errors of [`new`](Self::new) for the detections that are kept.
     pub fn at_least(
         threshold: f32,
-        found: impl IntoIterator<Item = Detection>,
+        detections: impl IntoIterator<Item = Detection>,
         labels: &ClassLabels,
         size: (u32, u32),
     ) -> Result<Self> {
-        Self::new(found.into_iter().filter(|one| check::reaches(one.score, threshold)), labels, size)
+        Self::new(detections.into_iter().filter(|one| check::reaches(one.score, threshold)), labels, size)
     }
 
-    /// What was found, best first.
+    /// Returns the detections, best first.
     pub fn as_slice(&self) -> &[Detection] {
-        &self.found
+        &self.detections
     }
 
     fn objects(&self) -> Result<JsonText> {
@@ -138,7 +139,7 @@ impl Detections {
             xmax,
             ymax,
         };
-        Ok(JsonText::from_value(&self.found.iter().map(object).collect::<Vec<_>>())?)
+        Ok(JsonText::from_value(&self.detections.iter().map(object).collect::<Vec<_>>())?)
     }
 
     fn columns(&self) -> Result<JsonText> {
@@ -149,12 +150,12 @@ impl Detections {
             detection_scores: Vec<f32>,
             detection_boxes: Vec<[f32; 4]>,
         }
-        let found = &self.found;
+        let detections = &self.detections;
         Ok(JsonText::from_value(&Columns {
-            num_detections: found.len(),
-            detection_classes: found.iter().map(|one| self.labels.get(one.class).unwrap_or_default()).collect(),
-            detection_scores: found.iter().map(|one| one.score).collect(),
-            detection_boxes: found.iter().map(|one| [one.ymin, one.xmin, one.ymax, one.xmax]).collect(),
+            num_detections: detections.len(),
+            detection_classes: detections.iter().map(|one| self.labels.get(one.class).unwrap_or_default()).collect(),
+            detection_scores: detections.iter().map(|one| one.score).collect(),
+            detection_boxes: detections.iter().map(|one| [one.ymin, one.xmin, one.ymax, one.xmax]).collect(),
         })?)
     }
 }
@@ -165,7 +166,7 @@ impl Output<modality::Image> for Detections {
     const LAYOUTS: &'static [OutputLayout] = &[OutputLayout::Objects, OutputLayout::Columns];
 
     fn schema(layout: Option<OutputLayout>) -> Option<JsonText> {
-        schema::written(&match layout {
+        schema::to_json(&match layout {
             Some(OutputLayout::Columns) => object([
                 ("num_detections", count()),
                 ("detection_classes", list(text())),
@@ -194,6 +195,7 @@ impl Output<modality::Image> for Detections {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tasks::check::tests::failure;
 
     fn labels() -> ClassLabels {
         ["plane", "ship"].into_iter().collect()
@@ -204,12 +206,12 @@ mod tests {
     }
 
     fn json(found: &[Detection], layout: Option<OutputLayout>) -> String {
-        let answer = Detections::new(found.iter().copied(), &labels(), (100, 50)).unwrap();
-        answer.encode(&EncodeContext::new("detect").layout(layout)).unwrap().as_str().to_string()
+        let output = Detections::new(found.iter().copied(), &labels(), (100, 50)).unwrap();
+        output.encode(&EncodeContext::new("detect").layout(layout)).unwrap().as_str().to_string()
     }
 
     #[test]
-    fn every_layout_is_the_documented_text_best_first_and_clamped() {
+    fn every_layout_is_the_documented_json_best_first_and_clamped() {
         let found = [of(1, 0.25, [-1., -2., 101., 52.]), of(0, 0.87, [12.5, 30., 88.1, 40.2])];
         let objects = r#"[{"label":"plane","score":0.87,"xmin":12.5,"ymin":30.0,"xmax":88.1,"ymax":40.2},{"label":"ship","score":0.25,"xmin":0.0,"ymin":0.0,"xmax":100.0,"ymax":50.0}]"#;
         assert_eq!(json(&found, None), objects);
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_found_is_an_answer() {
+    fn an_output_may_have_no_detections() {
         assert_eq!(json(&[], None), "[]");
         assert_eq!(
             json(&[], Some(OutputLayout::Columns)),
@@ -230,35 +232,33 @@ mod tests {
     }
 
     #[test]
-    fn ties_keep_their_order_and_the_threshold_itself_is_reported() {
+    fn ties_keep_their_order_and_a_score_at_the_threshold_is_reported() {
         let at = |score, xmin| of(0, score, [xmin, 1., 9., 9.]);
         let found = [at(0.5, 1.), at(0.75, 2.), at(0.5, 3.), at(0.25, 4.), at(0.75, 5.)];
-        let answer = Detections::at_least(0.5, found, &labels(), (10, 10)).unwrap();
-        let order: Vec<_> = answer.as_slice().iter().map(|one| one.xmin).collect();
+        let output = Detections::at_least(0.5, found, &labels(), (10, 10)).unwrap();
+        let order: Vec<_> = output.as_slice().iter().map(|one| one.xmin).collect();
         assert_eq!(order, [2., 5., 1., 3.]);
     }
 
     #[test]
-    fn what_a_model_gets_wrong_is_the_engines_fault() {
+    fn invalid_numbers_are_the_engines_fault() {
         let whole = [0., 0., 1., 1.];
         for (fault, expected) in [
-            (of(2, 0.9, whole), "detection 1 is of class 2, and there are 2 labels"),
-            (of(0, f32::NAN, whole), "detection 1 has the score NaN"),
-            (of(0, 0.9, [0., f32::INFINITY, 1., 1.]), "detection 1 has the ymin inf"),
-            (of(0, 0.9, [0., 0., f32::NAN, 1.]), "detection 1 has the xmax NaN"),
-            (of(0, 0.9, [3., 0., 2., 1.]), "detection 1 ends before it begins"),
-            (of(0, 0.9, [0., 3., 1., 2.]), "detection 1 ends before it begins"),
+            (of(2, 0.9, whole), ""),
+            (of(0, f32::NAN, whole), "score: "),
+            (of(0, 0.9, [0., f32::INFINITY, 1., 1.]), "ymin: "),
+            (of(0, 0.9, [0., 0., f32::NAN, 1.]), "xmax: "),
+            (of(0, 0.9, [3., 0., 2., 1.]), "xmax: "),
+            (of(0, 0.9, [0., 3., 1., 2.]), "ymax: "),
         ] {
             let found = [of(0, 0.9, whole), fault];
-            let error = Detections::at_least(0.5, found, &labels(), (10, 10)).unwrap_err();
-            assert_eq!(error.kind(), crate::ErrorKind::Failed);
-            assert!(error.to_string().contains(expected), "{error}");
+            failure(Detections::at_least(0.5, found, &labels(), (10, 10)), &format!("detection 1: {expected}"));
         }
         assert!(Detections::new([], &labels(), (0, 10)).is_err());
     }
 
     #[test]
-    fn what_is_not_reported_is_not_checked() {
+    fn detections_below_the_threshold_are_not_checked() {
         let odd = of(7, 0.1, [3., 0., 2., 1.]);
         assert_eq!(Detections::at_least(0.5, [odd], &labels(), (10, 10)).unwrap().as_slice(), []);
     }

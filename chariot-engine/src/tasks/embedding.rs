@@ -1,39 +1,42 @@
-//! [`Embedding`]: the answer of Image Embedding and Text Embedding.
+//! [`Embedding`]: the output of Image Embedding and Text Embedding.
 
 use super::{
     check,
-    open::open_task,
+    open_actions::open_task,
     schema::{list, number},
 };
-use crate::{error::Result, protocol::JsonText};
+use crate::{
+    error::{Expected, Result},
+    protocol::JsonText,
+};
 
-/// The vector that stands for a picture or a text.
+/// The vector that represents an image or a text.
 ///
 /// | task | action `embed` |
 /// |---|---|
 /// | Image Embedding, Text Embedding | `[f, f, ...]` |
 ///
-/// The form and the action are the convention of Hugging Face pipelines: Chariot documents none, so any other action is
-/// taken too.
+/// The JSON and the action follow the convention of Hugging Face pipelines. Chariot documents neither, so any other
+/// action is accepted too.
 ///
 /// ```
 /// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::Embedding};
 ///
-/// let answer = Embedding::new(vec![0.25, -1.0]).unwrap();
-/// let json = Output::<modality::Text>::encode(answer, &EncodeContext::new("embed")).unwrap();
+/// let output = Embedding::new(vec![0.25, -1.0]).unwrap();
+/// let json = Output::<modality::Text>::encode(output, &EncodeContext::new("embed")).unwrap();
 /// assert_eq!(json.as_str(), "[0.25,-1.0]");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embedding(Vec<f32>);
 
 impl Embedding {
-    /// An answer of this vector.
+    /// Creates an output from a vector.
     ///
     /// # Errors
-    /// It is empty, or one of its numbers is not finite.
+    /// Returns an error if the vector is empty or if one of its numbers is not finite.
     pub fn new(vector: Vec<f32>) -> Result<Self> {
         if vector.is_empty() {
-            return Err("the model's embedding has no numbers".into());
+            return Err(format!("embedding: {}", Expected::new("at least one number", "none")).into());
         }
         for (index, &value) in vector.iter().enumerate() {
             check::finite("dimension", index, "value", value)?;
@@ -41,17 +44,17 @@ impl Embedding {
         Ok(Self(vector))
     }
 
-    /// One answer a row from vectors of shape `[n, dimensions]`.
+    /// Creates one output per row from a tensor of shape `[n, dimensions]`.
     ///
     /// # Errors
-    /// The shape is another, a number is not finite, or the device fails.
+    /// Returns an error if the shape differs, if a number is not finite, or if the device fails.
     #[cfg(feature = "candle")]
-    pub fn rows(vectors: &candle_core::Tensor) -> Result<Vec<Self>> {
+    pub fn from_rows(vectors: &candle_core::Tensor) -> Result<Vec<Self>> {
         let rows = vectors.to_dtype(candle_core::DType::F32)?.to_vec2::<f32>()?;
         rows.into_iter().map(Self::new).collect()
     }
 
-    /// The vector.
+    /// Returns the vector.
     pub fn as_slice(&self) -> &[f32] {
         &self.0
     }
@@ -73,39 +76,38 @@ open_task!(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tasks::check::tests::failure;
     use crate::{
         input::modality,
         output::{EncodeContext, Output},
     };
 
     #[test]
-    fn numbers_keep_their_shortest_text_whatever_was_embedded() {
-        let answer = Embedding::new(vec![0.1, -2.5, 0.702_009_8, 1e-20]).unwrap();
+    fn numbers_are_encoded_with_the_fewest_digits_for_every_modality() {
+        let output = Embedding::new(vec![0.1, -2.5, 0.702_009_8, 1e-20]).unwrap();
         let (text, cx) = ("[0.1,-2.5,0.7020098,1e-20]", EncodeContext::new("embed"));
-        assert_eq!(Output::<modality::Image>::encode(answer.clone(), &cx).unwrap().as_str(), text);
-        assert_eq!(Output::<modality::Text>::encode(answer.clone(), &cx).unwrap().as_str(), text);
-        assert_eq!(Output::<modality::Json>::encode(answer, &EncodeContext::new("other")).unwrap().as_str(), text);
+        assert_eq!(Output::<modality::Image>::encode(output.clone(), &cx).unwrap().as_str(), text);
+        assert_eq!(Output::<modality::Text>::encode(output.clone(), &cx).unwrap().as_str(), text);
+        assert_eq!(Output::<modality::Json>::encode(output, &EncodeContext::new("other")).unwrap().as_str(), text);
     }
 
     #[test]
-    fn what_a_model_gets_wrong_is_the_engines_fault() {
-        for (vector, expected) in [(vec![], "no numbers"), (vec![0.0, f32::NAN], "dimension 1 has the value NaN")] {
-            let error = Embedding::new(vector).unwrap_err();
-            assert_eq!(error.kind(), crate::ErrorKind::Failed);
-            assert!(error.to_string().contains(expected), "{error}");
+    fn invalid_numbers_are_the_engines_fault() {
+        for (vector, expected) in [(vec![], ""), (vec![0.0, f32::NAN], "dimension 1: value: ")] {
+            failure(Embedding::new(vector), expected);
         }
     }
 
     #[cfg(feature = "candle")]
     #[test]
-    fn a_row_of_a_tensor_is_an_answer() {
+    fn a_row_of_a_tensor_is_an_output() {
         use candle_core::{DType, Device, Tensor};
 
         let vectors = Tensor::new(&[[1_f32, 2.], [3., 4.]], &Device::Cpu).unwrap();
         for dtype in [DType::F32, DType::F16, DType::F64] {
-            let answers = Embedding::rows(&vectors.to_dtype(dtype).unwrap()).unwrap();
-            assert_eq!(answers.iter().map(Embedding::as_slice).collect::<Vec<_>>(), [[1., 2.], [3., 4.]]);
+            let outputs = Embedding::from_rows(&vectors.to_dtype(dtype).unwrap()).unwrap();
+            assert_eq!(outputs.iter().map(Embedding::as_slice).collect::<Vec<_>>(), [[1., 2.], [3., 4.]]);
         }
-        assert!(Embedding::rows(&vectors.flatten_all().unwrap()).is_err());
+        assert!(Embedding::from_rows(&vectors.flatten_all().unwrap()).is_err());
     }
 }

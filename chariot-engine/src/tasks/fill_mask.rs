@@ -1,71 +1,71 @@
-//! [`FillMask`]: the answer of Text Fill Mask.
+//! [`FillMask`]: the output of Text Fill Mask.
 
 use serde::Serialize;
 
 use super::{
     check,
-    open::open_task,
+    open_actions::open_task,
     schema::{count, list, number, object, text},
 };
 use crate::{error::Result, protocol::JsonText};
 
-/// One token that may stand where the mask is.
+/// One candidate token for the mask.
 ///
 /// ```
-/// use chariot_engine::tasks::Filling;
+/// use chariot_engine::tasks::MaskPrediction;
 ///
-/// let paris = Filling { sequence: "Paris is big.".into(), score: 0.5, token: 3000, token_str: "Paris".into() };
+/// let paris = MaskPrediction { sequence: "Paris is big.".into(), score: 0.5, token: 3000, token_str: "Paris".into() };
 /// assert!(paris.sequence.contains(&paris.token_str));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Filling {
-    /// The text with the mask filled.
+pub struct MaskPrediction {
+    /// The text with the token in place of the mask.
     pub sequence: String,
-    /// How sure the model is.
+    /// The model's confidence.
     pub score: f32,
-    /// The token's id.
+    /// The token's ID.
     pub token: u32,
     /// The token's text.
     pub token_str: String,
 }
 
-/// What may stand where a text has a mask, best first.
+/// The candidate tokens for the mask of a text, best first.
 ///
 /// | task | action `predict` |
 /// |---|---|
 /// | Text Fill Mask | `[{"sequence","score","token","token_str"},...]` |
 ///
-/// The form and the action are the convention of Hugging Face pipelines: Chariot documents none, so any other action is
-/// taken too. Tokens of equal score keep the order in which they were given.
+/// The JSON and the action follow the convention of Hugging Face pipelines. Chariot documents neither, so any other
+/// action is accepted too. Tokens of equal score keep their order.
 ///
 /// ```
-/// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::{FillMask, Filling}};
+/// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::{FillMask, MaskPrediction}};
 ///
-/// let paris = Filling { sequence: "Paris is big.".into(), score: 0.5, token: 3000, token_str: "Paris".into() };
-/// let answer = FillMask::new(vec![paris]).unwrap();
+/// let paris = MaskPrediction { sequence: "Paris is big.".into(), score: 0.5, token: 3000, token_str: "Paris".into() };
+/// let output = FillMask::new(vec![paris]).unwrap();
 /// assert_eq!(
-///     Output::<modality::Text>::encode(answer, &EncodeContext::new("predict")).unwrap().as_str(),
+///     Output::<modality::Text>::encode(output, &EncodeContext::new("predict")).unwrap().as_str(),
 ///     r#"[{"sequence":"Paris is big.","score":0.5,"token":3000,"token_str":"Paris"}]"#
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct FillMask(Vec<Filling>);
+pub struct FillMask(Vec<MaskPrediction>);
 
 impl FillMask {
-    /// An answer of these tokens, in any order.
+    /// Creates an output from candidate tokens in any order.
     ///
     /// # Errors
-    /// A score is not finite.
-    pub fn new(mut fillings: Vec<Filling>) -> Result<Self> {
-        for (index, filling) in fillings.iter().enumerate() {
-            check::finite("filling", index, "score", filling.score)?;
+    /// Returns an error if a score is not finite.
+    pub fn new(mut predictions: Vec<MaskPrediction>) -> Result<Self> {
+        for (index, prediction) in predictions.iter().enumerate() {
+            check::finite("prediction", index, "score", prediction.score)?;
         }
-        check::best_first(&mut fillings, |filling| filling.score);
-        Ok(Self(fillings))
+        check::best_first(&mut predictions, |prediction| prediction.score);
+        Ok(Self(predictions))
     }
 
-    /// The tokens, best first.
-    pub fn as_slice(&self) -> &[Filling] {
+    /// Returns the tokens, best first.
+    pub fn as_slice(&self) -> &[MaskPrediction] {
         &self.0
     }
 
@@ -85,27 +85,26 @@ open_task!(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tasks::check::tests::failure;
 
-    fn filling(word: &str, token: u32, score: f32) -> Filling {
-        Filling { sequence: format!("a {word}"), score, token, token_str: word.into() }
+    fn prediction(word: &str, token: u32, score: f32) -> MaskPrediction {
+        MaskPrediction { sequence: format!("a {word}"), score, token, token_str: word.into() }
     }
 
     #[test]
-    fn the_best_stands_first_and_ties_keep_their_order() {
-        let answer = FillMask::new(vec![filling("x", 7, 0.25), filling("y", 3, 0.5), filling("z", 1, 0.25)]).unwrap();
+    fn the_best_token_is_first_and_ties_keep_their_order() {
+        let output =
+            FillMask::new(vec![prediction("x", 7, 0.25), prediction("y", 3, 0.5), prediction("z", 1, 0.25)]).unwrap();
         assert_eq!(
-            answer.json().unwrap().as_str(),
+            output.json().unwrap().as_str(),
             r#"[{"sequence":"a y","score":0.5,"token":3,"token_str":"y"},{"sequence":"a x","score":0.25,"token":7,"token_str":"x"},{"sequence":"a z","score":0.25,"token":1,"token_str":"z"}]"#
         );
         assert_eq!(FillMask::new(vec![]).unwrap().json().unwrap().as_str(), "[]");
     }
 
     #[test]
-    fn a_score_that_is_no_number_is_the_engines_fault() {
-        let error = FillMask::new(vec![filling("x", 7, 0.25), filling("y", 3, f32::INFINITY)]).unwrap_err();
-        assert_eq!(
-            (error.kind(), &*error.to_string()),
-            (crate::ErrorKind::Failed, "the model's filling 1 has the score inf")
-        );
+    fn a_score_that_is_not_finite_is_the_engines_fault() {
+        let predictions = vec![prediction("x", 7, 0.25), prediction("y", 3, f32::INFINITY)];
+        failure(FillMask::new(predictions), "prediction 1: score: ");
     }
 }

@@ -1,10 +1,12 @@
-//! Class labels by id, read from `class_labels.json` among the model's files.
+//! Class labels by ID, read from `class_labels.json` in the model directory.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
 
-/// The labels of a model's classes; a class's id is its index. Cheap to clone.
+use crate::error::{Expected, quoted};
+
+/// The labels of a model's classes. A class's ID is its index. Cheap to clone.
 ///
 /// ```
 /// use chariot_engine::tasks::ClassLabels;
@@ -16,7 +18,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClassLabels(Arc<[String]>);
 
-/// What is wrong with a file of class labels.
+/// The error of a file of class labels that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ClassLabelsError(String);
@@ -29,55 +31,59 @@ enum File {
 }
 
 impl ClassLabels {
-    /// The file among those of a model that holds them.
+    /// The name of the file in the model directory.
     pub const FILE: &str = "class_labels.json";
 
-    /// Reads them from JSON: an object of label to id, as the platform's SDK writes it, or a list in the order of ids.
+    /// Reads labels from JSON: an object of label to ID, as the platform's SDK writes it, or a list in the order of IDs.
     ///
     /// # Errors
-    /// It is neither, it is empty, or its ids are not `0..n-1`, each once.
+    /// Returns an error if the text is neither, if it has no labels, or if the IDs are not `0..n-1`, each once.
     pub fn from_json(text: &str) -> Result<Self, ClassLabelsError> {
-        let fault = |text: String| Err(ClassLabelsError(text));
         let labels: Vec<String> = match serde_json::from_str(text) {
             Ok(File::List(labels)) => labels,
             Ok(File::Ids(ids)) => {
-                let mut labels = vec![None; ids.len()];
+                let mut labels: Vec<Option<String>> = vec![None; ids.len()];
                 for (label, id) in ids {
+                    let most = labels.len() - 1;
                     let Some(slot) = usize::try_from(id).ok().and_then(|id| labels.get_mut(id)) else {
-                        return fault(format!("ids from 0 to {} are expected, {id} came", labels.len() - 1));
+                        let expected = Expected::new(format!("IDs from 0 to {most}"), id);
+                        return Err(ClassLabelsError(expected.into()));
                     };
                     if let Some(other) = slot.replace(label.clone()) {
-                        return fault(format!("every id is expected once, '{other}' and '{label}' both have {id}"));
+                        let got = format!("{id} for both {} and {}", quoted(&other), quoted(&label));
+                        return Err(ClassLabelsError(Expected::new("each ID once", got).into()));
                     }
                 }
                 labels.into_iter().flatten().collect()
             }
-            Err(_) => {
-                return fault("an object of label to id, such as {\"cat\": 0}, or a list of labels is expected".into());
+            Err(error) => {
+                let what = "an object of label to ID, such as {\"cat\": 0}, or a list of labels";
+                let got = if error.is_data() { "other JSON" } else { "invalid JSON" };
+                return Err(ClassLabelsError(Expected::new(what, got).into()));
             }
         };
         if labels.is_empty() {
-            return fault("at least one label is expected".into());
+            return Err(ClassLabelsError(Expected::new("at least one label", "none").into()));
         }
         Ok(labels.into_iter().collect())
     }
 
-    /// The label of a class.
+    /// Returns the label of the class with this ID.
     pub fn get(&self, id: usize) -> Option<&str> {
         self.0.get(id).map(String::as_str)
     }
 
-    /// How many classes there are.
+    /// Returns the number of classes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no class.
+    /// Returns `true` if there are no classes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The labels, by id.
+    /// Returns an iterator over the labels, in the order of IDs.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
@@ -100,18 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn faults_say_what_is_wrong() {
-        for (text, expected) in [
-            (r#"{"a": 0, "b": 2}"#, "ids from 0 to 1 are expected, 2 came"),
-            (r#"{"a": 0, "b": 0}"#, "every id is expected once, 'a' and 'b' both have 0"),
-            ("[]", "at least one label"),
-            ("{}", "at least one label"),
-            ("3", "an object of label to id"),
-            ("[1]", "an object of label to id"),
-            (r#"{"a": -1}"#, "an object of label to id"),
-        ] {
-            let error = ClassLabels::from_json(text).unwrap_err().to_string();
-            assert!(error.contains(expected), "{text}: {error}");
-        }
+    fn messages_of_class_labels() {
+        let lines: String = [r#"{"a": 0, "b": 2}"#, r#"{"a": 0, "b": 0}"#, "[]", "{}", "3", "[1]", r#"{"a": -1}"#, "["]
+            .iter()
+            .map(|text| format!("{text} → {}\n", ClassLabels::from_json(text).unwrap_err()))
+            .collect();
+        insta::assert_snapshot!("messages_of_class_labels", lines);
     }
 }

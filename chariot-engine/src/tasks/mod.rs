@@ -1,46 +1,46 @@
-//! Chariot's task types: their names, and for each the exact shape of its answer.
+//! Outputs for Chariot's task types: one type per task, with the exact JSON that the platform expects.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `task` | which task a `CHARIOT_TASK_TYPE` names |
-//! | `labels` | class labels by id |
+//! | `task` | comparison of task names, for `CHARIOT_TASK_TYPE` |
+//! | `labels` | class labels by ID |
 //! | `classification` | Image, Text and Structured Data Classification |
-//! | `detections`, `oriented_detections` | Object Detection, with upright and with turned boxes |
+//! | `detections`, `oriented_detections` | Object Detection, with axis-aligned and with rotated boxes |
 //! | `segmentation` | Image Segmentation |
 //! | `embedding` | Image and Text Embedding |
 //! | `token_classification` | Token Classification |
-//! | `texts` | Text Generation, Summarization, Translation |
-//! | `fill_mask`, `answer` | Text Fill Mask, Question Answering |
+//! | `text_generation` | Text Generation, Summarization, Translation |
+//! | `fill_mask`, `extracted_answer` | Text Fill Mask, Question Answering |
 //! | `regression` | Structured Data Regression |
-//! | `check` | what constructors check of a model's numbers |
-//! | `schema` | what the OpenAPI document says of answers |
-//! | `open` | what outputs share whose task the platform does not document |
+//! | `check` | validation of a model's numbers, shared by the constructors |
+//! | `schema` | building blocks of the outputs' JSON Schemas |
+//! | `open_actions` | the `Output` implementation of tasks that the platform does not document |
 
-mod answer;
 mod check;
 mod classification;
 mod detections;
 mod embedding;
+mod extracted_answer;
 mod fill_mask;
 mod labels;
-mod open;
+mod open_actions;
 mod oriented_detections;
 mod regression;
 mod schema;
 mod segmentation;
 mod task;
-mod texts;
+mod text_generation;
 mod token_classification;
 
-pub use answer::Answer;
 pub use classification::Classification;
 pub use detections::{Detection, Detections};
 pub use embedding::Embedding;
-pub use fill_mask::{FillMask, Filling};
-pub use labels::ClassLabels;
+pub use extracted_answer::ExtractedAnswer;
+pub use fill_mask::{FillMask, MaskPrediction};
+pub use labels::{ClassLabels, ClassLabelsError};
 pub use oriented_detections::{OrientedDetection, OrientedDetections};
 pub use regression::Regression;
 pub use segmentation::Segmentation;
 pub(crate) use task::same_task;
-pub use texts::{GeneratedText, Summary, Translation};
-pub use token_classification::{Entity, TokenClassification};
+pub use text_generation::{GeneratedText, Summary, Translation};
+pub use token_classification::{ClassifiedToken, TokenClassification};

@@ -1,20 +1,21 @@
-//! [`OrientedDetections`]: the answer of Oriented Object Detection.
+//! [`OrientedDetections`]: the output of Oriented Object Detection.
 
 use serde::Serialize;
 
 use super::{
-    ClassLabels, check,
+    check,
+    labels::ClassLabels,
     schema::{self, list, number, object, text},
 };
 use crate::{
-    error::Result,
+    error::{Expected, Result},
     input::modality,
     output::{EncodeContext, Output},
     protocol::JsonText,
     settings::OutputLayout,
 };
 
-/// One object that a model found, as a turned box: centre, sides and angle, in pixels of the original picture.
+/// One detected object, with a rotated box: center, sides and angle. Lengths are in pixels of the original image.
 ///
 /// ```
 /// use chariot_engine::tasks::OrientedDetection;
@@ -24,104 +25,108 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OrientedDetection {
-    /// The id of its class.
+    /// The ID of its class.
     pub class: usize,
-    /// How sure the model is.
+    /// The model's confidence.
     pub score: f32,
-    /// The centre, from the left.
+    /// The horizontal position of the center, from the left.
     pub cx: f32,
-    /// The centre, from the top.
+    /// The vertical position of the center, from the top.
     pub cy: f32,
-    /// The length of the side that lies level where the angle is 0.
+    /// The width: the length of the side that is horizontal at angle 0.
     pub w: f32,
-    /// The length of the other side.
+    /// The height: the length of the other side.
     pub h: f32,
-    /// The angle in radians.
+    /// The rotation in radians.
     pub r: f32,
 }
 
-/// What a model found in a picture, as turned boxes, best first.
+/// The objects detected in an image, with rotated boxes, best first.
 ///
 /// | task | layout | action `detect` |
 /// |---|---|---|
 /// | Oriented Object Detection | `objects` | `[{"label","score","cx","cy","w","h","r"},...]` |
 /// | | `columns` | `{"detection_classes","detection_scores","oriented_detection_boxes":[{"cx","cy","w","h","r"},...]}` |
 ///
-/// `cx` and `w` are written as fractions of the picture's width, `cy` and `h` of its height. The centre is clamped to
-/// the picture; the sides are not, since a turned box may well be longer than the picture is wide. Boxes of equal score
-/// keep the order in which they were given. Classes are written as labels in both layouts.
+/// `cx` and `w` are encoded as fractions of the image's width, `cy` and `h` as fractions of its height. The center is
+/// clamped to the image. The sides are not, since a rotated box can be longer than the image is wide. Detections of
+/// equal score keep their order. Classes are encoded as labels in both layouts.
 ///
 /// ```
 /// use chariot_engine::{output::{EncodeContext, Output}, tasks::{ClassLabels, OrientedDetection, OrientedDetections}};
 ///
 /// let labels: ClassLabels = ["ship"].into_iter().collect();
 /// let ship = OrientedDetection { class: 0, score: 0.75, cx: 320.0, cy: 120.0, w: 160.0, h: 60.0, r: 0.5 };
-/// let answer = OrientedDetections::at_least(0.5, [ship], &labels, (640, 480)).unwrap();
+/// let output = OrientedDetections::at_least(0.5, [ship], &labels, (640, 480)).unwrap();
 /// assert_eq!(
-///     answer.encode(&EncodeContext::new("detect")).unwrap().as_str(),
+///     output.encode(&EncodeContext::new("detect")).unwrap().as_str(),
 ///     r#"[{"label":"ship","score":0.75,"cx":0.5,"cy":0.25,"w":0.25,"h":0.125,"r":0.5}]"#
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct OrientedDetections {
-    /// Their lengths are fractions of the picture's.
-    found: Vec<OrientedDetection>,
+    /// The detections, with lengths as fractions of the image's size.
+    detections: Vec<OrientedDetection>,
     labels: ClassLabels,
 }
 
 impl OrientedDetections {
-    /// An answer from all that a model found in a picture of this width and height.
+    /// Creates an output from all detections in an image of this width and height.
     ///
     /// # Errors
-    /// A class has no label, a number is not finite, a side is shorter than nothing, or the picture has no pixels.
+    /// Returns an error if a class has no label, if a number is not finite, if a side is negative, or if the image has no
+    /// pixels.
     pub fn new(
-        found: impl IntoIterator<Item = OrientedDetection>,
+        detections: impl IntoIterator<Item = OrientedDetection>,
         labels: &ClassLabels,
         (width, height): (u32, u32),
     ) -> Result<Self> {
         check::size((width, height))?;
         let (width, height) = (width as f32, height as f32);
-        let mut found: Vec<_> = found.into_iter().collect();
-        for (index, one) in found.iter_mut().enumerate() {
+        let mut detections: Vec<_> = detections.into_iter().collect();
+        for (index, one) in detections.iter_mut().enumerate() {
             check::class("detection", index, one.class, labels)?;
             let numbers = [one.score, one.cx, one.cy, one.w, one.h, one.r];
-            for (what, value) in ["score", "cx", "cy", "w", "h", "r"].into_iter().zip(numbers) {
-                check::finite("detection", index, what, value)?;
+            for (name, value) in ["score", "cx", "cy", "w", "h", "r"].into_iter().zip(numbers) {
+                check::finite("detection", index, name, value)?;
             }
-            if one.w < 0.0 || one.h < 0.0 {
-                return Err(format!("the model's detection {index} has the sides {} and {}", one.w, one.h).into());
+            for (name, length) in [("w", one.w), ("h", one.h)] {
+                if length < 0.0 {
+                    let expected = Expected::new("a number of at least 0", length);
+                    return Err(format!("detection {index}: {name}: {expected}").into());
+                }
             }
             one.cx = (one.cx / width).clamp(0.0, 1.0);
             one.cy = (one.cy / height).clamp(0.0, 1.0);
             one.w /= width;
             one.h /= height;
         }
-        check::best_first(&mut found, |one| one.score);
-        Ok(Self { found, labels: labels.clone() })
+        check::best_first(&mut detections, |one| one.score);
+        Ok(Self { detections, labels: labels.clone() })
     }
 
-    /// As [`new`](Self::new), of those alone whose score is this or more: what
-    /// [`Item::score_threshold`](crate::model::Item::score_threshold) says.
+    /// Creates an output from the detections whose score is at least `threshold`, usually
+    /// [`Item::score_threshold`](crate::model::Item::score_threshold).
     ///
     /// # Errors
-    /// As [`new`](Self::new), of those that are kept.
+    /// Returns the errors of [`new`](Self::new) for the detections that are kept.
     pub fn at_least(
         threshold: f32,
-        found: impl IntoIterator<Item = OrientedDetection>,
+        detections: impl IntoIterator<Item = OrientedDetection>,
         labels: &ClassLabels,
         size: (u32, u32),
     ) -> Result<Self> {
-        Self::new(found.into_iter().filter(|one| check::reaches(one.score, threshold)), labels, size)
+        Self::new(detections.into_iter().filter(|one| check::reaches(one.score, threshold)), labels, size)
     }
 
-    /// How many there are.
+    /// Returns the number of detections.
     pub fn len(&self) -> usize {
-        self.found.len()
+        self.detections.len()
     }
 
-    /// Whether nothing was found.
+    /// Returns `true` if there are no detections.
     pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
+        self.detections.is_empty()
     }
 
     fn label(&self, one: &OrientedDetection) -> &str {
@@ -143,12 +148,12 @@ impl OrientedDetections {
             let (label, &OrientedDetection { score, cx, cy, w, h, r, .. }) = (self.label(one), one);
             Object { label, score, cx, cy, w, h, r }
         };
-        Ok(JsonText::from_value(&self.found.iter().map(object).collect::<Vec<_>>())?)
+        Ok(JsonText::from_value(&self.detections.iter().map(object).collect::<Vec<_>>())?)
     }
 
     fn columns(&self) -> Result<JsonText> {
         #[derive(Serialize)]
-        struct Turned {
+        struct RotatedBox {
             cx: f32,
             cy: f32,
             w: f32,
@@ -159,13 +164,13 @@ impl OrientedDetections {
         struct Columns<'a> {
             detection_classes: Vec<&'a str>,
             detection_scores: Vec<f32>,
-            oriented_detection_boxes: Vec<Turned>,
+            oriented_detection_boxes: Vec<RotatedBox>,
         }
-        let turned = |&OrientedDetection { cx, cy, w, h, r, .. }: &OrientedDetection| Turned { cx, cy, w, h, r };
+        let rotated = |&OrientedDetection { cx, cy, w, h, r, .. }: &OrientedDetection| RotatedBox { cx, cy, w, h, r };
         Ok(JsonText::from_value(&Columns {
-            detection_classes: self.found.iter().map(|one| self.label(one)).collect(),
-            detection_scores: self.found.iter().map(|one| one.score).collect(),
-            oriented_detection_boxes: self.found.iter().map(turned).collect(),
+            detection_classes: self.detections.iter().map(|one| self.label(one)).collect(),
+            detection_scores: self.detections.iter().map(|one| one.score).collect(),
+            oriented_detection_boxes: self.detections.iter().map(rotated).collect(),
         })?)
     }
 }
@@ -176,7 +181,7 @@ impl Output<modality::Image> for OrientedDetections {
     const LAYOUTS: &'static [OutputLayout] = &[OutputLayout::Objects, OutputLayout::Columns];
 
     fn schema(layout: Option<OutputLayout>) -> Option<JsonText> {
-        schema::written(&match layout {
+        schema::to_json(&match layout {
             Some(OutputLayout::Columns) => object([
                 ("detection_classes", list(text())),
                 ("detection_scores", list(number())),
@@ -205,6 +210,7 @@ impl Output<modality::Image> for OrientedDetections {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tasks::check::tests::failure;
 
     fn labels() -> ClassLabels {
         ["plane", "ship"].into_iter().collect()
@@ -215,12 +221,12 @@ mod tests {
     }
 
     fn json(found: &[OrientedDetection], layout: Option<OutputLayout>) -> String {
-        let answer = OrientedDetections::new(found.iter().copied(), &labels(), (200, 100)).unwrap();
-        answer.encode(&EncodeContext::new("detect").layout(layout)).unwrap().as_str().to_string()
+        let output = OrientedDetections::new(found.iter().copied(), &labels(), (200, 100)).unwrap();
+        output.encode(&EncodeContext::new("detect").layout(layout)).unwrap().as_str().to_string()
     }
 
     #[test]
-    fn every_layout_is_the_documented_text_in_fractions_best_first() {
+    fn every_layout_is_the_documented_json_in_fractions_best_first() {
         let found = [of(1, 0.25, [-1., 101., 250., 25., -0.5]), of(0, 0.87, [100., 25., 50., 12.5, 1.5])];
         let objects = r#"[{"label":"plane","score":0.87,"cx":0.5,"cy":0.25,"w":0.25,"h":0.125,"r":1.5},{"label":"ship","score":0.25,"cx":0.0,"cy":1.0,"w":1.25,"h":0.25,"r":-0.5}]"#;
         assert_eq!(json(&found, None), objects);
@@ -232,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_found_is_an_answer() {
+    fn an_output_may_have_no_detections() {
         assert_eq!(json(&[], None), "[]");
         assert_eq!(
             json(&[], Some(OutputLayout::Columns)),
@@ -241,26 +247,26 @@ mod tests {
     }
 
     #[test]
-    fn ties_keep_their_order_and_the_threshold_itself_is_reported() {
+    fn ties_keep_their_order_and_a_score_at_the_threshold_is_reported() {
         let at = |class, score| of(class, score, [1.; 5]);
         let found = [at(1, 0.5), at(0, 0.75), at(0, 0.5), at(0, 0.25), at(1, 0.75)];
-        let answer = OrientedDetections::at_least(0.5, found, &labels(), (10, 10)).unwrap();
-        let order: Vec<_> = answer.found.iter().map(|one| (one.class, one.score)).collect();
+        let output = OrientedDetections::at_least(0.5, found, &labels(), (10, 10)).unwrap();
+        let order: Vec<_> = output.detections.iter().map(|one| (one.class, one.score)).collect();
         assert_eq!(order, [(0, 0.75), (1, 0.75), (1, 0.5), (0, 0.5)]);
-        assert_eq!((answer.len(), answer.is_empty()), (4, false));
+        assert_eq!((output.len(), output.is_empty()), (4, false));
     }
 
     #[test]
-    fn what_a_model_gets_wrong_is_the_engines_fault() {
+    fn invalid_numbers_are_the_engines_fault() {
         for (fault, expected) in [
-            (of(2, 0.9, [1.; 5]), "detection 0 is of class 2, and there are 2 labels"),
-            (of(0, f32::NAN, [1.; 5]), "detection 0 has the score NaN"),
-            (of(0, 0.9, [1., 1., 1., 1., f32::NEG_INFINITY]), "detection 0 has the r -inf"),
-            (of(0, 0.9, [1., 1., -1., 1., 0.]), "detection 0 has the sides -1 and 1"),
+            (of(2, 0.9, [1.; 5]), ""),
+            (of(0, f32::NAN, [1.; 5]), "score: "),
+            (of(0, 0.9, [1., 1., 1., 1., f32::NEG_INFINITY]), "r: "),
+            (of(0, 0.9, [1., 1., -1., 1., 0.]), "w: "),
+            (of(0, 0.9, [1., 1., 1., -1., 0.]), "h: "),
         ] {
-            let error = OrientedDetections::at_least(0.5, [fault], &labels(), (10, 10)).unwrap_err();
-            assert_eq!(error.kind(), crate::ErrorKind::Failed);
-            assert!(error.to_string().contains(expected), "{error}");
+            let output = OrientedDetections::at_least(0.5, [fault], &labels(), (10, 10));
+            failure(output, &format!("detection 0: {expected}"));
         }
         assert!(OrientedDetections::new([], &labels(), (10, 0)).is_err());
     }

@@ -1,17 +1,17 @@
-//! [`Regression`]: the answer of Structured Data Regression, and of any model that answers with a number.
+//! [`Regression`]: the output of Structured Data Regression, and of any other model that estimates a number.
 
-use super::{open::open_task, schema::number};
+use super::{open_actions::open_task, schema::number};
 use crate::{error::Result, protocol::JsonText};
 
-/// A number that a model estimates. It is written with the digits of the type that it was made from.
+/// An estimated number. It is encoded with the precision of the type that it was created from.
 ///
 /// | task | action `predict` |
 /// |---|---|
-/// | Structured Data Regression, by [`Row`](crate::input::Row) or [`Json`](crate::input::Json) | a number |
+/// | Structured Data Regression, for [`Row`](crate::input::Row) or [`Json`](crate::input::Json) | a number |
 ///
-/// A picture and a text may be answered by it too: then it belongs to no task until `Spec::task` says so. Chariot does
-/// not document the form and the action, so any other action is taken too. A number that is `NaN` or infinite is the
-/// engine's fault, and the caller is told so.
+/// It can be the output for an image or a text too. It then belongs to no task, unless `Spec::task` declares one. Chariot
+/// documents neither the JSON nor the action, so any other action is accepted too. A number that is `NaN` or infinite is
+/// the engine's fault, a 500.
 ///
 /// ```
 /// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::Regression};
@@ -42,16 +42,17 @@ impl From<f64> for Regression {
 }
 
 impl Regression {
-    /// One answer a row from numbers of shape `[n]` or `[n, 1]`.
+    /// Creates one output per row from a tensor of shape `[n]` or `[n, 1]`.
     ///
     /// # Errors
-    /// The shape is another, or the device fails.
+    /// Returns an error if the shape differs or if the device fails.
     #[cfg(feature = "candle")]
-    pub fn rows(numbers: &candle_core::Tensor) -> Result<Vec<Self>> {
+    pub fn from_rows(numbers: &candle_core::Tensor) -> Result<Vec<Self>> {
         use candle_core::DType;
 
         if !matches!(numbers.dims(), [_] | [_, 1]) {
-            return Err(format!("numbers of shape [n] or [n, 1] are expected, {:?} came", numbers.dims()).into());
+            let got = format!("{:?}", numbers.dims());
+            return Err(crate::error::Expected::new("a tensor of shape [n] or [n, 1]", got).to_string().into());
         }
         let numbers = numbers.flatten_all()?;
         Ok(match numbers.dtype() {
@@ -83,35 +84,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_has_the_digits_of_its_type() {
-        let json = |answer: Regression| answer.json().unwrap().as_str().to_string();
+    fn a_number_has_the_precision_of_its_type() {
+        let json = |output: Regression| output.json().unwrap().as_str().to_string();
         assert_eq!(json(0.7020098_f32.into()), "0.7020098");
         assert_eq!(json(1234567.89_f64.into()), "1234567.89");
         assert_eq!(json((-3.0_f32).into()), "-3.0");
     }
 
     #[test]
-    fn what_is_no_number_cannot_be_written() {
-        for answer in [Regression::from(f32::NAN), Regression::from(f64::INFINITY)] {
-            let error = answer.json().unwrap_err();
-            assert_eq!(error.kind(), crate::ErrorKind::Failed);
-            assert_eq!(error.to_string(), "a number is NaN or infinite, which JSON cannot hold");
+    fn a_number_that_is_not_finite_cannot_be_encoded() {
+        for output in [Regression::from(f32::NAN), Regression::from(f64::INFINITY)] {
+            assert_eq!(output.json().unwrap_err().kind(), crate::ErrorKind::Failed);
         }
     }
 
     #[cfg(feature = "candle")]
     #[test]
-    fn a_row_of_a_tensor_is_an_answer() {
+    fn a_row_of_a_tensor_is_an_output() {
         use candle_core::{DType, Device, Tensor};
 
         let column = Tensor::new(&[[0.1_f64], [2.]], &Device::Cpu).unwrap();
         let (double, single) = ([0.1_f64, 2.].map(Regression::from), [0.1_f32, 2.].map(Regression::from));
-        assert_eq!(Regression::rows(&column).unwrap(), double);
-        assert_eq!(Regression::rows(&column.to_dtype(DType::F32).unwrap()).unwrap(), single);
-        assert_eq!(Regression::rows(&column.flatten_all().unwrap()).unwrap(), double);
+        assert_eq!(Regression::from_rows(&column).unwrap(), double);
+        assert_eq!(Regression::from_rows(&column.to_dtype(DType::F32).unwrap()).unwrap(), single);
+        assert_eq!(Regression::from_rows(&column.flatten_all().unwrap()).unwrap(), double);
         for shape in [vec![1, 2], vec![2, 1, 1], vec![]] {
             let numbers = Tensor::zeros(&shape[..], DType::F32, &Device::Cpu).unwrap();
-            assert!(Regression::rows(&numbers).is_err(), "{shape:?}");
+            assert!(Regression::from_rows(&numbers).is_err(), "{shape:?}");
         }
     }
 }

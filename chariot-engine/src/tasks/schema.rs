@@ -1,4 +1,4 @@
-//! JSON Schemas of the answers to tasks, as the OpenAPI document shows them: they stand beside the encoders.
+//! Building blocks of the outputs' JSON Schemas, for the OpenAPI document. Each schema is next to its encoder.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ pub(super) fn number() -> Value {
     json!({ "type": "number" })
 }
 
-/// An integer of at least 0: an id, an index, a count.
+/// Returns the schema of an integer of at least 0: an ID, an index or a count.
 pub(super) fn count() -> Value {
     json!({ "type": "integer", "minimum": 0 })
 }
@@ -21,24 +21,24 @@ pub(super) fn list(items: Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
-/// A list of so many.
+/// Returns the schema of a list of exactly `count` items.
 pub(super) fn list_of(count: usize, items: Value) -> Value {
     json!({ "type": "array", "items": items, "minItems": count, "maxItems": count })
 }
 
-/// An object that has all of these members.
+/// Returns the schema of an object in which all of these members are required.
 pub(super) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     let names = members.each_ref().map(|(name, _)| *name);
     let properties: Map<String, Value> = members.into_iter().map(|(name, of)| (name.to_string(), of)).collect();
     json!({ "type": "object", "required": names.as_slice(), "properties": properties })
 }
 
-/// One of these.
-pub(super) fn either<const N: usize>(forms: [Value; N]) -> Value {
-    json!({ "anyOf": forms.as_slice() })
+/// Returns the schema of a value that matches one of these.
+pub(super) fn either<const N: usize>(alternatives: [Value; N]) -> Value {
+    json!({ "anyOf": alternatives.as_slice() })
 }
 
-/// The schema as a text.
-pub(super) fn written(schema: &Value) -> Option<JsonText> {
+/// Serializes the schema.
+pub(super) fn to_json(schema: &Value) -> Option<JsonText> {
     JsonText::from_value(schema).ok()
 }

@@ -1,23 +1,23 @@
-//! [`Segmentation`]: the answer of Image Segmentation.
+//! [`Segmentation`]: the output of Image Segmentation.
 
 use serde::{Serialize, Serializer};
 
 use super::{check, schema};
 use crate::{
-    error::Result,
+    error::{Expected, Result},
     input::modality,
     output::{EncodeContext, Output},
     protocol::JsonText,
     settings::OutputLayout,
 };
 
-/// Which class every pixel of a picture belongs to: a class id a pixel, 0 for the background.
+/// A mask with the class ID of every pixel of an image, 0 for the background.
 ///
 /// | task | action `predict` |
 /// |---|---|
-/// | Image Segmentation | `[[id, ...], ...]`: a list a row of pixels, from the top |
+/// | Image Segmentation | `[[id, ...], ...]`: one list per row of pixels, from the top |
 ///
-/// The answer has the size of the original picture: bring a mask of another size to it by [`resized`](Self::resized).
+/// The output must have the size of the original image. [`resized`](Self::resized) scales a mask of another size.
 ///
 /// ```
 /// use chariot_engine::{output::{EncodeContext, Output}, tasks::Segmentation};
@@ -32,28 +32,30 @@ pub struct Segmentation {
 }
 
 impl Segmentation {
-    /// An answer from the class ids of all pixels, row by row from the top, for this width and height.
+    /// Creates an output from the class IDs of all pixels, row by row from the top, and the mask's width and height.
     ///
     /// # Errors
-    /// There are not as many ids as pixels, or no pixels at all.
+    /// Returns an error if the number of IDs is not the number of pixels, or if there are no pixels.
     pub fn new(classes: Vec<u32>, (width, height): (u32, u32)) -> Result<Self> {
         check::size((width, height))?;
         let pixels = u64::from(width) * u64::from(height);
         if classes.len() as u64 != pixels {
-            let came = classes.len();
-            return Err(format!("the model's mask of {width} x {height} pixels has {came} class ids").into());
+            let what = format!("{pixels} class IDs for {width} x {height} pixels");
+            return Err(format!("mask: {}", Expected::new(what, classes.len())).into());
         }
         Ok(Self { classes, width: width as usize })
     }
 
-    /// One answer a mask from class ids of shape `[n, height, width]`, in any type of integers.
+    /// Creates one output per mask from class IDs of shape `[n, height, width]`, of any integer type.
     ///
     /// # Errors
-    /// The shape is another, its type is none of integers, an id is negative, or the device fails.
+    /// Returns an error if the shape differs, if the type is not an integer type, if an ID is negative, or if the device
+    /// fails.
     #[cfg(feature = "candle")]
-    pub fn rows(masks: &candle_core::Tensor) -> Result<Vec<Self>> {
+    pub fn from_masks(masks: &candle_core::Tensor) -> Result<Vec<Self>> {
         if !masks.dtype().is_int() {
-            return Err(format!("a mask of integers is expected, one of {:?} came", masks.dtype()).into());
+            let got = format!("{:?}", masks.dtype());
+            return Err(Expected::new("masks of an integer type", got).to_string().into());
         }
         let (_, height, width) = masks.dims3()?;
         let size = (u32::try_from(width)?, u32::try_from(height)?);
@@ -63,15 +65,15 @@ impl Segmentation {
         ids.chunks(width * height).map(|mask| Self::new(mask.to_vec(), size)).collect()
     }
 
-    /// The mask for a picture of this width and height: every pixel is of the class that the nearest one was of.
+    /// Scales the mask to this width and height. Every pixel gets the class of the nearest pixel of the original mask.
     ///
     /// # Errors
-    /// The picture has no pixels.
+    /// Returns an error if the new size has no pixels.
     pub fn resized(self, (width, height): (u32, u32)) -> Result<Self> {
         check::size((width, height))?;
         let (columns, rows) = (width as usize, height as usize);
         let (old_columns, old_rows) = (self.width, self.classes.len() / self.width);
-        // The middle of a new pixel, in old ones.
+        // The center of a new pixel, in coordinates of the old mask.
         let nearest = |new: usize, old_count: usize, count: usize| (2 * new + 1) * old_count / (2 * count);
         let columns: Vec<_> = (0..columns).map(|x| nearest(x, old_columns, columns)).collect();
         let mut classes = Vec::with_capacity(columns.len() * rows);
@@ -82,7 +84,7 @@ impl Segmentation {
         Ok(Self { classes, width: columns.len() })
     }
 
-    /// The class ids of all pixels, row by row.
+    /// Returns the class IDs of all pixels, row by row.
     pub fn classes(&self) -> &[u32] {
         &self.classes
     }
@@ -93,7 +95,7 @@ impl Output<modality::Image> for Segmentation {
     const ACTIONS: &'static [&'static str] = &["predict"];
 
     fn schema(_: Option<OutputLayout>) -> Option<JsonText> {
-        schema::written(&schema::list(schema::list(schema::count())))
+        schema::to_json(&schema::list(schema::list(schema::count())))
     }
 
     fn encode(self, _: &EncodeContext<'_>) -> Result<JsonText> {
@@ -117,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_is_a_list_a_row() {
+    fn the_output_is_one_list_per_row() {
         assert_eq!(json(Segmentation::new(vec![0, 1, 2, 3, 4, 70_000], (3, 2)).unwrap()), "[[0,1,2],[3,4,70000]]");
         assert_eq!(json(Segmentation::new(vec![5], (1, 1)).unwrap()), "[[5]]");
     }
 
     #[test]
-    fn a_mask_is_brought_to_the_pictures_size() {
+    fn a_mask_is_scaled_to_the_size_of_the_image() {
         let mask = || Segmentation::new(vec![1, 2, 3, 4, 5, 6], (3, 2)).unwrap();
         assert_eq!(mask().resized((3, 2)).unwrap(), mask());
         assert_eq!(json(mask().resized((6, 1)).unwrap()), "[[4,4,5,5,6,6]]");
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ragged_mask_is_the_engines_fault() {
+    fn a_mask_of_the_wrong_length_is_the_engines_fault() {
         for (classes, size) in [(vec![1; 5], (3, 2)), (vec![1; 7], (3, 2)), (vec![], (0, 3)), (vec![], (1, 1))] {
             assert_eq!(Segmentation::new(classes, size).unwrap_err().kind(), crate::ErrorKind::Failed);
         }
@@ -141,15 +143,15 @@ mod tests {
 
     #[cfg(feature = "candle")]
     #[test]
-    fn masks_are_taken_from_a_tensor() {
+    fn masks_are_created_from_a_tensor() {
         let masks = candle_core::Tensor::new(&[[[0_u8, 1, 2]], [[3, 4, 5]]], &candle_core::Device::Cpu).unwrap();
-        let answers: Vec<_> = Segmentation::rows(&masks).unwrap().into_iter().map(json).collect();
-        assert_eq!(answers, ["[[0,1,2]]", "[[3,4,5]]"]);
-        let transposed = Segmentation::rows(&masks.transpose(1, 2).unwrap()).unwrap();
+        let outputs: Vec<_> = Segmentation::from_masks(&masks).unwrap().into_iter().map(json).collect();
+        assert_eq!(outputs, ["[[0,1,2]]", "[[3,4,5]]"]);
+        let transposed = Segmentation::from_masks(&masks.transpose(1, 2).unwrap()).unwrap();
         assert_eq!(json(transposed[1].clone()), "[[3],[4],[5]]");
-        assert!(Segmentation::rows(&masks.to_dtype(candle_core::DType::F32).unwrap()).is_err());
-        assert!(Segmentation::rows(&masks.squeeze(1).unwrap()).is_err());
+        assert!(Segmentation::from_masks(&masks.to_dtype(candle_core::DType::F32).unwrap()).is_err());
+        assert!(Segmentation::from_masks(&masks.squeeze(1).unwrap()).is_err());
         let negative = candle_core::Tensor::new(&[[[-1_i64]]], &candle_core::Device::Cpu).unwrap();
-        assert!(Segmentation::rows(&negative).is_err());
+        assert!(Segmentation::from_masks(&negative).is_err());
     }
 }

@@ -1,9 +1,9 @@
-//! Which task a `CHARIOT_TASK_TYPE` names. The engine compares it with what its types declare.
+//! Comparison of task names. The engine compares `CHARIOT_TASK_TYPE` with the task that its output type declares.
 
-/// Names that mean the same task.
+/// Alternative names of tasks, each with the canonical name.
 const ALIASES: &[(&str, &str)] = &[("fillmask", "textfillmask")];
 
-/// Whether two names mean the same task: case, blanks, `_` and `-` do not count.
+/// Returns `true` if both names mean the same task, ignoring case, whitespace, `_` and `-`.
 pub(crate) fn same_task(a: &str, b: &str) -> bool {
     canonical(a) == canonical(b)
 }
@@ -22,7 +22,7 @@ mod tests {
     use super::same_task;
 
     #[test]
-    fn case_and_separators_do_not_count() {
+    fn case_and_separators_are_ignored() {
         assert!(same_task("Object Detection", "object_detection"));
         assert!(same_task("ObjectDetection", "OBJECT-DETECTION"));
         assert!(same_task("Fill Mask", "Text Fill Mask"));

@@ -1,82 +1,84 @@
-//! [`TokenClassification`]: the answer of Token Classification.
+//! [`TokenClassification`]: the output of Token Classification.
 
 use serde::Serialize;
 
 use super::{
-    ClassLabels, check,
-    open::open_task,
+    check,
+    labels::ClassLabels,
+    open_actions::open_task,
     schema::{count, list, number, object, text},
 };
 use crate::{error::Result, protocol::JsonText};
 
-/// One token of a text, and what it was found to be.
+/// One token of a text, and its class.
 ///
 /// ```
-/// use chariot_engine::tasks::Entity;
+/// use chariot_engine::tasks::ClassifiedToken;
 ///
-/// let berlin = Entity { class: 1, score: 0.9, index: 4, word: "Berlin".into(), start: 13, end: 19 };
+/// let berlin = ClassifiedToken { class: 1, score: 0.9, index: 4, word: "Berlin".into(), start: 13, end: 19 };
 /// assert_eq!(berlin.end - berlin.start, berlin.word.chars().count());
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entity {
-    /// The id of its class.
+pub struct ClassifiedToken {
+    /// The ID of its class.
     pub class: usize,
-    /// How sure the model is.
+    /// The model's confidence.
     pub score: f32,
-    /// Which token of the sequence it is.
+    /// The index of the token in the sequence.
     pub index: usize,
     /// The token's text.
     pub word: String,
-    /// Where it begins in the text, in characters (not bytes).
+    /// The position of its first character in the text, in characters (not bytes).
     pub start: usize,
-    /// Where it ends in the text, in characters; the first that is not part of it.
+    /// The position of the first character after it, in characters.
     pub end: usize,
 }
 
-/// The tokens of a text that belong to a class (names of people and places, say), in the order of the text.
+/// The tokens of a text that belong to a class, such as names of people and places, in the order of the text.
 ///
 /// | task | action `predict` |
 /// |---|---|
 /// | Token Classification | `[{"entity","score","index","word","start","end"},...]` |
 ///
-/// The form and the action are the convention of Hugging Face pipelines: Chariot documents none, so any other action is
-/// taken too. By that convention tokens of no class (`O`) are left out, and places count characters as Python does.
+/// The JSON and the action follow the convention of Hugging Face pipelines. Chariot documents neither, so any other
+/// action is accepted too. By that convention tokens of no class (`O`) are left out, and positions count
+/// characters, as Python does.
 ///
 /// ```
-/// use chariot_engine::tasks::{ClassLabels, Entity, TokenClassification};
+/// use chariot_engine::tasks::{ClassLabels, ClassifiedToken, TokenClassification};
 /// use chariot_engine::{input::modality, output::{EncodeContext, Output}};
 ///
 /// let labels: ClassLabels = ["O", "B-LOC"].into_iter().collect();
-/// let berlin = Entity { class: 1, score: 0.5, index: 4, word: "Berlin".into(), start: 13, end: 19 };
-/// let answer = TokenClassification::new(vec![berlin], &labels).unwrap();
+/// let berlin = ClassifiedToken { class: 1, score: 0.5, index: 4, word: "Berlin".into(), start: 13, end: 19 };
+/// let output = TokenClassification::new(vec![berlin], &labels).unwrap();
 /// assert_eq!(
-///     Output::<modality::Text>::encode(answer, &EncodeContext::new("predict")).unwrap().as_str(),
+///     Output::<modality::Text>::encode(output, &EncodeContext::new("predict")).unwrap().as_str(),
 ///     r#"[{"entity":"B-LOC","score":0.5,"index":4,"word":"Berlin","start":13,"end":19}]"#
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenClassification {
-    entities: Vec<Entity>,
+    tokens: Vec<ClassifiedToken>,
     labels: ClassLabels,
 }
 
 impl TokenClassification {
-    /// An answer of these tokens, in this order.
+    /// Creates an output from classified tokens, in this order.
     ///
     /// # Errors
-    /// A class has no label, a score is not finite, or a token ends before it begins.
-    pub fn new(entities: Vec<Entity>, labels: &ClassLabels) -> Result<Self> {
-        for (at, entity) in entities.iter().enumerate() {
-            check::class("token", at, entity.class, labels)?;
-            check::finite("token", at, "score", entity.score)?;
-            check::span("token", at, entity.start, entity.end)?;
+    /// Returns an error if a class has no label, if a score is not finite, or if the end of a token is before its start.
+    pub fn new(tokens: Vec<ClassifiedToken>, labels: &ClassLabels) -> Result<Self> {
+        for (index, token) in tokens.iter().enumerate() {
+            check::class("token", index, token.class, labels)?;
+            check::finite("token", index, "score", token.score)?;
+            check::span("token", index, token.start, token.end)?;
         }
-        Ok(Self { entities, labels: labels.clone() })
+        Ok(Self { tokens, labels: labels.clone() })
     }
 
-    /// The tokens, in the order of the text.
-    pub fn as_slice(&self) -> &[Entity] {
-        &self.entities
+    /// Returns the tokens, in the order of the text.
+    pub fn as_slice(&self) -> &[ClassifiedToken] {
+        &self.tokens
     }
 
     fn json(&self) -> Result<JsonText> {
@@ -89,13 +91,13 @@ impl TokenClassification {
             start: usize,
             end: usize,
         }
-        let objects = self.entities.iter().map(|entity| Object {
-            entity: self.labels.get(entity.class).unwrap_or_default(),
-            score: entity.score,
-            index: entity.index,
-            word: &entity.word,
-            start: entity.start,
-            end: entity.end,
+        let objects = self.tokens.iter().map(|token| Object {
+            entity: self.labels.get(token.class).unwrap_or_default(),
+            score: token.score,
+            index: token.index,
+            word: &token.word,
+            start: token.start,
+            end: token.end,
         });
         Ok(JsonText::from_value(&objects.collect::<Vec<_>>())?)
     }
@@ -119,36 +121,35 @@ open_task!(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tasks::check::tests::failure;
 
     fn labels() -> ClassLabels {
         ["O", "B-PER", "B-LOC"].into_iter().collect()
     }
 
-    fn ada() -> Entity {
-        Entity { class: 1, score: 0.25, index: 1, word: "Ad\"a".into(), start: 0, end: 4 }
+    fn ada() -> ClassifiedToken {
+        ClassifiedToken { class: 1, score: 0.25, index: 1, word: "Ad\"a".into(), start: 0, end: 4 }
     }
 
     #[test]
     fn tokens_keep_the_order_of_the_text() {
-        let paris = Entity { class: 2, score: 0.87, index: 4, word: "Paris".into(), start: 14, end: 19 };
-        let answer = TokenClassification::new(vec![ada(), paris], &labels()).unwrap();
+        let paris = ClassifiedToken { class: 2, score: 0.87, index: 4, word: "Paris".into(), start: 14, end: 19 };
+        let output = TokenClassification::new(vec![ada(), paris], &labels()).unwrap();
         assert_eq!(
-            answer.json().unwrap().as_str(),
+            output.json().unwrap().as_str(),
             r#"[{"entity":"B-PER","score":0.25,"index":1,"word":"Ad\"a","start":0,"end":4},{"entity":"B-LOC","score":0.87,"index":4,"word":"Paris","start":14,"end":19}]"#
         );
         assert_eq!(TokenClassification::new(vec![], &labels()).unwrap().json().unwrap().as_str(), "[]");
     }
 
     #[test]
-    fn what_a_model_gets_wrong_is_the_engines_fault() {
+    fn invalid_numbers_are_the_engines_fault() {
         for (fault, expected) in [
-            (Entity { class: 3, ..ada() }, "token 1 is of class 3, and there are 3 labels"),
-            (Entity { score: f32::NAN, ..ada() }, "token 1 has the score NaN"),
-            (Entity { start: 5, ..ada() }, "token 1 ends before it begins: from 5 to 4"),
+            (ClassifiedToken { class: 3, ..ada() }, "token 1: "),
+            (ClassifiedToken { score: f32::NAN, ..ada() }, "token 1: score: "),
+            (ClassifiedToken { start: 5, ..ada() }, "token 1: "),
         ] {
-            let error = TokenClassification::new(vec![ada(), fault], &labels()).unwrap_err();
-            assert_eq!(error.kind(), crate::ErrorKind::Failed);
-            assert!(error.to_string().contains(expected), "{error}");
+            failure(TokenClassification::new(vec![ada(), fault], &labels()), expected);
         }
     }
 }

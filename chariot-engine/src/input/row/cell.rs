@@ -10,7 +10,7 @@ use serde::{
 use super::fault::{At, Fault};
 use crate::{
     error::Expected,
-    protocol::{DataType, ElementType, TensorData, BytesElementRef as Text, json_fault},
+    protocol::{BytesElementRef as Text, DataType, ElementType, TensorData, json_fault},
 };
 
 /// A value of a row.

@@ -122,7 +122,10 @@ fn are_objects(inputs: &[InferInput]) -> bool {
     if first.name.is_empty() || first.datatype.is_none() || shape.is_empty() {
         return true;
     }
-    first.data.bytes_element_ref(0).is_none_or(|element| element.holds_object() || (shape.len() == 1 && element.is_list()))
+    first
+        .data
+        .bytes_element_ref(0)
+        .is_none_or(|element| element.holds_object() || (shape.len() == 1 && element.is_list()))
 }
 
 /// Returns the parameters of all rows: those of the only input or of the request, completed by those of the other.

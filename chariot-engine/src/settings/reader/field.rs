@@ -36,7 +36,7 @@ impl Reader<'_> {
         self.end(entry, &field, read)
     }
 
-    /// Takes a value that a reading function found elsewhere, and keeps where.
+    /// Accepts a value that a reading function found elsewhere, and keeps where.
     ///
     /// ```
     /// use chariot_engine::settings::{Environment, Field, Origin, Reader};

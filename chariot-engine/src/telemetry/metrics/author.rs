@@ -100,7 +100,7 @@ impl Gauge {
 pub struct Histogram(RawHistogram);
 
 impl Histogram {
-    /// Takes a value into its bucket.
+    /// Accepts a value into its bucket.
     pub fn observe(&self, value: f64) {
         self.0.observe(value);
     }

@@ -43,7 +43,7 @@ impl Distribution {
         Distribution(Arc::new(Inner { buckets, sum: AtomicU64::new(0), per_unit }))
     }
 
-    /// Takes a value into its bucket.
+    /// Accepts a value into its bucket.
     pub(super) fn observe(&self, value: u64) {
         if let Some(bucket) = self.0.buckets.iter().find(|bucket| value <= bucket.most) {
             bucket.count.fetch_add(1, Ordering::Relaxed);

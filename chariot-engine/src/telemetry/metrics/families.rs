@@ -70,7 +70,7 @@ impl Families {
         families
     }
 
-    /// Takes the figures of the process.
+    /// Accepts the figures of the process.
     pub(super) fn take_process(&self) {
         if let Some(bytes) = resident_bytes() {
             self.memory.set(i64::try_from(bytes).unwrap_or(i64::MAX));

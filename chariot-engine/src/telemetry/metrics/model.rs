@@ -132,7 +132,7 @@ impl ModelMetrics {
         self.load.set(time.as_secs_f64());
     }
 
-    /// Takes what is looked at only when the figures are scraped.
+    /// Accepts what is looked at only when the figures are scraped.
     pub(crate) fn take(&self, now: Snapshot) {
         let count = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         self.in_flight.set(count(now.in_flight));

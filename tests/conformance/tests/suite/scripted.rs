@@ -1,14 +1,7 @@
 //! An engine for every task of the protocol, with outputs that the cases of `cases/5-tasks.toml` check exactly. `tasks` runs
 //! the suite against each.
 
-use chariot_engine::{
-    EngineBuilder,
-    prelude::*,
-    tasks::{
-        Answer, Embedding, Entity, FillMask, Filling, GeneratedText, OrientedDetection, OrientedDetections, Summary,
-        TokenClassification, Translation,
-    },
-};
+use chariot_engine::{EngineBuilder, prelude::*};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -137,7 +130,7 @@ fn classify_text(_: &Item<Text>) -> Result<Classification> {
 }
 
 fn classify_tokens(text: &Item<Text>) -> Result<TokenClassification> {
-    let named = text.as_str().strip_prefix("the ").map(|word| Entity {
+    let named = text.as_str().strip_prefix("the ").map(|word| ClassifiedToken {
         class: 1,
         score: 0.5,
         index: 2,
@@ -149,7 +142,7 @@ fn classify_tokens(text: &Item<Text>) -> Result<TokenClassification> {
 }
 
 fn fill_mask(text: &Item<Text>) -> Result<FillMask> {
-    let filling = |token_str: &str, token, score| Filling {
+    let filling = |token_str: &str, token, score| MaskPrediction {
         sequence: text.as_str().replace("[MASK]", token_str),
         score,
         token,
@@ -165,13 +158,13 @@ struct Question {
 }
 
 /// Answers every question with the last word of the context.
-fn answer_question(asked: &Item<Json<Question>>) -> Result<Answer> {
+fn answer_question(asked: &Item<Json<Question>>) -> Result<ExtractedAnswer> {
     let Question { question, context } = &asked.value().0;
     if question.is_empty() {
         reject!("question: expected a text, got an empty string");
     }
     let start = context.rfind(' ').map_or(0, |at| at + 1);
-    Answer::new(&context[start..], 0.75, start, context.len())
+    ExtractedAnswer::new(&context[start..], 0.75, start, context.len())
 }
 
 #[derive(Deserialize)]

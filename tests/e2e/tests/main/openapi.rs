@@ -120,6 +120,19 @@ fn streaming_is_documented_only_where_it_is_offered() {
 }
 
 #[test]
+fn typed_parameters_are_described_as_they_are_read() {
+    let engine = held(builder::<Sampled>(), 2);
+    let request = |parameters: Value| json!({"inputs": [{"name": "a", "data": ["x"], "parameters": parameters}]});
+    assert!(judged(&engine, &request(json!({"most": 3, "action": null, "unknown": true}))));
+    for parameters in [json!({}), json!({"most": 256}), json!({"most": -1}), json!({"most": null}), Value::Null] {
+        assert!(!judged(&engine, &request(parameters.clone())), "{parameters}");
+        assert!(!judged(&engine, &json!({"input": "x", "parameters": parameters})), "{parameters}");
+    }
+    assert!(!judged(&engine, &json!({"inputs": [{"name": "a", "data": ["x"]}]})));
+    assert!(!judged(&engine, &json!({"input": "x"})));
+}
+
+#[test]
 fn an_invalid_example_fails_the_start() {
     struct Wrong;
     impl Kind for Wrong {

@@ -9,10 +9,6 @@ use chariot_engine::{
     output::EncodeContext,
     prelude::*,
     protocol::JsonText,
-    tasks::{
-        self, Embedding, Entity, FillMask, Filling, GeneratedText, OrientedDetection, OrientedDetections, Summary,
-        TokenClassification, Translation,
-    },
     testing::{TestEngine, TestResponse},
 };
 use e2e::base64;
@@ -239,7 +235,7 @@ fn token_classification() {
         if text.as_str().is_empty() {
             return TokenClassification::new(vec![], &labels());
         }
-        let ship = Entity { class: 1, score: 0.5, index: 2, word: text.to_string(), start: 0, end: 7 };
+        let ship = ClassifiedToken { class: 1, score: 0.5, index: 2, word: text.to_string(), start: 0, end: 7 };
         TokenClassification::new(vec![ship], &labels())
     });
     let ship = r#"[{"entity":"ship","score":0.5,"index":2,"word":"Titanic","start":0,"end":7}]"#;
@@ -260,7 +256,7 @@ fn text_generation_summarization_and_translation() {
 #[test]
 fn text_fill_mask() {
     let engine = open("predict", |text: &Item<Text>| {
-        let filling = |token_str: &str, token, score| Filling {
+        let filling = |token_str: &str, token, score| MaskPrediction {
             sequence: text.as_str().replace("[MASK]", token_str),
             score,
             token,
@@ -283,7 +279,7 @@ fn question_answering() {
     let engine = open("predict", |asked: &Item<Json<Question>>| {
         let Question { question, context } = &asked.value().0;
         assert_eq!(question, "where?");
-        tasks::Answer::new(&context[3..], 0.75, 3, context.len())
+        ExtractedAnswer::new(&context[3..], 0.75, 3, context.len())
     });
     let asked = json!({"question": "where?", "context": "in Rome"});
     takes_any_action(&engine, &asked, "predict", r#"{"answer":"Rome","score":0.75,"start":3,"end":7}"#);

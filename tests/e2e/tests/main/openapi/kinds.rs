@@ -1,13 +1,6 @@
 //! Engines of every kind of input and of every task, for the tests of documents and metadata.
 
-use chariot_engine::{
-    EngineBuilder,
-    prelude::*,
-    tasks::{
-        self, Embedding, Entity, FillMask, Filling, GeneratedText, OrientedDetection, OrientedDetections, Summary,
-        TokenClassification, Translation,
-    },
-};
+use chariot_engine::{EngineBuilder, prelude::*};
 use serde::Deserialize;
 
 /// A kind of engine: its input, its output and its inference of one item.
@@ -78,18 +71,18 @@ kinds! {
     Mood: Text => Classification, _ => Classification::new(vec![0.25, 0.75], &labels(), 2);
     Names: Text => TokenClassification, text => {
         let word = text.as_str().split(' ').next().unwrap_or_default().to_string();
-        let entity = Entity { class: 1, score: 0.75, index: 1, start: 0, end: word.len(), word };
+        let entity = ClassifiedToken { class: 1, score: 0.75, index: 1, start: 0, end: word.len(), word };
         TokenClassification::new(vec![entity], &labels())
     };
     Prompt: Text => GeneratedText, text => Ok(GeneratedText(format!("{} And so on.", text.as_str())));
     Short: Text => Summary, _ => Ok(Summary("A fox.".into()));
     German: Text => Translation, _ => Ok(Translation("Ein Fuchs.".into()));
     Gap: Text => FillMask, _ => {
-        FillMask::new(vec![Filling { sequence: "A fox.".into(), score: 0.5, token: 7, token_str: "fox".into() }])
+        FillMask::new(vec![MaskPrediction { sequence: "A fox.".into(), score: 0.5, token: 7, token_str: "fox".into() }])
     };
-    Reader: Json<Question> => tasks::Answer, item => {
+    Reader: Json<Question> => ExtractedAnswer, item => {
         let Json(Question { question, context }) = item.value();
-        tasks::Answer::new(context.as_str(), 0.75, 0, question.len() + context.len())
+        ExtractedAnswer::new(context.as_str(), 0.75, 0, question.len() + context.len())
     };
     Price: Row<House> => Regression, house => Ok(Regression::from(house.0.area * f64::from(house.0.rooms)));
     Sampled: WithParams<Text, Sampling> => Json<u8>, text => Ok(Json(text.params.most));

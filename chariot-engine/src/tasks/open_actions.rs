@@ -1,18 +1,18 @@
-//! What outputs share whose task the platform does not document: the default action is a convention, and any other is
-//! taken too. An engine closes the set with `Spec::actions`.
+//! The [`Output`](crate::output::Output) implementation of tasks that the platform does not document. The default action
+//! is a convention, and every other action is accepted too. An engine restricts them with `Spec::actions`.
 
-/// Makes a type with a method `json` the answer to inputs of these modality, for the task that is named with each. `$schema` is
-/// what the method writes.
+/// Implements [`Output`](crate::output::Output) for a type with a `json` method, for inputs of each listed modality and
+/// for the task named beside it. `$schema` is the JSON Schema of the value that `json` returns.
 macro_rules! open_task {
     ($output:ty, $action:literal, $schema:expr, $($modality:ident = $task:expr),+) => {$(
-        // The compiler's list of what could be an output stays short enough to be printed whole.
+        // Keeps the compiler's list of possible outputs short enough to be printed in full.
         #[diagnostic::do_not_recommend]
         impl crate::output::Output<crate::input::modality::$modality> for $output {
             const TASK: Option<&'static str> = $task;
             const DEFAULT_ACTION: &'static str = $action;
 
             fn schema(_: Option<crate::settings::OutputLayout>) -> Option<crate::protocol::JsonText> {
-                super::schema::written(&$schema)
+                super::schema::to_json(&$schema)
             }
 
             fn encode(self, _: &crate::output::EncodeContext<'_>) -> crate::Result<crate::protocol::JsonText> {

@@ -1,71 +1,71 @@
-//! Answers that are one text: [`GeneratedText`], [`Summary`], [`Translation`].
+//! Outputs that are one text: [`GeneratedText`], [`Summary`], [`Translation`].
 
 use serde::Serialize;
 
 use super::{
-    open::open_task,
+    open_actions::open_task,
     schema::{list_of, object, text},
 };
 use crate::{error::Result, protocol::JsonText};
 
-/// What a model wrote from a prompt.
+/// The text that a model generated from a prompt.
 ///
 /// | task | action `complete` |
 /// |---|---|
 /// | Text Generation | `[{"generated_text"}]` |
 ///
-/// The form and the action are the convention of Hugging Face pipelines: Chariot documents none, so any other action is
-/// taken too.
+/// The JSON and the action follow the convention of Hugging Face pipelines. Chariot documents neither, so any other
+/// action is accepted too.
 ///
 /// ```
 /// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::GeneratedText};
 ///
-/// let answer = GeneratedText("Once upon a time".into());
-/// let json = Output::<modality::Text>::encode(answer, &EncodeContext::new("complete")).unwrap();
+/// let output = GeneratedText("Once upon a time".into());
+/// let json = Output::<modality::Text>::encode(output, &EncodeContext::new("complete")).unwrap();
 /// assert_eq!(json.as_str(), r#"[{"generated_text":"Once upon a time"}]"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GeneratedText(pub String);
 
-/// A text in short.
+/// The summary of a text.
 ///
 /// | task | action `summarize` |
 /// |---|---|
 /// | Summarization | `[{"summary_text"}]` |
 ///
-/// The form and the action are the convention of Hugging Face pipelines: Chariot documents none, so any other action is
-/// taken too.
+/// The JSON and the action follow the convention of Hugging Face pipelines. Chariot documents neither, so any other
+/// action is accepted too.
 ///
 /// ```
 /// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::Summary};
 ///
-/// let answer = Summary("They met.".into());
-/// let json = Output::<modality::Text>::encode(answer, &EncodeContext::new("summarize")).unwrap();
+/// let output = Summary("They met.".into());
+/// let json = Output::<modality::Text>::encode(output, &EncodeContext::new("summarize")).unwrap();
 /// assert_eq!(json.as_str(), r#"[{"summary_text":"They met."}]"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary(pub String);
 
-/// A text in another language.
+/// The translation of a text.
 ///
 /// | task | action `translate` |
 /// |---|---|
 /// | Translation | `[{"translation_text"}]` |
 ///
-/// The form and the action are the convention of Hugging Face pipelines: Chariot documents none, so any other action is
-/// taken too.
+/// The JSON and the action follow the convention of Hugging Face pipelines. Chariot documents neither, so any other
+/// action is accepted too.
 ///
 /// ```
 /// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::Translation};
 ///
-/// let answer = Translation("Guten Tag".into());
-/// let json = Output::<modality::Text>::encode(answer, &EncodeContext::new("translate")).unwrap();
+/// let output = Translation("Guten Tag".into());
+/// let json = Output::<modality::Text>::encode(output, &EncodeContext::new("translate")).unwrap();
 /// assert_eq!(json.as_str(), r#"[{"translation_text":"Guten Tag"}]"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Translation(pub String);
 
-/// The answer of a task as a list of one object with one member.
+/// Implements an output that is encoded as a list of one object with one member.
 macro_rules! one_text {
     ($output:ident, $member:ident, $action:literal, $task:literal) => {
         impl $output {
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn each_is_a_list_of_one_object() {
         let text = || "a \"b\"\n\u{e9}".to_string();
-        let json = |answer: Result<JsonText>| answer.unwrap().as_str().to_string();
+        let json = |output: Result<JsonText>| output.unwrap().as_str().to_string();
         assert_eq!(json(GeneratedText(text()).json()), "[{\"generated_text\":\"a \\\"b\\\"\\n\u{e9}\"}]");
         assert_eq!(json(Summary(text()).json()), "[{\"summary_text\":\"a \\\"b\\\"\\n\u{e9}\"}]");
         assert_eq!(json(Translation(text()).json()), "[{\"translation_text\":\"a \\\"b\\\"\\n\u{e9}\"}]");

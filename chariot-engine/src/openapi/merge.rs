@@ -1,57 +1,56 @@
-//! One document of several: each model's own becomes a part of the engine's. What is the same in all of them stands
-//! there once; what differs has the name of its model before its own.
+//! One document from the documents of several models. Components that are equal in all documents appear once. The names
+//! of the others get the name of their model as a prefix.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-/// The kind of a component and its name.
+/// The kind and the name of a component.
 type Component = (String, String);
 
-/// The routes that are the engine's, in whichever model's document they are read.
+/// The prefix of the routes that belong to a single model.
 const TREE: &str = "/v2/models/";
 
-/// Makes one document of those of an engine's models, each with its name. `/infer` is that of the `default` one.
-pub(super) fn join(models: &[(&str, Value)], default: Option<usize>) -> Value {
-    let same = same(models);
-    let mut parts = models.iter().map(|(name, document)| {
+/// Merges the documents of models, each with the name of its model. `/infer` is taken from the `default` model.
+pub(super) fn merge(models: &[(&str, Value)], default: Option<usize>) -> Value {
+    let shared = shared(models);
+    let mut documents = models.iter().map(|(name, document)| {
         let mut document = document.clone();
-        rename(&mut document, name, &same);
+        rename(&mut document, name, &shared);
         document
     });
-    let Some(mut whole) = parts.next() else { return Value::Null };
-    let of_default = (default == Some(0)).then(|| whole["paths"]["/infer"].clone());
-    let mut infer = of_default;
-    for (index, mut part) in parts.enumerate() {
+    let Some(mut merged) = documents.next() else { return Value::Null };
+    let mut infer = (default == Some(0)).then(|| merged["paths"]["/infer"].clone());
+    for (index, mut document) in documents.enumerate() {
         if default == Some(index + 1) {
-            infer = Some(part["paths"]["/infer"].take());
+            infer = Some(document["paths"]["/infer"].take());
         }
-        for (path, item) in entries(part["paths"].take()).filter(|(path, _)| path.starts_with(TREE)) {
-            whole["paths"][path] = item;
+        for (path, item) in entries(document["paths"].take()).filter(|(path, _)| path.starts_with(TREE)) {
+            merged["paths"][path] = item;
         }
-        for (kind, components) in entries(part["components"].take()) {
+        for (kind, components) in entries(document["components"].take()) {
             for (name, component) in entries(components) {
-                whole["components"][&kind][name] = component;
+                merged["components"][&kind][name] = component;
             }
         }
     }
-    if let Some(paths) = whole["paths"].as_object_mut() {
+    if let Some(paths) = merged["paths"].as_object_mut() {
         match infer {
             Some(infer) => paths.insert("/infer".into(), infer),
             None => paths.remove("/infer"),
         };
     }
-    whole
+    merged
 }
 
-/// The components that are the same in all documents, as is everything that they refer to.
-fn same(models: &[(&str, Value)]) -> HashSet<Component> {
+/// Returns the components that are equal in all documents, together with everything that they refer to.
+fn shared(models: &[(&str, Value)]) -> HashSet<Component> {
     let Some(((_, first), others)) = models.split_first() else { return HashSet::new() };
-    let mut same: HashSet<Component> = HashSet::new();
+    let mut shared: HashSet<Component> = HashSet::new();
     for (kind, components) in first["components"].as_object().into_iter().flatten() {
         for (name, component) in components.as_object().into_iter().flatten() {
             if others.iter().all(|(_, document)| document["components"][kind].get(name) == Some(component)) {
-                same.insert((kind.clone(), name.clone()));
+                shared.insert((kind.clone(), name.clone()));
             }
         }
     }
@@ -59,17 +58,17 @@ fn same(models: &[(&str, Value)]) -> HashSet<Component> {
         let differs = |(kind, name): &&Component| {
             let mut references = Vec::new();
             collect(&first["components"][kind][name], &mut references);
-            !references.iter().all(|reference| same.contains(reference))
+            !references.iter().all(|reference| shared.contains(reference))
         };
-        let differing: Vec<Component> = same.iter().filter(differs).cloned().collect();
+        let differing: Vec<Component> = shared.iter().filter(differs).cloned().collect();
         if differing.is_empty() {
-            return same;
+            return shared;
         }
-        same.retain(|component| !differing.contains(component));
+        shared.retain(|component| !differing.contains(component));
     }
 }
 
-/// What a value refers to.
+/// Collects the components that a value refers to.
 fn collect(value: &Value, found: &mut Vec<Component>) {
     match value {
         Value::Object(members) => {
@@ -88,15 +87,15 @@ fn component(reference: &str) -> Option<Component> {
     Some((kind.to_string(), name.to_string()))
 }
 
-/// Puts the model's name before the components of a document that are its own, wherever they are referred to, and before
-/// its operations.
-fn rename(document: &mut Value, model: &str, same: &HashSet<Component>) {
+/// Prefixes the names of a document's own components, of the references to them, and of its operations with the model's
+/// name.
+fn rename(document: &mut Value, model: &str, shared: &HashSet<Component>) {
     if let Some(components) = document["components"].as_object_mut() {
         for (kind, of_kind) in components {
             let renamed: Map<String, Value> = entries(of_kind.take())
                 .map(|(name, component)| {
-                    let is_same = same.contains(&(kind.clone(), name.clone()));
-                    (if is_same { name } else { format!("{model}.{name}") }, component)
+                    let is_shared = shared.contains(&(kind.clone(), name.clone()));
+                    (if is_shared { name } else { format!("{model}.{name}") }, component)
                 })
                 .collect();
             *of_kind = renamed.into();
@@ -113,21 +112,21 @@ fn rename(document: &mut Value, model: &str, same: &HashSet<Component>) {
             }
         }
     }
-    refer(document, model, same);
+    rename_references(document, model, shared);
 }
 
-fn refer(value: &mut Value, model: &str, same: &HashSet<Component>) {
+fn rename_references(value: &mut Value, model: &str, shared: &HashSet<Component>) {
     match value {
         Value::Object(members) => {
             if let Some(Value::String(reference)) = members.get_mut("$ref")
-                && let Some(of) = component(reference)
-                && !same.contains(&of)
+                && let Some(component) = component(reference)
+                && !shared.contains(&component)
             {
-                *reference = format!("{COMPONENTS}{}/{model}.{}", of.0, of.1);
+                *reference = format!("{COMPONENTS}{}/{model}.{}", component.0, component.1);
             }
-            members.values_mut().for_each(|member| refer(member, model, same));
+            members.values_mut().for_each(|member| rename_references(member, model, shared));
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| refer(item, model, same)),
+        Value::Array(items) => items.iter_mut().for_each(|item| rename_references(item, model, shared)),
         _ => {}
     }
 }

@@ -1,0 +1,28 @@
+//! The renderings of an [`EngineDescription`], as its methods.
+
+use super::{description::EngineDescription, kserve, kubernetes, manifest::ManifestOptions, python};
+
+impl EngineDescription {
+    /// Renders the registration as JSON.
+    pub fn to_json(&self) -> String {
+        // Serialization of plain data with string keys cannot fail.
+        let json = serde_json::to_string_pretty(&self.registration).expect("a registration is JSON");
+        json + "\n"
+    }
+
+    /// Renders a Python program that uses the platform's SDK to register the engine, import its model and serve the model
+    /// with the engine.
+    pub fn to_python(&self) -> String {
+        python::program(self)
+    }
+
+    /// Renders a Deployment, a Service and a HorizontalPodAutoscaler for Kubernetes, as YAML.
+    pub fn to_kubernetes(&self, options: &ManifestOptions) -> String {
+        kubernetes::manifests(self, options)
+    }
+
+    /// Renders a ServingRuntime and an InferenceService for KServe, as YAML.
+    pub fn to_kserve(&self, options: &ManifestOptions) -> String {
+        kserve::manifests(self, options)
+    }
+}
