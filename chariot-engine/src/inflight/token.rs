@@ -28,7 +28,7 @@ pub(crate) struct RequestToken {
     /// The channel for streamed parts, if the caller asked for them.
     parts: OnceLock<PartSender>,
     /// The deadline set by the body of the request.
-    own_deadline: OnceLock<Instant>,
+    body_deadline: OnceLock<Instant>,
     /// The memory that the request holds, released with the last reference to the token.
     charge: Charge,
 }
@@ -53,13 +53,13 @@ impl RequestToken {
     }
 
     /// Sets the deadline of the body, which applies if it is the earlier one.
-    pub(crate) fn set_own_deadline(&self, deadline: Instant) {
-        let _ = self.own_deadline.set(deadline);
+    pub(crate) fn set_body_deadline(&self, deadline: Instant) {
+        let _ = self.body_deadline.set(deadline);
     }
 
     /// Returns the deadline set by the body of the request.
-    pub(crate) fn own_deadline(&self) -> Option<Instant> {
-        self.own_deadline.get().copied()
+    pub(crate) fn body_deadline(&self) -> Option<Instant> {
+        self.body_deadline.get().copied()
     }
 
     /// Sets the channel for streamed parts.
@@ -99,7 +99,7 @@ impl RequestToken {
 
     /// Returns the earlier of the two deadlines.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        match (self.deadline, self.own_deadline.get().copied()) {
+        match (self.deadline, self.body_deadline.get().copied()) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         }

@@ -30,10 +30,10 @@ pub(super) fn encode(
     if context.protocol == Protocol::V2 {
         return Ok(encode_chariot_v2(&results(items)?));
     }
-    let outputs = select(outputs(items, options.encoding), &context.wanted)?;
+    let outputs = select(outputs(items, options.encoding), &context.requested)?;
     let head = ResponseHead { model_name: &options.name, model_version: Some(&options.version), id: &context.id };
     let binary: HashMap<&str, bool> =
-        context.wanted.iter().filter_map(|output| Some((&*output.name, output.binary?))).collect();
+        context.requested.iter().filter_map(|output| Some((&*output.name, output.binary?))).collect();
     let is_binary = |name: &str| binary.get(name).copied().unwrap_or(context.binary);
     InferResponse { outputs }.encode_binary(&head, is_binary).map_err(|error| match error {
         EncodeError::NotFinite(_) | EncodeError::NotText(_) => Error::unwritable(error),
@@ -109,14 +109,14 @@ fn elements(values: Vec<JsonText>, encoding: OutputEncoding) -> TensorData {
 }
 
 /// Returns the requested outputs in the requested order. Applies to named tensors only.
-fn select((outputs, named): (Vec<InferOutput>, bool), wanted: &[WantedOutput]) -> Result<Vec<InferOutput>> {
-    if wanted.is_empty() || !named {
+fn select((outputs, named): (Vec<InferOutput>, bool), requested: &[WantedOutput]) -> Result<Vec<InferOutput>> {
+    if requested.is_empty() || !named {
         return Ok(outputs);
     }
     let known: Vec<String> = outputs.iter().map(|output| quoted(&output.name)).collect();
     let mut by_name: HashMap<String, InferOutput> =
         outputs.into_iter().map(|output| (output.name.clone(), output)).collect();
-    let selected = wanted.iter().enumerate().map(|(index, WantedOutput { name, .. })| {
+    let selected = requested.iter().enumerate().map(|(index, WantedOutput { name, .. })| {
         by_name.remove(name).ok_or_else(|| {
             let expected = format!("one of {}, each at most once", known.join(", "));
             Rejection::new(Expected::new(expected, quoted(name))).at(format_args!("outputs[{index}].name")).into()

@@ -299,15 +299,15 @@ impl<M: Model> TypedModel<M> {
 ///
 /// # Errors
 /// Rejects an unknown name and a repeated name.
-pub(super) fn check_selection(spec: &Spec, wanted: &[WantedOutput]) -> Result<(), Rejection> {
+pub(super) fn check_selection(spec: &Spec, requested: &[WantedOutput]) -> Result<(), Rejection> {
     if spec.outputs.is_empty() {
         return Ok(());
     }
-    for (index, WantedOutput { name, .. }) in wanted.iter().enumerate() {
+    for (index, WantedOutput { name, .. }) in requested.iter().enumerate() {
         let fault = if !spec.outputs.iter().any(|output| output.name() == *name) {
             let known: Vec<_> = spec.outputs.iter().map(signature::TensorSpec::name).collect();
             Expected::new(format!("one of '{}'", known.join("', '")), quoted(name))
-        } else if wanted[..index].iter().any(|earlier| earlier.name == *name) {
+        } else if requested[..index].iter().any(|earlier| earlier.name == *name) {
             Expected::new("each output name once".to_string(), format!("{} twice", quoted(name)))
         } else {
             continue;
@@ -315,4 +315,56 @@ pub(super) fn check_selection(spec: &Spec, wanted: &[WantedOutput]) -> Result<()
         return Err(Rejection::new(fault).at(format_args!("outputs[{index}].name")));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Dim, TensorSpec},
+        protocol::{DataType, InferRequest, InferResponse},
+    };
+
+    /// A model that is never loaded.
+    struct Unloaded;
+
+    impl Model for Unloaded {
+        type Settings = ();
+        type Input = InferRequest;
+        type Output = InferResponse;
+
+        async fn load(_: &LoadContext) -> Result<Self> {
+            Err("never loaded".into())
+        }
+
+        async fn infer(&self, _: Batch<InferRequest>) -> Result<Vec<Self::Output>> {
+            Err("never loaded".into())
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_of_outputs_and_panics() {
+        let output = |name: &str| TensorSpec::new(name.to_string(), DataType::Fp32, &[Dim::Fixed(1)], "");
+        let spec = Spec::new::<Unloaded>().outputs([output("sum"), output("weight")]);
+        let requested = |names: &[&str]| -> Vec<_> {
+            names.iter().map(|name| WantedOutput { name: (*name).to_string(), binary: None }).collect()
+        };
+        assert!(check_selection(&spec, &requested(&["weight", "sum"])).is_ok());
+        let mut messages = Vec::new();
+        for names in [&["mean"][..], &["sum", ""], &["sum", "weight", "sum"]] {
+            let fault = check_selection(&spec, &requested(names)).unwrap_err();
+            let location = format!("outputs[{}].name: ", names.len() - 1);
+            assert!(fault.text().starts_with(&location), "{}", fault.text());
+            messages.push(format!("outputs {names:?} → {}", fault.text()));
+        }
+        let panics =
+            catch_panic("`load`", async { if spec.outputs.len() == 2 { panic!("layer {}", 3) } else { Ok(()) } });
+        let error = panics.await.unwrap_err();
+        assert!(error.inner().is::<PanicError>() && error.public_message().is_none());
+        messages.push(format!("a panic → {}", error.log_message()));
+        let panics =
+            catch_panic("`load`", async { if spec.outputs.len() == 2 { std::panic::panic_any(1) } else { Ok(()) } });
+        messages.push(format!("a panic without a message → {}", panics.await.unwrap_err().log_message()));
+        insta::assert_snapshot!("outputs_and_panics", messages.join("\n"));
+    }
 }

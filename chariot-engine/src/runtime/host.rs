@@ -352,13 +352,13 @@ impl Host {
         let inline = request.body.len() <= INLINE_DECODE
             && self.shared().default_admit.load(Ordering::Relaxed)
             && self.shared().model.get().and_then(Weak::upgrade).is_some_and(|model| model.decodes_inline());
-        let (own_id, prepared) = if inline {
+        let (request_id, prepared) = if inline {
             request.prepare(id.clone())
         } else {
             let fallback = id.clone();
             self.pooled(move || request.prepare(fallback)).await?
         };
-        *id = Some(own_id);
+        *id = Some(request_id);
         let decoded = Instant::now();
         self.metrics().took(Stage::Decode, decoded - begin);
         let (items, context) = prepared.inspect_err(|error| {
@@ -371,7 +371,7 @@ impl Host {
         })?;
         let (reply, response) = oneshot::channel();
         let AdmissionPermit { permit, arrival, .. } = admission;
-        let own_deadline = token.own_deadline();
+        let body_deadline = token.body_deadline();
         let job = Arc::new(Job::new(items.len(), context, token, reply, permit));
         let pushed = self.shared().queue.push(job, items, decoded);
         drop(arrival);
@@ -379,7 +379,7 @@ impl Host {
             return Err(Error::unavailable("the engine is shutting down"));
         }
         let response = async { response.await.unwrap_or_else(|_| Err("the worker sent no response".into())) };
-        match own_deadline {
+        match body_deadline {
             None => response.await,
             Some(deadline) => {
                 tokio::time::timeout_at(deadline, response).await.unwrap_or_else(|_| Err(Error::timed_out()))
@@ -496,19 +496,19 @@ impl Request {
         }
         let timeout = deadline::from_parameters(&request.parameters)?;
         if let Some(deadline) = timeout.and_then(|timeout| self.arrived.checked_add(timeout)) {
-            self.token.set_own_deadline(deadline);
+            self.token.set_body_deadline(deadline);
             if self.token.is_expired() {
                 return Err(Error::timed_out());
             }
         }
         self.token.charge(request.inputs.iter().map(|input| input.data.memory()).sum())?;
-        let mut wanted = std::mem::take(&mut request.outputs);
-        check_selection(model.spec(), &wanted)?;
+        let mut requested = std::mem::take(&mut request.outputs);
+        check_selection(model.spec(), &requested)?;
         let mut binary = request.binary_outputs;
         if self.token.parts().is_some() {
             // Server-sent events cannot carry binary data.
             binary = false;
-            wanted.iter_mut().for_each(|output| output.binary = None);
+            requested.iter_mut().for_each(|output| output.binary = None);
         }
         let options = DecodeOptions {
             max_pixels: self.shared.options.max_pixels,
@@ -518,7 +518,12 @@ impl Request {
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
         Ok((
             decoded.items,
-            ResponseContext { id: id.get_or_insert_with(|| self.shared.ids.fresh()).clone(), protocol, wanted, binary },
+            ResponseContext {
+                id: id.get_or_insert_with(|| self.shared.ids.fresh()).clone(),
+                protocol,
+                requested,
+                binary,
+            },
         ))
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct ResponseContext {
     /// The protocol of the request and the response.
     pub(super) protocol: Protocol,
     /// The requested outputs, in order; empty for all.
-    pub(super) wanted: Vec<WantedOutput>,
+    pub(super) requested: Vec<WantedOutput>,
     /// The default for outputs that do not state whether they are binary.
     pub(super) binary: bool,
 }
@@ -100,8 +100,8 @@ impl Job {
             Some(_) => state.reply.take(),
             None => None,
         };
-        let over = reply.is_some() || state.reply.is_none() || self.token.is_gone();
-        let permit = if over && state.running == 0 { state.permit.take() } else { None };
+        let finished = reply.is_some() || state.reply.is_none() || self.token.is_gone();
+        let permit = if finished && state.running == 0 { state.permit.take() } else { None };
         drop(state);
         if permit.is_some() {
             self.token.release();

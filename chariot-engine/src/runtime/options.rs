@@ -65,8 +65,8 @@ impl HostOptions {
     /// Returns the number of requests that can be admitted at the same time.
     pub(super) fn capacity(&self) -> usize {
         // The number of permits that a semaphore can hold and that `acquire_many` can take at once.
-        let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
-        self.max_concurrency.saturating_add(self.queue_size).min(most)
+        let max = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
+        self.max_concurrency.saturating_add(self.queue_size).min(max)
     }
 
     /// Returns `true` if an arrival must wake every worker.

@@ -193,15 +193,15 @@ impl Queue {
     }
 
     fn look(&self) -> Found {
-        let mut over = Vec::new();
+        let mut expired = Vec::new();
         let mut state = self.lock();
-        let found = self.find(&mut state, &mut over);
+        let found = self.find(&mut state, &mut expired);
         let empty = state.requests.is_empty();
         let more = !empty && state.running < self.policy.max_running && matches!(found, Found::Batch(_));
         let done = state.closed && empty;
         drop(state);
         // An author's values in the items are dropped outside the lock.
-        over.into_iter().filter(|request: &QueuedRequest| !request.job.token.is_gone()).for_each(|request| {
+        expired.into_iter().filter(|request: &QueuedRequest| !request.job.token.is_gone()).for_each(|request| {
             request.job.expire();
         });
         // One notification may stand for several arrivals, so whoever takes a batch passes it on.
@@ -213,9 +213,9 @@ impl Queue {
         found
     }
 
-    fn find(&self, state: &mut QueueState, over: &mut Vec<QueuedRequest>) -> Found {
+    fn find(&self, state: &mut QueueState, expired: &mut Vec<QueuedRequest>) -> Found {
         while state.requests.front().is_some_and(|first| first.job.token.is_gone() || first.job.token.is_expired()) {
-            over.extend(state.requests.pop_front());
+            expired.extend(state.requests.pop_front());
         }
         if state.requests.is_empty() {
             return if state.closed { Found::End } else { Found::Nothing };
@@ -328,14 +328,14 @@ fn take(requests: &mut VecDeque<QueuedRequest>, policy: &BatchPolicy, now: Insta
     let count = first.items.iter().take_while(|item| room.add(item.cost)).count();
     let mut slices = PerRequest::new();
     slices.push(first.slice(count, now));
-    let whole = count == first.items.len();
+    let all = count == first.items.len();
     let mut items: Vec<ErasedItem> =
-        if whole { std::mem::take(&mut first.items).into() } else { first.items.drain(..count).collect() };
-    if whole {
+        if all { std::mem::take(&mut first.items).into() } else { first.items.drain(..count).collect() };
+    if all {
         requests.pop_front();
     }
     if policy.across.is_some() && !room.is_full() {
-        for request in requests.iter_mut().skip(usize::from(!whole)) {
+        for request in requests.iter_mut().skip(usize::from(!all)) {
             if request.job.token.is_gone() || request.job.token.is_expired() {
                 continue;
             }

@@ -83,21 +83,21 @@ async fn collect<B: Body>(
     };
     let capacity = declared.lower().min(FIRST_ALLOCATION).max((first.len() + second.len()) as u64);
     let declared = usize::try_from(declared.lower()).unwrap_or_default();
-    let mut whole = Vec::with_capacity(usize::try_from(capacity).unwrap_or_default());
-    whole.extend_from_slice(&first);
+    let mut buffer = Vec::with_capacity(usize::try_from(capacity).unwrap_or_default());
+    buffer.extend_from_slice(&first);
     let mut chunk = Some(second);
     while let Some(bytes) = chunk {
-        if (whole.len() + bytes.len()) as u64 > limit {
+        if (buffer.len() + bytes.len()) as u64 > limit {
             return Err(BodyFault::TooLarge);
         }
         charge(&bytes)?;
-        if whole.len() + bytes.len() > whole.capacity() && declared > whole.len() {
-            whole.reserve_exact(declared - whole.len());
+        if buffer.len() + bytes.len() > buffer.capacity() && declared > buffer.len() {
+            buffer.reserve_exact(declared - buffer.len());
         }
-        whole.extend_from_slice(&bytes);
+        buffer.extend_from_slice(&bytes);
         chunk = next(&mut body).await?;
     }
-    Ok(whole.into())
+    Ok(buffer.into())
 }
 
 /// Returns the next chunk of data. Skips trailers.

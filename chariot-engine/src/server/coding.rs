@@ -23,7 +23,7 @@ const SMALLEST: usize = 1024;
 pub(super) struct Unsupported;
 
 /// Returns the coding of a request body, or `None` if it has no coding.
-pub(super) fn of_request(headers: &HeaderMap) -> Result<Option<Coding>, Unsupported> {
+pub(super) fn request_coding(headers: &HeaderMap) -> Result<Option<Coding>, Unsupported> {
     // Most requests have no coding.
     if !headers.contains_key(header::CONTENT_ENCODING) {
         return Ok(None);
@@ -112,7 +112,8 @@ pub(super) async fn compress(
 #[cfg(all(test, not(feature = "compression")))]
 #[test]
 fn without_the_feature_no_coding_is_supported() {
-    let of = |coding| of_request(&HeaderMap::from_iter([(header::CONTENT_ENCODING, HeaderValue::from_static(coding))]));
+    let of =
+        |coding| request_coding(&HeaderMap::from_iter([(header::CONTENT_ENCODING, HeaderValue::from_static(coding))]));
     assert_eq!((of("identity"), of("gzip")), (Ok(None), Err(Unsupported)));
     assert_eq!(unsupported().headers()[header::ACCEPT_ENCODING], "identity");
 }
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_body_has_at_most_one_coding() {
-        let of = |lines: &[&'static str]| of_request(&headers(header::CONTENT_ENCODING, lines));
+        let of = |lines: &[&'static str]| request_coding(&headers(header::CONTENT_ENCODING, lines));
         for none in [&[][..], &["identity"], &[" Identity , "], &["identity", "identity"], &[""]] {
             assert_eq!(of(none), Ok(None), "{none:?}");
         }
@@ -147,6 +148,6 @@ mod tests {
             assert_eq!(of(other), Err(Unsupported), "{other:?}");
         }
         let garbled = HeaderMap::from_iter([(header::CONTENT_ENCODING, HeaderValue::from_bytes(b"gz\xffip").unwrap())]);
-        assert_eq!(of_request(&garbled), Err(Unsupported));
+        assert_eq!(request_coding(&garbled), Err(Unsupported));
     }
 }

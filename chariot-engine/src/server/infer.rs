@@ -112,7 +112,7 @@ impl From<Rejection> for HeadFault {
 
 /// Admits a request by its headers. Its body has at least `declared` bytes.
 fn admit(model: &OneModel, headers: &HeaderMap, declared: u64, arrived: Instant) -> Result<Admitted, HeadFault> {
-    let coding = coding::of_request(headers).map_err(|_| HeadFault::Coding)?;
+    let coding = coding::request_coding(headers).map_err(|_| HeadFault::Coding)?;
     if declared > model.settings.max_body.as_u64() {
         return Err(HeadFault::TooLarge);
     }

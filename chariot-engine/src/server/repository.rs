@@ -44,7 +44,7 @@ where
     B::Data: Send,
 {
     let (head, body) = request.into_parts();
-    let Ok(None) = coding::of_request(&head.headers) else {
+    let Ok(None) = coding::request_coding(&head.headers) else {
         body::linger(&head.headers, body);
         return coding::unsupported();
     };
@@ -53,11 +53,11 @@ where
     if read.is_err() {
         body::linger(&HeaderMap::new(), body);
     }
-    let wanted: IndexRequest = match read {
+    let query: IndexRequest = match read {
         Ok(bytes) if bytes.trim_ascii().is_empty() => IndexRequest::default(),
         Ok(bytes) => match serde_json::from_slice(&bytes) {
             // serde accepts a list in place of an object.
-            Ok(wanted) if bytes.trim_ascii().starts_with(b"{") => wanted,
+            Ok(query) if bytes.trim_ascii().starts_with(b"{") => query,
             read => {
                 let read: Result<IndexRequest, serde_json::Error> = read;
                 let position = read.err().map(|error| format!(" (line {}, column {})", error.line(), error.column()));
@@ -84,7 +84,7 @@ where
         .collect();
     let entries: Vec<Entry<'_>> = statuses
         .iter()
-        .filter(|(_, _, reason)| reason.is_none() || wanted.ready != Some(true))
+        .filter(|(_, _, reason)| reason.is_none() || query.ready != Some(true))
         .map(|(host, state, reason)| Entry {
             name: host.name(),
             version: host.version(),
