@@ -128,12 +128,12 @@ impl TensorField for Tensor {
         self.dims().first().copied().unwrap_or(1)
     }
 
-    fn join(parts: &[&Self], device: &Device) -> Result<Self> {
+    fn join(parts: &[&Self], device: &crate::device::Device) -> Result<Self> {
         let joined = match parts {
             [only] => (*only).clone(),
             _ => Tensor::cat(parts, 0)?,
         };
-        Ok(joined.to_device(device)?)
+        Ok(joined.to_device(device.as_candle())?)
     }
 
     fn slice(&self, rows: Range<usize>, spec: &TensorSpec) -> Result<Self> {
@@ -152,10 +152,10 @@ impl Tensors {
     /// # Errors
     /// It is not there, it is a text tensor or holds a `UINT64` beyond 63 bits (rejections that name the input), or the
     /// device fails.
-    pub fn candle(&mut self, name: &str, device: &Device) -> Result<Tensor> {
+    pub fn candle(&mut self, name: &str, device: &crate::device::Device) -> Result<Tensor> {
         let place = format!("input '{name}'");
         match self.take(name) {
-            Some((shape, data)) => to_candle(data, &shape, device).map_err(|error| error.at(place)),
+            Some((shape, data)) => to_candle(data, &shape, device.as_candle()).map_err(|error| error.at(place)),
             None => Err(Error::rejected("missing").at(place)),
         }
     }

@@ -133,7 +133,7 @@ impl<S> LoadContext<S> {
     /// another shape, is an error that names file, tensor, expected and found.
     #[cfg(feature = "candle")]
     pub fn safetensors(&self, name: impl AsRef<Path>) -> Result<candle_nn::VarBuilder<'static>> {
-        super::weights::mapped(&self.file(name)?, &self.common.device)
+        super::weights::mapped(&self.file(name)?, self.common.device.as_candle())
     }
 
     /// As [`safetensors`](Self::safetensors), read into memory instead of mapped.
@@ -142,7 +142,7 @@ impl<S> LoadContext<S> {
     /// As [`safetensors`](Self::safetensors).
     #[cfg(feature = "candle")]
     pub fn safetensors_buffered(&self, name: impl AsRef<Path>) -> Result<candle_nn::VarBuilder<'static>> {
-        super::weights::buffered(&self.file(name)?, &self.common.device)
+        super::weights::buffered(&self.file(name)?, self.common.device.as_candle())
     }
 }
 
@@ -219,7 +219,7 @@ mod tests {
 
     fn context(dir: &Path) -> LoadContext {
         let common = LoadCommon {
-            device: Device::Cpu,
+            device: Device::cpu(),
             model_dir: dir.to_path_buf(),
             model_name: "m".into(),
             model_id: None,
