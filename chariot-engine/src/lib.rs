@@ -50,4 +50,4 @@ pub use error::{BoxError, Context, Error, ErrorKind, Rejection, Result};
 pub use input::{ChannelLayout, Filter, Image, ImageFormat, ImageLimits, PerChannel, Pixels, Placement, Resize};
 pub use model::Model;
 pub use runtime::{InFlight, State};
-pub use settings::Settings;
+pub use settings::{SettingChoice, Settings};

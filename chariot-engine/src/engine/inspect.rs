@@ -231,7 +231,7 @@ mod tests {
         assert!(has(&rows, ["CHARIOT_ENGINE_QUEUE_SIZE", "7", "CHARIOT_ENGINE_QUEUE_SIZE"]), "{rows:?}");
         let (rows, error) = explained(builder(), &[("TOP_K", "many"), ("CHARIOT_ENGINE_GRACE", "soon")]);
         assert!(has(&rows, ["TOP_K", "", "TOP_K"]), "{rows:?}");
-        assert!(error.unwrap().starts_with("2 settings cannot be read"));
+        assert!(error.unwrap().starts_with("2 invalid settings"));
     }
 
     #[test]
@@ -283,6 +283,6 @@ mod tests {
             assert_eq!(rows.len(), 1 + EngineSettings::schema().len());
         }
         let (_, warnings, error) = explain(builder(), "CHARIOT_ENGINE_WORKER", "1");
-        assert!(error.is_none() && warnings[0].contains("CHARIOT_ENGINE_WORKERS is the nearest"), "{warnings:?}");
+        assert!(error.is_none() && warnings[0].contains("CHARIOT_ENGINE_WORKERS"), "{warnings:?}");
     }
 }

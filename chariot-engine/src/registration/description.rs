@@ -25,6 +25,8 @@ pub struct DescribeOptions {
     pub is_default: bool,
     /// The path to serve under, in place of the one that the code says.
     pub base_url: Option<String>,
+    /// Offers operators all of the runtime's settings that they can change, not only the commonly changed ones.
+    pub all_settings: bool,
     /// The labels of the model's classes, for the import of the model.
     pub class_labels: Option<ClassLabels>,
 }
