@@ -9,7 +9,7 @@ struct Limits {
     /// The longest text, by language
     longest: HashMap<String, usize>,
     /// The languages
-    languages: Option<Vec<String>>,
+    color: Option<[u8; 3]>,
 }
 
 fn main() {}
