@@ -9,7 +9,7 @@ mod message;
 use std::{error::Error as StdError, fmt};
 
 #[allow(unused_imports, reason = "every room moves to it")]
-pub(crate) use message::{Expected, quoted, quoted_up_to, shortened};
+pub(crate) use message::{Expected, put_causes_on_lines, quoted, quoted_up_to, shortened};
 
 /// Any error, boxed.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -228,17 +228,21 @@ impl Error {
 
     /// The whole chain on one line, for the log: context, place, error and all its causes.
     pub fn log_message(&self) -> String {
-        let mut text = self.to_string();
+        let one_line =
+            |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" | ");
+        let mut last = self.to_string();
+        let mut text = one_line(&last);
         let mut cause = self.inner.source();
         while let Some(error) = cause {
             let next = error.to_string();
             // Many errors print their cause as part of themselves.
-            if !text.ends_with(&next) {
-                text = format!("{text}: {next}");
+            if !last.ends_with(&next) {
+                text = format!("{text}{}{}", message::cause_separator(), one_line(&next));
+                last = next;
             }
             cause = error.source();
         }
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" | ")
+        text
     }
 }
 
