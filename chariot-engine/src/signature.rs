@@ -183,7 +183,8 @@ pub(crate) fn check_request(specs: &[TensorSpec], request: &InferRequest) -> Res
 }
 
 fn same_rows(rows: usize, kind: &str, first: &str) -> String {
-    format!("{rows} rows as in {kind} '{first}'")
+    let noun = if rows == 1 { "row" } else { "rows" };
+    format!("{rows} {noun} as in {kind} '{first}'")
 }
 
 /// Checks the outputs of a model against the declared ones. A fault is the author's.

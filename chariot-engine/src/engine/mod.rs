@@ -18,6 +18,8 @@
 
 mod builder;
 mod describe;
+#[cfg(feature = "cli")]
+mod effective;
 mod error;
 mod handle;
 #[cfg(feature = "cli")]

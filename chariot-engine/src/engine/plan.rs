@@ -136,7 +136,7 @@ impl Plan {
     }
 
     /// The cores of each model.
-    fn cores(&self) -> usize {
+    pub(super) fn cores(&self) -> usize {
         (available_cores() / self.parts.len().max(1)).max(1)
     }
 

@@ -108,7 +108,7 @@ fn log_settings(environment: &Environment) -> EngineSettings {
 }
 
 /// The kind of device that will be opened, as far as it can be told before anything is opened.
-fn likely_device(choice: DeviceChoice) -> DeviceId {
+pub(super) fn likely_device(choice: DeviceChoice) -> DeviceId {
     let gpu = cfg!(any(feature = "cuda", feature = "metal"));
     match choice {
         DeviceChoice::Cuda(index) => DeviceId::Cuda(index.unwrap_or(0)),

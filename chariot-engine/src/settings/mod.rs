@@ -95,6 +95,8 @@ pub use chariot_engine_macros::SettingChoice;
 /// [The trait](trait@Settings) documents all attributes.
 pub use chariot_engine_macros::Settings;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::export::about;
 pub use self::{
     choices::{DeviceChoice, LogFormat, LogLevel, OutputEncoding, OutputLayout},
     engine::EngineSettings,
@@ -114,7 +116,6 @@ pub use self::{
 };
 pub(crate) use self::{
     engine::host_and_port,
-    export::about,
     runtime_setting::{Needs, Offered},
     scope::scoped_variable,
 };

@@ -253,12 +253,14 @@ fn settings_are_explained_with_where_they_came_from() {
         words(&ended, "CHARIOT_ENGINE_GRACE"),
         ["CHARIOT_ENGINE_GRACE", "string", "20s", "20s", "the", "default"]
     );
+    let workers = words(&ended, "CHARIOT_ENGINE_WORKERS");
+    assert!(workers[2].parse::<usize>().is_ok() && workers[4] == "computed", "{workers:?}");
     assert_eq!((ended.code, ended.errors.len()), (Some(0), 0));
 
     let ended = run_with(&["settings", "--explain"], &[("TOP_K", "11"), ("CHARIOT_ENGINE_GRACE", "soon")]);
     assert_eq!((ended.code, words(&ended, "TOP_K").join(" ")), (Some(78), "TOP_K int - 3 TOP_K".into()));
     let [error] = &ended.errors[..] else { panic!("one line is expected: {ended:?}") };
-    assert!(error.contains("'11' came") && error.contains("'soon' came"), "{error}");
+    assert!(error.contains("got '11'") && error.contains("got 'soon'"), "{error}");
 }
 
 #[test]

@@ -235,7 +235,7 @@ fn weights_that_are_cut_short_are_named() {
 #[test]
 fn a_setting_out_of_its_range_is_a_fault_of_configuration() {
     let text = reason_of_end(&[("CHARIOT_ENGINE_MODEL_DIR", MODEL), ("TOP_K", "11")], 78);
-    assert!(text.contains("TOP_K: an integer from 1 to 10 is expected, '11' came"), "{text}");
+    assert!(text.contains("TOP_K: expected an integer from 1 to 10, got '11'"), "{text}");
 }
 
 #[test]

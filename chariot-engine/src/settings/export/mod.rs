@@ -9,6 +9,7 @@ mod json_schema;
 mod markdown;
 mod predictor_env;
 
+#[cfg(feature = "cli")]
 pub(crate) use self::about::about;
 pub use self::{
     dotenv::env_example,

@@ -81,7 +81,7 @@ fn check(name: &str) -> Result<()> {
     }
     let ours = |of: &&str| of.trim_end_matches("_total").trim_end_matches("_info") == name;
     if name.starts_with("chariot_") || METRICS.iter().map(|metric| metric.name).any(|of| ours(&of)) {
-        return Err(format!("metric '{name}': this name is reserved, as are all names with the prefix chariot_").into());
+        return Err(format!("metric '{name}': this name is reserved for the runtime").into());
     }
     Ok(())
 }
