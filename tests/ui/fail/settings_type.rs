@@ -8,7 +8,7 @@ use chariot_engine::prelude::*;
 struct Limits {
     /// The longest text, by language
     longest: HashMap<String, usize>,
-    /// The languages
+    /// The color
     color: Option<[u8; 3]>,
 }
 
