@@ -61,7 +61,7 @@ pub(crate) fn install(level: LogLevel, format: Option<LogFormat>, stream: Stream
 /// Logs a panic, with its backtrace if `RUST_BACKTRACE` or `RUST_LIB_BACKTRACE` asks for one.
 fn log_panic(panic: &PanicHookInfo<'_>, format: LogFormat) {
     let location = panic.location().map(ToString::to_string).unwrap_or_default();
-    let text = panic.payload_as_str().unwrap_or("no message").replace('\n', " | ");
+    let text = panic.payload_as_str().unwrap_or("no message");
     let thread = std::thread::current();
     let thread = thread.name().unwrap_or_default();
     let backtrace = Backtrace::capture();

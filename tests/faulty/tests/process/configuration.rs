@@ -49,7 +49,7 @@ fn all_faults_are_told_on_one_line_and_the_process_ends_as_misconfigured() {
 #[test]
 fn other_faults_of_configuration_say_what_to_change() {
     for (name, value, expected) in [
-        ("CHARIOT_ENGINE_DEVICE", "cuda", "the device cuda:0 was asked for and cannot be opened"),
+        ("CHARIOT_ENGINE_DEVICE", "cuda", "cannot open the requested device cuda:0"),
         ("CHARIOT_ENGINE_BASE_URL", "/m-{model_id}", "CHARIOT_MODEL_ID is not set"),
         ("CHARIOT_ENGINE_MODEL_NAME", "a/b", "CHARIOT_ENGINE_MODEL_NAME"),
         ("CHARIOT_ENGINE_OUTPUT_LAYOUT", "objects", "CHARIOT_ENGINE_OUTPUT_LAYOUT"),
