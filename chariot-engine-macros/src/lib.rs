@@ -1,7 +1,7 @@
 //! The macros of `chariot-engine`, which re-exports them: an author never names this crate.
 //!
 //! - [`macro@chariot_engine`] makes a struct the program's engine
-//! - [`macro@Settings`] reads a struct from settings, or makes an enum a choice of words
+//! - [`macro@Settings`] makes a struct readable from environment variables; [`macro@SettingChoice`] makes an enum a setting
 //! - [`macro@TensorInput`] and [`macro@TensorOutput`] make a struct of named tensors an input or an output
 //!
 //! Everything that they generate calls library code. Faults of a declaration are reported together, each on the tokens
@@ -35,33 +35,41 @@ pub fn chariot_engine(arguments: TokenStream, item: TokenStream) -> TokenStream 
     engine::expand(arguments.into(), item.into()).into()
 }
 
-/// Reads the fields of a struct, or the choice among an enum's variants.
+/// Makes a struct readable from environment variables.
 ///
-/// A field `top_k` is read from the variable `TOP_K`; the first paragraph of its doc comment is what an operator reads.
-/// A field without a default is required unless it is an `Option`.
+/// A field `top_k` is read from the variable `TOP_K`. The first paragraph of its doc comment is its help text, and the first
+/// sentence of that its label in forms. A field without a default is required unless it is an `Option`.
 ///
 /// On a field, `#[setting(...)]`:
 ///
-/// | key | |
+/// | key | meaning |
 /// |---|---|
-/// | `default = 3`, `default = "5s"`, `default = Mode::Fast` | the value where none is set; text for what is written as text |
+/// | `default = 3`, `default = "5s"`, `default = Mode::Fast` | the default; a string for types that are written as text |
 /// | `range = 1..=10`, `range = 1..`, `range = ..=0.5` | the smallest and the largest value, both included |
-/// | `values = [1, 2, 4]`, `values = ["de", "en"]` | the values that there are |
+/// | `values = [1, 2, 4]`, `values = ["de", "en"]` | the accepted values |
 /// | `name = "VARIABLE"` | the variable, instead of the field's name in capitals |
-/// | `alias = "OLD"`, `alias = ["OLD", "OLDER"]` | names that it had before, still read with a warning |
-/// | `deprecated = "say why"` | still read, with a warning |
-/// | `group`, `group = "DB_"`, `group = ""` | a settings struct: its names begin with the field's name, with this, or with nothing more |
+/// | `alias = "OLD"`, `alias = ["OLD", "OLDER"]` | former names, which are still read with a warning |
+/// | `deprecated = "reason"` | still read, with a warning |
+/// | `group`, `group = "DB_"`, `group = ""` | a settings struct whose names start with the field's name, with this prefix, or with no prefix |
 /// | `with = function` | `fn(&mut Reader<'_>, Field<T>) -> Option<T>`, which reads the field |
 ///
-/// On the struct, `#[settings(...)]`: `prefix = "APP_"` before every variable; `crate = path` where the SDK is, if not
-/// at `::chariot_engine`.
-///
-/// An enum's variants are chosen by their names in snake case, or by `#[setting(name = "...")]` on the variant; case,
-/// `_` and `-` do not count.
+/// On the struct, `#[settings(...)]`: `prefix = "APP_"` for every variable; `crate = path`, the path of the SDK, if it is
+/// not `::chariot_engine`.
 #[proc_macro_derive(Settings, attributes(setting, settings))]
 pub fn settings(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
     settings::derive(&input).into()
+}
+
+/// Makes an enum without fields a setting that is one of a list of names.
+///
+/// A variant's name is its identifier in snake case, or `#[setting(name = "...")]` on the variant. Case, `_` and `-` are
+/// ignored when a value is read. `#[settings(crate = path)]` on the enum is the path of the SDK, if it is not
+/// `::chariot_engine`.
+#[proc_macro_derive(SettingChoice, attributes(setting, settings))]
+pub fn setting_choice(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    settings::derive_choice(&input).into()
 }
 
 /// Makes a struct of named tensors an input of a model.
@@ -113,7 +121,7 @@ mod tests {
             engine("true"),
             engine("false"),
             settings::derive(&settings),
-            settings::derive(&choice),
+            settings::derive_choice(&choice),
             settings::derive(&faulty),
             tensors::derive(&tensors, tensors::Direction::Input),
             tensors::derive(&tensors, tensors::Direction::Output),

@@ -51,4 +51,4 @@ pub use error::{BoxError, Context, Error, ErrorKind, Rejection, Result};
 pub use input::image::{Image, Pixels};
 pub use model::Model;
 pub use runtime::{InFlight, State};
-pub use settings::Settings;
+pub use settings::{SettingChoice, Settings};

@@ -2,7 +2,7 @@
 
 #[doc(no_inline)]
 pub use crate::{
-    Context, Engine, Error, Result, Settings, TensorInput, TensorOutput,
+    Context, Engine, Error, Result, SettingChoice, Settings, TensorInput, TensorOutput,
     input::{Input, Json, Row, Tensors, Text, WithParams},
     model::{Batch, BatchCost, Item, LoadContext, Model, Spec},
     output::Output,

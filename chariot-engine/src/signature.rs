@@ -1,10 +1,10 @@
-//! What a tensor engine declares of its named tensors: names, data types, shapes. The metadata prints it, and requests
-//! and answers are checked against it.
+//! The signature of a model with named tensors: names, data types and shapes. The metadata contains it, and requests and
+//! responses are checked against it.
 
 use std::borrow::Cow;
 
 use crate::{
-    error::Rejection,
+    error::{Expected, Rejection, quoted},
     protocol::{DataType, InferInput, InferOutput, InferRequest, TensorMetadata},
 };
 
@@ -12,16 +12,16 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Dim {
-    /// Varies from request to request; tensors of several requests are joined along it. All tensors of a request that
-    /// name it have the same length in it.
+    /// The number of rows, which varies between requests. Tensors of several requests are joined along it, and all tensors of
+    /// a request have the same length in dimensions with the same name.
     Batch(&'static str),
-    /// Always this long.
+    /// A fixed length.
     Fixed(usize),
-    /// Varies.
+    /// A length that varies.
     Any,
 }
 
-/// A named tensor as an engine declares it.
+/// The declaration of a named tensor.
 ///
 /// ```
 /// use chariot_engine::{model::{Dim, TensorSpec}, protocol::DataType};
@@ -39,7 +39,7 @@ pub struct TensorSpec {
 }
 
 impl TensorSpec {
-    /// A tensor with this name, data type, shape and explanation.
+    /// Creates a tensor with this name, data type, shape and help text.
     pub fn new(
         name: impl Into<Cow<'static, str>>,
         datatype: DataType,
@@ -49,44 +49,44 @@ impl TensorSpec {
         Self { name: name.into(), datatype, shape: shape.to_vec(), help: help.into(), converts: false }
     }
 
-    /// Accepts the other numeric data types too, where every value is exactly representable in the declared one.
+    /// Accepts the other numeric data types too, if every value is exactly representable in the declared one.
     #[must_use]
     pub fn converting(mut self) -> Self {
         self.converts = true;
         self
     }
 
-    /// The tensor's name.
+    /// Returns the name of the tensor.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The tensor's data type.
+    /// Returns the data type of the tensor.
     pub fn datatype(&self) -> DataType {
         self.datatype
     }
 
-    /// The declared dimensions.
+    /// Returns the declared dimensions.
     pub fn shape(&self) -> &[Dim] {
         &self.shape
     }
 
-    /// What the author says of it.
+    /// Returns the help text.
     pub fn help(&self) -> &str {
         &self.help
     }
 
-    /// Whether other numeric data types are converted.
+    /// Returns `true` if other numeric data types are converted.
     pub fn converts(&self) -> bool {
         self.converts
     }
 
-    /// How many elements one row holds: the product of the fixed dimensions after the first.
+    /// Returns the number of elements in a row: the product of the fixed dimensions after the first.
     pub fn row_len(&self) -> usize {
         self.shape.iter().skip(1).map(|dim| if let Dim::Fixed(n) = dim { *n } else { 1 }).product()
     }
 
-    /// As the metadata prints it; `-1` is what varies.
+    /// Returns the metadata of the tensor, in which `-1` is a length that varies.
     pub fn metadata(&self) -> TensorMetadata {
         let shape = self.shape.iter().map(|dim| if let Dim::Fixed(n) = dim { *n as i64 } else { -1 }).collect();
         TensorMetadata { name: self.name.to_string(), datatype: self.datatype, shape }
@@ -101,7 +101,7 @@ impl TensorSpec {
         shape.len() == self.shape.len()
             && self.shape.iter().zip(shape).all(|(dim, &n)| match dim {
                 Dim::Fixed(fixed) => *fixed == n,
-                // Nothing can be computed of no rows, and a model would fail on them.
+                // Models fail on tensors without elements, and a fault of the caller must not be a 500.
                 Dim::Batch(_) | Dim::Any => n > 0,
             })
     }
@@ -115,45 +115,45 @@ impl TensorSpec {
         format!("[{}]", dims.collect::<Vec<_>>().join(", "))
     }
 
-    fn check_input(&self, input: &InferInput, place: &str) -> Result<(), Rejection> {
-        let fault = |text: String| Err(Rejection::new(text).at(place));
+    fn check_input(&self, input: &InferInput, label: &str) -> Result<(), Rejection> {
+        let fault = |text: String| Err(Rejection::new(text).at(label));
+        let expected = format!("datatype {}", self.datatype);
         match input.datatype {
-            None => return fault(format!("datatype {} is expected, none came", self.datatype)),
-            Some(came) if !self.accepts_type(came) => {
-                return fault(format!("datatype {} is expected, {came} came", self.datatype));
-            }
+            None => return fault(Expected::new(expected, "none").into()),
+            Some(datatype) if !self.accepts_type(datatype) => return fault(Expected::new(expected, datatype).into()),
             Some(_) => {}
         }
+        let expected = format!("shape {}", self.show_shape());
         match &input.shape {
-            None => fault(format!("shape {} is expected, none came", self.show_shape())),
-            Some(came) if !self.accepts_shape(came) => {
-                let why = if came.contains(&0) { "; no dimension may be 0" } else { "" };
-                fault(format!("shape {} is expected, {came:?} came{why}", self.show_shape()))
+            None => fault(Expected::new(expected, "none").into()),
+            Some(shape) if !self.accepts_shape(shape) => {
+                let reason = if shape.contains(&0) { "; no dimension can be 0" } else { "" };
+                fault(Expected::new(expected, format_args!("{shape:?}{reason}")).into())
             }
             Some(_) => Ok(()),
         }
     }
 }
 
-/// Checks a request against the declared inputs: each there once, no other, types and shapes as declared.
+/// Checks a request against the declared inputs: each exactly once, no others, with the declared types and shapes.
 ///
 /// # Errors
-/// One rejection that names every fault.
+/// Returns one rejection with all faults.
 pub(crate) fn check_request(specs: &[TensorSpec], request: &InferRequest) -> Result<(), Rejection> {
     let mut faults = Vec::new();
     let mut batch: Option<(&str, usize, &str)> = None;
     let names = || specs.iter().map(|spec| format!("'{}'", spec.name)).collect::<Vec<_>>().join(", ");
     for (index, input) in request.inputs.iter().enumerate() {
-        let place = input.label(index);
+        let label = input.label(index);
         let Some(spec) = specs.iter().find(|spec| spec.name == input.name) else {
-            faults.push(format!("{place}: no such input; this engine takes {}", names()));
+            faults.push(format!("{label}: unknown input; available inputs: {}", names()));
             continue;
         };
         if request.inputs[..index].iter().any(|earlier| earlier.name == input.name) {
-            faults.push(format!("{place}: this input came twice"));
+            faults.push(format!("{label}: duplicate input"));
             continue;
         }
-        if let Err(fault) = spec.check_input(input, &place) {
+        if let Err(fault) = spec.check_input(input, &label) {
             faults.push(fault.text().to_string());
             continue;
         }
@@ -163,7 +163,7 @@ pub(crate) fn check_request(specs: &[TensorSpec], request: &InferRequest) -> Res
         };
         match batch {
             Some((first, expected, name)) if name == *dim && expected != rows => {
-                faults.push(format!("{place}: {expected} rows are expected as in input '{first}', {rows} came"));
+                faults.push(format!("{label}: {}", Expected::new(same_rows(expected, "input", first), rows)));
             }
             Some(_) => {}
             None => batch = Some((&spec.name, rows, dim)),
@@ -172,7 +172,7 @@ pub(crate) fn check_request(specs: &[TensorSpec], request: &InferRequest) -> Res
     for spec in specs {
         if !request.inputs.iter().any(|input| input.name == spec.name) {
             faults.push(format!(
-                "input '{}': missing; {} of shape {} is expected",
+                "input '{}': missing; expected {} of shape {}",
                 spec.name,
                 spec.datatype,
                 spec.show_shape()
@@ -182,39 +182,41 @@ pub(crate) fn check_request(specs: &[TensorSpec], request: &InferRequest) -> Res
     Rejection::all(&faults)
 }
 
-/// Checks what a model answered against the declared outputs; the fault, if there is one, is the author's.
+fn same_rows(rows: usize, kind: &str, first: &str) -> String {
+    let noun = if rows == 1 { "row" } else { "rows" };
+    format!("{rows} {noun} as in {kind} '{first}'")
+}
+
+/// Checks the outputs of a model against the declared ones. A fault is the author's.
+///
+/// # Errors
+/// Returns the first fault.
 pub(crate) fn check_outputs(specs: &[TensorSpec], outputs: &[InferOutput]) -> Result<(), String> {
     let mut batch: Option<(&str, usize)> = None;
     for output in outputs {
         let Some(spec) = specs.iter().find(|spec| spec.name == output.name) else {
-            return Err(format!("the engine answered with an output '{}' that it does not declare", output.name));
+            return Err(format!("the model returned an undeclared output {}", quoted(&output.name)));
         };
-        let (came, expected) = (output.data.datatype(), spec.datatype);
-        if came != expected {
-            return Err(format!("output '{}': declared as {expected}, the engine answered {came}", spec.name));
+        let fault = |text: &dyn std::fmt::Display| Err(format!("output '{}': {text}", spec.name));
+        let datatype = output.data.datatype();
+        if datatype != spec.datatype {
+            return fault(&Expected::new(format_args!("the declared datatype {}", spec.datatype), datatype));
         }
         let shape_fits = output.shape.len() == spec.shape.len()
             && spec.shape.iter().zip(&output.shape).all(|(dim, n)| !matches!(dim, Dim::Fixed(fixed) if fixed != n));
         if !shape_fits {
-            return Err(format!(
-                "output '{}': declared with shape {}, the engine answered {:?}",
-                spec.name,
-                spec.show_shape(),
-                output.shape
-            ));
+            let shape = format_args!("{:?}", output.shape);
+            return fault(&Expected::new(format_args!("the declared shape {}", spec.show_shape()), shape));
         }
         if let (Some(Dim::Batch(_)), Some(&rows)) = (spec.shape.first(), output.shape.first()) {
             let (first, expected) = *batch.get_or_insert((&spec.name, rows));
             if rows != expected {
-                let name = &spec.name;
-                return Err(format!(
-                    "output '{name}': {expected} rows as in output '{first}' are expected, {rows} came"
-                ));
+                return fault(&Expected::new(same_rows(expected, "output", first), rows));
             }
         }
     }
     match specs.iter().find(|spec| !outputs.iter().any(|output| output.name == spec.name)) {
-        Some(missing) => Err(format!("the engine declares an output '{}' and did not answer with it", missing.name)),
+        Some(missing) => Err(format!("output '{}': missing from the model's outputs", missing.name)),
         None => Ok(()),
     }
 }
@@ -229,25 +231,58 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_are_not_as_declared_blame_the_engine() {
+    fn outputs_that_differ_from_the_declaration_are_faults_of_the_author() {
         let specs = [
             TensorSpec::new("a", DataType::Fp32, &[Dim::Batch("n")], ""),
             TensorSpec::new("b", DataType::Fp32, &[Dim::Batch("n"), Dim::Fixed(2)], ""),
         ];
         let check = |outputs: &[InferOutput]| check_outputs(&specs, outputs);
         assert_eq!(check(&[output("a", &[3]), output("b", &[3, 2])]), Ok(()));
-        for (outputs, expected) in [
-            (vec![output("a", &[3]), output("b", &[2, 2])], "3 rows as in output 'a' are expected, 2 came"),
-            (vec![output("a", &[3]), output("b", &[3, 1])], "declared with shape [n, 2]"),
-            (vec![output("a", &[3])], "'b' and did not answer with it"),
-            (vec![output("c", &[3])], "'c' that it does not declare"),
+        let mut messages = String::new();
+        for (case, outputs) in [
+            ("rows", vec![output("a", &[3]), output("b", &[2, 2])]),
+            ("shape", vec![output("a", &[3]), output("b", &[3, 1])]),
+            ("missing", vec![output("a", &[3])]),
+            ("undeclared", vec![output("c", &[3])]),
+            ("datatype", vec![InferOutput::new("a", [1], TensorData::from(vec![1i64]))]),
+        ] {
+            messages += &format!("{case} → {}\n", check(&outputs).unwrap_err());
+        }
+        insta::assert_snapshot!("outputs", messages);
+    }
+
+    #[test]
+    fn every_input_that_differs_from_the_declaration_is_in_the_rejection() {
+        let specs = [
+            TensorSpec::new("a", DataType::Fp32, &[Dim::Batch("n")], ""),
+            TensorSpec::new("b", DataType::Int64, &[Dim::Batch("n"), Dim::Fixed(2)], ""),
+        ];
+        let decode = |inputs: serde_json::Value| {
+            let body = serde_json::json!({"inputs": inputs}).to_string();
+            InferRequest::decode(&bytes::Bytes::from(body)).unwrap()
+        };
+        let a = serde_json::json!({"name": "a", "datatype": "FP32", "shape": [1], "data": [1.0]});
+        let b = |datatype: &str, shape: &[usize]| {
+            let data = vec![1; shape.iter().product()];
+            serde_json::json!({"name": "b", "datatype": datatype, "shape": shape, "data": data})
+        };
+        let mut messages = String::new();
+        for (case, inputs) in [
+            ("datatype", serde_json::json!([a, b("FP32", &[1, 2])])),
+            ("shape", serde_json::json!([a, b("INT64", &[1, 3])])),
+            ("a dimension of 0", serde_json::json!([a, b("INT64", &[0, 2])])),
+            ("rows", serde_json::json!([a, b("INT64", &[2, 2])])),
+            ("missing", serde_json::json!([a])),
+            ("duplicate", serde_json::json!([a, b("INT64", &[1, 2]), a])),
             (
-                vec![InferOutput::new("a", [1], TensorData::from(vec![1i64]))],
-                "declared as FP32, the engine answered INT64",
+                "unknown",
+                serde_json::json!([a, b("INT64", &[1, 2]), {"name": "c", "datatype": "FP32", "shape": [1], "data": [1.0]}]),
             ),
         ] {
-            let error = check(&outputs).unwrap_err();
-            assert!(error.contains(expected), "{error}");
+            let rejection = check_request(&specs, &decode(inputs)).unwrap_err();
+            assert!(rejection.text().starts_with("input '"), "{}", rejection.text());
+            messages += &format!("{case} → {}\n", rejection.text());
         }
+        insta::assert_snapshot!("inputs", messages);
     }
 }

@@ -68,7 +68,7 @@ impl<I> Batch<I> {
 
     /// A batch of items, on the CPU, for a test of a model alone.
     pub fn from_items(items: impl IntoIterator<Item = Item<I>>) -> Self {
-        Batch::from_parts(items.into_iter().collect(), Device::Cpu, Rc::new(ScratchPool::default()))
+        Batch::from_parts(items.into_iter().collect(), Device::cpu(), Rc::new(ScratchPool::default()))
     }
 }
 

@@ -1,5 +1,4 @@
-//! What can be seen of a field's settings without types: literals that contradict each other, and keys that do not go
-//! together.
+//! The checks of a field's attributes that need no types: contradicting literals, and keys that exclude each other.
 
 use syn::{Expr, ExprLit, ExprUnary, Lit, Type, UnOp, ext::IdentExt};
 
@@ -19,7 +18,7 @@ pub(super) fn check(ty: &Type, found: &FieldOptions, errors: &mut Errors) {
     check_values(found, errors);
     let Some(default) = &found.default else { return };
     if is_option(ty) && matches!(default, Expr::Lit(_) | Expr::Unary(_)) {
-        errors.on(default, "an `Option` that is not set is `None`: drop the default, or the `Option`");
+        errors.on(default, "an `Option` already defaults to `None`; remove the default or the `Option`");
     }
     if let Some((value, range)) = number(default).zip(found.range.as_ref()) {
         let FieldRange { from, to } = FieldRange::of(range);
@@ -30,33 +29,33 @@ pub(super) fn check(ty: &Type, found: &FieldOptions, errors: &mut Errors) {
     if let Some((values, default)) = found.values.as_ref().zip(Literal::of(default)) {
         let literals: Option<Vec<_>> = values.elems.iter().map(Literal::of).collect();
         if literals.is_some_and(|literals| !literals.contains(&default)) {
-            errors.on(&found.default, format!("the default is not among the values `{}`", listed(values)));
+            errors.on(&found.default, format!("the default is not in the list of values `{}`", listed(values)));
         }
     }
 }
 
-/// A group says nothing itself: its settings do.
+/// Checks that a group has no other attributes, which belong to its settings.
 fn check_group(found: &FieldOptions, errors: &mut Errors) {
     for key in found.keys.iter().filter(|key| **key != "group") {
         let key_text = key.unraw();
-        errors.on(key, format!("a group has no `{key_text}`: its settings have, and `group = \"PREFIX_\"` names them"));
+        errors.on(key, format!("`{key_text}` does not apply to a group; set it on the group's fields"));
     }
 }
 
 fn check_values(found: &FieldOptions, errors: &mut Errors) {
     let Some(values) = &found.values else { return };
     if let Some(range) = &found.range {
-        errors.on(range, "a list of values has no range beside it");
+        errors.on(range, "`range` and `values` exclude each other");
     }
     let texts = values.elems.iter().filter(|value| text(value).is_some()).count();
     let mut seen: Vec<Literal> = vec![];
     for value in &values.elems {
         if texts > 0 && text(value).is_none() {
-            errors.on(value, "a list is of texts or of values, not of both");
+            errors.on(value, "expected only strings or only other values in the list");
         }
         let Some(literal) = Literal::of(value) else { continue };
         if seen.contains(&literal) {
-            errors.on(value, "this value is in the list already");
+            errors.on(value, "this value is already in the list");
         }
         seen.push(literal);
     }
@@ -66,7 +65,7 @@ fn listed(values: &syn::ExprArray) -> String {
     values.elems.iter().map(written).collect::<Vec<_>>().join(", ")
 }
 
-/// What a literal is worth.
+/// The value of a literal.
 #[derive(PartialEq)]
 enum Literal {
     Number(f64),
@@ -91,7 +90,7 @@ impl FieldRange {
     }
 }
 
-/// A literal's number. Integers beyond 2^53 lose their last digits, which matters to no check here.
+/// Returns a literal's number. Integers beyond 2^53 lose their last digits, which does not matter to the checks here.
 fn number(expr: &Expr) -> Option<f64> {
     match expr {
         Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse().ok(),

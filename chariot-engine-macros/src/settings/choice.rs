@@ -1,18 +1,38 @@
-//! `#[derive(Settings)]` on an enum: a choice of words.
+//! `#[derive(SettingChoice)]`: an enum whose variants are the choices of a setting.
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{DeriveInput, Fields, Ident, LitStr, ext::IdentExt};
+use syn::{Data, DeriveInput, Fields, Ident, LitStr, ext::IdentExt};
 
-use super::Options;
-use crate::shared::{Errors, parse_attributes};
+use super::options::options;
+use crate::shared::{Errors, for_stub, parse_attributes};
 
-pub(super) fn choice(input: &DeriveInput, data: &syn::DataEnum, options: &Options, errors: &mut Errors) -> TokenStream {
-    let sdk = &options.sdk;
+pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
+    let mut errors = Errors::default();
+    let sdk = options(input, &mut errors).sdk;
+    if let Some(parameter) = input.generics.params.first() {
+        errors.on(parameter, "a choice cannot be generic");
+    }
+    let expanded = match &input.data {
+        Data::Enum(data) => choice(input, data, &sdk, &mut errors),
+        _ => {
+            errors.on(&input.ident, "expected an enum without fields; for a struct, use `#[derive(Settings)]`");
+            TokenStream::new()
+        }
+    };
+    if errors.is_empty() {
+        return expanded;
+    }
+    let stub = stub(&for_stub(input), &sdk);
+    let errors = errors.into_tokens();
+    quote!(#errors #stub)
+}
+
+fn choice(input: &DeriveInput, data: &syn::DataEnum, sdk: &TokenStream, errors: &mut Errors) -> TokenStream {
     let mut variants: Vec<(&Ident, String)> = vec![];
     for variant in &data.variants {
         if !matches!(variant.fields, Fields::Unit) {
-            errors.on(&variant.fields, "a choice has no fields: it is one word");
+            errors.on(&variant.fields, "a variant of a choice cannot have fields");
         }
         let mut name = snake_case(&variant.ident.unraw().to_string());
         parse_attributes(&variant.attrs, "setting", errors, |key, errors| {
@@ -21,7 +41,7 @@ pub(super) fn choice(input: &DeriveInput, data: &syn::DataEnum, options: &Option
                     let text: LitStr = key.value(|input| input.parse())?;
                     name = text.value();
                     if name.trim() != name || name.is_empty() {
-                        errors.on(text, "a choice is a word without blanks around it");
+                        errors.on(text, "expected a name without surrounding whitespace");
                     }
                 }
                 _ => return Err(key.unknown(&["name"])),
@@ -30,12 +50,12 @@ pub(super) fn choice(input: &DeriveInput, data: &syn::DataEnum, options: &Option
         });
         let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();
         if variants.iter().any(|(_, other)| plain(other) == plain(&name)) {
-            errors.on(&variant.ident, format!("two choices are named `{name}`: case, `_` and `-` do not count"));
+            errors.on(&variant.ident, format!("the name `{name}` is used twice; case, `_` and `-` are ignored"));
         }
         variants.push((&variant.ident, name));
     }
     if variants.is_empty() {
-        errors.on(&input.ident, "a choice needs a variant to choose");
+        errors.on(&input.ident, "expected at least one variant");
     }
     let ident = &input.ident;
     let (idents, names): (Vec<_>, Vec<_>) = variants.into_iter().unzip();
@@ -52,7 +72,7 @@ pub(super) fn choice(input: &DeriveInput, data: &syn::DataEnum, options: &Option
                 }
 
                 fn parse(text: &::core::primitive::str) -> ::core::result::Result<Self, ::std::string::String> {
-                    match #sdk::settings::__choice(text, &[#(#names),*]) {
+                    match #sdk::settings::__choice(text, <Self as #sdk::settings::SettingChoice>::NAMES) {
                         #(::core::option::Option::Some(#numbers) => ::core::result::Result::Ok(#ident::#idents),)*
                         _ => ::core::result::Result::Err(<Self as #sdk::settings::SettingValue>::expected()),
                     }
@@ -69,11 +89,16 @@ pub(super) fn choice(input: &DeriveInput, data: &syn::DataEnum, options: &Option
 
             #[automatically_derived]
             impl #sdk::settings::SettingText for #ident {}
+
+            #[automatically_derived]
+            impl #sdk::settings::SettingChoice for #ident {
+                const NAMES: &'static [&'static ::core::primitive::str] = &[#(#names),*];
+            }
         };
     }
 }
 
-/// `NearestPixel` as `nearest_pixel`, `HTTPServer` as `http_server`.
+/// Returns a name in snake case: `nearest_pixel` for `NearestPixel`, `http_server` for `HTTPServer`.
 fn snake_case(name: &str) -> String {
     let letters: Vec<char> = name.chars().collect();
     let mut snake = String::new();
@@ -91,8 +116,8 @@ fn snake_case(name: &str) -> String {
     snake
 }
 
-/// Stands beside errors, so that nothing else is reported than they.
-pub(super) fn choice_stub(input: &DeriveInput, sdk: &TokenStream) -> TokenStream {
+/// Returns implementations that stand beside errors, so that the compiler reports nothing else.
+fn stub(input: &DeriveInput, sdk: &TokenStream) -> TokenStream {
     let (ident, (generics, arguments, conditions)) = (&input.ident, input.generics.split_for_impl());
     quote! {
         impl #generics #sdk::settings::SettingValue for #ident #arguments #conditions {
@@ -108,6 +133,10 @@ pub(super) fn choice_stub(input: &DeriveInput, sdk: &TokenStream) -> TokenStream
         }
 
         impl #generics #sdk::settings::SettingText for #ident #arguments #conditions {}
+
+        impl #generics #sdk::settings::SettingChoice for #ident #arguments #conditions {
+            const NAMES: &'static [&'static ::core::primitive::str] = &[];
+        }
     }
 }
 
@@ -116,7 +145,7 @@ mod tests {
     use super::snake_case;
 
     #[test]
-    fn variants_become_words() {
+    fn variants_have_names_in_snake_case() {
         let words = ["Fast", "NearestPixel", "HTTPServer", "Lanczos3", "A_b", "X"].map(snake_case);
         assert_eq!(words, ["fast", "nearest_pixel", "http_server", "lanczos3", "a_b", "x"]);
     }

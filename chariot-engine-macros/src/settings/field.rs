@@ -1,4 +1,4 @@
-//! What stands on a field of a settings struct: `#[setting(...)]`.
+//! The attributes of a field of a settings struct: `#[setting(...)]`.
 
 use quote::ToTokens;
 use syn::{Expr, ExprArray, Ident, Lit, LitStr, RangeLimits, Token, bracketed, parse::ParseStream, token};
@@ -7,7 +7,7 @@ use crate::shared::{Errors, Key, parse_attributes};
 
 const KEYS: [&str; 8] = ["default", "range", "values", "name", "alias", "deprecated", "with", "group"];
 
-/// What stands on a field.
+/// The attributes of a field.
 #[derive(Default)]
 pub(super) struct FieldOptions {
     pub(super) default: Option<Expr>,
@@ -18,19 +18,21 @@ pub(super) struct FieldOptions {
     pub(super) deprecated: Option<LitStr>,
     pub(super) with: Option<syn::Path>,
     pub(super) group: Option<Group>,
+    /// The facts about one of the runtime's settings, in the SDK's own struct.
+    pub(super) runtime: Option<Expr>,
     /// The keys, as they were written.
     pub(super) keys: Vec<Ident>,
 }
 
-/// A field that is a group of settings.
+/// The prefix of a field that is a group of settings.
 pub(super) enum Group {
-    /// Its names begin with the field's.
+    /// A group whose names start with the field's name.
     ByField,
-    /// Its names begin with this.
+    /// A group whose names start with this prefix.
     Prefix(LitStr),
 }
 
-pub(super) fn field_options(field: &syn::Field, errors: &mut Errors) -> FieldOptions {
+pub(super) fn field_options(field: &syn::Field, is_runtime: bool, errors: &mut Errors) -> FieldOptions {
     let mut found = FieldOptions::default();
     parse_attributes(&field.attrs, "setting", errors, |key, errors| {
         found.keys.push(key.name.clone());
@@ -38,12 +40,12 @@ pub(super) fn field_options(field: &syn::Field, errors: &mut Errors) -> FieldOpt
             "default" => found.default = Some(key.value(|input| input.parse())?),
             "range" => match key.value(|input| input.parse::<Expr>())? {
                 Expr::Range(range) if is_closed(&range) => found.range = Some(range),
-                other => errors.on(other, "a range is written `1..=10`, `1..` or `..=10`: both ends are included"),
+                other => errors.on(other, "expected a range with both ends included: `1..=10`, `1..` or `..=10`"),
             },
             "values" => match key.value(|input| input.parse::<Expr>())? {
-                Expr::Array(list) if list.elems.is_empty() => errors.on(list, "a list needs a value to choose"),
+                Expr::Array(list) if list.elems.is_empty() => errors.on(list, "expected at least one value"),
                 Expr::Array(list) => found.values = Some(list),
-                other => errors.on(other, "values are a list: `values = [1, 2, 4]`, `values = [\"de\", \"en\"]`"),
+                other => errors.on(other, "expected a list: `values = [1, 2, 4]` or `values = [\"de\", \"en\"]`"),
             },
             "name" => found.name = Some(variable(key.value(|input| input.parse())?, errors)),
             "alias" => {
@@ -54,16 +56,17 @@ pub(super) fn field_options(field: &syn::Field, errors: &mut Errors) -> FieldOpt
             "deprecated" => {
                 let why: LitStr = key.value(|input| input.parse())?;
                 if why.value().trim().is_empty() {
-                    errors.on(&why, "say why it should not be set, and what to do instead");
+                    errors.on(&why, "expected the reason, and what to do instead");
                 }
                 found.deprecated = Some(why);
             }
             "with" => found.with = Some(key.value(|input| input.parse())?),
             "secret" => {
-                let text = "a secret is a type: make the field a `Secret`, and its value is shown to nobody";
+                let text = "`secret` is not a key; use the type `Secret` for the field";
                 errors.at(key.name.span(), text);
             }
             "group" => found.group = Some(group(key, errors)?),
+            "runtime" if is_runtime => found.runtime = Some(key.value(|input| input.parse())?),
             _ => return Err(key.unknown(&KEYS)),
         }
         Ok(())
@@ -77,13 +80,13 @@ fn group(key: &Key<'_>, errors: &mut Errors) -> syn::Result<Group> {
     }
     let prefix: LitStr = key.value(|input| input.parse())?;
     if !prefix.value().is_empty() && !is_variable(&prefix.value()) {
-        let text = "a group's prefix is made of letters, digits and `_`, and begins with no digit; \"\" is none";
+        let text = "expected a prefix of letters, digits and `_` that does not start with a digit, or \"\"";
         errors.on(&prefix, text);
     }
     Ok(Group::Prefix(prefix))
 }
 
-/// `"OLD"` or `["OLD", "OLDER"]`.
+/// Parses `"OLD"` or `["OLD", "OLDER"]`.
 fn aliases(input: ParseStream<'_>) -> syn::Result<Vec<LitStr>> {
     if !input.peek(token::Bracket) {
         return Ok(vec![input.parse()?]);
@@ -95,7 +98,7 @@ fn aliases(input: ParseStream<'_>) -> syn::Result<Vec<LitStr>> {
 
 fn variable(name: LitStr, errors: &mut Errors) -> LitStr {
     if !is_variable(&name.value()) {
-        errors.on(&name, "a variable is made of letters, digits and `_`, and begins with no digit");
+        errors.on(&name, "expected a variable of letters, digits and `_` that does not start with a digit");
     }
     name
 }
@@ -113,7 +116,7 @@ fn is_closed(range: &syn::ExprRange) -> bool {
     }
 }
 
-/// The text of a literal.
+/// Returns the text of a string literal.
 pub(super) fn text(expr: &Expr) -> Option<&LitStr> {
     match expr {
         Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) => Some(text),
@@ -121,7 +124,7 @@ pub(super) fn text(expr: &Expr) -> Option<&LitStr> {
     }
 }
 
-/// An expression as somebody wrote it.
+/// Returns an expression without spaces, as it is usually written.
 pub(super) fn written(tokens: impl ToTokens) -> String {
     tokens.to_token_stream().to_string().replace(' ', "")
 }

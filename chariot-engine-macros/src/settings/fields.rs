@@ -1,13 +1,13 @@
-//! `#[derive(Settings)]` on a struct: its fields as declarations, a schema of them, and the reading.
+//! The fields of a struct with `#[derive(Settings)]`: their declarations, the schema, and the reading.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{DeriveInput, Expr, ExprArray, Ident, LitStr, Type, ext::IdentExt, spanned::Spanned};
 
 use super::{
-    Options,
     check::check,
     field::{FieldOptions, Group, field_options, text},
+    options::Options,
 };
 use crate::shared::{Errors, help, respan};
 
@@ -24,10 +24,10 @@ pub(super) fn settings(
     let mut names: Vec<String> = vec![];
     for (number, field) in fields.named.iter().enumerate() {
         let Some(ident) = &field.ident else { continue };
-        let found = field_options(field, errors);
+        let found = field_options(field, options.runtime, errors);
         check(&field.ty, &found, errors);
         let ty = &field.ty;
-        // What a `with` or a default names must be the author's, never ours.
+        // Names in a `with` or a default must refer to the author's items, never to generated ones.
         let function = format_ident!("__chariot_setting_{number}");
         let value = format_ident!("value_{number}", span = Span::mixed_site());
         members.push(quote!(#ident: #value?));
@@ -38,7 +38,7 @@ pub(super) fn settings(
                 Group::ByField => format!("{prefix}{in_capitals}_"),
                 Group::Prefix(given) => format!("{prefix}{}", given.value()),
             };
-            // The type's own span, so that a type that is no settings type is the error's place.
+            // The type's own span, so that the error for a type that is not a settings type points to it.
             let here = respan(sdk, ty.span());
             let new = quote_spanned!(ty.span()=> #here::settings::__Group::<#ty>::new(#prefix));
             declared.push(quote!(fn #function() -> #sdk::settings::__Group<#ty> { #new }));
@@ -49,21 +49,24 @@ pub(super) fn settings(
 
         let name = format!("{prefix}{}", found.name.as_ref().map_or(in_capitals, LitStr::value));
         if names.contains(&name) {
-            errors.on(ident, format!("two settings are read from `{name}`: give one another `name`"));
+            errors.on(ident, format!("two settings are read from `{name}`; set `name` on one of them"));
         }
         names.push(name.clone());
         for alias in &found.aliases {
             let old = format!("{prefix}{}", alias.value());
             if names.contains(&old) {
-                errors.on(alias, format!("`{old}` is read already: an old name is of one setting"));
+                errors.on(alias, format!("`{old}` is already in use; an alias belongs to one setting"));
             }
             names.push(old);
+        }
+        if options.runtime && found.runtime.is_none() {
+            errors.on(ident, "expected `#[setting(runtime = ...)]` on a setting of the runtime");
         }
         let declaration = declaration(field, &name, &found, options);
         declared.push(quote!(fn #function() -> #sdk::settings::Field<#ty> { #declaration }));
         specs.push(quote!(#schema.push(#function().spec());));
         reads.push(match &found.with {
-            // Called here and not by the SDK, so that a wrong function is the error's place.
+            // Called here and not by the SDK, so that the error for a wrong function points to it.
             Some(with) => {
                 let span = Span::mixed_site().located_at(with.span());
                 let (of, field) = (Ident::new("reader", span), Ident::new("field", span));
@@ -76,7 +79,7 @@ pub(super) fn settings(
         });
     }
     let ident = &input.ident;
-    // A struct without fields reads nothing.
+    // A struct without fields does not use the reader.
     let unused = reads.is_empty().then(|| quote!(let _ = #reader;));
     let mutable = (!specs.is_empty()).then(|| quote!(mut));
     quote! {
@@ -91,7 +94,7 @@ pub(super) fn settings(
                     #schema
                 }
 
-                fn read(#reader: &mut #sdk::settings::Reader<'_>) -> ::core::option::Option<Self> {
+                fn from_reader(#reader: &mut #sdk::settings::Reader<'_>) -> ::core::option::Option<Self> {
                     #unused
                     #(#reads)*
                     ::core::option::Option::Some(#ident { #(#members),* })
@@ -101,11 +104,11 @@ pub(super) fn settings(
     }
 }
 
-/// The body of the function that declares a field.
+/// Returns the body of the function that declares a field.
 fn declaration(field: &syn::Field, name: &str, found: &FieldOptions, options: &Options) -> TokenStream {
     let sdk = &options.sdk;
     let (ty, help) = (&field.ty, help(&field.attrs));
-    // The type's own span, so that a type that no setting can have is the error's place.
+    // The type's own span, so that the error for a type that cannot be a setting points to it.
     let here = respan(sdk, ty.span());
     let new = quote_spanned!(ty.span()=> #here::settings::Field::<#ty>::new(#name, #help));
     let default = found.default.as_ref().map(|default| default_call(ty, default, sdk));
@@ -118,7 +121,7 @@ fn declaration(field: &syn::Field, name: &str, found: &FieldOptions, options: &O
     });
     let deprecated =
         found.deprecated.as_ref().map(|why| quote!(let __chariot_field = __chariot_field.deprecated(#why);));
-    let runtime = options.runtime.then(|| quote!(let __chariot_field = __chariot_field.runtime();));
+    let runtime = found.runtime.as_ref().map(|row| quote!(let __chariot_field = __chariot_field.runtime(#row);));
     quote! {
         let __chariot_field = #new;
         #default
@@ -131,7 +134,8 @@ fn declaration(field: &syn::Field, name: &str, found: &FieldOptions, options: &O
     }
 }
 
-/// Text goes through the trait that only what is written as text implements, anything else as it stands.
+/// Returns the call that sets a default. Text requires the trait of types that are written as text; any other expression is
+/// used as it is.
 fn default_call(ty: &Type, default: &Expr, sdk: &TokenStream) -> TokenStream {
     match text(default) {
         Some(text) => {
@@ -139,7 +143,7 @@ fn default_call(ty: &Type, default: &Expr, sdk: &TokenStream) -> TokenStream {
             let call = quote_spanned!(default.span()=> #here::settings::Field::default_text(__chariot_field, #text));
             quote!(let __chariot_field = #call;)
         }
-        // As an argument a wrong type would be reported with notes about the SDK's function.
+        // As a plain argument, a wrong type would be reported with notes about the SDK's function.
         None => quote!(let __chariot_field = __chariot_field.default({ let default: #ty = #default; default });),
     }
 }
@@ -147,7 +151,7 @@ fn default_call(ty: &Type, default: &Expr, sdk: &TokenStream) -> TokenStream {
 fn range_call(ty: &Type, range: &syn::ExprRange, sdk: &TokenStream) -> TokenStream {
     let bound = bound(ty, sdk);
     let end = |end: &Option<Box<Expr>>| match end {
-        // As with a default: as an argument a wrong type would be reported with notes about the SDK's function.
+        // As with a default: as a plain argument, a wrong type would be reported with notes about the SDK's function.
         Some(end) => quote!(::core::option::Option::Some({ let end: #bound = #end; end })),
         None => quote!(::core::option::Option::None),
     };
@@ -156,7 +160,7 @@ fn range_call(ty: &Type, range: &syn::ExprRange, sdk: &TokenStream) -> TokenStre
     quote!(let __chariot_field = __chariot_field.#call(#from, #to);)
 }
 
-/// As with a default, text has a way of its own.
+/// Returns the call that sets the accepted values. As with a default, text has a function of its own.
 fn values_call(ty: &Type, values: &ExprArray, sdk: &TokenStream) -> TokenStream {
     let span = values.elems.first().map_or_else(Span::call_site, Spanned::span);
     if values.elems.iter().all(|value| text(value).is_some()) {

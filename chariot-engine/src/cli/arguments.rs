@@ -51,6 +51,9 @@ pub(super) struct Describe {
     /// The path to serve under; `{model_id}` in it stands for the model's id
     #[arg(long, value_name = "PATH")]
     pub(super) base_url: Option<String>,
+    /// Offer operators all settings of the runtime that they can change, not only the commonly changed ones
+    #[arg(long)]
+    pub(super) all_settings: bool,
     #[command(flatten)]
     pub(super) cluster: Cluster,
 }
@@ -146,7 +149,7 @@ pub(super) enum SettingsFormat {
 }
 
 fn size(text: &str) -> Result<ByteSize, String> {
-    ByteSize::parse(text).map_err(|expected| format!("{expected} is expected"))
+    ByteSize::parse(text).map_err(|expected| format!("expected {expected}"))
 }
 
 pub(super) fn parameter(text: &str) -> Result<(String, Value), String> {

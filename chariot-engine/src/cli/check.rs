@@ -1,11 +1,7 @@
 //! `check`: says what would go wrong, before anything is deployed. A line for each thing that was looked at, with what to
 //! do; what depends on a thing that failed is not looked at.
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    process::ExitCode,
-    time::Instant,
-};
+use std::{net::TcpListener, process::ExitCode, time::Instant};
 
 use bytesize::ByteSize;
 
@@ -17,7 +13,7 @@ use super::{
 };
 use crate::{
     engine::{EngineBuilder, Part, Plan, Prepared, StartError, prepare},
-    settings::LogLevel,
+    settings::{LogLevel, host_and_port},
     tasks::{ClassLabels, same_task},
     telemetry::metrics::resident_bytes,
 };
@@ -159,8 +155,8 @@ pub(super) fn has_classes(task: &str) -> bool {
 }
 
 fn port(plan: &Plan, report: &mut Report) {
-    let address = SocketAddr::new(plan.settings().host, plan.settings().port);
-    match TcpListener::bind(address) {
+    let address = host_and_port(&plan.settings().host, plan.settings().port);
+    match TcpListener::bind(&address) {
         Ok(_) => report.ok("port", format_args!("{address} can be listened on")),
         Err(error) => {
             let text =

@@ -27,6 +27,7 @@ pub(super) fn describe(builder: EngineBuilder, options: Describe) -> ExitCode {
         image_gpu: options.image_gpu,
         is_default: options.default,
         base_url: options.base_url,
+        all_settings: options.all_settings,
         class_labels,
     });
     let description = match described {

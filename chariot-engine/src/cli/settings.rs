@@ -9,7 +9,8 @@ use super::{
 use crate::{
     engine::EngineBuilder,
     settings::{
-        Environment, SettingSpec, env_example, explained_table, json_schema, markdown_table, predictor_env_schema,
+        Environment, SettingSpec, about, env_example, explained_table, json_schema, markdown_table,
+        predictor_env_schema,
     },
 };
 
@@ -24,7 +25,7 @@ pub(super) fn settings(builder: EngineBuilder, options: &Settings) -> ExitCode {
         SettingsFormat::JsonSchema => format!("{:#}\n", json_schema(&builder.schema())),
         SettingsFormat::PredictorEnvSchema => {
             // Plain data with keys that are texts.
-            let schema = serde_json::to_string_pretty(&predictor_env_schema(&builder.operator_schema()));
+            let schema = serde_json::to_string_pretty(&predictor_env_schema(&builder.operator_schema(false)));
             schema.expect("a schema is JSON") + "\n"
         }
     };
@@ -46,15 +47,14 @@ fn explain(builder: EngineBuilder) -> ExitCode {
 
 /// The settings for a terminal: two lines each.
 fn table(settings: &[SettingSpec]) -> String {
-    let told = predictor_env_schema(settings);
-    let entries = settings.iter().zip(told).map(|(setting, told)| {
+    let entries = settings.iter().map(|setting| {
         let secret = if setting.secret { "secret " } else { "" };
-        let default = match told.default_value.as_str() {
+        let default = match setting.default.as_deref().unwrap_or_default() {
             _ if setting.required => ", required".to_string(),
             "" => String::new(),
             default => format!(", {default}"),
         };
-        format!("{} ({secret}{}{default})\n    {}\n", told.name, told.kind, told.display_text)
+        format!("{} ({secret}{}{default})\n    {}\n", setting.name, setting.kind.as_str(), about(setting))
     });
     entries.collect()
 }

@@ -1,11 +1,12 @@
-//! What an error of a model says about its device: that one request was too large for it, or that it is lost. Workers
-//! ask.
+//! [`DeviceFault`], the device errors among the errors of a model: the device is out of memory, or it is lost. Workers
+//! classify every failed call.
 
 use std::{error::Error as StdError, io};
 
-/// That a device, not the model, is why a call failed.
+/// An error of the device, not of the model.
 ///
-/// The runtime finds it by the texts of CUDA and Metal, as candle reports them. A model over another library returns it:
+/// The runtime recognizes the messages of CUDA and Metal, as candle reports them. A model that uses another library
+/// returns this error itself:
 ///
 /// ```
 /// use chariot_engine::{Result, device::DeviceFault};
@@ -22,16 +23,16 @@ use std::{error::Error as StdError, io};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceFault {
-    /// The device has not the memory for this call; another may succeed. The request is a 503.
-    #[error("the device has no memory left for this call")]
+    /// The device has not enough memory for this call; another call may succeed. The request fails with 503.
+    #[error("the device is out of memory")]
     OutOfMemory,
-    /// Nothing will succeed on this device any more, in this process. The engine is not ready from then on, and a process
-    /// of its own ends.
+    /// No call will succeed on this device any more in this process. The engine is no longer ready, and the process exits
+    /// unless the engine is embedded.
     #[error("the device is lost")]
     Lost,
 }
 
-/// What CUDA and Metal say when there is no memory, in small letters.
+/// The messages of CUDA and Metal for a lack of memory, in lower case.
 const OUT_OF_MEMORY: &[&str] = &[
     "cuda_error_out_of_memory",
     "cudaerrormemoryallocation",
@@ -43,7 +44,8 @@ const OUT_OF_MEMORY: &[&str] = &[
     "insufficient memory",
 ];
 
-/// Errors after which every call of the process on that device fails: CUDA's "sticky" ones, and their like of Metal.
+/// The messages of errors after which every call of the process on that device fails, in lower case: CUDA's "sticky"
+/// errors, and Metal's counterparts.
 const LOST: &[&str] = &[
     "cuda_error_illegal_address",
     "cuda_error_illegal_instruction",
@@ -71,13 +73,13 @@ const LOST: &[&str] = &[
     "device removed",
 ];
 
-/// What an error says about the device, if it says anything: by its type, or by the texts of its chain.
+/// Returns the device fault behind an error, if there is one: by its type, or by the messages of its chain.
 pub(crate) fn classify(error: &(dyn StdError + 'static)) -> Option<DeviceFault> {
     let mut found = None;
     let mut cause = Some(error);
     while let Some(error) = cause {
-        let fault = of_one(error);
-        // A call that found no memory may be the first to notice that the device is lost.
+        let fault = classify_one(error);
+        // A call that runs out of memory can be the first to notice that the device is lost.
         if fault == Some(DeviceFault::Lost) {
             return fault;
         }
@@ -87,7 +89,7 @@ pub(crate) fn classify(error: &(dyn StdError + 'static)) -> Option<DeviceFault> 
     found
 }
 
-fn of_one(error: &(dyn StdError + 'static)) -> Option<DeviceFault> {
+fn classify_one(error: &(dyn StdError + 'static)) -> Option<DeviceFault> {
     if let Some(fault) = error.downcast_ref() {
         return Some(*fault);
     }
@@ -95,10 +97,10 @@ fn of_one(error: &(dyn StdError + 'static)) -> Option<DeviceFault> {
         return Some(DeviceFault::OutOfMemory);
     }
     let text = error.to_string().to_ascii_lowercase();
-    let says = |texts: &[&str]| texts.iter().any(|of| text.contains(of));
-    if says(LOST) {
+    let contains_any = |messages: &[&str]| messages.iter().any(|message| text.contains(message));
+    if contains_any(LOST) {
         Some(DeviceFault::Lost)
-    } else if says(OUT_OF_MEMORY) {
+    } else if contains_any(OUT_OF_MEMORY) {
         Some(DeviceFault::OutOfMemory)
     } else {
         None
@@ -114,7 +116,7 @@ mod tests {
     #[error("running the second block")]
     struct Wrapped(#[source] Box<dyn StdError + Send + Sync>);
 
-    fn of(text: &str) -> Option<DeviceFault> {
+    fn classified(text: &str) -> Option<DeviceFault> {
         let plain = classify(Error::from(text.to_string()).inner());
         let wrapped = classify(Error::from(Wrapped(text.into())).inner());
         assert_eq!(plain, wrapped, "{text}");
@@ -122,13 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_the_drivers_are_told_apart() {
+    fn messages_of_drivers_are_classified() {
         for text in [
             "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")",
             "CublasError(CUBLAS_STATUS_ALLOC_FAILED)",
             "Caused GPU Out of Memory Error (kIOGPUCommandBufferCallbackErrorOutOfMemory)",
         ] {
-            assert_eq!(of(text), Some(DeviceFault::OutOfMemory), "{text}");
+            assert_eq!(classified(text), Some(DeviceFault::OutOfMemory), "{text}");
         }
         for text in [
             "DriverError(CUDA_ERROR_ILLEGAL_ADDRESS, \"an illegal memory access was encountered\")",
@@ -136,7 +138,7 @@ mod tests {
             "DriverError(CUDA_ERROR_ECC_UNCORRECTABLE, \"uncorrectable ECC error encountered\")",
             "out of memory, after an illegal memory access",
         ] {
-            assert_eq!(of(text), Some(DeviceFault::Lost), "{text}");
+            assert_eq!(classified(text), Some(DeviceFault::Lost), "{text}");
         }
         for text in [
             "shape mismatch in matmul, lhs: [1, 2], rhs: [3, 4]",
@@ -144,12 +146,12 @@ mod tests {
             "DriverError(CUDA_ERROR_NO_DEVICE, \"no CUDA-capable device is detected\")",
             "the device is busy",
         ] {
-            assert_eq!(of(text), None, "{text}");
+            assert_eq!(classified(text), None, "{text}");
         }
     }
 
     #[test]
-    fn a_type_says_it_without_a_text() {
+    fn error_types_are_classified() {
         assert_eq!(classify(Error::from(DeviceFault::Lost).context("x").inner()), Some(DeviceFault::Lost));
         let wrapped = Error::from(Wrapped(Box::new(DeviceFault::OutOfMemory)));
         assert_eq!(classify(wrapped.inner()), Some(DeviceFault::OutOfMemory));

@@ -189,7 +189,7 @@ impl EngineBuilder {
     ///     type Device = Device;
     ///
     ///     fn open(&self, id: DeviceId) -> Result<Device, chariot_engine::BoxError> {
-    ///         if matches!(id, DeviceId::Cuda(0 | 1)) { Ok(Device::Cpu) } else { Err("there are two".into()) }
+    ///         if matches!(id, DeviceId::Cuda(0 | 1)) { Ok(Device::cpu()) } else { Err("there are two".into()) }
     ///     }
     /// }
     ///

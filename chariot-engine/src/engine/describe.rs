@@ -25,7 +25,7 @@ impl EngineBuilder {
     /// No model; a value that the code gives for a setting of the runtime and that cannot be read; a base URL that is
     /// none.
     pub fn describe(self, options: DescribeOptions) -> Result<EngineDescription, StartError> {
-        let asked = self.operator_schema();
+        let asked = self.operator_schema(options.all_settings);
         let code: Environment = self.settings.iter().cloned().collect();
         let mut notes = Notes::default();
         let mut read = |prefix: Option<&str>, own: &[Change]| {
@@ -96,24 +96,26 @@ impl EngineBuilder {
         })
     }
 
-    /// The settings that an operator is asked for, those of the models first.
-    pub(crate) fn operator_schema(&self) -> Vec<SettingSpec> {
+    /// Returns the settings that an operator is offered, those of the models first: all that an operator can change, or the
+    /// commonly changed ones.
+    pub(crate) fn operator_schema(&self, all: bool) -> Vec<SettingSpec> {
         let own = Names::of(&self.sources).beside.into_iter().filter(|setting| !setting.runtime);
         let specs: Vec<&Spec> = self.sources.iter().map(|source| &source.spec).collect();
-        let runtime = operator_settings(&specs).into_iter().map(|setting| self.with_default(setting));
+        let runtime = operator_settings(&specs, all).into_iter().map(|setting| self.with_default(setting));
         let fixed = |setting: &SettingSpec| self.settings.iter().any(|(name, _)| setting.is_read_from(name));
         let runtime: Vec<SettingSpec> = runtime.filter(|setting| !fixed(setting)).collect();
         let prefixes = Names::of(&self.sources).prefixes;
         let mut scoped = Vec::new();
         for (source, prefix) in self.sources.iter().zip(&prefixes) {
             let Some(prefix) = prefix else { continue };
-            let wanted: BTreeSet<String> = operator_settings(&[&source.spec]).into_iter().map(|of| of.name).collect();
+            let wanted: BTreeSet<String> =
+                operator_settings(&[&source.spec], all).into_iter().map(|of| of.name).collect();
             let of_model = runtime.iter().filter(|of| EngineSettings::is_of_a_model(of) && wanted.contains(&of.name));
             // Without a default, which a form would send, and which would go over what is said for all.
             let of_model: Vec<_> = of_model
                 .map(|of| SettingSpec {
                     default: None,
-                    help: format!("{}; of '{}' alone", of.help, source.name),
+                    label: format!("{} of model '{}'", of.label, source.name),
                     ..of.clone()
                 })
                 .collect();

@@ -1,6 +1,6 @@
 //! [`StartError`]: why an engine does not start or does not serve on. Embedders meet it; `run` makes an exit code of it.
 
-use std::{io, net::SocketAddr};
+use std::io;
 
 use crate::{device::DeviceError, settings::SettingsError};
 
@@ -30,7 +30,7 @@ pub enum StartError {
     #[error("the address {address} cannot be listened on: {source}")]
     Bind {
         /// The address.
-        address: SocketAddr,
+        address: String,
         /// What the system says.
         source: io::Error,
     },

@@ -60,7 +60,7 @@ impl EngineBuilder {
         let (keep, kept) = mpsc::channel();
         builder.sources = builder.sources.into_iter().map(|source| keeping(source, keep.clone())).collect();
         let mut warnings = Vec::new();
-        let error = Plan::new(builder, &mut warnings).err();
+        let plan = Plan::new(builder, &mut warnings);
         for (prefix, explained) in prefixes.iter().zip(kept.try_iter()) {
             for explained in explained {
                 let name = &explained.setting.name;
@@ -76,8 +76,11 @@ impl EngineBuilder {
                 }
             }
         }
+        if let Ok(plan) = &plan {
+            plan.fill_in_computed(&mut runtime);
+        }
         own.append(&mut runtime);
-        (own, warnings, error)
+        (own, warnings, plan.err())
     }
 
     /// The class labels among the files of the model that this environment names; `None` if there are none.
@@ -229,9 +232,19 @@ mod tests {
         assert_eq!(rows.len(), 1 + EngineSettings::schema().len());
         assert!(has(&rows, ["CHARIOT_ENGINE_PORT", "9000", "the engine's default"]), "{rows:?}");
         assert!(has(&rows, ["CHARIOT_ENGINE_QUEUE_SIZE", "7", "CHARIOT_ENGINE_QUEUE_SIZE"]), "{rows:?}");
+        let cores = crate::runtime::available_cores().to_string();
+        for computed in [
+            ["CHARIOT_ENGINE_WORKERS", &*cores, "computed"],
+            ["CHARIOT_ENGINE_THREADS", "1", "computed"],
+            ["CHARIOT_ENGINE_MODEL_NAME", "echo", "computed"],
+            ["CHARIOT_ENGINE_MAX_INFLIGHT_BYTES", "1GiB", "computed"],
+            ["CHARIOT_ENGINE_TIMEOUT", "", "not set"],
+        ] {
+            assert!(has(&rows, computed) || cfg!(any(feature = "cuda", feature = "metal")), "{rows:?}");
+        }
         let (rows, error) = explained(builder(), &[("TOP_K", "many"), ("CHARIOT_ENGINE_GRACE", "soon")]);
         assert!(has(&rows, ["TOP_K", "", "TOP_K"]), "{rows:?}");
-        assert!(error.unwrap().starts_with("2 settings cannot be read"));
+        assert!(error.unwrap().starts_with("2 invalid settings"));
     }
 
     #[test]
@@ -283,6 +296,6 @@ mod tests {
             assert_eq!(rows.len(), 1 + EngineSettings::schema().len());
         }
         let (_, warnings, error) = explain(builder(), "CHARIOT_ENGINE_WORKER", "1");
-        assert!(error.is_none() && warnings[0].contains("CHARIOT_ENGINE_WORKERS is the nearest"), "{warnings:?}");
+        assert!(error.is_none() && warnings[0].contains("CHARIOT_ENGINE_WORKERS"), "{warnings:?}");
     }
 }

@@ -19,6 +19,8 @@
 mod builder;
 #[cfg(feature = "cli")]
 mod describe;
+#[cfg(feature = "cli")]
+mod effective;
 mod error;
 mod handle;
 #[cfg(feature = "cli")]

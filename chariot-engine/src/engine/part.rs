@@ -121,7 +121,7 @@ impl Part {
         );
         let common = LoadCommon {
             metrics: AuthorMetrics::new(metrics, &self.name),
-            device: devices.first().cloned().unwrap_or(Device::Cpu),
+            device: devices.first().cloned().unwrap_or_else(Device::cpu),
             model_dir: self.model_dir,
             model_name: self.name.clone(),
             model_id: platform.model_id.clone(),

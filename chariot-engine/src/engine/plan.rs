@@ -138,7 +138,7 @@ impl Plan {
     }
 
     /// The cores of each model.
-    fn cores(&self) -> usize {
+    pub(super) fn cores(&self) -> usize {
         (available_cores() / self.parts.len().max(1)).max(1)
     }
 
@@ -328,7 +328,7 @@ mod tests {
         else {
             panic!("two faults were taken");
         };
-        assert!(unread.to_string().starts_with("2 settings cannot be read"), "{unread}");
+        assert!(unread.to_string().starts_with("2 invalid settings"), "{unread}");
         let text = error.to_string();
         for name in ["MODEL_NAME", "BASE_URL", "INFERENCE_PROTOCOL", "OUTPUT_LAYOUT"] {
             assert!(text.contains(name), "{text}");
@@ -360,7 +360,7 @@ mod tests {
         let (plan, warnings) = with_warnings(&variables);
         assert!(plan.is_err());
         assert!(warnings.iter().any(|text| text.contains("'Text Classification'")), "{warnings:?}");
-        assert!(warnings.iter().any(|text| text.contains("CHARIOT_ENGINE_WORKERS is the nearest")), "{warnings:?}");
+        assert!(warnings.iter().any(|text| text.contains("CHARIOT_ENGINE_WORKERS")), "{warnings:?}");
         assert!(with_warnings(&[("CHARIOT_TASK_TYPE", "text_classification")]).1.is_empty());
         assert!(with_warnings(&[("CHARIOT_ENGINE_OUTPUT_ENCODING", "string")]).1.is_empty());
     }

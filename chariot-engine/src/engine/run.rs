@@ -1,7 +1,7 @@
 //! A process that is nothing but its engine: environment, logs, port, signals, exit code. The generated `main` ends up
 //! here; nothing that an embedder meets does.
 
-use std::{net::SocketAddr, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use tokio::{net::TcpListener, runtime::Runtime};
 
@@ -9,7 +9,9 @@ use super::{Engine, EngineBuilder, StartError, plan::Plan, variables};
 use crate::{
     device::DeviceId,
     runtime::{State, available_cores},
-    settings::{DeviceChoice, EngineSettings, Environment, LogFormat, LogLevel, SettingSpec, read},
+    settings::{
+        DeviceChoice, EngineSettings, Environment, LogFormat, LogLevel, SettingSpec, from_environment, host_and_port,
+    },
     telemetry,
 };
 
@@ -102,11 +104,11 @@ fn log_settings(environment: &Environment) -> EngineSettings {
         LOG_LEVELS.contains(&name) || name == "CHARIOT_ENGINE_LOG_FORMAT"
     };
     let only: Environment = environment.iter().filter(|(name, _)| about_logs(name)).collect();
-    read(&only).unwrap_or_default()
+    from_environment(&only).unwrap_or_default()
 }
 
 /// The kind of device that will be opened, as far as it can be told before anything is opened.
-fn likely_device(choice: DeviceChoice) -> DeviceId {
+pub(super) fn likely_device(choice: DeviceChoice) -> DeviceId {
     let gpu = cfg!(any(feature = "cuda", feature = "metal"));
     match choice {
         DeviceChoice::Cuda(index) => DeviceId::Cuda(index.unwrap_or(0)),
@@ -118,12 +120,12 @@ fn likely_device(choice: DeviceChoice) -> DeviceId {
 
 /// From the open port to the end.
 async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
-    let address = SocketAddr::new(plan.settings.host, plan.settings.port);
-    let bind = |source| StartError::Bind { address, source };
+    let address = host_and_port(&plan.settings.host, plan.settings.port);
+    let bind = |source| StartError::Bind { address: address.clone(), source };
     let mut signals = Signals::new().map_err(StartError::Thread)?;
-    let listener = TcpListener::bind(address).await.map_err(bind)?;
-    let address = listener.local_addr().map_err(bind)?;
-    tracing::info!(%address, "listening");
+    let listener = TcpListener::bind(&address).await.map_err(bind)?;
+    let local = listener.local_addr().map_err(bind)?;
+    tracing::info!(address = %local, "listening");
     let engine = plan.start(runtime.handle())?;
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let mut serving = {

@@ -182,17 +182,21 @@ impl Error {
 
     /// Returns the whole chain on one line, for the log: context, location, error and all its causes.
     pub fn log_message(&self) -> String {
-        let mut text = self.to_string();
+        let one_line =
+            |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" | ");
+        let mut last = self.to_string();
+        let mut text = one_line(&last);
         let mut cause = self.inner.source();
         while let Some(error) = cause {
             let next = error.to_string();
             // Many errors print their cause as part of themselves.
-            if !text.ends_with(&next) {
-                text = format!("{text}: {next}");
+            if !last.ends_with(&next) {
+                text = format!("{text}{}{}", super::message::cause_separator(), one_line(&next));
+                last = next;
             }
             cause = error.source();
         }
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" | ")
+        text
     }
 }
 

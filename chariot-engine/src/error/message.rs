@@ -1,9 +1,26 @@
 //! The grammar of all messages, `expected X, got Y`, and the quoting of untrusted names and values.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// The number of characters of a name or a value that a message repeats.
 const SHOWN: usize = 64;
+
+/// Set if log messages put every cause of an error on a line of its own.
+static CAUSES_ON_LINES: AtomicBool = AtomicBool::new(false);
+
+/// Puts every cause of an error on a line of its own in log messages. Only a process that logs for people calls it, once,
+/// when it sets up its logs.
+pub(crate) fn put_causes_on_lines() {
+    CAUSES_ON_LINES.store(true, Ordering::Relaxed);
+}
+
+/// Returns the text between an error and its cause in a log message.
+pub(super) fn cause_separator() -> &'static str {
+    if CAUSES_ON_LINES.load(Ordering::Relaxed) { "\ncaused by: " } else { ": " }
+}
 
 /// Formats a fault as `expected X, got Y`.
 #[derive(Clone, Copy, Debug)]

@@ -16,5 +16,5 @@ mod rejection;
 
 pub use chain::{BoxError, Context, Error, ErrorKind, Result};
 #[allow(unused_imports, reason = "every room moves to it")]
-pub(crate) use message::{Expected, quoted, quoted_up_to, shortened};
+pub(crate) use message::{Expected, put_causes_on_lines, quoted, quoted_up_to, shortened};
 pub use rejection::Rejection;

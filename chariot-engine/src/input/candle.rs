@@ -134,12 +134,12 @@ impl TensorField for Tensor {
         self.dims().first().copied().unwrap_or(1)
     }
 
-    fn join(fields: &[&Self], device: &Device) -> Result<Self> {
+    fn join(fields: &[&Self], device: &crate::device::Device) -> Result<Self> {
         let joined = match fields {
             [only] => (*only).clone(),
             _ => Tensor::cat(fields, 0)?,
         };
-        Ok(joined.to_device(device)?)
+        Ok(joined.to_device(device.as_candle())?)
     }
 
     fn slice(&self, rows: Range<usize>, spec: &TensorSpec) -> Result<Self> {
@@ -158,10 +158,10 @@ impl Tensors {
     /// # Errors
     /// Returns a rejection that names the input if the tensor is missing, if it has strings, or if a `UINT64` value does
     /// not fit in 63 bits. Returns an error if the device fails.
-    pub fn take_candle(&mut self, name: &str, device: &Device) -> Result<Tensor> {
+    pub fn take_candle(&mut self, name: &str, device: &crate::device::Device) -> Result<Tensor> {
         let location = format!("input '{name}'");
         match self.take(name) {
-            Some((shape, data)) => to_candle(data, &shape, device).map_err(|error| error.at(location)),
+            Some((shape, data)) => to_candle(data, &shape, device.as_candle()).map_err(|error| error.at(location)),
             None => Err(Error::rejected(Expected::new("a tensor with this name", "none")).at(location)),
         }
     }

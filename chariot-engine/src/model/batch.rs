@@ -228,7 +228,7 @@ impl<I: AsRef<crate::input::image::Image>> Batch<I> {
         for item in self {
             pixels.write(item.value().as_ref(), &mut values)?;
         }
-        Ok(candle_core::Tensor::from_vec(values, &pixels.shape(self.len())[..], &self.device)?)
+        Ok(candle_core::Tensor::from_vec(values, &pixels.shape(self.len())[..], self.device.as_candle())?)
     }
 }
 
@@ -257,7 +257,7 @@ impl<T: AsRef<[f32]>> Batch<crate::input::Row<T>> {
             }
             values.extend_from_slice(row);
         }
-        Ok(candle_core::Tensor::from_vec(values, (self.len(), width), &self.device)?)
+        Ok(candle_core::Tensor::from_vec(values, (self.len(), width), self.device.as_candle())?)
     }
 }
 

@@ -138,7 +138,7 @@ impl<S> LoadContext<S> {
     /// does not exist or has another shape is an error that names the file, the tensor and both shapes.
     #[cfg(feature = "candle")]
     pub fn safetensors(&self, name: impl AsRef<Path>) -> Result<candle_nn::VarBuilder<'static>> {
-        weights::map(&self.file(name)?, &self.common.device)
+        weights::map(&self.file(name)?, self.common.device.as_candle())
     }
 
     /// Reads the weights of a safetensors file into memory. Otherwise like [`safetensors`](Self::safetensors).
@@ -147,7 +147,7 @@ impl<S> LoadContext<S> {
     /// Returns the errors of [`safetensors`](Self::safetensors).
     #[cfg(feature = "candle")]
     pub fn safetensors_buffered(&self, name: impl AsRef<Path>) -> Result<candle_nn::VarBuilder<'static>> {
-        weights::read(&self.file(name)?, &self.common.device)
+        weights::read(&self.file(name)?, self.common.device.as_candle())
     }
 }
 
@@ -221,7 +221,7 @@ mod tests {
 
     fn context(dir: &Path) -> LoadContext {
         let common = LoadCommon {
-            device: Device::Cpu,
+            device: Device::cpu(),
             model_dir: dir.to_path_buf(),
             model_name: "m".into(),
             model_id: None,

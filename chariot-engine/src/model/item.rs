@@ -103,7 +103,7 @@ impl ErrorLocation {
 
 impl<I> Item<I> {
     pub(crate) fn new(value: I, info: ItemInfo) -> Self {
-        Item { value: Arc::new(value), info, attached: None, device: Device::Cpu, default_admit: false }
+        Item { value: Arc::new(value), info, attached: None, device: Device::cpu(), default_admit: false }
     }
 
     /// Creates an item from the result of [`into_parts`](Self::into_parts), on the device of a worker.

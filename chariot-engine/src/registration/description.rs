@@ -23,10 +23,20 @@ pub struct DescribeOptions {
     pub image_cpu: Option<String>,
     /// The image for machines with a GPU.
     pub image_gpu: Option<String>,
+    /// Offers an operator all settings of the runtime that depend on the model, its traffic or its machine, and not only
+    /// the common ones.
+    #[must_use]
+    pub fn all_settings(mut self) -> Self {
+        self.all_settings = true;
+        self
+    }
+
     /// Makes this version the default for models that name no version.
     pub is_default: bool,
     /// The base URL path. Replaces the one that the code sets.
     pub base_url: Option<String>,
+    /// Offers operators all of the runtime's settings that they can change, not only the commonly changed ones.
+    pub all_settings: bool,
     /// The labels of the model's classes, for the import of the model.
     pub class_labels: Option<ClassLabels>,
 }

@@ -68,7 +68,7 @@ fn yaml(text: &str) -> Vec<Value> {
 
 #[test]
 fn the_registration_follows_from_the_code() {
-    let options = DescribeOptions::new().default_version().base_url("/m-{model_id}");
+    let options = DescribeOptions::new().all_settings().default_version().base_url("/m-{model_id}");
     let builder = builder()
         .default_setting("PORT", "9000")
         .default_setting("QUEUE_SIZE", "8")
@@ -89,7 +89,7 @@ fn the_registration_follows_from_the_code() {
         of("TOP_K").unwrap(),
         &json!({
             "name": "TOP_K", "type": "int", "default_value": "3",
-            "display_text": "How many labels: \"the best\" of 'them' (an integer from 1 to 10)"
+            "display_text": "How many labels: \"the best\" of 'them'"
         })
     );
     assert_eq!(of("CHARIOT_ENGINE_QUEUE_SIZE").unwrap()["default_value"], "8", "the default of the code");
@@ -107,7 +107,7 @@ fn the_default_model_names_an_engine_of_several_models_and_operators_are_offered
         .model::<Labels>("first")
         .model_with::<Labels>("second", ModelOptions::new().version("2").default_model())
         .configure(|settings| settings.max_inflight_bytes = Some(ByteSize::gib(2)));
-    let description = builder.describe(DescribeOptions::new()).unwrap();
+    let description = builder.describe(DescribeOptions::new().all_settings()).unwrap();
     let Registration { name, version, predictor_env_schema, .. } = &description.registration;
     assert_eq!((name.as_str(), version.as_str()), ("second", "2"));
     let names: Vec<&str> = predictor_env_schema.iter().map(|setting| setting.name.as_str()).collect();
@@ -115,6 +115,19 @@ fn the_default_model_names_an_engine_of_several_models_and_operators_are_offered
         assert!(names.contains(&expected), "{names:?}");
     }
     assert_eq!(description.inflight_bytes, 4 << 30);
+}
+
+#[test]
+fn operators_get_the_common_settings_by_default() {
+    let names = |options| {
+        let description = described(options);
+        let names = description.registration.predictor_env_schema.into_iter().map(|setting| setting.name);
+        names.filter_map(|name| Some(name.strip_prefix("CHARIOT_ENGINE_")?.to_string())).collect::<Vec<_>>()
+    };
+    let common = names(DescribeOptions::new());
+    assert_eq!(common, ["DEVICE", "WORKERS", "SCORE_THRESHOLD", "OUTPUT_LAYOUT", "TIMEOUT", "LOG_LEVEL"]);
+    let all = names(DescribeOptions::new().all_settings());
+    assert!(all.len() == 13 && common.iter().all(|name| all.contains(name)), "{all:?}");
 }
 
 #[test]
@@ -128,7 +141,7 @@ fn options_of_one_model_apply_to_that_model_alone() {
         .setting("CHARIOT_ENGINE_SECOND_MAX_INFLIGHT_BYTES", "3GiB")
         .setting("CHARIOT_ENGINE_TIMEOUT", "5s")
         .default_setting("QUEUE_SIZE", "8");
-    let description = builder.describe(DescribeOptions::new()).unwrap();
+    let description = builder.describe(DescribeOptions::new().all_settings()).unwrap();
     assert_eq!((description.workers, description.inflight_bytes), (Some(3), 4 << 30));
     let schema = &description.registration.predictor_env_schema;
     let default = |name: &str| schema.iter().find(|of| of.name == name).map(|of| of.default_value.as_str());
@@ -183,7 +196,7 @@ fn invalid_values_in_the_code_are_errors() {
 fn a_pod_has_the_time_that_its_engine_takes_to_shut_down() {
     for (drain_delay, grace, least) in [("5s", "20s", 30), ("500ms", "0s", 6), ("0s", "10m", 605)] {
         let builder = builder().default_setting("DRAIN_DELAY", drain_delay).default_setting("GRACE", grace);
-        let description = builder.describe(DescribeOptions::new()).unwrap();
+        let description = builder.describe(DescribeOptions::new().all_settings()).unwrap();
         let deployment = yaml(&description.to_kubernetes(&ManifestOptions::new())).remove(0);
         assert_eq!(deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"], least);
         let service = yaml(&description.to_kserve(&ManifestOptions::new())).remove(1);

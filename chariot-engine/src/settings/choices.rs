@@ -1,10 +1,13 @@
-//! What the runtime's own settings choose from: the device, the layout of outputs, the log.
+//! The enums among the runtime's own settings: the device, the layout and encoding of outputs, logging.
 
 use std::fmt;
 
-use super::{SettingKind, SettingText, SettingValue, Settings};
+use super::{
+    kind::SettingKind,
+    value::{SettingText, SettingValue},
+};
 
-/// Which device to compute on: `auto`, `cpu`, `cuda` (the first), `cuda:1`, `metal`.
+/// The device to compute on: `auto`, `cpu`, `cuda`, `cuda:1`, `metal`.
 ///
 /// ```
 /// use chariot_engine::settings::{DeviceChoice, SettingValue};
@@ -14,13 +17,14 @@ use super::{SettingKind, SettingText, SettingValue, Settings};
 /// assert_eq!(DeviceChoice::Metal.to_string(), "metal");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum DeviceChoice {
-    /// The best that really opens: CUDA, then Metal, then the CPU.
+    /// The best device that opens: every NVIDIA GPU, else Metal, else the CPU.
     #[default]
     Auto,
     /// The CPU.
     Cpu,
-    /// The NVIDIA GPU of this number, counted from 0; the first where no number is given.
+    /// The NVIDIA GPU with this index, counted from 0, or every visible one if there is no index.
     Cuda(Option<usize>),
     /// The Apple GPU.
     Metal,
@@ -64,38 +68,40 @@ impl SettingValue for DeviceChoice {
     }
 }
 
-/// How the answers to several items of a request are laid out.
+/// The layout of the outputs for the items of a request.
 ///
 /// ```
 /// use chariot_engine::settings::{OutputLayout, SettingValue};
 ///
 /// assert_eq!(OutputLayout::parse("Columns"), Ok(OutputLayout::Columns));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Settings)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, crate::SettingChoice)]
+#[non_exhaustive]
 pub enum OutputLayout {
-    /// One object an item.
+    /// One object per item.
     Objects,
-    /// One output a column.
+    /// One output per column.
     Columns,
 }
 
-/// How an answer stands in the `data` of an output: as a value, or as a string that holds its JSON.
+/// The encoding of an output in `data`: a JSON value, or a string that contains JSON.
 ///
 /// ```
 /// use chariot_engine::settings::{OutputEncoding, SettingValue};
 ///
 /// assert_eq!(OutputEncoding::parse("STRING"), Ok(OutputEncoding::String));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Settings)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, crate::SettingChoice)]
+#[non_exhaustive]
 pub enum OutputEncoding {
-    /// A native JSON value.
+    /// A JSON value.
     #[default]
     Json,
-    /// A string that is the value's JSON text.
+    /// A string that contains the value as JSON.
     String,
 }
 
-/// How much is logged, from nothing to everything.
+/// The most detailed level that is logged.
 ///
 /// ```
 /// use chariot_engine::settings::{LogLevel, SettingValue};
@@ -103,34 +109,36 @@ pub enum OutputEncoding {
 /// assert_eq!(LogLevel::parse("DEBUG"), Ok(LogLevel::Debug));
 /// assert!(LogLevel::Warn < LogLevel::Info);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Settings)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, crate::SettingChoice)]
+#[non_exhaustive]
 pub enum LogLevel {
     /// Nothing.
     Off,
-    /// What failed.
+    /// Errors.
     Error,
-    /// What an operator should look at.
+    /// Warnings: conditions that an operator should check.
     Warn,
-    /// What happens: starting, ready, draining.
+    /// Events in the life of the engine: starting, ready, draining.
     #[default]
     Info,
-    /// How it happens.
+    /// Details of those events.
     Debug,
     /// Everything.
     Trace,
 }
 
-/// How a log line looks.
+/// The format of log lines.
 ///
 /// ```
 /// use chariot_engine::settings::{LogFormat, SettingValue};
 ///
 /// assert_eq!(LogFormat::parse("json"), Ok(LogFormat::Json));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Settings)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, crate::SettingChoice)]
+#[non_exhaustive]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Human,
-    /// For machines: one JSON object a line.
+    /// One JSON object per line.
     Json,
 }

@@ -1,12 +1,12 @@
-//! The variables that settings are read from. `run` takes the process's; whoever embeds an engine makes a map of its
-//! own.
+//! [`Environment`], the variables that settings are read from. `run` reads those of the process; an embedder makes its own
+//! map.
 
 use std::{collections::BTreeMap, fmt};
 
-/// A map of variables, from which settings are read.
+/// A map of environment variables, from which settings are read.
 ///
 /// Nothing in the SDK reads the variables of the process by itself: `run` takes a snapshot with
-/// [`Environment::process`], an embedding service starts with an empty map and sets what it wants.
+/// [`Environment::process`], and an embedder starts with an empty map and sets the variables it needs.
 ///
 /// ```
 /// use chariot_engine::settings::Environment;
@@ -18,48 +18,48 @@ use std::{collections::BTreeMap, fmt};
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
-    /// `None` is a value that was not UTF-8: kept, so that the setting that reads it can say so.
+    /// The values by name. `None` is a value that was not UTF-8, kept so that the setting that reads it can report it.
     variables: BTreeMap<String, Option<String>>,
 }
 
 impl Environment {
-    /// A snapshot of the variables of this process.
+    /// Returns a snapshot of the variables of this process.
     ///
-    /// A value that is not UTF-8 is left out; a setting that would have read it reports that as a fault.
+    /// Values that are not UTF-8 are left out; a setting that reads such a variable reports a fault.
     pub fn process() -> Self {
-        let named = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        let decoded = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()))
         };
-        Environment { variables: std::env::vars_os().filter_map(named).collect() }
+        Environment { variables: std::env::vars_os().filter_map(decoded).collect() }
     }
 
-    /// Sets a variable, in the place of a value that it had.
+    /// Sets a variable, replacing its value if it has one.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) -> &mut Self {
         self.variables.insert(name.into(), Some(value.into()));
         self
     }
 
-    /// Accepts a variable out.
+    /// Removes a variable.
     pub(crate) fn remove(&mut self, name: &str) {
         self.variables.remove(name);
     }
 
-    /// The value of a variable as it was set, blanks and all.
+    /// Returns the value of a variable as it was set, including surrounding whitespace.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name)?.as_deref()
     }
 
-    /// The value without blanks around it; an empty one is none.
+    /// Returns the value of a variable without surrounding whitespace, or `None` if it is empty.
     pub(super) fn given(&self, name: &str) -> Option<&str> {
         self.get(name).map(str::trim).filter(|text| !text.is_empty())
     }
 
-    /// Names and values, sorted by name.
+    /// Returns an iterator over names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.variables.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)))
     }
 
-    /// Whether the variable is there with a value that is not UTF-8.
+    /// Returns `true` if the variable is set to a value that is not UTF-8.
     pub(crate) fn is_garbled(&self, name: &str) -> bool {
         matches!(self.variables.get(name), Some(None))
     }
@@ -72,7 +72,7 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     }
 }
 
-/// The names alone: a value may be a secret.
+/// Shows the names only, since a value can be a secret.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Environment ")?;
@@ -82,7 +82,7 @@ impl fmt::Debug for Environment {
 
 #[cfg(test)]
 impl Environment {
-    /// A variable whose value is not UTF-8.
+    /// Sets a variable to a value that is not UTF-8.
     pub(crate) fn garble(&mut self, name: &str) {
         self.variables.insert(name.into(), None);
     }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn printing_one_does_not_print_its_values() {
+    fn debug_output_does_not_contain_values() {
         let mut environment = Environment::from_iter([("TOKEN", "secret")]);
         environment.garble("BROKEN");
         assert_eq!(format!("{environment:?}"), r#"Environment {"BROKEN", "TOKEN"}"#);

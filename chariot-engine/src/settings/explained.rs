@@ -1,10 +1,10 @@
-//! Where the values of settings came from: what a reader keeps of each reading, so that an operator can be told.
+//! [`Explained`] and [`Origin`]: the value of a setting and its source, which a reader keeps for operators.
 
 use std::{fmt, path::PathBuf};
 
-use super::SettingSpec;
+use super::spec::SettingSpec;
 
-/// One setting as it was read: its value, and where that came from.
+/// One setting as it was read: its value and its source.
 ///
 /// ```
 /// use chariot_engine::settings::{Environment, Origin, Reader, Secret, Settings};
@@ -27,16 +27,16 @@ use super::SettingSpec;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explained {
-    /// The setting. Its name is the one within the reader's scope, its default the one that counts: the attribute's or the
-    /// builder's, if there is one.
+    /// The setting. Its name is the one within the reader's scope, and its default is the effective one: that of the
+    /// attribute or the builder if there is one.
     pub setting: SettingSpec,
-    /// The value as text, masked if it is a secret; `None` where nothing is set, and where what is set is at fault.
+    /// The value as text, masked if it is a secret; `None` if the setting is not set or its value is invalid.
     pub value: Option<String>,
-    /// Where it came from.
+    /// The source of the value.
     pub origin: Origin,
 }
 
-/// Where a setting's value came from.
+/// The source of a setting's value.
 ///
 /// ```
 /// use chariot_engine::settings::Origin;
@@ -47,24 +47,26 @@ pub struct Explained {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// This variable.
+    /// The variable of this name.
     Variable(String),
-    /// This variable, an old name of the setting.
+    /// The variable of this name, a former name of the setting.
     Alias(String),
-    /// The file that a variable names.
+    /// A file that a variable names.
     File {
         /// The variable.
         variable: String,
         /// The file.
         path: PathBuf,
     },
-    /// A default that the attribute or the builder gives.
+    /// A default of the attribute or the builder.
     Engine,
     /// The default that the setting declares.
     Default,
-    /// The setting's own function (`#[setting(with = function)]`), which did not say from where.
+    /// The setting's own function (`#[setting(with = function)]`), if it did not state the source.
     Function,
-    /// Nothing is set, and there is no default.
+    /// Computed from other settings, from the machine or from the engine, because the setting is not set.
+    Computed,
+    /// Not set, and without a default.
     Nothing,
 }
 
@@ -72,11 +74,12 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Variable(name) => f.write_str(name),
-            Origin::Alias(name) => write!(f, "{name} (an old name)"),
+            Origin::Alias(name) => write!(f, "{name} (deprecated name)"),
             Origin::File { variable, path } => write!(f, "{variable} ({})", path.display()),
             Origin::Engine => f.write_str("the engine's default"),
             Origin::Default => f.write_str("the default"),
-            Origin::Function => f.write_str("the engine"),
+            Origin::Function => f.write_str("the engine's code"),
+            Origin::Computed => f.write_str("computed"),
             Origin::Nothing => f.write_str("not set"),
         }
     }

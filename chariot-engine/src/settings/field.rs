@@ -1,16 +1,22 @@
-//! The declaration of one setting: what the derive writes for a field, what a [`Reader`](super::Reader) reads, and what
-//! the schema says of it, all from one place.
-
-use crate::error::{quoted, quoted_up_to};
+//! [`Field`], the declaration of one setting. The derive generates it, a [`Reader`](super::Reader) reads it, and the schema
+//! is made from it.
 
 use super::{
-    Origin, Ranged, SettingKind, SettingRange, SettingSpec, SettingText, SettingValue, find::Found, secret::MASK,
+    explained::Origin,
+    file,
+    find::Found,
+    kind::SettingKind,
+    runtime_setting::RuntimeSetting,
+    secret::MASK,
+    spec::{SettingRange, SettingSpec, label},
+    value::{Ranged, SettingText, SettingValue},
 };
+use crate::error::{Expected, quoted};
 
-/// The declaration of one setting: its variable, its default, its range, its text.
+/// The declaration of one setting: its variable, its default, its range, its help text.
 ///
-/// The derive makes one for each field. Who reads a setting by a function of its own (`#[setting(with = function)]`)
-/// gets it and hands it on to [`Reader::field`](super::Reader::field) or [`Reader::default`](super::Reader::default).
+/// The derive generates one for each field. A function that reads a setting (`#[setting(with = function)]`) gets it and
+/// passes it to [`Reader::field`](super::Reader::field) or [`Reader::default`](super::Reader::default).
 ///
 /// ```
 /// use chariot_engine::settings::{Environment, Field, Reader};
@@ -20,27 +26,31 @@ use super::{
 /// assert_eq!(Reader::new(&Environment::default()).field(top_k()), Some(3));
 /// ```
 pub struct Field<T> {
-    /// All but the default, and whether one is required, which stand below.
+    /// The description, except for the default and whether the setting is required, which are kept below.
     declared: SettingSpec,
     found: Option<Found>,
     parse: fn(&str) -> Result<T, String>,
     show: fn(&T) -> String,
+    is_list: bool,
     absent: Option<T>,
     default: Option<Result<T, String>>,
     allowed: Box<dyn Fn(&T) -> bool>,
-    /// What is wrong with the declaration itself.
+    /// The fault of the declaration itself.
     wrong: Option<String>,
 }
 
 impl<T> Field<T> {
-    /// A setting without a default: required, unless `T` is an `Option`.
+    /// Creates a setting without a default, which is required unless `T` is an `Option`. The first sentence of `help` is
+    /// the setting's label.
     pub fn new(name: impl Into<String>, help: impl Into<String>) -> Self
     where
         T: SettingValue,
     {
+        let (name, help) = (name.into(), help.into());
         Field {
             declared: SettingSpec {
-                name: name.into(),
+                label: label(&name, &help),
+                name,
                 aliases: vec![],
                 kind: T::KIND,
                 expected: T::expected(),
@@ -50,12 +60,14 @@ impl<T> Field<T> {
                 required: true,
                 secret: T::SECRET,
                 deprecated: None,
-                help: help.into(),
+                help,
                 runtime: false,
+                row: None,
             },
             found: None,
             parse: T::parse,
             show: T::show,
+            is_list: T::LIST,
             absent: T::absent(),
             default: None,
             allowed: Box::new(|_| true),
@@ -63,14 +75,14 @@ impl<T> Field<T> {
         }
     }
 
-    /// The value where none is set.
+    /// Sets the default.
     #[must_use]
     pub fn default(mut self, value: T) -> Self {
         self.default = Some(Ok(value));
         self
     }
 
-    /// The value where none is set, as text. One that cannot be read is a fault when the setting is read.
+    /// Sets the default as text. A default that cannot be parsed is a fault when the setting is read.
     #[must_use]
     pub fn default_text(mut self, text: &str) -> Self
     where
@@ -80,7 +92,7 @@ impl<T> Field<T> {
         self
     }
 
-    /// The smallest and the largest value, both included.
+    /// Sets the smallest and the largest value, both included.
     #[must_use]
     pub fn range(mut self, from: Option<T::Bound>, to: Option<T::Bound>) -> Self
     where
@@ -97,12 +109,12 @@ impl<T> Field<T> {
         self
     }
 
-    /// The values that there are, in the place of a range.
+    /// Sets the accepted values, in place of a range.
     ///
     /// ```
     /// use chariot_engine::settings::{Environment, Field, Reader};
     ///
-    /// let size = Field::<u16>::new("SIZE", "The side of a picture").values([224, 384]);
+    /// let size = Field::<u16>::new("SIZE", "Side of an image").values([224, 384]);
     /// assert_eq!(size.spec().expected, "one of 224, 384");
     /// assert_eq!(Reader::new(&Environment::from_iter([("SIZE", "225")])).field(size), None);
     /// ```
@@ -118,13 +130,17 @@ impl<T> Field<T> {
         self
     }
 
-    /// The values that there are, as text. One that cannot be read is a fault when the setting is read.
+    /// Sets the accepted values as text. A value that cannot be parsed is a fault when the setting is read. For a list, these
+    /// are the accepted elements.
     ///
     /// ```
     /// use chariot_engine::settings::{Environment, Field, Reader};
     ///
     /// let language = Field::<Option<String>>::new("LANGUAGE", "").values_text(&["de", "en"]);
     /// assert_eq!(Reader::new(&Environment::from_iter([("LANGUAGE", "en")])).field(language), Some(Some("en".into())));
+    ///
+    /// let languages = Field::<Vec<String>>::new("LANGUAGES", "").values_text(&["de", "en"]);
+    /// assert_eq!(Reader::new(&Environment::from_iter([("LANGUAGES", "en,fr")])).field(languages), None);
     /// ```
     #[must_use]
     pub fn values_text(mut self, values: &[&str]) -> Self
@@ -136,22 +152,28 @@ impl<T> Field<T> {
             match T::parse(text) {
                 Ok(value) => shown.push(value.show()),
                 Err(expected) => {
-                    self.wrong = Some(format!("{expected} is expected, a declared value is {}", quoted(text)));
+                    let got = format_args!("{} as a declared value", quoted(text));
+                    self.wrong = Some(Expected::new(expected, got).into());
                 }
             }
         }
         self.list(shown.clone());
-        self.allowed = Box::new(move |value| shown.contains(&value.show()));
+        self.allowed = Box::new(move |value| value.is_listed(&shown));
         self
     }
 
     fn list(&mut self, values: Vec<String>) {
-        self.declared.expected = format!("one of {}", values.join(", "));
+        let listed = values.join(", ");
         self.declared.range = SettingRange::default();
-        self.declared.values = values;
+        if self.is_list {
+            self.declared.expected = format!("a comma-separated list of {listed}");
+        } else {
+            self.declared.expected = format!("one of {listed}");
+            self.declared.values = values;
+        }
     }
 
-    /// A name that the setting had before: it is still read, with a warning that says the new one.
+    /// Adds a former name of the setting, which is still read, with a warning that states the current name.
     ///
     /// ```
     /// use chariot_engine::settings::{Environment, Field, Reader};
@@ -159,7 +181,7 @@ impl<T> Field<T> {
     /// let environment = Environment::from_iter([("COUNT", "3")]);
     /// let mut reader = Reader::new(&environment);
     /// assert_eq!(reader.field(Field::<u8>::new("TOP_K", "").alias("COUNT")), Some(3));
-    /// assert_eq!(reader.warnings(), ["COUNT has a new name: set TOP_K instead"]);
+    /// assert_eq!(reader.warnings(), ["COUNT is deprecated: use TOP_K instead"]);
     /// ```
     #[must_use]
     pub fn alias(mut self, name: impl Into<String>) -> Self {
@@ -167,7 +189,7 @@ impl<T> Field<T> {
         self
     }
 
-    /// Says why the setting should not be set any more, and what to do instead: a warning where it is set.
+    /// Deprecates the setting, with the reason and what to do instead. A warning is issued where it is set.
     ///
     /// ```
     /// use chariot_engine::settings::{Environment, Field, Reader};
@@ -183,26 +205,27 @@ impl<T> Field<T> {
         self
     }
 
-    /// One of the runtime's own.
-    #[doc(hidden)]
+    /// Makes the setting one of the runtime's own. The derive calls it for `#[settings(runtime)]`.
     #[must_use]
-    pub fn runtime(mut self) -> Self {
+    pub(crate) fn runtime(mut self, row: RuntimeSetting) -> Self {
         self.declared.runtime = true;
+        self.declared.row = Some(row);
         self
     }
 
-    /// The variable: the declared one, and once a reader has [looked for it](super::Reader::locate) the one that is read.
+    /// Returns the variable: the declared one, or the one that is read once a reader has
+    /// [located](super::Reader::locate) the setting.
     pub fn name(&self) -> &str {
         self.found.as_ref().map_or(&self.declared.name, |found| &found.variable)
     }
 
-    /// What is set, by a variable or by its file, once a reader has [looked for it](super::Reader::locate). There are no
-    /// blanks around it; what comes from a file may begin with some.
+    /// Returns the value that is set by a variable or a file, once a reader has [located](super::Reader::locate) the setting.
+    /// It has no surrounding whitespace, except that a value from a file can have leading whitespace.
     pub fn given(&self) -> Option<&str> {
         self.found.as_ref()?.text.as_deref()
     }
 
-    /// What the schema says of it.
+    /// Returns the description of the setting.
     pub fn spec(&self) -> SettingSpec {
         let shown = self.default.as_ref().and_then(|value| value.as_ref().ok().map(self.show));
         SettingSpec {
@@ -220,7 +243,7 @@ impl<T> Field<T> {
         self.found.is_some()
     }
 
-    /// The field, with the names that it has within its group, and where it was found.
+    /// Returns the field with the names that it has within its group and the result of the search.
     pub(super) fn located(self, declared: SettingSpec, found: Found) -> Self {
         Field { declared, found: Some(found), ..self }
     }
@@ -229,50 +252,55 @@ impl<T> Field<T> {
         self.found.as_ref().map_or(Origin::Nothing, |found| found.origin.clone())
     }
 
-    /// Whether what is set cannot be read at all, which has been reported.
+    /// Returns `true` if the value cannot be obtained at all, which has been reported.
     pub(super) fn is_at_fault(&self) -> bool {
         self.found.as_ref().is_some_and(|found| found.is_at_fault)
     }
 
-    /// What is wrong with the declaration itself.
+    /// Returns the fault of the declaration itself.
     pub(super) fn wrong(&self) -> Option<&str> {
         self.wrong.as_deref()
     }
 
-    /// How a value is shown.
+    /// Returns the function that shows a value.
     pub(super) fn shows(&self) -> fn(&T) -> String {
         self.show
     }
 
-    /// Reads a text that somebody set, or says what was expected.
+    /// Parses a text, or returns the accepted values in words.
     pub(super) fn parse(&self, text: &str) -> Result<T, String> {
         let SettingSpec { kind, secret, expected, values, .. } = &self.declared;
         match (self.parse)(text) {
             Ok(value) if (self.allowed)(&value) => Ok(value),
             Ok(_) => Err(expected.clone()),
-            // A parser's own words are the better ones, but they know nothing of the range and of the list, and may repeat
-            // the text.
+            // The parser's own message is more precise, but it does not know the range and the list of values, and it can
+            // contain the text.
             Err(_) if *kind != SettingKind::String || *secret || !values.is_empty() => Err(expected.clone()),
             Err(expected) => Err(expected),
         }
     }
 
-    /// What came, in words: nothing of a secret, and nothing of what a file holds.
-    pub(super) fn came(&self, text: &str) -> String {
+    /// Returns the fault of a text that is not accepted. The text is not shown if it is a secret or comes from a file.
+    pub(super) fn rejected(&self, expected: String, text: &str) -> String {
         match self.found.as_ref().map(|found| &found.origin) {
             Some(Origin::File { path, .. }) => {
-                format!("{} holds something else", quoted_up_to(&path.to_string_lossy(), super::file::LONGEST_PATH))
+                let path = file::shown(&path.to_string_lossy());
+                Expected::new(expected, format_args!("another value in {path}")).into()
             }
-            _ => self.came_as_default(text),
+            _ => Expected::new(expected, self.shown_text(text)).into(),
         }
     }
 
-    /// As [`came`](Self::came), of a text that stands in the program.
-    pub(super) fn came_as_default(&self, text: &str) -> String {
-        if self.declared.secret { "something else came".into() } else { format!("{} came", quoted(text)) }
+    /// Returns the fault of a default that the attribute or the builder gives.
+    pub(super) fn rejected_default(&self, expected: String, text: &str) -> String {
+        Expected::new(expected, format_args!("{} as the engine's default", self.shown_text(text))).into()
     }
 
-    /// The declared default, or what the type itself says of no value.
+    fn shown_text(&self, text: &str) -> String {
+        if self.declared.secret { "another value".into() } else { quoted(text) }
+    }
+
+    /// Returns the declared default, or else the type's value for a setting that is not set.
     pub(super) fn take_default(&mut self) -> Result<(T, Origin), String> {
         let SettingSpec { secret, expected, .. } = &self.declared;
         match self.default.take() {
@@ -282,7 +310,7 @@ impl<T> Field<T> {
             }
             Some(value) => value.map(|value| (value, Origin::Default)),
             None => {
-                let absent = self.absent.take().ok_or_else(|| format!("{expected} is expected, nothing is set"));
+                let absent = self.absent.take().ok_or_else(|| Expected::new(expected, "no value").to_string());
                 absent.map(|value| (value, Origin::Nothing))
             }
         }
@@ -290,5 +318,5 @@ impl<T> Field<T> {
 }
 
 fn wrong_default(expected: &str, text: &str) -> String {
-    format!("{expected} is expected, the declared default is {}", quoted(text))
+    Expected::new(expected, format_args!("{} as the declared default", quoted(text))).into()
 }

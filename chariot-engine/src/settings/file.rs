@@ -1,29 +1,33 @@
-//! Values that stand in files: `API_KEY_FILE=/run/secrets/api-key`, as Docker and Kubernetes mount secrets. The reader
-//! calls it.
+//! Values from files: `API_KEY_FILE=/run/secrets/api-key`, as Docker and Kubernetes mount secrets. The reader calls it.
 
 use std::{fs::File, io::Read};
 
-use crate::error::quoted_up_to;
+use crate::error::{Expected, quoted_up_to};
 
-/// The number of characters that a message shows of a path.
-pub(super) const LONGEST_PATH: usize = 512;
+/// The number of characters of a path that a message shows.
+const MAX_PATH: usize = 512;
 
-/// The most that a file may hold, in bytes: as much as a secret of Kubernetes.
-const MOST: usize = 1 << 20;
+/// The maximum size of a file in bytes, which is that of a Kubernetes secret.
+const MAX_BYTES: usize = 1 << 20;
 
-/// What a file holds, without blanks at its end, or why it cannot be read. Nothing of what it holds is ever in the
-/// reason.
+/// Returns a path as messages show it.
+pub(super) fn shown(path: &str) -> String {
+    quoted_up_to(path, MAX_PATH)
+}
+
+/// Returns the contents of a file without trailing whitespace, or the reason why it cannot be read, which never contains
+/// any of the contents.
 pub(super) fn contents(path: &str) -> Result<String, String> {
-    let shown = quoted_up_to(path, LONGEST_PATH);
+    let shown = shown(path);
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(MOST as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("the file {shown} cannot be read: {error}"))?;
-    if bytes.len() > MOST {
-        return Err(format!("a file of at most 1MiB is expected, {shown} is larger"));
+        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("cannot read file {shown}: {error}"))?;
+    if bytes.len() > MAX_BYTES {
+        return Err(Expected::new("a file of at most 1 MiB", format_args!("a larger file {shown}")).into());
     }
-    let mut text =
-        String::from_utf8(bytes).map_err(|_| format!("text in UTF-8 is expected, {shown} holds something else"))?;
+    let mut text = String::from_utf8(bytes)
+        .map_err(|_| String::from(Expected::new("UTF-8", format_args!("invalid bytes in {shown}"))))?;
     text.truncate(text.trim_end().len());
     Ok(text)
 }
@@ -42,14 +46,17 @@ mod tests {
         };
         assert_eq!(written("key", b" se same \r\n\n"), Ok(" se same".into()));
         assert_eq!(written("blank", b" \n"), Ok(String::new()));
-        assert_eq!(written("most", &vec![b'a'; MOST]).map(|text| text.len()), Ok(MOST));
-        let large = written("large", &vec![b'a'; MOST + 1]).unwrap_err();
-        assert!(large.starts_with("a file of at most 1MiB is expected, '"), "{large}");
-        let garbled = written("garbled", b"sesame \xff").unwrap_err();
-        assert!(garbled.starts_with("text in UTF-8 is expected") && !garbled.contains("sesame"), "{garbled}");
-        let dir = contents(dir.path().to_str().unwrap()).unwrap_err();
-        assert!(dir.contains("cannot be read: Is a directory"), "{dir}");
-        let missing = contents("no/such\nfile").unwrap_err();
-        assert!(missing.starts_with(r"the file 'no/such\nfile' cannot be read: No such file"), "{missing}");
+        assert_eq!(written("most", &vec![b'a'; MAX_BYTES]).map(|text| text.len()), Ok(MAX_BYTES));
+        let mut messages = String::new();
+        for (case, error) in [
+            ("too large", written("large", &vec![b'a'; MAX_BYTES + 1]).unwrap_err()),
+            ("not UTF-8", written("garbled", b"sesame \xff").unwrap_err()),
+            ("a directory", contents(dir.path().to_str().unwrap()).unwrap_err()),
+            ("missing", contents("no/such\nfile").unwrap_err()),
+        ] {
+            assert!(!error.contains("sesame"), "{error}");
+            messages += &format!("{case} → {}\n", error.replace(dir.path().to_str().unwrap(), "<dir>"));
+        }
+        insta::assert_snapshot!("files", messages);
     }
 }

@@ -1,35 +1,36 @@
-//! Where a setting is set: by which of its names, as a value or as a file, and what is to be said of it. The reader calls
-//! it for every field.
+//! The search for a setting: under which of its names it is set, and whether as a value or as a file. The reader calls it
+//! for every field.
 
 use std::collections::BTreeSet;
 
-use super::{Environment, Origin, SettingSpec, file};
+use super::{environment::Environment, explained::Origin, file, spec::SettingSpec};
+use crate::error::Expected;
 
-/// Where a reader has found a setting.
+/// The result of a search.
 pub(super) struct Found {
-    /// The variable that is set; the one that would go first if none is.
+    /// The variable that is set, or the preferred one if none is.
     pub(super) variable: String,
     pub(super) text: Option<String>,
     pub(super) origin: Origin,
-    /// What is set and cannot be read at all. The reader has reported it.
+    /// Set if the value cannot be obtained at all. The reader has reported it.
     pub(super) is_at_fault: bool,
 }
 
-/// What is to be said of it.
+/// The messages that a search results in.
 #[derive(Default)]
 pub(super) struct Remarks {
     pub(super) fault: Option<String>,
     pub(super) warnings: Vec<String>,
 }
 
-/// The variables among which settings are found.
+/// The variables to search.
 pub(super) struct Search<'a> {
     pub(super) environment: &'a Environment,
-    /// The names of the settings themselves: one that is named `KEY_FILE` is no file of `KEY`.
+    /// The names of the settings themselves. A setting that is declared as `KEY_FILE` is not the file of `KEY`.
     pub(super) own: &'a BTreeSet<String>,
 }
 
-/// What is set under one of a setting's names.
+/// The value of one of a setting's names.
 struct Given<'a> {
     name: &'a str,
     variable: String,
@@ -39,15 +40,15 @@ struct Given<'a> {
 enum Value<'a> {
     Text(&'a str),
     File(&'a str),
-    /// Not UTF-8.
+    /// A value that is not UTF-8.
     Garbled,
-    /// A value and a file.
+    /// Both a value and a file.
     Both,
 }
 
 impl<'a> Search<'a> {
-    /// Looks for a setting. `tiers` are its names, the newest first in each; what is set in one tier goes over all of the
-    /// next. There is at least one name.
+    /// Finds a setting. `tiers` are its names, the newest first in each; a value in one tier overrides all later tiers.
+    /// There is at least one name.
     pub(super) fn find(&self, deprecated: Option<&str>, tiers: &[Vec<String>]) -> (Found, Remarks) {
         let mut found =
             Found { variable: tiers[0][0].clone(), text: None, origin: Origin::Nothing, is_at_fault: false };
@@ -55,12 +56,12 @@ impl<'a> Search<'a> {
         for tier in tiers {
             let mut given = tier.iter().filter_map(|name| self.given(name));
             let Some(first) = given.next() else { continue };
-            remarks.say_names(&tier[0], &first, given);
+            remarks.warn_of_names(&tier[0], &first, given);
             if let Some(why) = deprecated {
                 remarks.warnings.push(format!("{} is deprecated: {why}", first.variable));
             }
             match first.read() {
-                // A file may be empty, and that is no value.
+                // An empty file counts as not set.
                 Ok((text, _)) if text.is_empty() => continue,
                 Ok((text, origin)) => {
                     (found.text, found.origin) = (Some(text), origin);
@@ -76,7 +77,7 @@ impl<'a> Search<'a> {
         (found, remarks)
     }
 
-    /// Whether anything is set under one of these names.
+    /// Returns `true` if any of these names is set.
     pub(super) fn is_set(&self, tiers: &[Vec<String>]) -> bool {
         tiers.iter().flatten().any(|name| self.given(name).is_some())
     }
@@ -106,7 +107,7 @@ impl<'a> Search<'a> {
 }
 
 impl Given<'_> {
-    /// The text that is set, and by what; or what is wrong with it.
+    /// Returns the text and its source, or the fault and its source.
     fn read(&self) -> Result<(String, Origin), (String, Origin)> {
         let origin = Origin::Variable(self.variable.clone());
         match self.value {
@@ -118,26 +119,25 @@ impl Given<'_> {
                     Err(why) => Err((why, origin)),
                 }
             }
-            Value::Garbled => Err(("text in UTF-8 is expected, something else came".into(), origin)),
+            Value::Garbled => Err((Expected::new("UTF-8", "invalid bytes").into(), origin)),
             Value::Both => {
-                let suffix = SettingSpec::FILE_SUFFIX;
-                Err((format!("either this or {}{suffix} is expected, both are set", self.name), origin))
+                let either = format!("either {} or {}{}", self.name, self.name, SettingSpec::FILE_SUFFIX);
+                Err((Expected::new(either, "both").into(), origin))
             }
         }
     }
 }
 
 impl Remarks {
-    /// Old names that are set, beside the new one or in its place.
-    fn say_names<'a>(&mut self, new: &str, first: &Given<'a>, others: impl Iterator<Item = Given<'a>>) {
-        if first.name != new {
-            // Of a file the new name is that of a file too.
-            let ending = first.variable.strip_prefix(first.name).unwrap_or_default();
-            self.warnings.push(format!("{} has a new name: set {new}{ending} instead", first.variable));
+    /// Warns of former names that are set, whether the current name is set or not.
+    fn warn_of_names<'a>(&mut self, current: &str, first: &Given<'a>, others: impl Iterator<Item = Given<'a>>) {
+        if first.name != current {
+            // The replacement of a file variable is a file variable.
+            let suffix = first.variable.strip_prefix(first.name).unwrap_or_default();
+            self.warnings.push(format!("{} is deprecated: use {current}{suffix} instead", first.variable));
         }
         for other in others {
-            let goes_first = if first.name == new { "its new name" } else { "a newer name of it" };
-            self.warnings.push(format!("{} is ignored: {}, {goes_first}, is set", other.variable, first.variable));
+            self.warnings.push(format!("{} is ignored because {} is set", other.variable, first.variable));
         }
     }
 }

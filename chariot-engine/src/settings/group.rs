@@ -1,12 +1,12 @@
-//! Settings within settings: groups under a prefix, which may be left out as a whole. The derive makes a group of a field
-//! with `#[setting(group)]`.
+//! Groups: settings types within settings types, under a prefix. The derive generates a group for a field with
+//! `#[setting(group)]`.
 
-use super::{Reader, SettingSpec, Settings};
+use super::{reader::Reader, schema::Settings, spec::SettingSpec};
 
-/// Settings that may be left out as a whole: where none of them is set, there is no value, and nothing is required.
+/// A group that is optional as a whole: if none of its settings is set, the value is `None`, and none is required.
 ///
 /// ```
-/// use chariot_engine::settings::{Environment, Settings, read};
+/// use chariot_engine::settings::{Environment, Settings, from_environment};
 ///
 /// #[derive(Debug, PartialEq, Settings)]
 /// struct Proxy {
@@ -21,26 +21,25 @@ use super::{Reader, SettingSpec, Settings};
 ///     proxy: Option<Proxy>,
 /// }
 ///
-/// assert_eq!(read::<Network>(&Environment::default()).unwrap().proxy, None);
-/// let error = read::<Network>(&Environment::from_iter([("PROXY_PORT", "80")])).err().unwrap();
-/// assert_eq!(error.to_string(), "PROXY_HOST: text is expected, nothing is set");
+/// assert_eq!(from_environment::<Network>(&Environment::default()).unwrap().proxy, None);
+/// let error = from_environment::<Network>(&Environment::from_iter([("PROXY_PORT", "80")])).err().unwrap();
+/// assert_eq!(error.to_string(), "PROXY_HOST: expected a string, got no value");
 /// ```
 impl<S: Settings> Settings for Option<S> {
     fn schema() -> Vec<SettingSpec> {
         S::schema().into_iter().map(|setting| SettingSpec { required: false, ..setting }).collect()
     }
 
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    fn from_reader(reader: &mut Reader<'_>) -> Option<Self> {
         if reader.has_any(&S::schema()) {
-            return S::read(reader).map(Some);
+            return S::from_reader(reader).map(Some);
         }
         reader.without::<S>();
         Some(None)
     }
 }
 
-/// A field that is a group, as the derive declares it: the only place that asks for its type to be a settings type, so
-/// that one that is not is one error.
+/// A group as the derive declares it. Only `new` requires a settings type, so that any other type is one compile error.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct __Group<S> {

@@ -1,16 +1,27 @@
-//! Typed settings from an environment: what an author declares once becomes the reading, with all faults reported at
-//! once, and the schema that the registration document and the README's table are made from.
+//! Typed settings from environment variables. An author declares a struct once; it is read with all faults reported
+//! together, and its schema is exported to the registration document and to tables.
 //!
 //! - [`Environment`]: the variables
-//! - [`Settings`], by `#[derive(Settings)]`: a struct that is read from them; [`read`] and [`Reader`] read it
-//! - [`SettingValue`]: what a field can be, [`Secret`] one that is not shown; [`Field`] and [`SettingSpec`]: one field's
-//!   declaration
-//! - [`Explained`] and [`Origin`]: a value, and where it came from
-//! - [`SettingsError`]: everything that was wrong
+//! - [`Settings`], with `#[derive(Settings)]`: a struct that is read from them by [`from_environment`] or a [`Reader`]
+//! - [`SettingValue`]: a type that a field can have, such as an enum with `#[derive(SettingChoice)]` or a [`Secret`], which
+//!   is never shown; [`Field`] and [`SettingSpec`]: the declaration and the description of a field
+//! - [`Explained`] and [`Origin`]: the value of a setting and its source
+//! - [`SettingsError`]: all faults of one reading
 //! - [`EngineSettings`]: the runtime's own settings, a `Settings` struct like any author's
-//! - [`scoped_schema`]: a schema as one of several models has it
-//! - [`predictor_env_schema`], [`json_schema`], [`env_example`], [`markdown_table`]: a schema for others; and
-//!   [`explained_table`], how settings were read
+//! - [`scoped_schema`]: the schema of one of several models
+//! - [`predictor_env_schema`], [`json_schema`], [`env_example`], [`markdown_table`]: exports of a schema; and
+//!   [`explained_table`], the settings as they were read
+//!
+//! | file | contents |
+//! |---|---|
+//! | `environment`, `file` | the variables, and values from files |
+//! | `kind`, `value`, `types`, `secret`, `choices` | the types of settings |
+//! | `spec`, `field`, `runtime_setting` | the description and the declaration of a setting, and the facts about one of the runtime's |
+//! | `scope`, `find`, `reader`, `explained` | the names of a setting, the search for it, its reading, and the source of its value |
+//! | `schema`, `read`, `group` | settings types, their reading, and groups of settings |
+//! | `engine`, `unknown` | the runtime's settings, and warnings about misspelled ones |
+//! | `error` | the faults of a reading |
+//! | `export` | exports of a schema |
 
 mod choices;
 mod engine;
@@ -22,44 +33,70 @@ mod field;
 mod file;
 mod find;
 mod group;
+mod kind;
+mod read;
 mod reader;
+mod runtime_setting;
+mod schema;
 mod scope;
 mod secret;
 mod spec;
 mod types;
+mod unknown;
 mod value;
 
 pub use bytesize::ByteSize;
-/// Makes a struct readable from settings, or an enum without fields a choice of words.
+/// Makes an enum without fields a setting that is one of a list of names.
+///
+/// A variant's name is its identifier in snake case, or `#[setting(name = "...")]` on the variant. Case, `_` and `-` are
+/// ignored when a value is read.
 ///
 /// ```
-/// use chariot_engine::{prelude::*, settings::{Environment, read}};
+/// use chariot_engine::{prelude::*, settings::{Environment, from_environment}};
+///
+/// #[derive(SettingChoice, Debug, PartialEq)]
+/// enum Mode {
+///     Fast,
+///     #[setting(name = "exact")]
+///     Accurate,
+/// }
 ///
 /// #[derive(Settings)]
-/// #[settings(prefix = "DIGITS_")]
 /// struct DigitsSettings {
-///     /// How many labels to report
-///     #[setting(default = 3, range = 1..=10)]
-///     top_k: usize,
-///     /// Whether to be quick or right
+///     /// Mode
 ///     #[setting(default = "fast")]
 ///     mode: Mode,
 /// }
 ///
-/// #[derive(Settings, Debug, PartialEq)]
-/// enum Mode {
-///     Fast,
-///     Accurate,
+/// let settings: DigitsSettings = from_environment(&Environment::from_iter([("MODE", "Exact")])).unwrap();
+/// assert_eq!(settings.mode, Mode::Accurate);
+/// ```
+pub use chariot_engine_macros::SettingChoice;
+/// Makes a struct readable from environment variables.
+///
+/// ```
+/// use chariot_engine::{prelude::*, settings::{Environment, from_environment}};
+///
+/// #[derive(Settings)]
+/// #[settings(prefix = "DIGITS_")]
+/// struct DigitsSettings {
+///     /// Number of labels to report
+///     #[setting(default = 3, range = 1..=10)]
+///     top_k: usize,
+///     /// Languages
+///     #[setting(default = "en")]
+///     languages: Vec<String>,
 /// }
 ///
-/// let settings: DigitsSettings = read(&Environment::from_iter([("DIGITS_MODE", "Accurate")])).unwrap();
-/// assert_eq!((settings.top_k, settings.mode), (3, Mode::Accurate));
+/// let settings: DigitsSettings = from_environment(&Environment::from_iter([("DIGITS_LANGUAGES", "de, en")])).unwrap();
+/// assert_eq!((settings.top_k, settings.languages.len()), (3, 2));
 /// ```
 ///
-/// [The trait](trait@Settings) has an example with every kind of fault.
+/// [The trait](trait@Settings) documents all attributes.
 pub use chariot_engine_macros::Settings;
 
-pub(crate) use self::scope::variable as scoped_variable;
+#[cfg(feature = "cli")]
+pub(crate) use self::export::about;
 pub use self::{
     choices::{DeviceChoice, LogFormat, LogLevel, OutputEncoding, OutputLayout},
     engine::EngineSettings,
@@ -68,67 +105,20 @@ pub use self::{
     explained::{Explained, Origin},
     export::{PredictorEnv, env_example, explained_table, json_schema, markdown_table, predictor_env_schema},
     field::Field,
+    kind::SettingKind,
+    read::from_environment,
     reader::Reader,
+    schema::Settings,
     scope::scoped_schema,
     secret::Secret,
     spec::{SettingRange, SettingSpec},
-    value::{Ranged, SettingKind, SettingText, SettingValue},
+    value::{Ranged, SettingChoice, SettingText, SettingValue},
+};
+pub(crate) use self::{
+    engine::host_and_port,
+    runtime_setting::{Needs, Offered},
+    scope::scoped_variable,
 };
 
 #[doc(hidden)]
 pub use self::{group::__Group, value::__choice};
-
-#[doc = include_str!("../docs/settings.md")]
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a settings type",
-    label = "not a settings type",
-    note = "write `#[derive(Settings)]` on it, or `type Settings = ();` for none"
-)]
-pub trait Settings: Sized + Send + Sync + 'static {
-    /// What can be set, in the order of declaration.
-    fn schema() -> Vec<SettingSpec>;
-
-    /// Reads every setting. Faults go to the reader, and reading goes on after one, so that all are found; `None` says
-    /// that there was one. Most callers want [`read`] or [`Reader::read`].
-    fn read(reader: &mut Reader<'_>) -> Option<Self>;
-}
-
-/// No settings.
-impl Settings for () {
-    fn schema() -> Vec<SettingSpec> {
-        vec![]
-    }
-
-    fn read(_: &mut Reader<'_>) -> Option<Self> {
-        Some(())
-    }
-}
-
-/// Two settings types, read together: the faults of both are reported at once.
-impl<A: Settings, B: Settings> Settings for (A, B) {
-    fn schema() -> Vec<SettingSpec> {
-        let mut schema = A::schema();
-        schema.extend(B::schema());
-        schema
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let (first, second) = (A::read(reader), B::read(reader));
-        Some((first?, second?))
-    }
-}
-
-/// Reads settings from an environment. To have warnings too, or a layer of defaults, use a [`Reader`].
-///
-/// # Errors
-/// All settings that are missing or cannot be read, each with what was expected and what came.
-///
-/// ```
-/// use chariot_engine::settings::{EngineSettings, Environment, read};
-///
-/// let settings: EngineSettings = read(&Environment::from_iter([("CHARIOT_ENGINE_PORT", "9000")])).unwrap();
-/// assert_eq!(settings.port, 9000);
-/// ```
-pub fn read<S: Settings>(environment: &Environment) -> Result<S, SettingsError> {
-    Reader::new(environment).read()
-}

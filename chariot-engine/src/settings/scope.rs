@@ -1,16 +1,20 @@
-//! The names of settings where one process serves several models: each model has a scope, such as `DIGITS_`. The reader
-//! reads by them, and schemas are renamed by them.
+//! The names of settings in a process that serves several models: each model has a scope, such as `DIGITS_`. Readers use
+//! them, and schemas are renamed by them.
 
-use super::{EngineSettings, SettingSpec};
+use super::spec::SettingSpec;
 
-/// A schema with the names that its settings have [within a scope](super::Reader::scoped): those that go first.
+/// The prefix of the runtime's variables.
+pub(super) const RUNTIME_PREFIX: &str = "CHARIOT_ENGINE_";
+
+/// Returns a schema with the names that its settings have [within a scope](super::Reader::scoped), the first ones where
+/// there are several.
 ///
 /// ```
 /// use chariot_engine::settings::{EngineSettings, Settings, scoped_schema};
 ///
 /// #[derive(Settings)]
 /// struct DigitsSettings {
-///     /// How many labels to report
+///     /// Number of labels
 ///     #[setting(default = 3)]
 ///     top_k: usize,
 /// }
@@ -23,21 +27,21 @@ pub fn scoped_schema(schema: &[SettingSpec], scope: &str) -> Vec<SettingSpec> {
     schema.iter().map(|setting| within(scope, setting)).collect()
 }
 
-/// A setting with the names that it has within a scope.
+/// Returns a setting with the names that it has within a scope.
 pub(super) fn within(scope: &str, setting: &SettingSpec) -> SettingSpec {
-    setting.renamed(|name| variable(scope, name, setting.runtime))
+    setting.renamed(|name| scoped_variable(scope, name, setting.runtime))
 }
 
-/// The variable of a setting within a scope.
-pub(crate) fn variable(scope: &str, declared: &str, runtime: bool) -> String {
-    match declared.strip_prefix(EngineSettings::PREFIX).filter(|_| runtime) {
-        Some(bare) => format!("{}{scope}{bare}", EngineSettings::PREFIX),
+/// Returns the variable of a setting within a scope.
+pub(crate) fn scoped_variable(scope: &str, declared: &str, runtime: bool) -> String {
+    match declared.strip_prefix(RUNTIME_PREFIX).filter(|_| runtime) {
+        Some(bare) => format!("{RUNTIME_PREFIX}{scope}{bare}"),
         None => format!("{scope}{declared}"),
     }
 }
 
-/// The names of a setting within a scope, the newest first in each tier; what is set in the first tier goes over all of the
-/// second, the runtime's settings without the scope. There is at least one name.
+/// Returns the names of a setting within a scope in tiers, the newest name first in each; a value in the first tier
+/// overrides all of the second, the names of the runtime's settings without the scope. There is at least one name.
 pub(super) fn tiers(scope: &str, setting: &SettingSpec) -> Vec<Vec<String>> {
     let names = |setting: &SettingSpec| setting.names().map(str::to_owned).collect();
     let mut tiers: Vec<Vec<String>> = vec![names(&within(scope, setting))];

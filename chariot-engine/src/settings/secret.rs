@@ -1,37 +1,37 @@
-//! [`Secret`]: a value that nobody is shown. A field of that type makes its setting a secret one in every export.
+//! [`Secret`], a value that is never shown. A field of that type makes its setting a secret in every export.
 //!
-//! A type of our own and not that of `secrecy`: what that adds is to wipe the value from memory, and every value here has
-//! stood in the process's environment or in a file before.
+//! The type is our own, not that of `secrecy`: what `secrecy` adds is to wipe the value from memory, and every value here
+//! was in the process's environment or in a file before.
 
 use std::fmt;
 
-use super::{SettingKind, SettingValue};
+use super::{kind::SettingKind, value::SettingValue};
 
-/// What stands where a secret would.
+/// The text that is shown in place of a secret.
 pub(super) const MASK: &str = "***";
 
-/// A setting that is shown to nobody: not by `Debug`, not in a fault, not as a default, not where settings are
-/// explained.
+/// A setting that is never shown: not by `Debug`, not in a fault, not as a default, not where settings are explained.
 ///
-/// It is best given as a file: `API_KEY_FILE=/run/secrets/api-key`.
+/// Give it as a file where possible: `API_KEY_FILE=/run/secrets/api-key`.
 ///
 /// ```
-/// use chariot_engine::settings::{Environment, Secret, Settings, read};
+/// use chariot_engine::settings::{Environment, Secret, Settings, from_environment};
 ///
 /// #[derive(Debug, Settings)]
 /// struct Service {
-///     /// The key of the label service
+///     /// Key of the label service
 ///     api_key: Secret,
-///     /// The number that opens it
+///     /// PIN of the label service
 ///     pin: Option<Secret<u16>>,
 /// }
 ///
-/// let service: Service = read(&Environment::from_iter([("API_KEY", "sesame"), ("PIN", "4711")])).unwrap();
+/// let service: Service = from_environment(&Environment::from_iter([("API_KEY", "sesame"), ("PIN", "4711")])).unwrap();
 /// assert_eq!(service.api_key.expose(), "sesame");
 /// assert_eq!(format!("{service:?}"), "Service { api_key: Secret(***), pin: Some(Secret(***)) }");
 ///
-/// let error = read::<Service>(&Environment::from_iter([("API_KEY", "sesame"), ("PIN", "66666")])).unwrap_err();
-/// assert_eq!(error.to_string(), "PIN: an integer from 0 to 65535 is expected, something else came");
+/// let environment = Environment::from_iter([("API_KEY", "sesame"), ("PIN", "66666")]);
+/// let error = from_environment::<Service>(&environment).unwrap_err();
+/// assert_eq!(error.to_string(), "PIN: expected an integer from 0 to 65535, got another value");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret<T = String>(T);
@@ -42,7 +42,7 @@ impl<T> Secret<T> {
         Secret(value)
     }
 
-    /// The value: take care where it goes.
+    /// Returns the value. Take care not to log it.
     pub fn expose(&self) -> &T {
         &self.0
     }
@@ -54,7 +54,7 @@ impl<T> fmt::Debug for Secret<T> {
     }
 }
 
-/// No [`SettingText`](super::SettingText): a secret has no default that stands in a program.
+/// Does not implement [`SettingText`](super::SettingText): a secret must not have a default in a program.
 impl<T: SettingValue> SettingValue for Secret<T> {
     const KIND: SettingKind = T::KIND;
     const SECRET: bool = true;
@@ -64,11 +64,11 @@ impl<T: SettingValue> SettingValue for Secret<T> {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        // A parser's own words may repeat the text.
+        // The parser's own message can contain the text.
         T::parse(text).map(Secret).map_err(|_| Self::expected())
     }
 
-    /// Not the value: a secret is not shown.
+    /// Returns the mask, not the value.
     fn show(&self) -> String {
         MASK.into()
     }

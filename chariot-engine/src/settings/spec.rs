@@ -1,16 +1,17 @@
-//! [`SettingSpec`]: what is known of a setting without its type. Schemas are lists of them, and all exports are made
-//! from such lists.
+//! [`SettingSpec`], the description of a setting without its type. A schema is a list of them, and every export is made
+//! from such a list.
 
-use super::SettingKind;
+use super::{kind::SettingKind, runtime_setting::RuntimeSetting};
 
-/// What can be set by one variable.
+/// The description of a setting.
 ///
 /// ```
-/// use chariot_engine::settings::{EngineSettings, Settings, SettingKind};
+/// use chariot_engine::settings::{EngineSettings, SettingKind, Settings};
 ///
 /// let schema = EngineSettings::schema();
 /// let port = schema.iter().find(|setting| setting.name == "CHARIOT_ENGINE_PORT").unwrap();
 /// assert_eq!(port.kind, SettingKind::Int);
+/// assert_eq!(port.label, "Listen port");
 /// assert_eq!(port.default.as_deref(), Some("8080"));
 /// assert_eq!(port.range.to.as_deref(), Some("65535"));
 /// assert!(port.runtime && !port.required && !port.secret);
@@ -18,38 +19,41 @@ use super::SettingKind;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SettingSpec {
-    /// The variable.
+    /// The environment variable.
     pub name: String,
-    /// Names that it had before: they are still read.
+    /// The former names of the variable, which are still read.
     pub aliases: Vec<String>,
-    /// The platform's type of it.
+    /// The platform's type of the setting.
     pub kind: SettingKind,
-    /// What a value must be: `an integer from 1 to 10`, `one of fast, accurate`.
+    /// The accepted values, in words: `an integer from 1 to 10`, `one of fast, accurate`.
     pub expected: String,
-    /// The values that there are; empty where there is no list of them.
+    /// The accepted values, or an empty list if they cannot be listed.
     pub values: Vec<String>,
     /// The smallest and the largest value.
     pub range: SettingRange,
-    /// The default as text; `None` where there is none, and for a secret.
+    /// The default as text, or `None` if there is none or the setting is a secret.
     pub default: Option<String>,
-    /// Whether the engine cannot start without it.
+    /// Set if the engine cannot start without a value.
     pub required: bool,
-    /// Whether its value is shown to nobody.
+    /// Set if the value must not be shown.
     pub secret: bool,
-    /// Why it should not be set any more, and what to do instead.
+    /// The reason why the setting should no longer be used, and what to do instead.
     pub deprecated: Option<String>,
-    /// What it does, for an operator.
+    /// A short label for a form: the first sentence of [`help`](Self::help), or the name in words.
+    pub label: String,
+    /// The purpose of the setting, for an operator: the first paragraph of the field's doc comment.
     pub help: String,
-    /// Whether it is the runtime's own, and no author's.
+    /// Set if the setting is the runtime's own, not an author's.
     pub runtime: bool,
+    /// The facts about one of the runtime's settings.
+    pub(crate) row: Option<RuntimeSetting>,
 }
 
 impl SettingSpec {
-    /// What a variable's name ends with that names a file in the place of the value: `API_KEY_FILE` is the file of
-    /// `API_KEY`.
+    /// The suffix of a variable that names a file with the value: `API_KEY_FILE` belongs to `API_KEY`.
     pub const FILE_SUFFIX: &str = "_FILE";
 
-    /// Whether the setting is read from this variable: its own, an old one, or one that names the file of either.
+    /// Returns `true` if the setting is read from this variable: its own, a former name, or the file variable of either.
     ///
     /// ```
     /// use chariot_engine::settings::Field;
@@ -63,12 +67,17 @@ impl SettingSpec {
         self.names().any(|name| name == variable || Some(name) == bare)
     }
 
-    /// Its own variable, then the old ones.
+    /// Returns the facts about the setting if it is one of the runtime's.
+    pub(crate) fn runtime_setting(&self) -> Option<RuntimeSetting> {
+        self.row
+    }
+
+    /// Returns the variable, then its former names.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.name).chain(&self.aliases).map(String::as_str)
     }
 
-    /// The same under other names.
+    /// Returns the same setting under other names.
     pub(super) fn renamed(&self, rename: impl Fn(&str) -> String) -> Self {
         SettingSpec {
             name: rename(&self.name),
@@ -78,9 +87,22 @@ impl SettingSpec {
     }
 }
 
-/// The smallest and the largest value of a setting, both included, as text that it reads.
+/// Returns the label of a setting: the first sentence of its help text, or its name in words if there is none.
+pub(super) fn label(name: &str, help: &str) -> String {
+    let sentence = help.split_once(". ").map_or(help, |(first, _)| first).trim_end_matches('.');
+    if !sentence.is_empty() {
+        return sentence.to_owned();
+    }
+    let mut words = name.replace('_', " ").to_lowercase();
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    words
+}
+
+/// The smallest and the largest value of a setting, both included, as text that the setting reads.
 ///
-/// An integer's type has ends too: they are here where they are short enough to be said.
+/// The limits of an integer type are included where they are short enough to be readable.
 ///
 /// ```
 /// use chariot_engine::settings::Field;
@@ -89,9 +111,36 @@ impl SettingSpec {
 /// assert_eq!((range.from.as_deref(), range.to.as_deref()), (Some("1"), Some("255")));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SettingRange {
-    /// The smallest.
+    /// The smallest value.
     pub from: Option<String>,
-    /// The largest.
+    /// The largest value.
     pub to: Option<String>,
+}
+
+impl SettingRange {
+    /// Creates a range with these limits, both included.
+    pub fn new(from: Option<String>, to: Option<String>) -> Self {
+        SettingRange { from, to }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::label;
+
+    #[test]
+    fn a_label_is_the_first_sentence_or_the_name_in_words() {
+        for (help, expected) in [
+            ("Log level. Falls back to `LOG_LEVEL`.", "Log level"),
+            ("Score threshold.", "Score threshold"),
+            ("How many labels to report", "How many labels to report"),
+            ("Version 1.5 of the model", "Version 1.5 of the model"),
+            ("", "Top k"),
+        ] {
+            assert_eq!(label("TOP_K", help), expected);
+        }
+        assert_eq!(label("", ""), "");
+    }
 }

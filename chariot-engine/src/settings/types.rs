@@ -1,10 +1,14 @@
-//! The types that a setting can be, each with how it is read from text and shown.
+//! The types that a setting can have: how each is parsed and shown.
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
 
-use super::{Ranged, SettingKind, SettingRange, SettingText, SettingValue};
+use super::{
+    kind::SettingKind,
+    spec::SettingRange,
+    value::{Ranged, SettingText, SettingValue},
+};
 
 impl SettingText for String {}
 impl SettingValue for String {
@@ -76,6 +80,7 @@ impl<T: SettingText> SettingText for Option<T> {}
 impl<T: SettingValue> SettingValue for Option<T> {
     const KIND: SettingKind = T::KIND;
     const SECRET: bool = T::SECRET;
+    const LIST: bool = T::LIST;
 
     fn expected() -> String {
         T::expected()
@@ -97,8 +102,47 @@ impl<T: SettingValue> SettingValue for Option<T> {
         T::limits()
     }
 
+    fn is_listed(&self, values: &[String]) -> bool {
+        self.as_ref().is_none_or(|value| value.is_listed(values))
+    }
+
     fn absent() -> Option<Self> {
         Some(None)
+    }
+}
+
+/// Reads a comma-separated list. Whitespace around elements is ignored; `#[setting(default = "")]` is an
+/// empty list.
+impl<T: SettingValue> SettingText for Vec<T> {}
+impl<T: SettingValue> SettingValue for Vec<T> {
+    const KIND: SettingKind = SettingKind::String;
+    const SECRET: bool = T::SECRET;
+    const LIST: bool = true;
+
+    fn expected() -> String {
+        match T::expected() {
+            any if any == String::expected() => "a comma-separated list".into(),
+            element => format!("a comma-separated list, each element {element}"),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(vec![]);
+        }
+        let element = |text: &str| match text.trim() {
+            "" => Err(Self::expected()),
+            text => T::parse(text).map_err(|_| Self::expected()),
+        };
+        text.split(',').map(element).collect()
+    }
+
+    fn show(&self) -> String {
+        self.iter().map(T::show).collect::<Vec<_>>().join(",")
+    }
+
+    fn is_listed(&self, values: &[String]) -> bool {
+        self.iter().all(|value| value.is_listed(values))
     }
 }
 
@@ -114,7 +158,7 @@ impl<T: Ranged> Ranged for Option<T> {
     }
 }
 
-/// `an integer from 1 to 10`, `an integer of at least 1`, `an integer`.
+/// Returns a range in words: `an integer from 1 to 10`, `an integer of at least 1`, `an integer`.
 fn describe<T: SettingValue>(noun: &str, from: Option<&T>, to: Option<&T>) -> String {
     match (from.map(T::show), to.map(T::show)) {
         (Some(from), Some(to)) => format!("{noun} from {from} to {to}"),
@@ -134,7 +178,7 @@ macro_rules! ordered {
     };
 }
 
-/// The ends of an integer's type, where a person can read them: not twenty digits.
+/// The limits of an integer type, where they are readable: not those of twenty digits.
 macro_rules! ends {
     ($integer:ty) => {{
         let short = <$integer>::BITS < 64;
@@ -245,7 +289,7 @@ impl SettingValue for ByteSize {
         text.parse().map_err(|_| Self::expected())
     }
 
-    /// The largest unit that shows the exact number of bytes: what is shown must be what is read.
+    /// Uses the largest unit that shows the exact number of bytes, so that parsing returns the same value.
     fn show(&self) -> String {
         const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
         let ByteSize(bytes) = *self;
@@ -265,14 +309,14 @@ impl Ranged for ByteSize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{LogLevel, Settings};
+    use crate::settings::{LogLevel, SettingChoice};
 
     fn parse<T: SettingValue>(text: &str) -> Option<T> {
         T::parse(text).ok()
     }
 
     #[test]
-    fn booleans_are_what_people_write() {
+    fn booleans_have_many_spellings() {
         for text in ["true", "True", "TRUE", "1", "yes", "on", "On"] {
             assert_eq!(parse(text), Some(true), "{text}");
         }
@@ -321,8 +365,8 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_ignores_case_and_joints_and_goes_by_its_own_names() {
-        #[derive(Debug, PartialEq, Settings)]
+    fn a_choice_ignores_case_and_separators_and_uses_declared_names() {
+        #[derive(Debug, PartialEq, SettingChoice)]
         enum Scaling {
             NearestPixel,
             #[setting(name = "lanczos-3")]
@@ -333,7 +377,25 @@ mod tests {
         }
         assert_eq!((parse("Lanczos3"), parse::<Scaling>("best")), (Some(Scaling::Best), None));
         assert_eq!(Scaling::expected(), "one of nearest_pixel, lanczos-3");
+        assert_eq!(Scaling::NAMES, ["nearest_pixel", "lanczos-3"]);
         assert_eq!(LogLevel::Warn.show(), "warn");
+    }
+
+    #[test]
+    fn a_list_is_comma_separated() {
+        assert_eq!(parse("de, en"), Some(vec!["de".to_owned(), "en".to_owned()]));
+        assert_eq!(parse("1"), Some(vec![1_u8]));
+        assert_eq!(parse(""), Some(Vec::<u8>::new()));
+        assert_eq!(parse::<Option<Vec<LogLevel>>>("warn,DEBUG"), Some(Some(vec![LogLevel::Warn, LogLevel::Debug])));
+        for text in ["1,", ",", "1,x", "256"] {
+            assert_eq!(parse::<Vec<u8>>(text), None, "{text}");
+        }
+        assert_eq!(Vec::<String>::expected(), "a comma-separated list");
+        assert_eq!(Vec::<u8>::expected(), "a comma-separated list, each element an integer from 0 to 255");
+        assert_eq!(vec![1_u8, 2].show(), "1,2");
+        let listed = ["1".to_owned(), "2".to_owned()];
+        assert!(vec![1_u8, 2, 1].is_listed(&listed) && !vec![1_u8, 3].is_listed(&listed));
+        assert!(!Some(vec![3_u8]).is_listed(&listed));
     }
 
     #[test]

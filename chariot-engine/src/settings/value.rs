@@ -1,43 +1,14 @@
-//! What a type must do to be a setting. A field of a settings struct is of such a type; `types` has those of the SDK.
+//! The traits of a setting's type. Every field of a settings struct has such a type; `types` implements them for the types
+//! that the SDK supports.
 
-use super::SettingRange;
+use super::{kind::SettingKind, spec::SettingRange};
 
-/// The type of a setting as the platform knows it.
+/// A type that a field of a settings struct can have.
 ///
-/// ```
-/// use chariot_engine::settings::SettingKind;
-///
-/// assert_eq!(SettingKind::Int.as_str(), "int");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SettingKind {
-    /// Text, and everything that is written as text: durations, sizes, paths, choices.
-    String,
-    /// An integer.
-    Int,
-    /// A number.
-    Float,
-    /// Yes or no.
-    Bool,
-}
-
-impl SettingKind {
-    /// The platform's name of it: `string`, `int`, `float` or `bool`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SettingKind::String => "string",
-            SettingKind::Int => "int",
-            SettingKind::Float => "float",
-            SettingKind::Bool => "bool",
-        }
-    }
-}
-
-/// What a field of a settings struct can be.
-///
-/// The SDK reads `String`, `bool`, integers, `f32` and `f64` (finite), [`Duration`] (`5s`, `1m 30s`; a plain number is
-/// seconds), [`ByteSize`] (`64MiB`, `64MB`; a plain number is bytes), [`PathBuf`], [`IpAddr`], an enum with
-/// `#[derive(Settings)]`, a [`Secret`] of any of these, and an `Option` of any. For another type, implement it:
+/// The SDK implements it for `String`, `bool`, integers, `f32` and `f64` (finite), [`Duration`] (`5s`, `1m 30s`; a plain
+/// number is seconds), [`ByteSize`] (`64MiB`, `64MB`; a plain number is bytes), [`PathBuf`], [`IpAddr`], an enum with
+/// `#[derive(SettingChoice)]`, a `Vec` of any of these (comma-separated), a [`Secret`] of any of these, and an `Option` of
+/// any. Implement it for other types:
 ///
 /// [`Duration`]: std::time::Duration
 /// [`ByteSize`]: super::ByteSize
@@ -49,19 +20,19 @@ impl SettingKind {
 /// use chariot_engine::settings::{SettingKind, SettingValue};
 ///
 /// #[derive(Debug, PartialEq)]
-/// struct Colour([u8; 3]);
+/// struct Color([u8; 3]);
 ///
-/// impl SettingValue for Colour {
+/// impl SettingValue for Color {
 ///     const KIND: SettingKind = SettingKind::String;
 ///
 ///     fn expected() -> String {
-///         "a colour such as ff8000".into()
+///         "a color such as ff8000".into()
 ///     }
 ///
 ///     fn parse(text: &str) -> Result<Self, String> {
 ///         let number = u32::from_str_radix(text, 16).ok().filter(|_| text.len() == 6);
 ///         let [_, rgb @ ..] = number.ok_or_else(Self::expected)?.to_be_bytes();
-///         Ok(Colour(rgb))
+///         Ok(Color(rgb))
 ///     }
 ///
 ///     fn show(&self) -> String {
@@ -69,27 +40,30 @@ impl SettingKind {
 ///     }
 /// }
 ///
-/// assert_eq!(Colour::parse("ff8000"), Ok(Colour([255, 128, 0])));
-/// assert_eq!(Colour::parse("orange"), Err("a colour such as ff8000".into()));
+/// assert_eq!(Color::parse("ff8000"), Ok(Color([255, 128, 0])));
+/// assert_eq!(Color::parse("orange"), Err("a color such as ff8000".into()));
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "a setting cannot be a `{Self}`",
-    label = "not read from settings",
-    note = "a setting is a `String`, `bool`, integer, `f32`, `f64`, `Duration`, `ByteSize`, `PathBuf`, `IpAddr`, a `Secret`, or an `Option` of one",
-    note = "a struct with `#[derive(Settings)]` is a group of settings: write `#[setting(group)]` on the field",
-    note = "an enum without fields becomes one by `#[derive(Settings)]`, any other type by `impl SettingValue`"
+    message = "`{Self}` cannot be a setting",
+    label = "not a setting type",
+    note = "a setting is a `String`, `bool`, integer, `f32`, `f64`, `Duration`, `ByteSize`, `PathBuf`, `IpAddr`, a `Vec` of one, a `Secret`, or an `Option` of one",
+    note = "for a group of settings, derive `Settings` on a struct and write `#[setting(group)]` on the field",
+    note = "for an enum without fields, derive `SettingChoice`; for any other type, implement `SettingValue`"
 )]
 pub trait SettingValue: Sized {
-    /// The platform's type of it.
+    /// The platform's type of the setting.
     const KIND: SettingKind;
 
-    /// Whether a value is shown to nobody.
+    /// Set if values must not be shown.
     const SECRET: bool = false;
 
-    /// What a value must be, so that `... is expected` can follow: `an integer from 0 to 255`.
+    /// Set if a value is a comma-separated list. A declared list of values then applies to each element.
+    const LIST: bool = false;
+
+    /// Returns the accepted values in words, to follow `expected`: `an integer from 0 to 255`.
     fn expected() -> String {
         match Self::KIND {
-            SettingKind::String => "text",
+            SettingKind::String => "a string",
             SettingKind::Int => "an integer",
             SettingKind::Float => "a number",
             SettingKind::Bool => "true or false",
@@ -97,32 +71,38 @@ pub trait SettingValue: Sized {
         .into()
     }
 
-    /// Reads a value. The text is not empty and has no blanks around it; what comes from a file may begin with some.
+    /// Parses a value. The text is not empty and has no surrounding whitespace, except that text from a file can have
+    /// leading whitespace.
     ///
     /// # Errors
-    /// What was expected, mostly [`expected`](Self::expected).
+    /// Returns the accepted values in words, usually [`expected`](Self::expected).
     fn parse(text: &str) -> Result<Self, String>;
 
-    /// The value as text that [`parse`](Self::parse) reads.
+    /// Returns the value as text that [`parse`](Self::parse) accepts.
     fn show(&self) -> String;
 
-    /// The values that there are, where they can be listed: those of a choice.
+    /// Returns the accepted values if they can be listed, such as those of a choice.
     fn choices() -> Vec<String> {
         vec![]
     }
 
-    /// The smallest and the largest value of the type, where they are worth saying.
+    /// Returns the smallest and the largest value of the type, where they are worth showing.
     fn limits() -> SettingRange {
         SettingRange::default()
     }
 
-    /// The value where none is set and there is no default. `None` makes the setting a required one.
+    /// Returns `true` if the value, or each of its elements, is in a declared list of values.
+    fn is_listed(&self, values: &[String]) -> bool {
+        values.contains(&self.show())
+    }
+
+    /// Returns the value of a setting that is not set and has no default. `None` makes the setting required.
     fn absent() -> Option<Self> {
         None
     }
 }
 
-/// A value that may be written as text where a setting is declared: `#[setting(default = "5s")]`,
+/// A setting type whose values are written as text in declarations: `#[setting(default = "5s")]`,
 /// `#[setting(values = ["de", "en"])]`.
 ///
 /// ```
@@ -134,13 +114,26 @@ pub trait SettingValue: Sized {
 /// assert_eq!(default("5s"), Ok(std::time::Duration::from_secs(5)));
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "a setting that is a `{Self}` is not declared by text",
-    label = "write it as a `{Self}`, without quotes",
-    note = "text stands for a `String`, `Duration`, `ByteSize`, `PathBuf`, `IpAddr` or an enum with `#[derive(Settings)]`; a `Secret` has none in a program"
+    message = "a setting of type `{Self}` cannot be declared as text",
+    label = "expected a `{Self}`, without quotes",
+    note = "text works for `String`, `Duration`, `ByteSize`, `PathBuf`, `IpAddr`, a `Vec`, and an enum that derives `SettingChoice`; a `Secret` has no default in a program"
 )]
 pub trait SettingText: SettingValue {}
 
-/// A value that can have a range, `#[setting(range = 1..=10)]`, or a list of values that are not text,
+/// An enum whose variants are the choices of a setting. Derive it with
+/// [`#[derive(SettingChoice)]`](derive@super::SettingChoice), which implements [`SettingValue`] and [`SettingText`] too.
+///
+/// ```
+/// use chariot_engine::settings::{LogFormat, SettingChoice};
+///
+/// assert_eq!(LogFormat::NAMES, ["human", "json"]);
+/// ```
+pub trait SettingChoice: SettingText {
+    /// The names of the variants, in order of declaration.
+    const NAMES: &'static [&'static str];
+}
+
+/// A setting type that can have a range, `#[setting(range = 1..=10)]`, or a list of values that are not text,
 /// `#[setting(values = [1, 2, 4])]`.
 ///
 /// ```
@@ -151,22 +144,22 @@ pub trait SettingText: SettingValue {}
 /// assert_eq!(u8::expected_within(Some(&1), None), "an integer from 1 to 255");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "a setting that is a `{Self}` has no range, and no list of values",
+    message = "a setting of type `{Self}` cannot have a range or a list of values",
     label = "no range or list for a `{Self}`",
-    note = "integers, `f32`, `f64`, `Duration`, `ByteSize` and an `Option` of one can; a list of texts is for what is written as text"
+    note = "ranges and lists work for integers, `f32`, `f64`, `Duration`, `ByteSize` and an `Option` of one; lists of strings work for types that are written as text"
 )]
 pub trait Ranged: SettingValue {
-    /// What the ends of the range are: the type itself, and what is within an `Option`.
+    /// The type of the range's limits: the type itself, or the type in an `Option`.
     type Bound: SettingValue;
 
-    /// Whether the value is within the range, both ends included. No value is within every range.
+    /// Returns `true` if the value is within the range, both limits included. `None` is within every range.
     fn within(&self, from: Option<&Self::Bound>, to: Option<&Self::Bound>) -> bool;
 
-    /// What a value in this range must be.
+    /// Returns the values within the range in words.
     fn expected_within(from: Option<&Self::Bound>, to: Option<&Self::Bound>) -> String;
 }
 
-/// The number of the name that is meant, ignoring case, `_` and `-`. The derive on enums calls it.
+/// Returns the index of the name that the text means, ignoring case, `_` and `-`. The derive on enums calls it.
 #[doc(hidden)]
 pub fn __choice(text: &str, names: &[&str]) -> Option<usize> {
     let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();

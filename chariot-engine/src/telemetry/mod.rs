@@ -1,8 +1,8 @@
-//! What an engine tells of itself: log lines, and figures that can be scraped.
+//! Logs and metrics of an engine.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `logs` | log lines to a standard stream. `run` installs them; nothing that an embedder meets does |
+//! | `logs` | log lines on a standard stream. `run` installs them; an embedded engine does not |
 //! | `metrics` | counters, gauges and histograms, in a registry of the engine's own |
 
 mod logs;

@@ -80,7 +80,7 @@ struct Part {
     whole: bool,
 }
 
-#[derive(Debug, PartialEq, Settings)]
+#[derive(Debug, PartialEq, chariot_engine::SettingChoice)]
 enum Mode {
     Fast,
     VeryExact,

@@ -72,7 +72,7 @@ impl Model for Tabular {
             }
             Ok(features)
         })?;
-        let rows = Tensor::from_slice(rows.as_flattened(), (rows.len(), 4), &device)?;
+        let rows = Tensor::from_slice(rows.as_flattened(), (rows.len(), 4), device.as_candle())?;
         let logits = self.net.forward(&rows)?;
         Classification::from_logits(&logits, &self.labels, 1)
     }

@@ -8,8 +8,8 @@ use chariot_engine::prelude::*;
 struct Limits {
     /// The longest text, by language
     longest: HashMap<String, usize>,
-    /// The languages
-    languages: Option<Vec<String>>,
+    /// The color
+    color: Option<[u8; 3]>,
 }
 
 fn main() {}

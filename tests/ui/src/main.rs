@@ -39,7 +39,7 @@ macro_rules! in_the_way {
 }
 use in_the_way;
 
-in_the_way!(Option Some None Result Ok Err Vec String Box usize bool str u64 ExitCode Settings Model Field Reader);
+in_the_way!(Option Some None Result Ok Err Vec String Box usize bool str u64 ExitCode Settings SettingChoice SettingText SettingValue Model Field Reader);
 
 /// What can be set, under names that generated code may use for its own.
 #[derive(::chariot_engine::Settings)]
@@ -91,7 +91,7 @@ fn read(
 }
 
 /// Words that mean something elsewhere.
-#[derive(::chariot_engine::Settings)]
+#[derive(::chariot_engine::SettingChoice)]
 enum Choice {
     Some,
     None,

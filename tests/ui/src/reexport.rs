@@ -15,7 +15,7 @@ struct Own {
     choice: ::core::option::Option<Choice>,
 }
 
-#[derive(facade::sdk::Settings)]
+#[derive(facade::sdk::SettingChoice)]
 #[settings(crate = "facade::sdk")]
 enum Choice {
     One,

@@ -1,28 +1,28 @@
-//! A schema as an example of an environment: a file `.env.example` that somebody copies and fills.
+//! A schema as a file `.env.example`, to be copied and filled in.
 
-use super::about;
+use super::about::about;
 use crate::settings::SettingSpec;
 
-/// Settings as a file `.env.example`: defaults are there as comments, and what is required is left to be filled. The
-/// runtime's settings stand under a line that says so.
+/// Renders settings as a file `.env.example`. Settings with a default are commented out; required ones are left to be filled
+/// in. The runtime's settings come last, under a heading.
 ///
 /// ```
 /// use chariot_engine::settings::{Secret, Settings, env_example};
 ///
 /// #[derive(Settings)]
 /// struct DigitsSettings {
-///     /// How many labels to report
+///     /// Number of labels
 ///     #[setting(default = 3, range = 1..=10)]
 ///     top_k: usize,
-///     /// The key of the label service
+///     /// Key of the label service
 ///     api_key: Secret,
 /// }
 ///
 /// let expected = "\
-/// ## How many labels to report (an integer from 1 to 10)
+/// ## Number of labels (an integer from 1 to 10)
 /// ##TOP_K=3
 ///
-/// ## The key of the label service (a secret), required; or API_KEY_FILE, a file that holds it
+/// ## Key of the label service (a secret), required; or API_KEY_FILE, a file that contains it
 /// API_KEY=
 /// ";
 /// # let expected = expected.replace("##", "#");
@@ -44,7 +44,7 @@ fn entry(setting: &SettingSpec) -> String {
         text.push_str(", required");
     }
     if setting.secret {
-        text.push_str(&format!("; or {}{}, a file that holds it", setting.name, SettingSpec::FILE_SUFFIX));
+        text.push_str(&format!("; or {}{}, a file that contains it", setting.name, SettingSpec::FILE_SUFFIX));
     }
     let comment = if setting.required { "" } else { "#" };
     let value = setting.default.as_deref().map(value).unwrap_or_default();
@@ -55,7 +55,7 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A value as shells and readers of such files take it: quoted where it has to be.
+/// Returns a value as shells and readers of such files accept it: quoted if necessary.
 fn value(text: &str) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "-_.,:/+@%={}".contains(letter);
     if text.chars().all(plain) {
@@ -82,7 +82,7 @@ mod tests {
     use crate::settings::{EngineSettings, Settings};
 
     #[test]
-    fn values_are_quoted_where_they_have_to_be() {
+    fn values_are_quoted_if_necessary() {
         for (text, expected) in [
             ("smooth", "smooth"),
             ("/{model_id}/a-b_c:1.5", "/{model_id}/a-b_c:1.5"),
@@ -97,19 +97,20 @@ mod tests {
     }
 
     #[test]
-    fn the_runtime_s_settings_stand_below_under_a_line_of_their_own() {
+    fn the_runtime_s_settings_come_last_under_a_heading() {
         #[derive(Settings)]
-        #[expect(dead_code, reason = "only its schema is looked at")]
+        #[expect(dead_code, reason = "only its schema is used")]
         struct Own {
-            /// What a
-            /// text ends with
+            /// Ending of
+            /// a text
             #[setting(default = "! ")]
             ending: String,
-            /// Who it is for
+            /// Audience
             reader: Option<String>,
         }
         let example = env_example(&<(EngineSettings, Own)>::schema());
-        let begin = "# What a text ends with\n#ENDING='! '\n\n# Who it is for\n#READER=\n\n# Settings of the runtime\n\n# The address";
+        let begin =
+            "# Ending of a text\n#ENDING='! '\n\n# Audience\n#READER=\n\n# Settings of the runtime\n\n# Listen address";
         assert!(example.starts_with(begin), "{example}");
         assert!(example.contains("\n#CHARIOT_ENGINE_PORT=8080\n"), "{example}");
         assert!(!env_example(&EngineSettings::schema()).contains("# Settings of the runtime"));

@@ -1,8 +1,8 @@
-//! How settings were read, as a table in plain text: for an operator at a terminal.
+//! Settings as they were read, as a table in plain text for a terminal.
 
 use crate::settings::Explained;
 
-/// Renders how settings were read: name, type, value, default, and where the value came from. Secrets are masked.
+/// Renders settings as they were read: name, type, value, default, and the source of the value. Secrets are masked.
 ///
 /// ```
 /// use chariot_engine::settings::{Environment, Reader, Settings, explained_table};
@@ -30,10 +30,10 @@ use crate::settings::Explained;
 pub fn explained_table(settings: &[Explained]) -> String {
     let mut rows = vec![["NAME", "TYPE", "VALUE", "DEFAULT", "FROM"].map(str::to_owned)];
     for Explained { setting, value, origin } in settings {
-        let of = if setting.secret { "secret " } else { "" };
+        let secret = if setting.secret { "secret " } else { "" };
         rows.push([
             setting.name.clone(),
-            format!("{of}{}", setting.kind.as_str()),
+            format!("{secret}{}", setting.kind.as_str()),
             value.as_deref().map_or("-".into(), shown),
             setting.default.as_deref().map_or("-".into(), shown),
             shown(&origin.to_string()),
@@ -52,14 +52,14 @@ pub fn explained_table(settings: &[Explained]) -> String {
     table
 }
 
-/// A text on its line, and of a length that leaves the table a table.
+/// Returns a text on one line, cut to a length that keeps the table readable.
 fn shown(text: &str) -> String {
-    const MOST: usize = 60;
+    const MAX: usize = 60;
     if text.is_empty() {
         return "''".into();
     }
-    let mut line: String = text.chars().take(MOST).flat_map(escaped).collect();
-    if text.chars().nth(MOST).is_some() {
+    let mut line: String = text.chars().take(MAX).flat_map(escaped).collect();
+    if text.chars().nth(MAX).is_some() {
         line.push_str("...");
     }
     line
@@ -75,9 +75,9 @@ mod tests {
     use crate::settings::{Environment, Reader, Secret, Settings};
 
     #[test]
-    fn a_row_stays_a_row_whatever_a_value_holds() {
+    fn a_row_stays_on_one_line_whatever_the_value() {
         #[derive(Debug, Settings)]
-        #[expect(dead_code, reason = "only what is said of them is looked at")]
+        #[expect(dead_code, reason = "only its explanation is used")]
         struct Own {
             #[setting(default = "")]
             text: String,

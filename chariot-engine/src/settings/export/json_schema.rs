@@ -1,22 +1,22 @@
-//! A schema as JSON Schema: for what completes and checks a file of values, or an environment, before an engine reads it.
+//! A schema as JSON Schema, for tools that complete and check a file of values or an environment.
 
 use serde_json::{Map, Value, json};
 
 use crate::settings::{SettingKind, SettingSpec};
 
-/// Settings as a JSON Schema (2020-12) of an object whose members are the variables.
+/// Renders settings as a JSON Schema (2020-12) of an object whose members are the variables.
 ///
-/// A value may stand as what it is (`5`, `true`), as in a file of values, or as text (`"5"`, `"true"`), as in an
-/// environment. What the schema takes, the engine takes, as far as JSON Schema can say it: a number written as text is
-/// held to its form and not to its range, and a duration to nothing. Other members are let pass. The runtime's settings
-/// have `"x-chariot-runtime": true`.
+/// A value can be typed (`5`, `true`), as in a file of values, or text (`"5"`, `"true"`), as in an environment. The schema
+/// accepts what the engine accepts, as far as JSON Schema can express it: it checks the format of a number that is written
+/// as text but not its range, and it does not check durations. Unknown members are accepted. The runtime's settings have
+/// `"x-chariot-runtime": true`.
 ///
 /// ```
 /// use chariot_engine::settings::{Settings, json_schema};
 ///
 /// #[derive(Settings)]
 /// struct DigitsSettings {
-///     /// How to scale a picture
+///     /// Scaling of images
 ///     #[setting(default = "smooth", values = ["smooth", "sharp"])]
 ///     scaling: String,
 /// }
@@ -26,7 +26,7 @@ use crate::settings::{SettingKind, SettingSpec};
 ///     "type": "string",
 ///     "enum": ["smooth", "sharp"],
 ///     "default": "smooth",
-///     "description": "How to scale a picture",
+///     "description": "Scaling of images",
 /// });
 /// assert_eq!(schema["properties"]["SCALING"], expected);
 /// ```
@@ -37,7 +37,7 @@ pub fn json_schema(settings: &[SettingSpec]) -> Value {
         for alias in &setting.aliases {
             let mut old = property.clone();
             old.insert("deprecated".into(), true.into());
-            old.insert("description".into(), format!("The old name of {}", setting.name).into());
+            old.insert("description".into(), format!("Former name of {}", setting.name).into());
             properties.insert(alias.clone(), old.into());
         }
         properties.insert(setting.name.clone(), property.into());
@@ -66,7 +66,7 @@ fn property(setting: &SettingSpec) -> Map<String, Value> {
             json!(["boolean", "string"]),
             Some("^([Tt][Rr][Uu][Ee]|1|[Yy][Ee][Ss]|[Oo][Nn]|[Ff][Aa][Ll][Ss][Ee]|0|[Nn][Oo]|[Oo][Ff][Ff])$"),
         ),
-        // An empty value is none.
+        // An empty value counts as not set.
         SettingKind::String => (json!("string"), setting.required.then_some("\\S")),
     };
     set("type", types);
@@ -87,7 +87,9 @@ fn property(setting: &SettingSpec) -> Map<String, Value> {
         set("default", typed(setting.kind, default));
     }
     let description = match &setting.deprecated {
-        Some(why) => format!("{}. Deprecated: {why}", setting.help).trim_start_matches(". ").to_owned(),
+        Some(why) => {
+            format!("{}. Deprecated: {why}", setting.help.trim_end_matches('.')).trim_start_matches(". ").to_owned()
+        }
         None => setting.help.clone(),
     };
     if !description.is_empty() {
@@ -105,7 +107,7 @@ fn property(setting: &SettingSpec) -> Map<String, Value> {
     property
 }
 
-/// A value as JSON has it: a number or a boolean where it is one.
+/// Returns a value as JSON: as a number or a boolean if it is one.
 fn typed(kind: SettingKind, text: &str) -> Value {
     let fits = |value: &Value| match kind {
         SettingKind::Int | SettingKind::Float => value.is_number(),
@@ -123,9 +125,9 @@ mod tests {
     use crate::settings::{EngineSettings, Secret, Settings};
 
     #[derive(Settings)]
-    #[expect(dead_code, reason = "only its schema is looked at")]
+    #[expect(dead_code, reason = "only its schema is used")]
     struct Own {
-        /// How many
+        /// Number of labels
         #[setting(range = 1..=10, alias = "COUNT")]
         top_k: u8,
         #[setting(values = [0.5, 1.0], default = 0.5)]
@@ -138,16 +140,16 @@ mod tests {
     }
 
     #[test]
-    fn what_a_setting_says_of_itself_is_in_the_schema() {
+    fn the_schema_contains_the_declaration_of_each_setting() {
         let schema = json_schema(&Own::schema());
         assert_eq!(schema["required"], json!(["TOP_K", "KEY"]));
         let int = json!({
             "type": ["integer", "string"], "minimum": 1, "maximum": 10, "pattern": "^[+-]?[0-9]+$",
-            "description": "How many",
+            "description": "Number of labels",
         });
         assert_eq!(schema["properties"]["TOP_K"], int);
         assert_eq!(schema["properties"]["COUNT"]["deprecated"], true);
-        assert_eq!(schema["properties"]["COUNT"]["description"], "The old name of TOP_K");
+        assert_eq!(schema["properties"]["COUNT"]["description"], "Former name of TOP_K");
         let listed = json!({"type": ["number", "string"], "enum": [0.5, 1, "0.5", "1"], "default": 0.5});
         assert_eq!(schema["properties"]["SHARE"], listed);
         let exact = &schema["properties"]["EXACT"];

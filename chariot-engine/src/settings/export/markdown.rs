@@ -1,17 +1,17 @@
-//! A schema as a Markdown table: the README's tables of settings are made by it.
+//! A schema as a Markdown table, for the tables of settings in the documentation.
 
-use super::about;
+use super::about::about;
 use crate::settings::SettingSpec;
 
-/// Renders settings as a Markdown table of name, default and meaning. Where some are the runtime's and some are not, a
-/// column says which.
+/// Renders settings as a Markdown table of name, default and meaning. If only some of them are the runtime's, a column
+/// states which.
 ///
 /// ```
 /// use chariot_engine::settings::{Settings, markdown_table};
 ///
 /// #[derive(Settings)]
 /// struct DigitsSettings {
-///     /// How many labels to report
+///     /// Number of labels
 ///     #[setting(default = 3, range = 1..=10)]
 ///     top_k: usize,
 /// }
@@ -20,13 +20,12 @@ use crate::settings::SettingSpec;
 ///     markdown_table(&DigitsSettings::schema()),
 ///     "| Name | Default | Meaning |\n\
 ///      |---|---|---|\n\
-///      | `TOP_K` | `3` | How many labels to report (an integer from 1 to 10) |\n"
+///      | `TOP_K` | `3` | Number of labels (an integer from 1 to 10) |\n"
 /// );
 /// ```
 pub fn markdown_table(settings: &[SettingSpec]) -> String {
-    // A column that says the same of all would be one too many.
     let mixed = settings.iter().any(|setting| setting.runtime) && settings.iter().any(|setting| !setting.runtime);
-    let (head, line) = if mixed { (" Of |", "---|") } else { ("", "") };
+    let (head, line) = if mixed { (" Owner |", "---|") } else { ("", "") };
     let mut table = format!("| Name | Default | Meaning |{head}\n|---|---|---|{line}\n");
     for setting in settings {
         let default = match &setting.default {
@@ -46,7 +45,7 @@ pub fn markdown_table(settings: &[SettingSpec]) -> String {
     table
 }
 
-/// A text that stays within its cell.
+/// Returns a text that stays within its table cell.
 fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
@@ -59,7 +58,7 @@ mod tests {
     #[test]
     fn every_kind_of_row() {
         #[derive(Settings)]
-        #[expect(dead_code, reason = "only its schema is looked at")]
+        #[expect(dead_code, reason = "only its schema is used")]
         struct Rows {
             /// Either a|b
             text: String,
@@ -70,31 +69,35 @@ mod tests {
         }
         assert_eq!(
             markdown_table(&Rows::schema()).lines().skip(2).collect::<Vec<_>>(),
-            [r"| `TEXT` | required | Either a\|b |", "| `MAYBE` |  | Maybe (true or false) |", "| `EMPTY` |  | text |"]
+            [
+                r"| `TEXT` | required | Either a\|b |",
+                "| `MAYBE` |  | Maybe (true or false) |",
+                "| `EMPTY` |  | a string |"
+            ]
         );
     }
 
     #[test]
-    fn what_is_more_to_be_said_is_said_and_where_it_is_mixed_whose_it_is() {
+    fn former_names_deprecations_and_owners_are_shown() {
         #[derive(Settings)]
-        #[expect(dead_code, reason = "only its schema is looked at")]
+        #[expect(dead_code, reason = "only its schema is used")]
         struct Own {
-            /// How many
+            /// Number of labels
             #[setting(default = 3, alias = ["COUNT", "NUMBER"])]
             top_k: u8,
-            /// The key
-            #[setting(deprecated = "nobody asks for it")]
+            /// Key
+            #[setting(deprecated = "it has no effect")]
             key: Option<Secret>,
         }
         let table = markdown_table(&<(Own, EngineSettings)>::schema());
         assert_eq!(
             table.lines().take(5).collect::<Vec<_>>(),
             [
-                "| Name | Default | Meaning | Of |",
+                "| Name | Default | Meaning | Owner |",
                 "|---|---|---|---|",
-                "| `TOP_K` | `3` | How many (an integer from 0 to 255); formerly `COUNT`, `NUMBER` | the engine |",
-                "| `KEY` |  | The key (a secret). Deprecated: nobody asks for it | the engine |",
-                "| `CHARIOT_ENGINE_HOST` | `0.0.0.0` | The address to listen on (an IP address such as 0.0.0.0) | the runtime |",
+                "| `TOP_K` | `3` | Number of labels (an integer from 0 to 255); formerly `COUNT`, `NUMBER` | the engine |",
+                "| `KEY` |  | Key (a secret). Deprecated: it has no effect | the engine |",
+                "| `CHARIOT_ENGINE_HOST` | `0.0.0.0` | Listen address. A host name or an IP address | the runtime |",
             ]
         );
     }

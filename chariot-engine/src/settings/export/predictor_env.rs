@@ -1,8 +1,8 @@
-//! A schema as the platform wants it, so that an operator sets values in a form: the registration document holds it.
+//! A schema as the platform's `predictor_env_schema`, from which the platform makes a form. The registration document
+//! contains it.
 
 use serde::Serialize;
 
-use super::about_marked;
 use crate::settings::SettingSpec;
 
 /// One entry of the platform's `predictor_env_schema`.
@@ -12,35 +12,37 @@ use crate::settings::SettingSpec;
 ///
 /// #[derive(Settings)]
 /// struct DigitsSettings {
-///     /// Whether to be exact
+///     /// Exact results. Slower, but without approximations.
 ///     #[setting(default = false)]
 ///     exact: bool,
 /// }
 ///
 /// let entry = &predictor_env_schema(&DigitsSettings::schema())[0];
 /// assert_eq!((entry.name.as_str(), entry.kind, entry.default_value.as_str()), ("EXACT", "bool", "false"));
+/// assert_eq!(entry.display_text, "Exact results");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PredictorEnv {
     /// The variable.
     pub name: String,
-    /// `string`, `int`, `float` or `bool`; `type` where it is written.
+    /// The type: `string`, `int`, `float` or `bool`. It is serialized as `type`.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// The default as text; empty where there is none, and for a secret.
+    /// The default as text, or an empty string if there is none or the setting is a secret.
     pub default_value: String,
-    /// What an operator reads beside it. One of the runtime's settings begins with `Of the runtime`.
+    /// The label of the form's field.
     pub display_text: String,
 }
 
-/// Settings as the platform's `predictor_env_schema`.
+/// Renders settings as the platform's `predictor_env_schema`.
 ///
 /// ```
 /// use chariot_engine::settings::{Settings, predictor_env_schema};
 ///
 /// #[derive(Settings)]
 /// struct DigitsSettings {
-///     /// How many labels to report
+///     /// Number of labels
 ///     #[setting(default = 3, range = 1..=10)]
 ///     top_k: usize,
 /// }
@@ -50,7 +52,7 @@ pub struct PredictorEnv {
 ///     "name": "TOP_K",
 ///     "type": "int",
 ///     "default_value": "3",
-///     "display_text": "How many labels to report (an integer from 1 to 10)",
+///     "display_text": "Number of labels",
 /// }]);
 /// assert_eq!(written, expected);
 /// ```
@@ -59,7 +61,10 @@ pub fn predictor_env_schema(settings: &[SettingSpec]) -> Vec<PredictorEnv> {
         name: setting.name.clone(),
         kind: setting.kind.as_str(),
         default_value: setting.default.clone().unwrap_or_default(),
-        display_text: about_marked(setting),
+        display_text: match setting.deprecated {
+            Some(_) => format!("{} (deprecated)", setting.label),
+            None => setting.label.clone(),
+        },
     };
     settings.iter().map(entry).collect()
 }
@@ -72,12 +77,13 @@ mod tests {
     #[test]
     fn every_default_is_text_and_a_secret_has_none() {
         #[derive(Settings)]
-        #[expect(dead_code, reason = "only its schema is looked at")]
+        #[expect(dead_code, reason = "only its schema is used")]
         struct Own {
+            /// Key of the service
             #[setting(default = Secret::new("sesame".into()))]
             key: Secret,
             maybe: Option<bool>,
-            #[setting(default = 0.5, deprecated = "nobody reads it")]
+            #[setting(default = 0.5, deprecated = "it has no effect")]
             share: f32,
         }
         let entries = predictor_env_schema(&Own::schema());
@@ -87,18 +93,16 @@ mod tests {
             .collect();
         assert_eq!(
             shown,
-            [
-                ("string", "", "text; a secret"),
-                ("bool", "", "true or false"),
-                ("float", "0.5", "a number. Deprecated: nobody reads it"),
-            ]
+            [("string", "", "Key of the service"), ("bool", "", "Maybe"), ("float", "0.5", "Share (deprecated)")]
         );
     }
 
     #[test]
-    fn the_runtime_s_settings_say_so() {
+    fn the_runtime_s_settings_have_short_labels() {
         let entries = predictor_env_schema(&EngineSettings::schema());
-        assert!(entries.iter().all(|entry| entry.display_text.starts_with("Of the runtime: ")));
+        let labels: Vec<_> = entries.iter().map(|entry| format!("{} → {}", entry.name, entry.display_text)).collect();
+        insta::assert_snapshot!("labels", labels.join("\n"));
+        assert!(entries.iter().all(|entry| entry.display_text.len() <= 32));
         let metrics = entries.iter().find(|entry| entry.name == "CHARIOT_ENGINE_METRICS").unwrap();
         assert_eq!((metrics.kind, metrics.default_value.as_str()), ("bool", "true"));
     }

@@ -1,5 +1,5 @@
-//! How whole numbers are distributed over buckets, kept without a lock: the runtime takes a value into one several times a
-//! request. Its histograms are families of them.
+//! [`Distribution`], a histogram of integers without a lock. The runtime counts several values per request; its histograms are
+//! families of distributions.
 
 use std::{
     fmt::Error,
@@ -14,7 +14,7 @@ use prometheus_client::{
     metrics::{MetricType, TypedMetric},
 };
 
-/// A histogram. Cheap to clone.
+/// A histogram that is cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Distribution(Arc<Inner>);
 
@@ -22,30 +22,30 @@ pub(super) struct Distribution(Arc<Inner>);
 struct Inner {
     buckets: Box<[Bucket]>,
     sum: AtomicU64,
-    /// How many of what is counted are one of the unit in which it is shown.
+    /// The number of counted units in one displayed unit.
     per_unit: f64,
 }
 
 #[derive(Debug)]
 struct Bucket {
-    /// The most that it takes, in the unit in which it is shown.
+    /// The upper bound in the displayed unit.
     bound: f64,
-    /// The same, as it is counted.
-    most: u64,
+    /// The upper bound in the counted unit.
+    max: u64,
     count: AtomicU64,
 }
 
 impl Distribution {
-    /// Buckets up to these bounds, which grow, and one for what is above them.
+    /// Creates a histogram with these upper bounds, in increasing order, and a last bucket without one.
     pub(super) fn new(bounds: &[f64], per_unit: f64) -> Self {
-        let bucket = |bound: f64| Bucket { bound, most: (bound * per_unit).round() as u64, count: AtomicU64::new(0) };
+        let bucket = |bound: f64| Bucket { bound, max: (bound * per_unit).round() as u64, count: AtomicU64::new(0) };
         let buckets = bounds.iter().copied().chain([f64::INFINITY]).map(bucket).collect();
         Distribution(Arc::new(Inner { buckets, sum: AtomicU64::new(0), per_unit }))
     }
 
-    /// Accepts a value into its bucket.
+    /// Counts a value in its bucket.
     pub(super) fn observe(&self, value: u64) {
-        if let Some(bucket) = self.0.buckets.iter().find(|bucket| value <= bucket.most) {
+        if let Some(bucket) = self.0.buckets.iter().find(|bucket| value <= bucket.max) {
             bucket.count.fetch_add(1, Ordering::Relaxed);
             self.0.sum.fetch_add(value, Ordering::Relaxed);
         }
@@ -57,10 +57,10 @@ impl TypedMetric for Distribution {
 }
 
 impl EncodeMetric for Distribution {
-    /// The count is that of the buckets as they are read; the sum may lack what is being taken meanwhile.
+    /// Encodes the buckets as they are read. The sum can lack values that are counted at the same time.
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), Error> {
-        let of = |bucket: &Bucket| (bucket.bound, bucket.count.load(Ordering::Relaxed));
-        let buckets: Vec<(f64, u64)> = self.0.buckets.iter().map(of).collect();
+        let read = |bucket: &Bucket| (bucket.bound, bucket.count.load(Ordering::Relaxed));
+        let buckets: Vec<(f64, u64)> = self.0.buckets.iter().map(read).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
         let sum = self.0.sum.load(Ordering::Relaxed) as f64 / self.0.per_unit;
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_written_as_the_histogram_of_the_registry_is() {
+    fn it_is_encoded_like_the_histogram_of_the_registry() {
         const BOUNDS: [f64; 3] = [0.0001, 0.5, 120.0];
         let (ours, theirs) = (Distribution::new(&BOUNDS, 1e9), Histogram::new(BOUNDS));
         for nanos in [0, 100_000, 100_001, 500_000_000, 3_000_000_000, 120_000_000_000, 1_000_000_000_000] {

@@ -1,5 +1,5 @@
-//! The metrics of the runtime as families of a registry. [`Metrics`](super::Metrics) owns them; the figures of a model are
-//! resolved from them once.
+//! The metrics of the runtime as families of a registry. [`Metrics`](super::Metrics) owns them; the metrics of a model are
+//! looked up in them once.
 
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, info::Info},
@@ -8,7 +8,7 @@ use prometheus_client::{
 
 use super::{distribution::Distribution, table::described};
 
-/// Names and values of labels. None of them comes from a caller.
+/// The names and values of labels. None of them comes from a caller.
 pub(super) type Labels = Vec<(&'static str, String)>;
 
 type Float = Gauge<f64, std::sync::atomic::AtomicU64>;
@@ -31,15 +31,16 @@ pub(super) struct Families {
     memory: Gauge,
 }
 
-/// From a tenth of a millisecond, which is about what the runtime itself takes, to two minutes.
+/// The bounds for times: from a tenth of a millisecond, about the time that the runtime itself takes, to two minutes.
 const SECONDS: [f64; 19] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
     120.0,
 ];
 
-/// Times are counted in nanoseconds.
+/// The counted units in a second: times are counted in nanoseconds.
 const NANOS_PER_SECOND: f64 = 1e9;
 
+/// The bounds for numbers of items.
 const ITEMS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
 impl Families {
@@ -70,8 +71,8 @@ impl Families {
         families
     }
 
-    /// Accepts the figures of the process.
-    pub(super) fn take_process(&self) {
+    /// Updates the metrics of the process.
+    pub(super) fn update_process(&self) {
         if let Some(bytes) = resident_bytes() {
             self.memory.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         }
@@ -84,12 +85,12 @@ fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, metric: M) -> M {
     metric
 }
 
-/// The registry adds what the type of a metric asks for.
+/// Returns a name without its suffix, which the registry adds by the type of the metric.
 fn bare(name: &str) -> &str {
     name.strip_suffix("_total").or_else(|| name.strip_suffix("_info")).unwrap_or(name)
 }
 
-/// The resident memory of the process, where the system is Linux.
+/// Returns the resident memory of the process in bytes, on Linux.
 pub(crate) fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

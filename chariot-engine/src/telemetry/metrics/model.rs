@@ -1,4 +1,4 @@
-//! The figures of one model. The host, its workers and the server keep them.
+//! [`ModelMetrics`], the metrics of one model. The host, its workers and the server update them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{
     families::{Families, Labels},
 };
 
-/// A stage of a request's way.
+/// A stage in the processing of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Read,
@@ -31,7 +31,7 @@ const STAGES: [(Stage, &str); 7] = [
     (Stage::Total, "total"),
 ];
 
-/// Why a request was refused before it reached a worker.
+/// The reason why a request was rejected before it reached a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rejected {
     NotReady,
@@ -53,7 +53,7 @@ const REASONS: [(Rejected, &str); 6] = [
 
 const STATES: [&str; 6] = ["starting", "ready", "unhealthy", "draining", "stopped", "failed"];
 
-/// What is looked at when the figures are scraped.
+/// The state of a model at the time of a scrape.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Snapshot {
     pub(crate) state: &'static str,
@@ -63,7 +63,7 @@ pub(crate) struct Snapshot {
     pub(crate) bytes: u64,
 }
 
-/// The figures of one model; resolved once, so that keeping them asks for no look-up.
+/// The metrics of one model, looked up once, so that updating them needs no lookup.
 pub(crate) struct ModelMetrics {
     name: String,
     requests: Family<Labels, Counter>,
@@ -105,7 +105,7 @@ impl ModelMetrics {
         }
     }
 
-    /// A request was answered with this status.
+    /// Counts a response with this status.
     pub(crate) fn answered(&self, status: u16) {
         if status == 200 {
             self.ok.inc();
@@ -115,24 +115,27 @@ impl ModelMetrics {
         }
     }
 
+    /// Records the time that a stage took.
     pub(crate) fn took(&self, stage: Stage, time: Duration) {
         self.stages[stage as usize].observe(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    /// A call of the model with so many items begins.
+    /// Counts the items of a call of the model.
     pub(crate) fn batch(&self, items: usize) {
         self.batch.observe(items as u64);
     }
 
+    /// Counts a rejected request.
     pub(crate) fn rejected(&self, reason: Rejected) {
         self.rejections[reason as usize].inc();
     }
 
+    /// Records the time that loading the model took.
     pub(crate) fn loaded(&self, time: Duration) {
         self.load.set(time.as_secs_f64());
     }
 
-    /// Accepts what is looked at only when the figures are scraped.
+    /// Updates the gauges that are only read when metrics are scraped.
     pub(crate) fn take(&self, now: Snapshot) {
         let count = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         self.in_flight.set(count(now.in_flight));
@@ -150,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_stage_and_reason_stands_at_its_own_index() {
+    fn every_stage_and_reason_is_at_its_own_index() {
         assert!(STAGES.iter().enumerate().all(|(index, (stage, _))| *stage as usize == index));
         assert!(REASONS.iter().enumerate().all(|(index, (reason, _))| *reason as usize == index));
     }

@@ -1,5 +1,5 @@
-//! Every metric of the runtime: its name, its type, its labels and what it says. The registry is made from it, and so is
-//! the page that documents it.
+//! Every metric of the runtime: its name, type, labels and description. The registry and the documentation are made from this
+//! table.
 
 /// A metric of the runtime.
 ///
@@ -12,13 +12,13 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Description {
-    /// The name under which it is scraped; that of a histogram without `_bucket`, `_sum` and `_count`.
+    /// The name in a scrape; for a histogram, the name without `_bucket`, `_sum` and `_count`.
     pub name: &'static str,
-    /// Its type: `counter`, `gauge`, `histogram` or `info`.
+    /// The type: `counter`, `gauge`, `histogram` or `info`.
     pub kind: &'static str,
-    /// The names of its labels.
+    /// The names of the labels.
     pub labels: &'static [&'static str],
-    /// What it says, and its unit.
+    /// The meaning and the unit.
     pub help: &'static str,
 }
 
@@ -31,57 +31,63 @@ const fn metric(
     Description { name, kind, labels, help }
 }
 
-/// Every metric of the runtime, in the order in which they are documented.
+/// All metrics of the runtime, in the order of the documentation.
 pub const METRICS: &[Description] = &[
     metric(
         "chariot_requests_total",
         "counter",
         &["model", "status"],
-        "Requests for inference that were answered, by HTTP status",
+        "Inference requests that were answered, by HTTP status",
     ),
     metric(
         "chariot_stage_seconds",
         "histogram",
         &["model", "stage"],
-        "Seconds that a request spent in a stage: read (its body, and what decompressing it takes), decode, queue, batch_wait (the part of queue in which \
-         a batch was held for others), infer (a call of the model), encode, total (from its head to its answer)",
+        "Seconds that a request spent in a stage: read (reading and decompressing the body), decode, queue, batch_wait (the part \
+         of queue in which a batch was held for more requests), infer (a call of the model), encode, total (from the headers to \
+         the response)",
     ),
     metric("chariot_batch_items", "histogram", &["model"], "Items in a call of the model"),
-    metric("chariot_in_flight_requests", "gauge", &["model"], "Requests that are admitted and not answered"),
-    metric("chariot_queued_requests", "gauge", &["model"], "Requests of which items wait for a worker"),
-    metric("chariot_running_calls", "gauge", &["model"], "Calls of the model under way"),
+    metric("chariot_in_flight_requests", "gauge", &["model"], "Requests that are admitted and not yet answered"),
+    metric("chariot_queued_requests", "gauge", &["model"], "Requests with items that wait for a worker"),
+    metric("chariot_running_calls", "gauge", &["model"], "Calls of the model in progress"),
     metric(
         "chariot_in_flight_bytes",
         "gauge",
         &["model"],
-        "Bytes that requests in flight hold: bodies, and what is decoded from them",
+        "Bytes that requests in flight hold: bodies and decoded data",
     ),
     metric(
         "chariot_rejections_total",
         "counter",
         &["model", "reason"],
-        "Requests that were refused before they reached a worker: not_ready, queue_full, memory, invalid, too_large, too_slow",
+        "Requests that were rejected before they reached a worker: not_ready, queue_full, memory, invalid, too_large, too_slow",
     ),
-    metric("chariot_cancellations_total", "counter", &["model"], "Requests whose caller left before the answer"),
-    metric("chariot_deadline_misses_total", "counter", &["model"], "Requests whose deadline passed before the answer"),
+    metric(
+        "chariot_cancellations_total",
+        "counter",
+        &["model"],
+        "Requests whose caller disconnected before the response",
+    ),
+    metric(
+        "chariot_deadline_misses_total",
+        "counter",
+        &["model"],
+        "Requests whose deadline passed before the response",
+    ),
     metric("chariot_panics_total", "counter", &["model"], "Panics of the model"),
-    metric("chariot_load_seconds", "gauge", &["model"], "Seconds that the load of the model took, warm-up included"),
+    metric("chariot_load_seconds", "gauge", &["model"], "Seconds that loading the model took, including warm-up"),
     metric(
         "chariot_state",
         "gauge",
         &["model", "state"],
-        "1 for the state that the model is in, 0 for the others: starting, ready, unhealthy, draining, stopped, failed",
+        "1 for the current state of the model, 0 for the others: starting, ready, unhealthy, draining, stopped, failed",
     ),
-    metric(
-        "process_resident_memory_bytes",
-        "gauge",
-        &[],
-        "Resident memory of the process, in bytes; where the system tells",
-    ),
+    metric("process_resident_memory_bytes", "gauge", &[], "Resident memory of the process in bytes, on Linux"),
     metric("chariot_build_info", "info", &["sdk_version"], "The version of the SDK that the engine was built with"),
 ];
 
-/// The description of a metric that the runtime keeps.
+/// Returns the description of a metric of the runtime.
 pub(super) fn described(name: &str) -> Description {
-    *METRICS.iter().find(|metric| metric.name == name).expect("every metric stands in this table")
+    *METRICS.iter().find(|metric| metric.name == name).expect("every metric is in this table")
 }

@@ -25,7 +25,7 @@ impl Inventory for Gpus {
 
     fn open(&self, id: DeviceId) -> Result<Device, BoxError> {
         match id {
-            DeviceId::Cuda(index) if index < self.0 => Ok(Device::Cpu),
+            DeviceId::Cuda(index) if index < self.0 => Ok(Device::cpu()),
             id => Err(format!("{id} not found").into()),
         }
     }

@@ -2,7 +2,7 @@
 
 use chariot_engine::{
     prelude::*,
-    settings::{Environment, Secret, json_schema, read},
+    settings::{Environment, Secret, from_environment, json_schema},
 };
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ fn the_engine_accepts_exactly_what_the_json_schema_allows() {
         json!({"TOP_K": 3, "SHARE": ".5", "EXACT": "FALSE"}),
     ] {
         assert!(validator.is_valid(&values), "{values}");
-        assert!(read::<Own>(&variables(&values)).is_ok(), "{values}");
+        assert!(from_environment::<Own>(&variables(&values)).is_ok(), "{values}");
     }
     for values in [
         json!({}),
@@ -64,6 +64,6 @@ fn the_engine_accepts_exactly_what_the_json_schema_allows() {
         json!({"TOP_K": 3, "SIDE": 225}),
     ] {
         assert!(!validator.is_valid(&values), "{values}");
-        assert!(read::<Own>(&variables(&values)).is_err(), "{values}");
+        assert!(from_environment::<Own>(&variables(&values)).is_err(), "{values}");
     }
 }

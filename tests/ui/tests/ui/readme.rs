@@ -1,5 +1,5 @@
-//! What the README and the pages beside it show is what there is: the tables of settings and of metrics are those that the
-//! code makes, the engine is the example that compiles. `UPDATE_README=1 cargo test -p ui readme` writes them anew.
+//! The generated parts of the README and the pages in `docs`: the tables of settings and metrics are made by the code, and the
+//! engine is the example that compiles. `UPDATE_README=1 cargo test -p ui readme` updates them.
 
 use std::{fs, path::Path, sync::Mutex};
 
@@ -8,12 +8,37 @@ use chariot_engine::{
     telemetry::metrics::METRICS,
 };
 
-/// Two tests may write the file.
+/// Held by a test that writes a file, since several tests write to the same file.
 static FILE: Mutex<()> = Mutex::new(());
+
+/// The settings in the README's table, without the prefix.
+const COMMON: [&str; 10] = [
+    "PORT",
+    "MODEL_DIR",
+    "DEVICE",
+    "WORKERS",
+    "QUEUE_SIZE",
+    "MAX_BATCH",
+    "BATCH_DELAY",
+    "MAX_BODY",
+    "TIMEOUT",
+    "LOG_LEVEL",
+];
 
 #[test]
 fn the_table_of_settings_is_the_schema() {
-    is("README.md", "settings", &markdown_table(&EngineSettings::schema()));
+    is("docs/settings.md", "settings", &markdown_table(&EngineSettings::schema()));
+}
+
+#[test]
+fn the_readme_has_the_common_settings() {
+    let schema = EngineSettings::schema();
+    let common = COMMON.map(|bare| {
+        let name = format!("{}{bare}", EngineSettings::PREFIX);
+        schema.iter().find(|setting| setting.name == name).unwrap_or_else(|| panic!("{name} is a setting")).clone()
+    });
+    let table = markdown_table(&common);
+    is("README.md", "settings", &format!("{table}\nAll settings: [`docs/settings.md`](docs/settings.md).\n"));
 }
 
 #[test]
@@ -35,7 +60,7 @@ fn the_engine_is_the_whole_of_the_example() {
     is("README.md", "engine", &format!("```rust\n{}\n```\n", code.join("\n")));
 }
 
-/// The page's part of this name stands between `<!-- name -->` and `<!-- /name -->`, each a line.
+/// Asserts that the part of a page between the lines `<!-- name -->` and `<!-- /name -->` is as expected, or writes it.
 fn is(page: &str, part: &str, expected: &str) {
     let _alone = FILE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(page);

@@ -1,4 +1,4 @@
-//! What values there are and where they came from: lists, secrets, what the platform sends, and how it is explained.
+//! Values and their sources: lists, secrets, what the platform sends, and explanations.
 
 use super::*;
 use crate::settings::{Field, LogLevel, Origin, Secret, explained_table};
@@ -15,39 +15,51 @@ struct Listed {
     level: LogLevel,
     #[setting(values = [-1, 1])]
     sign: Option<i8>,
+    #[setting(values = ["de", "en"])]
+    languages: Option<Vec<String>>,
+    #[setting(default = "1, 2")]
+    numbers: Vec<u8>,
 }
 
 #[test]
-fn only_listed_values_are_taken() {
-    let of = |variables: &[(&str, &str)]| {
-        read::<Listed>(&variables.iter().copied().collect()).map_err(|error| error.to_string())
-    };
+fn only_listed_values_are_accepted() {
+    let of = |variables: &[(&str, &str)]| from_environment::<Listed>(&variables.iter().copied().collect());
     let some = [("SIDE", "384"), ("LANGUAGE", "en"), ("PATIENCE", "3600"), ("LEVEL", "DEBUG"), ("SIGN", "-1")];
     let read = of(&some).unwrap();
     assert_eq!((read.side, read.language.as_deref(), read.sign), (384, Some("en"), Some(-1)));
     assert_eq!((read.patience, read.level), (Duration::from_secs(3600), LogLevel::Debug));
-    assert_eq!(
-        of(&[("SIDE", "225"), ("LANGUAGE", "EN"), ("PATIENCE", "1s"), ("LEVEL", "warn"), ("SIGN", "x")]).unwrap_err(),
-        "5 settings cannot be read: SIDE: one of 224, 384 is expected, '225' came; \
-         LANGUAGE: one of de, en is expected, 'EN' came; \
-         PATIENCE: one of 1m, 1h is expected, '1s' came; \
-         LEVEL: one of info, debug is expected, 'warn' came; \
-         SIGN: one of -1, 1 is expected, 'x' came"
-    );
+    assert_eq!(read.languages, None);
+    let invalid = [
+        ("SIDE", "225"),
+        ("LANGUAGE", "EN"),
+        ("PATIENCE", "1s"),
+        ("LEVEL", "warn"),
+        ("SIGN", "x"),
+        ("LANGUAGES", "de,fr"),
+        ("NUMBERS", "1,x"),
+    ];
+    let error = of(&invalid).unwrap_err();
+    assert_eq!(at_fault(&error), invalid.map(|(name, _)| name));
+    insta::assert_snapshot!("listed_values", lines(&error));
+    let read = of(&[("LANGUAGES", "en, de,en"), ("NUMBERS", "3")]).unwrap();
+    assert_eq!(read.languages, Some(["en", "de", "en"].map(str::to_owned).to_vec()));
+    assert_eq!((read.numbers, of(&[]).unwrap().numbers), (vec![3], vec![1, 2]));
     let lists: Vec<_> = Listed::schema().into_iter().map(|setting| setting.values.join(" ")).collect();
-    assert_eq!(lists, ["224 384", "de en", "1m 1h", "info debug", "-1 1"]);
+    // The accepted elements of a list are not the accepted values of its setting.
+    assert_eq!(lists, ["224 384", "de en", "1m 1h", "info debug", "-1 1", "", ""]);
 }
 
 #[test]
-fn a_declared_value_that_cannot_be_read_is_a_fault_and_no_panic() {
+fn an_invalid_declared_value_is_a_fault_and_does_not_panic() {
     let environment = Environment::from_iter([("PATIENCE", "1m")]);
     let mut reader = Reader::new(&environment);
     assert_eq!(reader.field(Field::<Duration>::new("PATIENCE", "").values_text(&["1m", "soon"])), None);
-    assert!(format!("{reader:?}").contains("a duration such as 5s is expected, a declared value is 'soon'"));
+    assert_eq!((reader.faults.len(), reader.faults[0].name.as_str()), (1, "PATIENCE"));
+    insta::assert_snapshot!("declared_values", reader.faults[0].text);
 }
 
 #[test]
-fn values_are_what_the_platform_sends() {
+fn values_are_read_as_the_platform_sends_them() {
     #[derive(Debug, Settings)]
     struct Sent {
         #[setting(default = false)]
@@ -58,7 +70,7 @@ fn values_are_what_the_platform_sends() {
     }
     let of = |exact: &str, label: &str| {
         let variables = [("EXACT", exact), ("LABEL", label), ("SHARE", "\t")];
-        let sent = read::<Sent>(&Environment::from_iter(variables)).unwrap();
+        let sent = from_environment::<Sent>(&Environment::from_iter(variables)).unwrap();
         assert_eq!(sent.share, None);
         (sent.exact, sent.label)
     };
@@ -71,7 +83,7 @@ fn values_are_what_the_platform_sends() {
 }
 
 #[derive(Debug, Settings)]
-#[expect(dead_code, reason = "only what is said of them is looked at")]
+#[expect(dead_code, reason = "only their explanation is used")]
 struct Secrets {
     key: Secret,
     #[setting(default = Secret::new(4711))]
@@ -80,31 +92,33 @@ struct Secrets {
 }
 
 #[test]
-fn a_secret_is_shown_nowhere() {
+fn a_secret_is_never_shown() {
     let environment = Environment::from_iter([("KEY", "sesame"), ("PIN", "sesame"), ("TOKEN", "sesame")]);
     let mut reader = Reader::new(&environment).with_defaults("", [("KEY", "sesame")]);
     let error = reader.read::<Secrets>().unwrap_err();
-    assert_eq!(error.to_string(), "PIN: an integer from 0 to 65535 is expected, something else came");
+    assert_eq!(at_fault(&error), ["PIN"]);
+    insta::assert_snapshot!("secrets", lines(&error));
     let said = format!("{error:?} {reader:?} {:?} {}", reader.explained(), explained_table(reader.explained()));
     assert!(!said.contains("sesame") && said.contains("***"), "{said}");
 
     let mut reader = Reader::new(&environment).with_defaults("", [("PIN", "sesame")]);
     let mut without = environment.clone();
     reader.environment = without.set("PIN", "");
-    let error = reader.read::<Secrets>().unwrap_err().to_string();
-    assert_eq!(error, "PIN: an integer from 0 to 65535 is expected, something else came as a default");
+    let error = reader.read::<Secrets>().unwrap_err();
+    assert_eq!(at_fault(&error), ["PIN"]);
+    insta::assert_snapshot!("default_secrets", lines(&error));
 
     let schema = Secrets::schema();
     assert!(schema.iter().all(|setting| setting.secret && setting.default.is_none()), "{schema:?}");
     assert_eq!(schema.iter().map(|setting| setting.required).collect::<Vec<_>>(), [true, false, false]);
-    let debug = format!("{:?}", read::<Secrets>(&Environment::from_iter([("KEY", "sesame")])).unwrap());
+    let debug = format!("{:?}", from_environment::<Secrets>(&Environment::from_iter([("KEY", "sesame")])).unwrap());
     assert_eq!(debug, "Secrets { key: Secret(***), pin: Secret(***), token: None }");
 }
 
 #[test]
-fn a_reader_knows_where_each_value_came_from() {
+fn a_reader_records_the_source_of_each_value() {
     #[derive(Debug, Settings)]
-    #[expect(dead_code, reason = "only where they came from is looked at")]
+    #[expect(dead_code, reason = "only their source is used")]
     struct Own {
         #[setting(alias = "COUNT", default = 3)]
         top_k: u8,
@@ -124,7 +138,7 @@ fn a_reader_knows_where_each_value_came_from() {
         wrong: Option<u8>,
     }
     #[derive(Debug, Settings)]
-    #[expect(dead_code, reason = "only where they came from is looked at")]
+    #[expect(dead_code, reason = "only their source is used")]
     struct Proxy {
         host: String,
     }

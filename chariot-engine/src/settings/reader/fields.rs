@@ -1,24 +1,29 @@
-//! How a [`Reader`] reads one setting: it looks for it, parses what is set or takes a default, and keeps where the value
-//! came from.
+//! Reading one setting: the reader locates it, parses its value or takes a default, and records the source of the value.
 
-use super::Reader;
-use crate::settings::{Explained, Field, Origin, SettingSpec, Settings, find::Search, scope, secret::MASK};
+use super::state::Reader;
+use crate::settings::{
+    explained::{Explained, Origin},
+    field::Field,
+    find::Search,
+    scope::{scoped_variable, tiers, within},
+    secret::MASK,
+    spec::SettingSpec,
+};
 
 impl Reader<'_> {
-    /// Reads one setting. `None` says that it is at fault, and that the fault is kept for [`read`](Self::read) to
-    /// report.
+    /// Reads one setting. Returns `None` if it is invalid; [`read`](Self::read) reports the fault.
     pub fn field<T>(&mut self, field: Field<T>) -> Option<T> {
         let field = self.locate(field);
         let Some(text) = field.given() else { return self.default(field) };
         let read = match field.parse(text) {
             Ok(value) => Ok((value, field.origin())),
-            Err(expected) => Err(format!("{expected} is expected, {}", field.came(text))),
+            Err(expected) => Err(field.rejected(expected, text)),
         };
         self.end(self.entry(&field), &field, read)
     }
 
-    /// As [`field`](Self::field), without a look at the environment: for a reading function that found nothing there
-    /// that it could use.
+    /// Reads one setting like [`field`](Self::field), but ignores the environment: for a function that found no usable value
+    /// there.
     pub fn default<T>(&mut self, field: Field<T>) -> Option<T> {
         let mut field = self.locate(field);
         let entry = self.entry(&field);
@@ -29,14 +34,14 @@ impl Reader<'_> {
         let read = match self.layer(field.declared()) {
             Some(text) => match field.parse(text) {
                 Ok(value) => Ok((value, Origin::Engine)),
-                Err(expected) => Err(format!("{expected} is expected, {} as a default", field.came_as_default(text))),
+                Err(expected) => Err(field.rejected_default(expected, text)),
             },
             None => field.take_default(),
         };
         self.end(entry, &field, read)
     }
 
-    /// Accepts a value that a reading function found elsewhere, and keeps where.
+    /// Uses a value that a reading function found elsewhere, and records its source.
     ///
     /// ```
     /// use chariot_engine::settings::{Environment, Field, Origin, Reader};
@@ -60,8 +65,8 @@ impl Reader<'_> {
         self.end(self.entry(&field), &field, Ok((value, origin)))
     }
 
-    /// Reads one setting by a function: what `#[setting(with = function)]` does. What the function makes of the setting is
-    /// what [`explained`](Self::explained) says.
+    /// Reads one setting with a function, as `#[setting(with = function)]` does. [`explained`](Self::explained) contains the
+    /// value that the function returns.
     pub fn with<T>(&mut self, field: Field<T>, read: impl FnOnce(&mut Self, Field<T>) -> Option<T>) -> Option<T> {
         let field = self.locate(field);
         let (show, mut entry) = (field.shows(), self.entry(&field));
@@ -82,17 +87,17 @@ impl Reader<'_> {
         value
     }
 
-    /// Looks for a setting: then [`Field::name`] is the variable that is read, and [`Field::given`] what is set. A
-    /// function that reads a field (`#[setting(with = function)]`) gets it so.
+    /// Locates a setting: afterwards, [`Field::name`] is the variable that is read, and [`Field::given`] its value. A function
+    /// that reads a field (`#[setting(with = function)]`) gets a located field.
     ///
-    /// What is wrong with the variables themselves is said here: a value that is not UTF-8, a file that cannot be read, a
-    /// value and a file, old names.
+    /// Reports problems of the variables themselves: a value that is not UTF-8, a file that cannot be read, both a value and
+    /// a file, former names.
     pub fn locate<T>(&mut self, field: Field<T>) -> Field<T> {
         if field.is_located() {
             return field;
         }
         let declared = self.within_group(field.declared());
-        let tiers = scope::tiers(&self.scope, &declared);
+        let tiers = tiers(&self.scope, &declared);
         let search = Search { environment: self.environment, own: &self.own };
         let (mut found, remarks) = search.find(declared.deprecated.as_deref(), &tiers);
         if let Some(fault) = remarks.fault {
@@ -106,35 +111,18 @@ impl Reader<'_> {
         field.located(declared, found)
     }
 
-    /// Whether a group has a value in the environment or in the layer of defaults.
-    pub(in crate::settings) fn has_any(&self, schema: &[SettingSpec]) -> bool {
-        let search = Search { environment: self.environment, own: &self.own };
-        schema
-            .iter()
-            .map(|setting| self.within_group(setting))
-            .any(|setting| search.is_set(&scope::tiers(&self.scope, &setting)) || self.layer(&setting).is_some())
-    }
-
-    /// Keeps that a group is not there.
-    pub(in crate::settings) fn without<S: Settings>(&mut self) {
-        for setting in Option::<S>::schema() {
-            let setting = scope::within(&self.scope, &self.within_group(&setting));
-            self.record(Explained { setting, value: None, origin: Origin::Nothing });
-        }
-    }
-
-    fn within_group(&self, setting: &SettingSpec) -> SettingSpec {
+    pub(in crate::settings) fn within_group(&self, setting: &SettingSpec) -> SettingSpec {
         setting.renamed(|name| format!("{}{name}", self.group))
     }
 
-    /// The default that the layer has for a setting.
-    fn layer(&self, declared: &SettingSpec) -> Option<&str> {
-        let of = |name: &str| self.defaults.iter().rev().find(|(of, _)| of == name).map(|(_, text)| text.trim());
-        let within = scope::variable(&self.scope, &declared.name, declared.runtime);
-        of(&within).or_else(|| of(&declared.name)).filter(|text| !text.is_empty())
+    /// Returns the default that the layer has for a setting.
+    pub(in crate::settings) fn layer(&self, declared: &SettingSpec) -> Option<&str> {
+        let default = |name: &str| self.defaults.iter().rev().find(|(of, _)| of == name).map(|(_, text)| text.trim());
+        let scoped = scoped_variable(&self.scope, &declared.name, declared.runtime);
+        default(&scoped).or_else(|| default(&declared.name)).filter(|text| !text.is_empty())
     }
 
-    /// Keeps how a reading ended, and hands on the value.
+    /// Records the result of a reading, and returns the value.
     fn end<T>(&mut self, mut entry: Explained, field: &Field<T>, read: Result<(T, Origin), String>) -> Option<T> {
         let value = match read {
             Ok((value, origin)) => {
@@ -152,9 +140,9 @@ impl Reader<'_> {
         value
     }
 
-    /// What is known of a setting that was looked for, but for its value.
+    /// Returns the entry of a located setting, without its value.
     fn entry<T>(&self, field: &Field<T>) -> Explained {
-        let mut setting = scope::within(&self.scope, &field.spec());
+        let mut setting = within(&self.scope, &field.spec());
         if let Some(layer) = self.layer(field.declared()) {
             setting.required = false;
             setting.default = Some(layer.to_owned()).filter(|_| !setting.secret);
@@ -162,8 +150,8 @@ impl Reader<'_> {
         Explained { setting, value: None, origin: field.origin() }
     }
 
-    /// Of two readings of one setting the later counts.
-    fn record(&mut self, entry: Explained) {
+    /// Adds an entry. The last of several readings of one setting counts.
+    pub(in crate::settings) fn record(&mut self, entry: Explained) {
         self.explained.retain(|known| known.setting.name != entry.setting.name);
         self.explained.push(entry);
     }

@@ -1,8 +1,8 @@
-//! A choice is one word.
+//! A variant of a choice has no fields.
 
 use chariot_engine::prelude::*;
 
-#[derive(Settings)]
+#[derive(SettingChoice)]
 enum Limit {
     None,
     Letters(usize),

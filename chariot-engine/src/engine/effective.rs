@@ -1,0 +1,45 @@
+//! The values that a plan uses for settings that are not set and have no fixed default, such as the number of workers.
+//! `settings --explain` prints them.
+
+use super::{
+    part::{Part, batching, inflight_bytes},
+    plan::Plan,
+    run::likely_device,
+    threads::{Threads, divide},
+};
+use crate::settings::{ByteSize, EngineSettings, Explained, Origin, SettingValue};
+
+impl Plan {
+    /// Fills in the values that are computed because a setting of the runtime is not set, where they are the same for all
+    /// models.
+    pub(super) fn fill_in_computed(&self, settings: &mut [Explained]) {
+        for explained in settings.iter_mut().filter(|of| of.origin == Origin::Nothing) {
+            let bare = explained.setting.name.strip_prefix(EngineSettings::PREFIX).unwrap_or_default();
+            let mut values = self.parts.iter().map(|part| self.computed(part, bare));
+            if let Some(Some(value)) = values.next()
+                && values.all(|other| other.as_ref() == Some(&value))
+            {
+                (explained.value, explained.origin) = (Some(value), Origin::Computed);
+            }
+        }
+    }
+
+    /// Returns the value for one model, if there is one and it can be known before a device is opened.
+    fn computed(&self, part: &Part, bare: &str) -> Option<String> {
+        let Part { settings, spec, .. } = part;
+        let Threads { workers, threads } = divide(settings, likely_device(settings.device), 1, self.cores());
+        let batching = batching(settings, spec);
+        Some(match bare {
+            "MODEL_DIR" => part.model_dir.display().to_string(),
+            "MODEL_NAME" => part.name.clone(),
+            "WORKERS" => workers.to_string(),
+            "THREADS" => threads.to_string(),
+            "MAX_CONCURRENCY" => workers.saturating_mul(spec.concurrency).to_string(),
+            "MAX_BATCH" => batching.max_cost.to_string(),
+            "BATCH_DELAY" => batching.across?.show(),
+            "OUTPUT_LAYOUT" => spec.layouts.first()?.show(),
+            "MAX_INFLIGHT_BYTES" => ByteSize(inflight_bytes(settings)).show(),
+            _ => return None,
+        })
+    }
+}

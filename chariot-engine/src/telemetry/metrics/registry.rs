@@ -1,0 +1,59 @@
+//! [`Metrics`], the registry of an engine.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use prometheus_client::{encoding::text, registry::Registry};
+
+use super::{families::Families, figures::Own, model::ModelMetrics};
+
+/// The media type of the text that [`Metrics::encode`] returns.
+pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The metrics of an engine.
+#[derive(Clone)]
+pub(crate) struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Mutex<Registry>,
+    families: Families,
+    own: Mutex<Vec<(String, Own)>>,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::default();
+        let families = Families::register(&mut registry);
+        Metrics(Arc::new(Inner { registry: Mutex::new(registry), families, own: Mutex::default() }))
+    }
+
+    /// Returns the metrics of the model with this name.
+    pub(crate) fn model(&self, name: &str) -> Arc<ModelMetrics> {
+        Arc::new(ModelMetrics::new(&self.0.families, name))
+    }
+
+    /// Returns all metrics as OpenMetrics text.
+    pub(crate) fn encode(&self) -> Result<String, fmt::Error> {
+        self.0.families.update_process();
+        let mut written = String::with_capacity(16 * 1024);
+        text::encode(&mut written, &self.registry())?;
+        Ok(written)
+    }
+
+    /// Locks the families that authors have registered, by name.
+    pub(super) fn own(&self) -> MutexGuard<'_, Vec<(String, Own)>> {
+        self.0.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.0.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
