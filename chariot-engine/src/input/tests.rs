@@ -140,8 +140,8 @@ fn messages() {
         let device = candle_core::Device::Cpu;
         let mut tensors = Tensors::default();
         tensors.push("words", [1], vec!["a".to_owned()]);
-        cases.push(("strings as a candle tensor", rejected(tensors.take_candle("words", &device))));
-        cases.push(("a missing candle tensor", rejected(tensors.take_candle("other", &device))));
+        cases.push(("strings as a candle tensor", rejected(tensors.take_candle("words", &crate::device::Device::cpu()))));
+        cases.push(("a missing candle tensor", rejected(tensors.take_candle("other", &crate::device::Device::cpu()))));
         let tensor = candle_core::Tensor::new(&[1f32], &device).unwrap();
         let strings = TensorSpec::new("y", DataType::Bytes, &[Dim::Any], "");
         cases.push(("a candle tensor as strings", failed(tensor.into_output("y", &strings))));

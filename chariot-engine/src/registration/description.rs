@@ -23,14 +23,6 @@ pub struct DescribeOptions {
     pub image_cpu: Option<String>,
     /// The image for machines with a GPU.
     pub image_gpu: Option<String>,
-    /// Offers an operator all settings of the runtime that depend on the model, its traffic or its machine, and not only
-    /// the common ones.
-    #[must_use]
-    pub fn all_settings(mut self) -> Self {
-        self.all_settings = true;
-        self
-    }
-
     /// Makes this version the default for models that name no version.
     pub is_default: bool,
     /// The base URL path. Replaces the one that the code sets.
@@ -65,6 +57,14 @@ impl DescribeOptions {
     #[must_use]
     pub fn image_gpu(mut self, image: impl Into<String>) -> Self {
         self.image_gpu = Some(image.into());
+        self
+    }
+
+    /// Offers an operator all settings of the runtime that depend on the model, its traffic or its machine, and not only
+    /// the common ones.
+    #[must_use]
+    pub fn all_settings(mut self) -> Self {
+        self.all_settings = true;
         self
     }
 
