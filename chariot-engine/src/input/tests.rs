@@ -95,7 +95,7 @@ fn messages() {
         let request = InferRequest::decode(&body.to_string().into()).unwrap();
         <modality::Text as Modality>::split(request).map(drop).map_err(Into::into)
     };
-    let tensor = |name: &str, data: TensorData| InferRequest::new(vec![InferInput::new(name, &[data.len()], data)]);
+    let tensor = |name: &str, data: TensorData| InferRequest::new(vec![InferInput::new(name, [data.len()], data)]);
     let decode = |request| Tensors::decode(request, &DecodeContext::default());
     let without = |key: &str| {
         let mut input = json!({"name": "x", "datatype": "BYTES", "shape": [1], "data": ["a"]});
@@ -134,18 +134,23 @@ fn messages() {
         ("an output that does not fill its shape", failed(vec![0i64; 7].into_output("y", &spec(&rows)))),
         ("rows that are not there", failed(vec![0i64; 8].slice(1..3, &spec(&rows)))),
     ];
-    let mut cases: Vec<(&str, String)> = cases.into_iter().collect();
-    #[cfg(feature = "candle")]
-    {
-        let device = candle_core::Device::Cpu;
-        let mut tensors = Tensors::default();
-        tensors.push("words", [1], vec!["a".to_owned()]);
-        cases.push(("strings as a candle tensor", rejected(tensors.take_candle("words", &crate::device::Device::cpu()))));
-        cases.push(("a missing candle tensor", rejected(tensors.take_candle("other", &crate::device::Device::cpu()))));
-        let tensor = candle_core::Tensor::new(&[1f32], &device).unwrap();
-        let strings = TensorSpec::new("y", DataType::Bytes, &[Dim::Any], "");
-        cases.push(("a candle tensor as strings", failed(tensor.into_output("y", &strings))));
-    }
     let text: String = cases.iter().map(|(case, message)| format!("{case} → {message}\n")).collect();
     insta::assert_snapshot!("messages", text);
+}
+
+#[cfg(feature = "candle")]
+#[test]
+fn messages_about_candle_tensors() {
+    let device = candle_core::Device::Cpu;
+    let mut tensors = Tensors::default();
+    tensors.push("words", [1], vec!["a".to_owned()]);
+    let tensor = candle_core::Tensor::new(&[1f32], &device).unwrap();
+    let strings = TensorSpec::new("y", DataType::Bytes, &[Dim::Any], "");
+    let cases = [
+        ("strings as a candle tensor", rejected(tensors.take_candle("words", &crate::device::Device::cpu()))),
+        ("a missing tensor", rejected(tensors.take_candle("other", &crate::device::Device::cpu()))),
+        ("a candle tensor as strings", failed(tensor.into_output("y", &strings))),
+    ];
+    let text: String = cases.iter().map(|(case, message)| format!("{case} → {message}\n")).collect();
+    insta::assert_snapshot!("candle", text);
 }

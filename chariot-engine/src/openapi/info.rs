@@ -2,7 +2,7 @@
 
 use crate::{
     model::Spec,
-    protocol::{Protocol, Accepts},
+    protocol::{Accepts, Protocol},
     settings::{OutputEncoding, OutputLayout},
 };
 
