@@ -28,6 +28,7 @@ mod shared;
 mod state;
 mod worker;
 
+#[cfg(any(feature = "test-util", doc))]
 pub(crate) use driver::drive;
 pub(crate) use host::{Failure, Host, Refusal, available_cores};
 pub(crate) use hosted::{Loader, instance, loader};

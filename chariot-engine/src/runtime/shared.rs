@@ -108,6 +108,8 @@ impl std::iter::Sum for InFlight {
 /// How a model is served.
 #[derive(Clone, Debug)]
 pub(crate) struct HostOptions {
+    /// The URL to which requests for the model are posted, for the log.
+    pub(crate) infer_url: String,
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) placement: Placement,

@@ -127,7 +127,7 @@ async fn load(shared: &Shared, loader: &Loader, common: LoadCommon) -> Result<Ar
     let took = begin.elapsed();
     shared.metrics.loaded(took);
     let milliseconds = took.as_millis() as u64;
-    tracing::info!(model = shared.options.name, milliseconds, "the model is loaded");
+    tracing::info!(model = shared.options.name, milliseconds, url = shared.options.infer_url, "model ready");
     Ok(model)
 }
 

@@ -258,10 +258,11 @@ fn parse(line: &str) -> Value {
 
 /// The address that a line tells of, whatever the format of the log.
 fn address_in(line: &str) -> Option<SocketAddr> {
-    if !line.contains("listening") {
+    if !line.contains("listening on ") {
         return None;
     }
-    line.split(['"', ' ', '=']).find_map(|word| word.parse().ok())
+    let (_, rest) = line.split_once("http://")?;
+    rest.split(['"', ' ']).next()?.parse().ok()
 }
 
 /// A process that the tests of a file share. It is started by the first that needs it and killed after the last.

@@ -38,7 +38,7 @@ fn all_faults_are_told_on_one_line_and_the_process_ends_as_misconfigured() {
     ];
     for arguments in [&[][..], &["serve"]] {
         let log = log_of_end_of(arguments, &faults, 78);
-        let [line] = &messages(&log, "ERROR")[..] else { panic!("one line is expected: {log:#?}") };
+        let [line] = &messages(&log, "ERROR")[..] else { panic!("expected one line: {log:#?}") };
         for (name, value) in &faults[..3] {
             assert!(line.contains(name) && line.contains(&format!("'{value}'")), "{line}");
         }
@@ -53,10 +53,10 @@ fn other_faults_of_configuration_say_what_to_change() {
         ("CHARIOT_ENGINE_BASE_URL", "/m-{model_id}", "CHARIOT_MODEL_ID is not set"),
         ("CHARIOT_ENGINE_MODEL_NAME", "a/b", "CHARIOT_ENGINE_MODEL_NAME"),
         ("CHARIOT_ENGINE_OUTPUT_LAYOUT", "objects", "CHARIOT_ENGINE_OUTPUT_LAYOUT"),
-        ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v9", "'chariot-v9' came"),
+        ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v9", "got 'chariot-v9'"),
     ] {
         let log = log_of_end(&[(name, value)], 78);
-        let [line] = &messages(&log, "ERROR")[..] else { panic!("one line is expected: {log:#?}") };
+        let [line] = &messages(&log, "ERROR")[..] else { panic!("expected one line: {log:#?}") };
         assert!(line.contains(expected), "{line}");
     }
 }
@@ -67,9 +67,53 @@ fn a_port_in_use_is_named_after_what_may_be_the_reason() {
     let address = holder.local_addr().expect("an address");
     let port = address.port().to_string();
     let log = log_of_end(&[("CHARIOT_ENGINE_PORT", &port), ("CHARIOT_ENGINE_PROT", "9000")], 1);
-    let [line] = &messages(&log, "ERROR")[..] else { panic!("one line is expected: {log:#?}") };
-    assert!(line.contains(&format!("the address {address} cannot be listened on")), "{line}");
+    let [line] = &messages(&log, "ERROR")[..] else { panic!("expected one line: {log:#?}") };
+    assert!(line.contains(&format!("cannot listen on {address}")), "{line}");
     assert_eq!(messages(&log, "WARN").len(), 1, "{log:#?}");
+}
+
+#[test]
+fn flags_of_serve_override_the_environment() {
+    let env = [("CHARIOT_ENGINE_HOST", "127.0.0.99"), ("CHARIOT_ENGINE_BASE_URL", "/environment")];
+    let flags = ["--port", "0", "--host", "localhost", "--base-url", "/flag", "--device", "cpu"];
+    for arguments in [[&["serve"], &flags[..]].concat(), flags.to_vec()] {
+        let process = Process::start_with(FAULTY, &arguments, &env);
+        process.wait_until_ready();
+        assert!(process.address().ip().is_loopback() && process.address().ip() != [127, 0, 0, 99]);
+        assert_eq!(process.get("/flag/ready").status, 200);
+        assert_eq!(process.get("/environment/ready").status, 404);
+        let line = process.wait_for_log("model ready");
+        assert_eq!(line["url"], format!("http://{}/flag/infer", process.address()));
+    }
+}
+
+#[test]
+fn a_fault_of_a_flag_names_the_flag() {
+    for (flag, value) in [("--port", "many"), ("--host", "nowhere!"), ("--base-url", "/{x}"), ("--device", "tpu")] {
+        let log = log_of_end_of(&["serve", flag, value], &[], 78);
+        let [line] = &messages(&log, "ERROR")[..] else { panic!("expected one line: {log:#?}") };
+        assert!(line.contains(&format!("{flag}: ")) && line.contains(&format!("'{value}'")), "{line}");
+    }
+}
+
+#[test]
+fn the_log_has_the_words_that_operators_search_for() {
+    let process = Process::ready(FAULTY, &[("CHARIOT_ENGINE_DRAIN_DELAY", "100ms")]);
+    process.signal(e2e::Signal::Terminate);
+    assert_eq!(process.wait(), Some(0));
+    let log = process.whole_log();
+    let messages = messages(&log, "INFO");
+    let listening = format!("listening on http://{}", process.address());
+    let expected = [
+        "starting engine",
+        &listening,
+        "loading model",
+        "model ready",
+        "received SIGTERM, draining for 100ms",
+        "shutdown complete",
+    ];
+    assert_eq!(messages, expected, "{log:#?}");
+    assert_eq!((&log[0]["name"], &log[0]["version"]), (&json!("faulty"), &json!(env!("CARGO_PKG_VERSION"))));
 }
 
 #[test]
@@ -102,7 +146,7 @@ fn values_are_read_as_people_write_them() {
             ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v2-kserve"),
         ],
     );
-    let line = process.wait_for_log("a model starts");
+    let line = process.wait_for_log("loading model");
     assert_eq!((&line["workers"], &line["model"]), (&json!(3), &json!("named")));
     assert_eq!(process.get("/v2/models/named").ok()["name"], "named");
     assert_serves(&process);

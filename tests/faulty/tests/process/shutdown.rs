@@ -72,7 +72,7 @@ fn nothing_is_lost_on_sigterm() {
     });
     assert_eq!(process.wait(), Some(0));
     let log = process.whole_log();
-    assert_eq!(log.last().expect("a line")["message"], "the engine has stopped", "{log:#?}");
+    assert_eq!(log.last().expect("a line")["message"], "shutdown complete", "{log:#?}");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_second_signal_ends_the_process_at_once() {
         let process = Process::ready(FAULTY, &[("CHARIOT_ENGINE_DRAIN_DELAY", NEVER), ("CHARIOT_ENGINE_GRACE", NEVER)]);
         let held = in_flight(&process, json!({"sleep_ms": FOREVER_MS}));
         process.signal(first);
-        process.wait_for_log("a signal to stop");
+        process.wait_for_log("received SIG");
         assert!(process.runs());
         process.signal(second);
         assert_eq!(process.wait(), Some(1));
@@ -116,7 +116,7 @@ fn work_that_outlasts_the_grace_is_given_up_and_counted() {
     ];
     process.signal(Signal::Interrupt);
     assert_eq!(process.wait(), Some(1));
-    let line = process.wait_for_log("requests were given up");
+    let line = process.wait_for_log("shutdown incomplete");
     assert_eq!((&line["level"], &line["abandoned"]), (&json!("ERROR"), &json!(3)));
     drop(held);
 }
