@@ -1,12 +1,12 @@
-//! The macros of `chariot-engine`, which re-exports them: an author never names this crate.
+//! The macros of `chariot-engine`, which re-exports them: authors never depend on this crate directly.
 //!
 //! - [`macro@chariot_engine`] makes a struct the program's engine
-//! - [`macro@Settings`] reads a struct from settings, or makes an enum a choice of words
+//! - [`macro@Settings`] reads a struct from settings, or makes an enum the values of a setting
 //! - [`macro@TensorInput`] and [`macro@TensorOutput`] make a struct of named tensors an input or an output
 //!
-//! Everything that they generate calls library code. Faults of a declaration are reported together, each on the tokens
-//! at fault, and beside them stand stubs, so that one mistake is one message. Examples stand where the SDK re-exports
-//! the macros, and run there.
+//! The generated code only calls library code. All faults of a declaration are reported together, each on the tokens at
+//! fault, and with stubs beside them, so that one mistake is one message. The examples are in the SDK, where it re-exports
+//! the macros, and are tested there.
 
 #![forbid(unsafe_code)]
 
@@ -17,73 +17,75 @@ mod tensors;
 
 use proc_macro::TokenStream;
 
-/// Leaves the struct as it is, and adds the `main` that serves it.
+/// Adds the `main` that serves the struct as an engine.
 ///
-/// The struct needs an `impl Model`. One engine a program; `main = false` where the program has a `main` of its own.
+/// The struct must implement `Model`; it is left as it is. A program can have one engine. If it has a `main` of its own, use
+/// `main = false`.
 ///
 /// | key | |
 /// |---|---|
-/// | `name = "..."` | the engine's name; the package's by default |
-/// | `version = "..."` | the engine's version; the package's by default |
-/// | `main = false` | adds no `main`, only the check that the struct is a `Model` |
-/// | `crate = "path"` | where the SDK is, if not at `::chariot_engine` |
-/// | `port = 9000`, `timeout = "30s"`, ... | a default for a setting of the runtime: any field of `EngineSettings`, which the environment overrides |
+/// | `name = "..."` | the engine's name. Default: the package's |
+/// | `version = "..."` | the engine's version. Default: the package's |
+/// | `main = false` | adds no `main`, only the check that the struct implements `Model` |
+/// | `crate = "path"` | the path of the SDK. Default: `::chariot_engine` |
+/// | `port = 9000`, `timeout = "30s"`, ... | a default of one of the runtime's settings, which the environment overrides: any field of `EngineSettings` |
 ///
-/// Beside `main = false` stands at most `crate`: the other keys are what the generated `main` tells the engine's builder.
+/// With `main = false`, the only other key is `crate`: the generated `main` passes the others to the engine's builder.
 #[proc_macro_attribute]
 pub fn chariot_engine(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    engine::expand(arguments.into(), item.into()).into()
+    let file = proc_macro::Span::call_site().local_file().and_then(|path| std::fs::read_to_string(path).ok());
+    engine::expand(arguments.into(), item.into(), file.as_deref()).into()
 }
 
-/// Reads the fields of a struct, or the choice among an enum's variants.
+/// Reads the fields of a struct from settings, or makes the variants of an enum the values of a setting.
 ///
-/// A field `top_k` is read from the variable `TOP_K`; the first paragraph of its doc comment is what an operator reads.
+/// A field `top_k` is read from the environment variable `TOP_K`; the first paragraph of its doc comment is its help text.
 /// A field without a default is required unless it is an `Option`.
 ///
 /// On a field, `#[setting(...)]`:
 ///
 /// | key | |
 /// |---|---|
-/// | `default = 3`, `default = "5s"`, `default = Mode::Fast` | the value where none is set; text for what is written as text |
-/// | `range = 1..=10`, `range = 1..`, `range = ..=0.5` | the smallest and the largest value, both included |
-/// | `values = [1, 2, 4]`, `values = ["de", "en"]` | the values that there are |
-/// | `name = "VARIABLE"` | the variable, instead of the field's name in capitals |
-/// | `alias = "OLD"`, `alias = ["OLD", "OLDER"]` | names that it had before, still read with a warning |
-/// | `deprecated = "say why"` | still read, with a warning |
-/// | `group`, `group = "DB_"`, `group = ""` | a settings struct: its names begin with the field's name, with this, or with nothing more |
-/// | `with = function` | `fn(&mut Reader<'_>, Field<T>) -> Option<T>`, which reads the field |
+/// | `default = 3`, `default = "5s"`, `default = Mode::Fast` | the default; a string for types that are written as text |
+/// | `range = 1..=10`, `range = 1..`, `range = ..=0.5` | the minimum and the maximum, both included |
+/// | `values = [1, 2, 4]`, `values = ["de", "en"]` | the accepted values |
+/// | `name = "VARIABLE"` | the environment variable. Default: the field's name in upper case |
+/// | `alias = "OLD"`, `alias = ["OLD", "OLDER"]` | former names, still read with a warning |
+/// | `deprecated = "reason"` | still read, with a warning |
+/// | `group`, `group = "DB_"`, `group = ""` | a settings struct, whose names are prefixed by the field's name, by this, or by nothing |
+/// | `with = function` | the function that reads the field: `fn(&mut Reader<'_>, Field<T>) -> Option<T>` |
 ///
-/// On the struct, `#[settings(...)]`: `prefix = "APP_"` before every variable; `crate = path` where the SDK is, if not
-/// at `::chariot_engine`.
+/// On the struct, `#[settings(...)]`: `prefix = "APP_"` for a prefix of every variable; `crate = path` for the path of the
+/// SDK. Default: `::chariot_engine`.
 ///
-/// An enum's variants are chosen by their names in snake case, or by `#[setting(name = "...")]` on the variant; case,
-/// `_` and `-` do not count.
+/// The variants of an enum are written in snake case, or as `#[setting(name = "...")]` on the variant says. Case, `_` and
+/// `-` are ignored.
 #[proc_macro_derive(Settings, attributes(setting, settings))]
 pub fn settings(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
     settings::derive(&input).into()
 }
 
-/// The tensors of a request as the fields of a struct.
+/// Makes a struct of named tensors an input.
 ///
-/// A field is a tensor: candle's `Tensor`, or a vector in row-major order (`Vec<f32>`, `Vec<String>`). On a field,
+/// Each field is a tensor: candle's `Tensor`, or a vector in row-major order (`Vec<f32>`, `Vec<String>`). On a field,
 /// `#[tensor(...)]`:
 ///
 /// | key | |
 /// |---|---|
-/// | `shape = [n, 4, _, {WIDTH}]` | a name, only first: the rows, along which requests are joined; a number or a constant in braces: fixed; `_`: varies |
-/// | `name = "..."` | the tensor's name, instead of the field's |
-/// | `datatype = "INT64"` | the data type, instead of the one of the field's type (`Tensor`: `FP32`) |
-/// | `convert` | takes the other numeric types too, where every value is exactly representable |
+/// | `shape = [n, 4, _, {WIDTH}]` | a name, as the first dimension only: the rows, along which requests are joined; a number or a constant in braces: a fixed size; `_`: any size |
+/// | `name = "..."` | the tensor's name. Default: the field's |
+/// | `datatype = "INT64"` | the datatype. Default: that of the field's type (`Tensor`: `FP32`) |
+/// | `convert` | accepts the other numeric datatypes too, if every value is exactly representable |
 ///
-/// On the struct, `#[tensors(...)]`: `output` makes it an output too; `crate = path` where the SDK is.
+/// On the struct, `#[tensors(...)]`: `output` makes it an output too; `crate = path` is the path of the SDK.
 #[proc_macro_derive(TensorInput, attributes(tensor, tensors))]
 pub fn tensor_input(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
     tensors::derive(&input, tensors::Face::Input).into()
 }
 
-/// The fields of a struct as the tensors of an answer.
+/// Makes a struct of named tensors an output.
 ///
 /// Fields and keys are those of [`macro@TensorInput`]. A struct that is both derives `TensorInput` and has
 /// `#[tensors(output)]`.
@@ -98,11 +100,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_but_the_given_path_leads_to_the_sdk() {
+    fn generated_code_uses_only_the_given_path_of_the_sdk() {
         let derived = |input: &str| syn::parse_str::<syn::DeriveInput>(input).unwrap();
         let engine = |main: &str| {
             let arguments = format!("crate = \"other::sdk\", main = {main}").parse().unwrap();
-            engine::expand(arguments, "struct A;".parse().unwrap())
+            engine::expand(arguments, "struct A;".parse().unwrap(), None)
         };
         let settings = derived("#[settings(crate = other::sdk)] struct A { #[setting(default = \"a\")] a: String }");
         let choice = derived("#[settings(crate = other::sdk)] enum A { B }");

@@ -1,4 +1,4 @@
-//! What an author's file needs: `use chariot_engine::prelude::*;`.
+//! The imports of an author's file: `use chariot_engine::prelude::*;`.
 
 #[doc(no_inline)]
 pub use crate::{
@@ -10,7 +10,7 @@ pub use crate::{
     reject,
     tasks::{ClassLabels, Classification, Detection, Detections, Regression, Segmentation},
 };
-// By its own path: the name means this crate too, which is not to be re-exported.
+// By its own path: `crate::chariot_engine` also names this crate, which is not to be re-exported.
 pub use chariot_engine_macros::chariot_engine;
 
 #[cfg(feature = "image")]

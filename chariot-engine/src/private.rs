@@ -37,3 +37,21 @@ pub fn main<M: Model>(attribute: Attribute) -> ExitCode {
 
 /// Checks at compile time that a type is a model. Called if the attribute has `main = false`.
 pub const fn assert_model<M: Model>() {}
+
+/// The type of a field of the engine's struct. `IS_SHARED` is `true` if it is `Send` and `Sync`: then the constant of the
+/// type itself takes precedence over that of [`NotShared`].
+#[derive(Debug)]
+pub struct Field<T: ?Sized>(std::marker::PhantomData<T>);
+
+impl<T: Send + Sync + ?Sized> Field<T> {
+    /// Set, as the bounds of this block hold.
+    pub const IS_SHARED: bool = true;
+}
+
+/// The fallback of [`Field::IS_SHARED`].
+pub trait NotShared {
+    /// Not set: the bounds of the constant of the same name do not hold.
+    const IS_SHARED: bool = false;
+}
+
+impl<T: ?Sized> NotShared for Field<T> {}

@@ -118,7 +118,7 @@ mod tests {
         for text in [
             "the default is outside the range `1..=10`",
             "unknown key `defualt`; did you mean `default`?",
-            "`default` is given twice",
+            "duplicate key `default`",
             "two settings are read from `A`",
             "a range is written `1..=10`",
         ] {

@@ -114,14 +114,17 @@ fn faults_of_the_caller_name_the_input() {
 
 #[test]
 fn the_base_url_has_the_id_of_the_model() {
-    let env = [("CHARIOT_ENGINE_BASE_URL", "v2/models//m-{model_id}/"), ("CHARIOT_MODEL_ID", MODEL_ID)];
+    let env = [
+        ("CHARIOT_ENGINE_BASE_URL", "v2/models//m-{model_id}/"),
+        ("CHARIOT_MODEL_ID", MODEL_ID),
+        ("CHARIOT_ENGINE_LOG_LEVEL", "debug"),
+    ];
     let process = Process::ready(IDENTITY, &env);
     let base = format!("/v2/models/m-{}", MODEL_ID.to_lowercase());
-    assert_eq!(process.wait_for_log("an engine starts")["base_url"], json!(base));
-    let started = process.wait_for_log("a model starts");
-    assert_eq!(started["device"], "cpu");
-    let tried = started["tried"].as_str().expect("what `auto` has tried");
-    assert!(tried.contains("cuda:0: this build has no CUDA") && tried.contains("metal:0: "), "{tried}");
+    assert_eq!(process.wait_for_log("starting engine")["base_url"], json!(base));
+    assert_eq!(process.wait_for_log("loading model")["device"], "cpu");
+    let unavailable = process.wait_for_log("device not available");
+    assert_eq!((&unavailable["level"], &unavailable["device"]), (&json!("DEBUG"), &json!("cuda:0")));
     let body = json!({"inputs": [tensor("INT8", &[1], &json!([7]))]});
     for base in [base, format!("/v2/models/m-{MODEL_ID}"), "/v2/models/identity".into(), String::new()] {
         assert_eq!(process.get(&format!("{base}/ready")).ok()["ready"], true, "{base}");

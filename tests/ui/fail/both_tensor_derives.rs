@@ -1,4 +1,4 @@
-//! A struct of tensors that goes both ways has one derive and a word.
+//! Both derives on one struct.
 
 use chariot_engine::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A refusal returns from its function.
+//! `reject!` returns from a function that returns a `Result`.
 
 use chariot_engine::prelude::*;
 

@@ -1,4 +1,4 @@
-//! `load` is given the settings that the model declares.
+//! `load` takes the settings that the model declares.
 
 use chariot_engine::prelude::*;
 
@@ -21,6 +21,6 @@ impl Model for Lengths {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.try_map(|text| Ok(Json(text.len())))
+        batch.try_map(|text| Ok(Json(text.as_str().len())))
     }
 }

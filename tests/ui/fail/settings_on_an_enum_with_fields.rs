@@ -1,4 +1,4 @@
-//! A choice is one word.
+//! A value of a setting is one word.
 
 use chariot_engine::prelude::*;
 

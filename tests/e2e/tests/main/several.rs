@@ -313,11 +313,7 @@ fn all_faults_name_the_variables_of_their_models() {
             .setting("TWO_WORD", "\u{20}")
             .setting("CHARIOT_ENGINE_SECOND_WORKERS", "1"),
     );
-    for name in [
-        "CHARIOT_ENGINE_PORT: ",
-        "CHARIOT_ENGINE_TWO_WORKERS: an integer of at least 1 is expected, '0' came",
-        "CHARIOT_ENGINE_SECOND_WORKERS: there is no such setting; ",
-    ] {
+    for name in ["CHARIOT_ENGINE_PORT: ", "CHARIOT_ENGINE_TWO_WORKERS: ", "CHARIOT_ENGINE_SECOND_WORKERS: "] {
         assert_eq!(error.matches(name).count(), 1, "{name} in {error}");
     }
     assert!(!error.contains("TWO_WORD"), "{error}");
@@ -330,16 +326,20 @@ fn all_faults_name_the_variables_of_their_models() {
 #[test]
 fn models_are_told_apart() {
     let twice = || Engine::builder().instance("a", says("x")).instance("a", says("y"));
-    assert!(fault(twice()).contains("'a' is that of two"));
+    let about = |builder: EngineBuilder, subject: &str, name: &str| {
+        let text = fault(builder);
+        assert!(text.starts_with(&format!("{subject}: ")) && text.contains(&format!("'{name}'")), "{text}");
+    };
+    about(twice(), "model name", "a");
     let prefixes = Engine::builder().instance("a-b", says("x")).instance("a_b", says("y"));
-    assert!(fault(prefixes).contains("'CHARIOT_ENGINE_A_B_MODEL_DIR' is that of two"));
+    about(prefixes, "settings prefix", "CHARIOT_ENGINE_A_B_MODEL_DIR");
     let shadowed = Engine::builder().instance("body", says("x")).instance("b", says("y"));
-    assert!(fault(shadowed).contains("'CHARIOT_ENGINE_BODY_TIMEOUT' is that of two"));
+    about(shadowed, "settings prefix", "CHARIOT_ENGINE_BODY_TIMEOUT");
     let default = || ModelOptions::new().default_model();
     let defaults = Engine::builder().instance_with("a", says("x"), default()).instance_with("b", says("y"), default());
-    assert!(fault(defaults).contains("'a' and 'b' are marked"));
+    about(defaults, "default model", "b");
     let same = Engine::builder().instance("a", says("x")).instance("b", says("y"));
-    assert!(fault(same.setting("CHARIOT_ENGINE_MODEL_NAME", "c")).contains("'c' is that of two"));
+    about(same.setting("CHARIOT_ENGINE_MODEL_NAME", "c"), "model name", "c");
 }
 
 /// Named tensors, and the sum of them.

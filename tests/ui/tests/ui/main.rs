@@ -1,4 +1,4 @@
-//! The SDK as its authors meet it: what compiles, what does not and what the compiler says, and what is written of it.
+//! The SDK as its authors see it: what compiles, what does not, the messages of the compiler, and the documents.
 
 mod defaults;
 mod guide;

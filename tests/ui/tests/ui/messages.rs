@@ -1,17 +1,17 @@
-//! What the compiler says of an author's mistakes: the programs in `fail`, each with its messages beside it.
+//! The compiler's messages for mistakes of authors: the programs in `fail`, each with its messages beside it.
 //!
-//! After a change that is meant, `TRYBUILD=overwrite cargo test -p ui` writes them anew; read them as a newcomer would.
+//! After an intended change, `TRYBUILD=overwrite cargo test -p ui` updates them; read them as a newcomer would.
 
 use std::process::Command;
 
-/// The compiler that wrote the messages. Another one may word its own part differently.
+/// The compiler that wrote the messages. Another version can word its own part differently.
 const PINNED: &str = "rustc 1.95.";
 
 #[test]
-fn every_mistake_is_told_on_its_tokens_with_what_to_do() {
+fn every_mistake_has_a_message_on_its_tokens() {
     let version = compiler();
     if !version.starts_with(PINNED) {
-        eprintln!("skipped: the messages are those of {PINNED}x, this is {version}");
+        eprintln!("skipped: the messages are those of {PINNED}x, and this is {version}");
         return;
     }
     trybuild::TestCases::new().compile_fail("fail/*.rs");

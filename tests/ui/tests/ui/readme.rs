@@ -1,5 +1,5 @@
-//! What the README and the pages beside it show is what there is: the tables of settings and of metrics are those that the
-//! code makes, the engine is the example that compiles. `UPDATE_README=1 cargo test -p ui readme` writes them anew.
+//! The parts of the README and the pages beside it that are generated: the tables of settings and of metrics come from the
+//! code, and the engine is the example that compiles. `UPDATE_README=1 cargo test -p ui readme` updates them.
 
 use std::{fs, path::Path, sync::Mutex};
 
@@ -8,7 +8,7 @@ use chariot_engine::{
     telemetry::metrics::METRICS,
 };
 
-/// Two tests may write the file.
+/// Held while a test reads or writes a file.
 static FILE: Mutex<()> = Mutex::new(());
 
 #[test]
@@ -17,7 +17,7 @@ fn the_table_of_settings_is_the_schema() {
 }
 
 #[test]
-fn the_table_of_metrics_is_the_codes() {
+fn the_table_of_metrics_is_that_of_the_code() {
     let mut table = "| Name | Type | Labels | Meaning |\n|---|---|---|---|\n".to_string();
     for metric in METRICS {
         let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
@@ -31,11 +31,11 @@ fn the_engine_is_the_whole_of_the_example() {
     let source = include_str!("../../../../examples/digits/src/main.rs");
     let code: Vec<&str> = source.lines().skip_while(|line| line.starts_with("//!") || line.is_empty()).collect();
     let counts = code.iter().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//")).count();
-    assert!(counts < 35, "{counts} lines are no short engine");
+    assert!(counts < 35, "expected fewer than 35 lines, got {counts}");
     is("README.md", "engine", &format!("```rust\n{}\n```\n", code.join("\n")));
 }
 
-/// The page's part of this name stands between `<!-- name -->` and `<!-- /name -->`, each a line.
+/// Checks a part of a page, which stands between the lines `<!-- name -->` and `<!-- /name -->`.
 fn is(page: &str, part: &str, expected: &str) {
     let _alone = FILE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(page);
