@@ -136,10 +136,11 @@ fn check_item<'a>(item: &'a Item, errors: &mut Errors) -> Option<&'a syn::ItemSt
     None
 }
 
-/// Returns the fault of a second `main` in the source file: one of the author's, or that of another engine above this one.
+/// Returns the fault of a second `main` in the source file: one of the author's, or that of another engine above this
+/// one.
 ///
-/// The compiler reports it too, but it cannot name `main = false`. Only items beside the engine's struct count, without a
-/// `#[cfg]`, which can turn either off.
+/// The compiler reports it too, but it cannot name `main = false`. Only items beside the engine's struct count, without
+/// a `#[cfg]`, which can turn either off.
 fn other_main(file: &str, engine: &Ident) -> Option<&'static str> {
     let is_engine = |attribute: &syn::Attribute| {
         attribute.path().segments.last().is_some_and(|segment| segment.ident == "chariot_engine")
@@ -152,15 +153,15 @@ fn other_main(file: &str, engine: &Ident) -> Option<&'static str> {
         |item: &Item| matches!(item, Item::Fn(function) if function.sig.ident == "main" && !has_cfg(&function.attrs));
     if items.iter().any(is_main) {
         return Some(
-            "expected no other `main` beside the generated one, got a function; keep it with \
-             `#[chariot_engine(main = false)]`, and run the engine from it with `Engine::builder()`",
+            "the program has a `main` already, and `#[chariot_engine]` generates one; write \
+             `#[chariot_engine(main = false)]` and run the engine from your `main` with `Engine::builder()`",
         );
     }
     let is_other =
         |item: &Item| matches!(item, Item::Struct(item) if item.attrs.iter().any(is_engine) && !has_cfg(&item.attrs));
     items[..this].iter().any(is_other).then_some(
-        "expected one engine with a generated `main`, got another one above; serve several models with \
-         `Engine::builder()`, and write `#[chariot_engine(main = false)]` on each",
+        "another `#[chariot_engine]` above generates `main` already; write `#[chariot_engine(main = false)]` on each, \
+         and serve both models from your own `main` with `Engine::builder()`",
     )
 }
 
@@ -225,7 +226,7 @@ fn text(key: &str, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<T
     match &value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
             if text.value().trim().is_empty() {
-                errors.push(fault(key, "a string that is not empty", &value));
+                errors.push(fault(key, "a non-empty string", &value));
             }
             Ok(quote!(#text))
         }
@@ -316,8 +317,8 @@ fn generate(engine: &syn::ItemStruct, options: &Options) -> TokenStream {
     }
 }
 
-/// Checks a field of the engine's struct: a type that is not `Send` and `Sync` is an error on that field, beside those that
-/// the compiler reports on `impl Model`.
+/// Checks a field of the engine's struct: a type that is not `Send` and `Sync` is an error on that field, beside those
+/// that the compiler reports on `impl Model`.
 fn check_field(field: &syn::Field, sdk: &TokenStream) -> TokenStream {
     let ty = &field.ty;
     let mentions_self = ty.to_token_stream().into_iter().any(|token| contains_self(&token));
@@ -327,7 +328,7 @@ fn check_field(field: &syn::Field, sdk: &TokenStream) -> TokenStream {
     let cfg = field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
     let name = field.ident.as_ref().map(|name| format!("{}: ", name.unraw())).unwrap_or_default();
     let what = "a type that is `Send` and `Sync`, as workers share the model";
-    let advice = "keep the mutable state of a worker in `Batch::scratch`, shared state in an `Arc` or a `Mutex`";
+    let advice = "keep per-worker state in `Batch::scratch`, and shared state in an `Arc` or a `Mutex`";
     let message = format!("{name}{}; {advice}", expected(what, source(ty)));
     // In a call of its own, whose span is the field's type.
     let check = quote_spanned!(ty.span()=> ::core::assert!(<#sdk::__private::Field<#ty>>::IS_SHARED, #message));

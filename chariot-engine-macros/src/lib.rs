@@ -5,8 +5,8 @@
 //! - [`macro@TensorInput`] and [`macro@TensorOutput`] make a struct of named tensors an input or an output
 //!
 //! The generated code only calls library code. All faults of a declaration are reported together, each on the tokens at
-//! fault, and with stubs beside them, so that one mistake is one message. The examples are in the SDK, where it re-exports
-//! the macros, and are tested there.
+//! fault, and with stubs beside them, so that one mistake is one message. The examples are in the SDK, where it
+//! re-exports the macros, and are tested there.
 
 #![forbid(unsafe_code)]
 
@@ -19,8 +19,8 @@ use proc_macro::TokenStream;
 
 /// Adds the `main` that serves the struct as an engine.
 ///
-/// The struct must implement `Model`; it is left as it is. A program can have one engine. If it has a `main` of its own, use
-/// `main = false`.
+/// The struct must implement `Model`; it is left as it is. A program can have one engine. If it has a `main` of its
+/// own, use `main = false`.
 ///
 /// | key | |
 /// |---|---|
@@ -39,8 +39,8 @@ pub fn chariot_engine(arguments: TokenStream, item: TokenStream) -> TokenStream 
 
 /// Reads the fields of a struct from settings, or makes the variants of an enum the values of a setting.
 ///
-/// A field `top_k` is read from the environment variable `TOP_K`; the first paragraph of its doc comment is its help text.
-/// A field without a default is required unless it is an `Option`.
+/// A field `top_k` is read from the environment variable `TOP_K`; the first paragraph of its doc comment is its help
+/// text. A field without a default is required unless it is an `Option`.
 ///
 /// On a field, `#[setting(...)]`:
 ///
@@ -55,11 +55,11 @@ pub fn chariot_engine(arguments: TokenStream, item: TokenStream) -> TokenStream 
 /// | `group`, `group = "DB_"`, `group = ""` | a settings struct, whose names are prefixed by the field's name, by this, or by nothing |
 /// | `with = function` | the function that reads the field: `fn(&mut Reader<'_>, Field<T>) -> Option<T>` |
 ///
-/// On the struct, `#[settings(...)]`: `prefix = "APP_"` for a prefix of every variable; `crate = path` for the path of the
-/// SDK. Default: `::chariot_engine`.
+/// On the struct, `#[settings(...)]`: `prefix = "APP_"` for a prefix of every variable; `crate = path` for the path of
+/// the SDK. Default: `::chariot_engine`.
 ///
-/// The variants of an enum are written in snake case, or as `#[setting(name = "...")]` on the variant says. Case, `_` and
-/// `-` are ignored.
+/// The variants of an enum are written in snake case, or as `#[setting(name = "...")]` on the variant says. Case, `_`
+/// and `-` are ignored.
 #[proc_macro_derive(Settings, attributes(setting, settings))]
 pub fn settings(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);

@@ -83,8 +83,8 @@ pub(crate) fn respan(tokens: &TokenStream, span: Span) -> TokenStream {
     tokens.clone().into_iter().map(moved).collect()
 }
 
-/// Returns the declaration for a stub. The SDK's traits require `Send` and `Sync`, which a generic parameter need not be:
-/// without the bound, the stub would be a second error.
+/// Returns the declaration for a stub. The SDK's traits require `Send` and `Sync`, which a generic parameter need not
+/// be: without the bound, the stub would be a second error.
 pub(crate) fn for_stub(input: &DeriveInput) -> DeriveInput {
     let mut input = input.clone();
     if !input.generics.params.is_empty() {
@@ -141,8 +141,8 @@ impl Key<'_> {
     }
 }
 
-/// Parses `key = value, key = value`. Each key can occur once, and not if it is in `seen`. After a fault, skips to the next
-/// comma and goes on, so that every fault is reported.
+/// Parses `key = value, key = value`. Each key can occur once, and not if it is in `seen`. After a fault, skips to the
+/// next comma and goes on, so that every fault is reported.
 pub(crate) fn parse_keys(
     input: ParseStream<'_>,
     seen: &mut Vec<String>,

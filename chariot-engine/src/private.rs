@@ -38,8 +38,8 @@ pub fn main<M: Model>(attribute: Attribute) -> ExitCode {
 /// Checks at compile time that a type is a model. Called if the attribute has `main = false`.
 pub const fn assert_model<M: Model>() {}
 
-/// The type of a field of the engine's struct. `IS_SHARED` is `true` if it is `Send` and `Sync`: then the constant of the
-/// type itself takes precedence over that of [`NotShared`].
+/// The type of a field of the engine's struct. `IS_SHARED` is `true` if it is `Send` and `Sync`: then the constant of
+/// the type itself takes precedence over that of [`NotShared`].
 #[derive(Debug)]
 pub struct Field<T: ?Sized>(std::marker::PhantomData<T>);
 

@@ -1,5 +1,5 @@
-//! `check`: finds faults before anything is deployed. Prints one line for each check, with what to do about a fault; checks
-//! that depend on a failed one are skipped.
+//! `check`: finds faults before anything is deployed. Prints one line for each check, with what to do about a fault;
+//! checks that depend on a failed one are skipped.
 
 use std::{
     net::{SocketAddr, TcpListener},

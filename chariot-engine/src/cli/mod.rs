@@ -56,7 +56,8 @@ impl EngineBuilder {
                 Command::Settings(options) => settings::settings(self, &options),
             },
             Err(error) => {
-                // Help and version are such errors too. If this cannot be written, there is no other place to report it.
+                // Help and version are such errors too. If this cannot be written, there is no other place to report
+                // it.
                 let _ = error.print();
                 ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
             }

@@ -17,8 +17,8 @@ use crate::{
 ///
 /// It reads nothing from the process by itself: pass it [`Environment::process`], or values of your own. Values set by
 /// [`configure`](Self::configure) and [`setting`](Self::setting) take precedence over the environment, the environment
-/// over [`default_setting`](Self::default_setting), and that over the setting's own default. [`run`](Self::run) is for a
-/// process that is nothing but the engine: it reads the process's environment unless the builder was given one.
+/// over [`default_setting`](Self::default_setting), and that over the setting's own default. [`run`](Self::run) is for
+/// a process that is nothing but the engine: it reads the process's environment unless the builder was given one.
 ///
 /// ```
 /// use chariot_engine::prelude::*;
@@ -77,8 +77,8 @@ impl EngineBuilder {
     /// Adds a model under this name: letters, digits, `-`, `_` and `.`. Overridden by `CHARIOT_ENGINE_MODEL_NAME`.
     ///
     /// One engine can serve several models, each with its own settings, limits, state and routes under
-    /// `/v2/models/{name}`; [`model_with`](Self::model_with) takes options for one of them. The engine is ready when all
-    /// of them are.
+    /// `/v2/models/{name}`; [`model_with`](Self::model_with) takes options for one of them. The engine is ready when
+    /// all of them are.
     pub fn model<M: Model>(self, name: impl Into<String>) -> Self {
         self.model_with::<M>(name, ModelOptions::new())
     }
@@ -163,8 +163,8 @@ impl EngineBuilder {
         self
     }
 
-    /// Sets the devices that the engine can open, in place of those of the machine: for an embedder that has opened them
-    /// already, and for tests with several devices.
+    /// Sets the devices that the engine can open, in place of those of the machine: for an embedder that has opened
+    /// them already, and for tests with several devices.
     ///
     /// ```
     /// use chariot_engine::{Engine, device::{Device, DeviceId, Inventory}};

@@ -23,8 +23,8 @@ use crate::{
 const BASE_URL: &str = "CHARIOT_ENGINE_BASE_URL";
 
 impl EngineBuilder {
-    /// Describes the engine for Chariot and Kubernetes, from its code and these options. Reads no environment and no file,
-    /// and needs no values for the author's required settings.
+    /// Describes the engine for Chariot and Kubernetes, from its code and these options. Reads no environment and no
+    /// file, and needs no values for the author's required settings.
     ///
     /// With several models, the default model (or the first, without a default) gives the engine its name, its version
     /// and its task; the settings for operators are those of all models, and the bytes of requests in flight are their
@@ -145,8 +145,8 @@ impl EngineBuilder {
     }
 }
 
-/// Returns the path with a slash before each segment and none at the end, as the platform joins it with others. The root
-/// is empty.
+/// Returns the path with a slash before each segment and none at the end, as the platform joins it with others. The
+/// root is empty.
 fn normalized(path: &str) -> String {
     path.trim().split('/').filter(|segment| !segment.is_empty()).map(|segment| format!("/{segment}")).collect()
 }

@@ -1,5 +1,5 @@
-//! [`Diagnostics`]: faults and warnings, collected while a plan is made. Each is reported once, for whichever model it is
-//! found.
+//! [`Diagnostics`]: faults and warnings, collected while a plan is made. Each is reported once, for whichever model it
+//! is found.
 
 use crate::settings::{SettingFault, SettingsError};
 

@@ -12,8 +12,8 @@ use crate::{
     settings::EngineSettings,
 };
 
-/// A running engine, whose models are being loaded or are served. Cheap to clone. Its workers stop when the last clone, the
-/// last [`EngineService`] and the last [`ServedModel`](super::ServedModel) are dropped.
+/// A running engine, whose models are being loaded or are served. Cheap to clone. Its workers stop when the last clone,
+/// the last [`EngineService`] and the last [`ServedModel`](super::ServedModel) are dropped.
 ///
 /// ```
 /// use chariot_engine::{Engine, State};
@@ -52,8 +52,8 @@ impl Engine {
         self.service.clone()
     }
 
-    /// Returns the runtime's settings: those of the process, and those of the models without changes for one model alone.
-    /// [`ServedModel::settings`](super::ServedModel::settings) returns those of one model.
+    /// Returns the runtime's settings: those of the process, and those of the models without changes for one model
+    /// alone. [`ServedModel::settings`](super::ServedModel::settings) returns those of one model.
     pub fn settings(&self) -> &EngineSettings {
         &self.settings
     }
@@ -117,8 +117,8 @@ impl Engine {
         self.models.drain();
     }
 
-    /// Stops the engine: admits no more requests, and waits for those in flight, at most for the grace period (the setting
-    /// `grace`). Returns the number of requests that were abandoned.
+    /// Stops the engine: admits no more requests, and waits for those in flight, at most for the grace period (the
+    /// setting `grace`). Returns the number of requests that were abandoned.
     pub async fn shutdown(&self) -> usize {
         self.models.stop(self.settings.grace).await
     }

@@ -24,8 +24,8 @@ use crate::{
 };
 
 impl EngineBuilder {
-    /// Returns the name and the version of the default model as far as the code sets them, and its declared task. Without a
-    /// default model, those of the first.
+    /// Returns the name and the version of the default model as far as the code sets them, and its declared task.
+    /// Without a default model, those of the first.
     pub(crate) fn identity(&self) -> (Option<&str>, Option<&str>, Option<&str>) {
         let default = plan::default_model(&self.sources, &mut Diagnostics::default()).unwrap_or(0);
         let source = self.sources.get(default);
@@ -40,8 +40,8 @@ impl EngineBuilder {
     }
 
     /// Returns all settings with their values in the builder's environment, or in this one if the builder has none; the
-    /// warnings; and the error that a start would return. Of the runtime's settings under a model's prefix, only those that
-    /// are set.
+    /// warnings; and the error that a start would return. Of the runtime's settings under a model's prefix, only those
+    /// that are set.
     pub(crate) fn explain(self, environment: Environment) -> (Vec<Explained>, Vec<String>, Option<StartError>) {
         let mut builder = if self.environment.is_some() { self } else { self.environment(environment) };
         let (mut own, mut runtime) = (Vec::new(), Vec::new());
@@ -132,8 +132,8 @@ impl Plan {
         self.models.iter().map(|model| inflight_bytes(&model.settings)).fold(0, u64::saturating_add)
     }
 
-    /// Opens the devices of a model for a moment. Returns their names, and the devices that could not be opened, with the
-    /// reasons.
+    /// Opens the devices of a model for a moment. Returns their names, and the devices that could not be opened, with
+    /// the reasons.
     ///
     /// # Errors
     /// A device that was asked for by name and cannot be opened.

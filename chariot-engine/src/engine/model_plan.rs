@@ -1,5 +1,5 @@
-//! [`ModelPlan`]: one model whose configuration has been read and checked, and which has not been started. The plan makes
-//! one for each model.
+//! [`ModelPlan`]: one model whose configuration has been read and checked, and which has not been started. The plan
+//! makes one for each model.
 
 use std::{
     path::{Path, PathBuf},
@@ -98,8 +98,8 @@ impl ModelPlan {
         }
     }
 
-    /// Opens the devices and starts the workers, on this number of cores. `infer_url` is logged when the model is ready.
-    /// It must be called within a tokio runtime.
+    /// Opens the devices and starts the workers, on this number of cores. `infer_url` is logged when the model is
+    /// ready. It must be called within a tokio runtime.
     pub(super) fn start(
         self,
         platform: &Platform,
@@ -233,8 +233,8 @@ fn folders(dir: &Path, models: &[String]) -> Option<PathBuf> {
     Some(only.path()).filter(|only| has_folder(only))
 }
 
-/// Returns the platform's directory if it exists, else `model` beside the engine's `Cargo.toml` if cargo runs the engine,
-/// else `model` in the working directory.
+/// Returns the platform's directory if it exists, else `model` beside the engine's `Cargo.toml` if cargo runs the
+/// engine, else `model` in the working directory.
 fn default_model_dir(environment: &Environment) -> PathBuf {
     if Path::new(PLATFORM_MODEL_DIR).is_dir() {
         return PLATFORM_MODEL_DIR.into();

@@ -57,8 +57,8 @@ impl ModelOptions {
     /// Sets the prefix of the model's environment variables. Default: the model's name in upper case, followed by `_`.
     ///
     /// With `DIGITS_`, the model's own setting `TOP_K` is read from `DIGITS_TOP_K`, and the runtime's
-    /// `CHARIOT_ENGINE_WORKERS` from `CHARIOT_ENGINE_DIGITS_WORKERS`, else from `CHARIOT_ENGINE_WORKERS`. The only model
-    /// of an engine has no prefix.
+    /// `CHARIOT_ENGINE_WORKERS` from `CHARIOT_ENGINE_DIGITS_WORKERS`, else from `CHARIOT_ENGINE_WORKERS`. The only
+    /// model of an engine has no prefix.
     pub fn settings_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self

@@ -1,5 +1,5 @@
-//! [`Plan`]: an engine whose configuration has been read and checked, and which has not been started. The builder, `run`
-//! and the command line make one and start it.
+//! [`Plan`]: an engine whose configuration has been read and checked, and which has not been started. The builder,
+//! `run` and the command line make one and start it.
 
 use std::{cell::RefCell, collections::HashMap, net::SocketAddr, sync::Arc};
 
@@ -144,8 +144,8 @@ impl Plan {
         (available_cores() / self.models.len().max(1)).max(1)
     }
 
-    /// Opens the devices and starts the workers, within a tokio runtime. `address` is where the engine listens, if it has
-    /// a port of its own.
+    /// Opens the devices and starts the workers, within a tokio runtime. `address` is where the engine listens, if it
+    /// has a port of its own.
     pub(crate) fn start(self, runtime: &Handle, address: Option<SocketAddr>) -> Result<Engine, StartError> {
         let _entered = runtime.enter();
         let (cores, metrics) = (self.cores_per_model(), Metrics::new());
@@ -190,12 +190,12 @@ impl EngineBuilder {
     /// [`Engine::ready`] waits until they are loaded. No port is opened: use [`Engine::service`] or [`Engine::serve`].
     ///
     /// # Errors
-    /// All faults of the configuration, at once; a device that cannot be opened; a thread that cannot be started; a call
-    /// outside of a tokio runtime. The runtime needs its timers (`enable_all` or `enable_time`): without them, requests
-    /// with a deadline panic.
+    /// All faults of the configuration, at once; a device that cannot be opened; a thread that cannot be started; a
+    /// call outside of a tokio runtime. The runtime needs its timers (`enable_all` or `enable_time`): without them,
+    /// requests with a deadline panic.
     pub fn start(self) -> Result<Engine, StartError> {
         let runtime = Handle::try_current()
-            .map_err(|_| StartError::Configuration("expected a call within a tokio runtime, got none".into()))?;
+            .map_err(|_| StartError::Configuration(Expected::new("a call within a tokio runtime", "none").into()))?;
         let mut warnings = Vec::new();
         let plan = Plan::new(self, &mut warnings);
         for warning in warnings {
@@ -207,8 +207,8 @@ impl EngineBuilder {
     }
 }
 
-/// Returns the URL to which requests for a model are posted; `name` is `None` for the default model. Without an address,
-/// it is a path.
+/// Returns the URL to which requests for a model are posted; `name` is `None` for the default model. Without an
+/// address, it is a path.
 fn infer_url(address: Option<SocketAddr>, base_url: &str, name: Option<&str>) -> String {
     let origin = address.map(|address| match address.ip().is_unspecified() {
         true => format!("http://localhost:{}", address.port()),
@@ -224,7 +224,8 @@ fn infer_url(address: Option<SocketAddr>, base_url: &str, name: Option<&str>) ->
 
 /// Returns the error of a builder without a model.
 pub(super) fn no_model() -> StartError {
-    StartError::Configuration("expected at least one model, got none; add one with EngineBuilder::model".into())
+    let fault = Expected::new("at least one model", "none; add one with EngineBuilder::model");
+    StartError::Configuration(fault.into())
 }
 
 /// Returns the OpenAPI document of the engine.

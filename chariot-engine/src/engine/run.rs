@@ -23,13 +23,13 @@ const LAST_RESPONSES: Duration = Duration::from_secs(1);
 const LOG_LEVELS: [&str; 2] = ["CHARIOT_ENGINE_LOG_LEVEL", "LOG_LEVEL"];
 
 impl EngineBuilder {
-    /// Runs the engine as a process of its own until it receives a signal, and returns the exit code: 0 after a complete
-    /// drain, 78 for a fault of configuration, 74 for a lost device, 1 for a model that fails to load or for abandoned
-    /// requests.
+    /// Runs the engine as a process of its own until it receives a signal, and returns the exit code: 0 after a
+    /// complete drain, 78 for a fault of configuration, 74 for a lost device, 1 for a model that fails to load or for
+    /// abandoned requests.
     ///
     /// It reads the process's environment, logs to standard output, listens on `CHARIOT_ENGINE_HOST` and
-    /// `CHARIOT_ENGINE_PORT`, and handles SIGTERM and SIGINT. Call it first in `main`: it sets environment variables, which
-    /// is safe only before any other thread exists.
+    /// `CHARIOT_ENGINE_PORT`, and handles SIGTERM and SIGINT. Call it first in `main`: it sets environment variables,
+    /// which is safe only before any other thread exists.
     pub fn run(self) -> ExitCode {
         let Prepared { plan, warnings } = prepare(self, None);
         // First, as a warning can explain the error.
@@ -67,8 +67,8 @@ pub(crate) struct Prepared {
 /// Reads and checks the builder with the process's environment, sets the number of threads of candle and rayon, and
 /// installs the logs. It must be called before the process has a second thread.
 ///
-/// Log lines go to standard output, where the platform reads them. For a command with an output of its own, `aside` sends
-/// them to standard error, in the format for people, at this level unless the operator has set one.
+/// Log lines go to standard output, where the platform reads them. For a command with an output of its own, `aside`
+/// sends them to standard error, in the format for people, at this level unless the operator has set one.
 pub(crate) fn prepare(builder: EngineBuilder, aside: Option<LogLevel>) -> Prepared {
     let environment = Environment::process();
     let builder = if builder.environment.is_some() { builder } else { builder.environment(environment.clone()) };

@@ -12,8 +12,8 @@ pub(super) struct Threads {
 
 /// Divides the cores among workers.
 ///
-/// On a CPU the default is one worker for each core, with one thread each, which serves the most requests per second; if
-/// one of the two settings is set, the other gets the remaining cores. On a GPU the default is one worker, since the
+/// On a CPU the default is one worker for each core, with one thread each, which serves the most requests per second;
+/// if one of the two settings is set, the other gets the remaining cores. On a GPU the default is one worker, since the
 /// device computes. Several devices share the cores.
 pub(super) fn divide(settings: &EngineSettings, device: DeviceId, devices: usize, cores: usize) -> Threads {
     let cores = (cores / devices.max(1)).max(1);

@@ -93,8 +93,8 @@ impl TestEngine {
         Self::begin(builder)?.loaded()
     }
 
-    /// Starts an engine as [`start`](Self::start) does, on a clock that stands still until [`advance`](Self::advance) is
-    /// called: deadlines, batch delays and timeouts.
+    /// Starts an engine as [`start`](Self::start) does, on a clock that stands still until [`advance`](Self::advance)
+    /// is called: deadlines, batch delays and timeouts.
     ///
     /// ```
     /// # use chariot_engine::prelude::*;

@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl<I> Batch<I> {
-    /// Creates a batch of plain values on the CPU, for a test. The items are named `input-0`, `input-1`, ... and have no
-    /// parameters.
+    /// Creates a batch of plain values on the CPU, for a test. The items are named `input-0`, `input-1`, ... and have
+    /// no parameters.
     pub fn new(values: impl IntoIterator<Item = I>) -> Self {
         Batch::from_items(values.into_iter().enumerate().map(|(index, value)| item(index, value)))
     }

@@ -1,8 +1,8 @@
 //! Tests of an engine: of its model alone, or of the whole engine without a socket. Behind the feature `test-util`, for
 //! dev-dependencies.
 //!
-//! [`infer`] and [`Batch::new`](crate::model::Batch::new) call a model directly. [`TestEngine`] starts an engine and sends
-//! it requests as the server would: routes, decoding, admission, workers and encoding are the real ones.
+//! [`infer`] and [`Batch::new`](crate::model::Batch::new) call a model directly. [`TestEngine`] starts an engine and
+//! sends it requests as the server would: routes, decoding, admission, workers and encoding are the real ones.
 //!
 //! | file | holds |
 //! |---|---|

@@ -32,6 +32,6 @@ impl Model for Words {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.try_map(|text| Ok(Json(text.split(char::is_whitespace).count())))
+        batch.try_map(|text| Ok(Json(text.as_str().split(char::is_whitespace).count())))
     }
 }

@@ -1,5 +1,5 @@
-//! An engine in a crate without a prelude, which shadows every name that generated code could rely on. Its attribute has a
-//! default for every setting of the runtime; the tests start it.
+//! An engine in a crate without a prelude, which shadows every name that generated code could rely on. Its attribute
+//! has a default for every setting of the runtime; the tests start it.
 
 #![no_implicit_prelude]
 #![allow(dead_code, non_camel_case_types, unused_macros, reason = "the names that shadow others are not used")]

@@ -1,5 +1,5 @@
-//! The parts of the README and the pages beside it that are generated: the tables of settings and of metrics come from the
-//! code, and the engine is the example that compiles. `UPDATE_README=1 cargo test -p ui readme` updates them.
+//! The parts of the README and the pages beside it that are generated: the tables of settings and of metrics come from
+//! the code, and the engine is the example that compiles. `UPDATE_README=1 cargo test -p ui readme` updates them.
 
 use std::{fs, path::Path, sync::Mutex};
 
