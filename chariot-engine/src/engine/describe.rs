@@ -33,7 +33,7 @@ impl EngineBuilder {
     /// # Errors
     /// A builder without a model; an invalid value that the code gives a setting of the runtime; an invalid base URL.
     pub fn describe(self, options: DescribeOptions) -> Result<Description, StartError> {
-        let asked = self.operator_schema();
+        let offered = self.operator_schema();
         let code: Environment = self.settings.iter().cloned().collect();
         let mut diagnostics = Diagnostics::default();
         let mut read = |prefix: Option<&str>, own: &[Change]| {
@@ -79,7 +79,7 @@ impl EngineBuilder {
             is_default: options.is_default,
             env: env.collect(),
             readiness_probe: Probe::new(settings.port),
-            predictor_env_schema: predictor_env_schema(&asked),
+            predictor_env_schema: predictor_env_schema(&offered),
             enforce_predictor_env_schema: true,
             inference_protocol: Protocol::V2Kserve.name().into(),
             container_root_relative_base_url: (!base_url.is_empty()).then_some(base_url),
@@ -100,7 +100,7 @@ impl EngineBuilder {
             max_concurrency: of_model.max_concurrency,
             batches: batching(&of_model, &source.spec).across.is_some(),
             metrics: settings.metrics,
-            own_settings: asked.into_iter().filter(|setting| !setting.runtime).collect(),
+            own_settings: offered.into_iter().filter(|setting| !setting.runtime).collect(),
         })
     }
 

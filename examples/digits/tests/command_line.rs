@@ -211,6 +211,36 @@ fn what_is_wrong_with_a_model_is_said_before_it_is_served() {
     }
 }
 
+/// The lines of `check` as operators read them, without what differs from machine to machine.
+#[test]
+fn the_lines_of_check_tell_what_to_do() {
+    let missing = run_with(&["check"], &[("CHARIOT_ENGINE_MODEL_DIR", "/no/such/directory")]);
+    let empty = tempfile::tempdir().unwrap();
+    let empty_dir = run_with(&["check"], &[("CHARIOT_ENGINE_MODEL_DIR", empty.path().to_str().unwrap())]);
+    let labels = changed(|dir| fs::write(dir.join("class_labels.json"), r#"["one"]"#).unwrap());
+    let few_labels = run_with(&["check"], &[("CHARIOT_ENGINE_MODEL_DIR", labels.path().to_str().unwrap())]);
+    let lines = [
+        run(&["check"]).lines,
+        vec![missing.about("files").into(), missing.about("labels").into()],
+        vec![empty_dir.about("files").into()],
+        vec![few_labels.about("inference").into()],
+    ];
+    let mut text = lines.concat().join("\n");
+    for dir in [Path::new(MODEL), empty.path(), labels.path()] {
+        text = text.replace(dir.to_str().unwrap(), "<directory>");
+    }
+    let mut shown = String::new();
+    for c in text.chars() {
+        match c {
+            // A figure that differs from run to run.
+            '0'..='9' if shown.ends_with('#') => {}
+            '0'..='9' => shown.push('#'),
+            c => shown.push(c),
+        }
+    }
+    insta::assert_snapshot!("check", shown.replace("#.#", "#").replace("µs", "ms"));
+}
+
 #[test]
 fn a_wrong_command_line_ends_with_the_usage() {
     for arguments in

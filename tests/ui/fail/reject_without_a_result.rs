@@ -4,7 +4,7 @@ use chariot_engine::prelude::*;
 
 fn check(text: &str) {
     if text.is_empty() {
-        reject!("a text is expected, nothing came");
+        reject!("expected a text, got an empty one");
     }
 }
 
