@@ -1,26 +1,29 @@
-//! `#[chariot_engine]`: the author's struct, untouched, and one `fn main` that hands over to the SDK.
+//! `#[chariot_engine]`: leaves the author's struct as it is, and adds one `fn main` that calls the SDK.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    Expr, ExprLit, Ident, Item, Lit, LitBool, LitStr,
+    Expr, ExprLit, Ident, Item, Lit,
+    ext::IdentExt,
     parse::{ParseStream, Parser},
+    spanned::Spanned,
 };
 
-use crate::shared::{Errors, Key, default_crate, parse_crate, parse_keys};
+use crate::shared::{Errors, Key, default_crate, expected, parse_crate, parse_keys, source};
 
+/// The options of the attribute.
 struct Options {
     sdk: TokenStream,
     main: bool,
     name: TokenStream,
     version: TokenStream,
-    /// Variables without the prefix, and their values as text.
+    /// The defaults: names of variables without the prefix, and values as text.
     defaults: Vec<(String, String)>,
-    /// The keys that only a generated `main` reads.
+    /// The keys that have an effect on a generated `main` only.
     for_main: Vec<Ident>,
 }
 
-/// What a default of the runtime's settings can be.
+/// The kinds of values of the runtime's settings.
 enum Value {
     /// Any text.
     Text,
@@ -30,7 +33,7 @@ enum Value {
     Bool,
     /// `auto`, `cpu`, `cuda`, `cuda:1`, `metal`.
     Device,
-    /// An integer from here to there.
+    /// An integer from a minimum to a maximum.
     Int(u64, u64),
     /// A number from 0 to 1.
     Share,
@@ -40,7 +43,8 @@ enum Value {
     Duration,
 }
 
-/// The runtime's settings that can have a default here: the fields of the SDK's `EngineSettings`.
+/// The runtime's settings that can have a default: the fields of the SDK's `EngineSettings`. A test of the package `ui`
+/// compares them.
 const SETTINGS: [(&str, Value); 30] = [
     ("host", Value::Text),
     ("port", Value::Int(0, 65535)),
@@ -74,19 +78,25 @@ const SETTINGS: [(&str, Value); 30] = [
     ("log_format", Value::Choice(&["human", "json"])),
 ];
 
-pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
+/// Expands the attribute. `file` is the source file, if the compiler tells which one it is.
+pub(crate) fn expand(arguments: TokenStream, item: TokenStream, file: Option<&str>) -> TokenStream {
     let mut errors = Errors::default();
     let options = options(arguments, &mut errors);
     let parsed = errors.keep(syn::parse2::<Item>(item.clone()));
     let engine = parsed.as_ref().and_then(|item| check_item(item, &mut errors));
+    let other_main = engine.filter(|_| options.main).and_then(|engine| other_main(file?, &engine.ident));
+    if let Some(fault) = other_main {
+        errors.at(Span::call_site(), fault);
+    }
     match engine {
         Some(engine) if errors.is_empty() => {
             let generated = generate(engine, &options);
             quote!(#item #generated)
         }
         _ => {
-            // Without a `main` the compiler would report that too.
-            let has_main = matches!(&parsed, Some(Item::Fn(function)) if function.sig.ident == "main");
+            // Without a `main`, the compiler would report that too.
+            let is_main = matches!(&parsed, Some(Item::Fn(function)) if function.sig.ident == "main");
+            let has_main = is_main || other_main.is_some();
             let main = (options.main && !has_main).then(|| {
                 quote!(
                     fn main() {}
@@ -98,14 +108,14 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-/// The engine's struct, or what is wrong with the item.
+/// Returns the engine's struct, or reports that the item is not one.
 fn check_item<'a>(item: &'a Item, errors: &mut Errors) -> Option<&'a syn::ItemStruct> {
-    const WANTED: &str = "`#[chariot_engine]` goes on the struct that holds the model, the one with `impl Model`";
-    let (tokens, what): (&dyn quote::ToTokens, &str) = match item {
+    const WANTED: &str = "the struct that implements `Model`";
+    let (tokens, what): (&dyn ToTokens, &str) = match item {
         Item::Struct(engine) => {
             if let Some(parameter) = engine.generics.params.first() {
-                let text = "an engine's struct has no parameters: `#[chariot_engine]` serves one certain type";
-                errors.on(parameter, text);
+                let what = "a struct without generic parameters, as `#[chariot_engine]` serves one concrete type";
+                errors.on(parameter, expected(what, source(parameter)));
                 return None;
             }
             return Some(engine);
@@ -116,14 +126,43 @@ fn check_item<'a>(item: &'a Item, errors: &mut Errors) -> Option<&'a syn::ItemSt
         Item::Impl(item) => (&item.self_ty, "an `impl`"),
         Item::Mod(item) => (&item.ident, "a module"),
         Item::Trait(item) => (&item.ident, "a trait"),
-        Item::Type(item) => (&item.ident, "another name of a type"),
+        Item::Type(item) => (&item.ident, "a type alias"),
         _ => {
-            errors.at(Span::call_site(), WANTED);
+            errors.at(Span::call_site(), expected(WANTED, "another item"));
             return None;
         }
     };
-    errors.on(tokens, format!("{WANTED}; this is {what}"));
+    errors.on(tokens, expected(WANTED, what));
     None
+}
+
+/// Returns the fault of a second `main` in the source file: one of the author's, or that of another engine above this
+/// one.
+///
+/// The compiler reports it too, but it cannot name `main = false`. Only items beside the engine's struct count, without
+/// a `#[cfg]`, which can turn either off.
+fn other_main(file: &str, engine: &Ident) -> Option<&'static str> {
+    let is_engine = |attribute: &syn::Attribute| {
+        attribute.path().segments.last().is_some_and(|segment| segment.ident == "chariot_engine")
+            && !attribute.meta.to_token_stream().to_string().contains("main = false")
+    };
+    let has_cfg = |attributes: &[syn::Attribute]| attributes.iter().any(|attribute| attribute.path().is_ident("cfg"));
+    let items = syn::parse_file(file).ok()?.items;
+    let this = items.iter().position(|item| matches!(item, Item::Struct(item) if item.ident == *engine))?;
+    let is_main =
+        |item: &Item| matches!(item, Item::Fn(function) if function.sig.ident == "main" && !has_cfg(&function.attrs));
+    if items.iter().any(is_main) {
+        return Some(
+            "the program has a `main` already, and `#[chariot_engine]` generates one; write \
+             `#[chariot_engine(main = false)]` and run the engine from your `main` with `Engine::builder()`",
+        );
+    }
+    let is_other =
+        |item: &Item| matches!(item, Item::Struct(item) if item.attrs.iter().any(is_engine) && !has_cfg(&item.attrs));
+    items[..this].iter().any(is_other).then_some(
+        "another `#[chariot_engine]` above generates `main` already; write `#[chariot_engine(main = false)]` on each, \
+         and serve both models from your own `main` with `Engine::builder()`",
+    )
 }
 
 fn options(arguments: TokenStream, errors: &mut Errors) -> Options {
@@ -142,7 +181,7 @@ fn options(arguments: TokenStream, errors: &mut Errors) -> Options {
     errors.keep(parsed);
     if !options.main {
         for key in &options.for_main {
-            errors.on(key, format!("`{key}` does nothing beside `main = false`: give it to `Engine::builder()`"));
+            errors.on(key, format!("`{key}` has no effect with `main = false`; set it with `Engine::builder()`"));
         }
     }
     options
@@ -153,8 +192,8 @@ fn option(key: &Key<'_>, options: &mut Options, errors: &mut Errors) -> syn::Res
     match name.as_str() {
         "crate" => options.sdk = key.value(parse_crate)?,
         "main" => options.main = key.value(main)?,
-        "name" => options.name = key.value(|input| text(input, errors))?,
-        "version" => options.version = key.value(|input| text(input, errors))?,
+        "name" => options.name = key.value(|input| text(&name, input, errors))?,
+        "version" => options.version = key.value(|input| text(&name, input, errors))?,
         _ => {
             let Some((_, kind)) = SETTINGS.iter().find(|(setting, _)| *setting == name) else {
                 let known =
@@ -164,7 +203,7 @@ fn option(key: &Key<'_>, options: &mut Options, errors: &mut Errors) -> syn::Res
             let value: Expr = key.value(|input| input.parse())?;
             match kind.check(&value) {
                 Some(text) => options.defaults.push((name.to_uppercase(), text)),
-                None => errors.on(&value, format!("`{name}` is {}", kind.expected())),
+                None => errors.on(&value, format!("{name}: {}", expected(kind.expected(), source(&value)))),
             }
         }
     }
@@ -175,22 +214,36 @@ fn option(key: &Key<'_>, options: &mut Options, errors: &mut Errors) -> syn::Res
 }
 
 fn main(input: ParseStream<'_>) -> syn::Result<bool> {
-    let main = input.parse::<LitBool>();
-    main.map(|main| main.value).map_err(|error| syn::Error::new(error.span(), "`main` is `true` or `false`"))
+    let value: Expr = input.parse()?;
+    match &value {
+        Expr::Lit(ExprLit { lit: Lit::Bool(main), .. }) => Ok(main.value),
+        _ => Err(fault("main", "`true` or `false`", &value)),
+    }
 }
 
-fn text(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<TokenStream> {
-    let text: LitStr = input.parse().map_err(|error| syn::Error::new(error.span(), "a text in quotes is expected"))?;
-    if text.value().trim().is_empty() {
-        errors.on(&text, "a text that is not empty is expected");
+fn text(key: &str, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<TokenStream> {
+    let value: Expr = input.parse()?;
+    match &value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+            if text.value().trim().is_empty() {
+                errors.push(fault(key, "a non-empty string", &value));
+            }
+            Ok(quote!(#text))
+        }
+        _ => Err(fault(key, "a string in quotes", &value)),
     }
-    Ok(quote!(#text))
+}
+
+/// Returns the error of a value.
+fn fault(key: &str, what: &str, value: &Expr) -> syn::Error {
+    syn::Error::new_spanned(value, format!("{key}: {}", expected(what, source(value))))
 }
 
 impl Value {
+    /// Returns the accepted values.
     fn expected(&self) -> String {
         match self {
-            Value::Text => "a text in quotes".into(),
+            Value::Text => "a string in quotes".into(),
             Value::Choice(words) => format!("one of {}", quoted(words)),
             Value::Bool => "`true` or `false`".into(),
             Value::Device => "one of \"auto\", \"cpu\", \"cuda\", \"cuda:1\", \"metal\"".into(),
@@ -202,11 +255,11 @@ impl Value {
         }
     }
 
-    /// The value as the text that an environment would have; `None` if it cannot be one.
+    /// Returns the value as the text of an environment variable; `None` if it is invalid.
     fn check(&self, value: &Expr) -> Option<String> {
         let lit = match value {
             Expr::Lit(ExprLit { lit, .. }) => lit,
-            // What another macro passes on as a literal.
+            // A literal that another macro passes on.
             Expr::Group(group) => return self.check(&group.expr),
             _ => return None,
         };
@@ -228,6 +281,7 @@ impl Value {
     }
 }
 
+/// Returns a number from 0 to 1 as text.
 fn share(number: f64) -> Option<String> {
     (0.0..=1.0).contains(&number).then(|| number.to_string())
 }
@@ -245,9 +299,10 @@ fn generate(engine: &syn::ItemStruct, options: &Options) -> TokenStream {
     let Options { sdk, name, version, .. } = options;
     // The struct's own span, so that a missing `impl Model` is reported on the struct's name.
     let ident = &engine.ident;
+    let fields = engine.fields.iter().map(|field| check_field(field, sdk));
     if !options.main {
         let check = quote_spanned!(ident.span()=> #sdk::__private::assert_model::<#ident>());
-        return quote!(const _: () = #check;);
+        return quote!(const _: () = #check; #(#fields)*);
     }
     let description = doc_comment(&engine.attrs);
     let defaults = options.defaults.iter().map(|(name, value)| quote!((#name, #value)));
@@ -260,6 +315,40 @@ fn generate(engine: &syn::ItemStruct, options: &Options) -> TokenStream {
                 defaults: &[#(#defaults),*],
             })
         }
+        #(#fields)*
+    }
+}
+
+/// Checks a field of the engine's struct: a type that is not `Send` and `Sync` is an error on that field, beside those
+/// that the compiler reports on `impl Model`.
+fn check_field(field: &syn::Field, sdk: &TokenStream) -> TokenStream {
+    let ty = &field.ty;
+    let mentions_self = ty.to_token_stream().into_iter().any(|token| contains_self(&token));
+    if mentions_self {
+        return TokenStream::new();
+    }
+    let cfg = field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+    let name = field.ident.as_ref().map(|name| format!("{}: ", name.unraw())).unwrap_or_default();
+    let what = "a type that is `Send` and `Sync`, as workers share the model";
+    let advice = "keep per-worker state in `Batch::scratch`, and shared state in an `Arc` or a `Mutex`";
+    let message = format!("{name}{}; {advice}", expected(what, source(ty)));
+    // In a call of its own, whose span is the field's type.
+    let check = quote_spanned!(ty.span()=> ::core::assert!(<#sdk::__private::Field<#ty>>::IS_SHARED, #message));
+    quote! {
+        #(#cfg)*
+        const _: () = {
+            #[allow(unused_imports)]
+            use #sdk::__private::NotShared as _;
+            #check
+        };
+    }
+}
+
+fn contains_self(token: &TokenTree) -> bool {
+    match token {
+        TokenTree::Ident(ident) => ident == "Self",
+        TokenTree::Group(group) => group.stream().into_iter().any(|token| contains_self(&token)),
+        _ => false,
     }
 }
 
@@ -279,7 +368,7 @@ mod tests {
     use super::*;
 
     fn expanded(arguments: &str, item: &str) -> String {
-        expand(arguments.parse().unwrap(), item.parse().unwrap()).to_string()
+        expand(arguments.parse().unwrap(), item.parse().unwrap(), None).to_string()
     }
 
     fn faults(arguments: &str) -> usize {
@@ -289,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn the_struct_stays_and_one_main_comes() {
+    fn the_struct_is_kept_and_one_main_is_added() {
         let expanded =
             expanded("port = 9000, timeout = \"30s\", name = \"shout\"", "#[doc = \"x\"] pub struct A { a: u8 }");
         assert!(expanded.starts_with("# [doc = \"x\"] pub struct A { a : u8 }"), "{expanded}");
@@ -312,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_checked_where_they_can_be() {
+    fn values_are_checked_as_far_as_they_can_be() {
         for right in [
             "port = 0",
             "workers = 1",
@@ -348,16 +437,47 @@ mod tests {
     }
 
     #[test]
-    fn what_only_a_main_reads_is_refused_without_one() {
+    fn options_of_main_are_rejected_without_one() {
         for arguments in ["main = false, port = 9000, name = \"a\"", "port = 9000, name = \"a\", main = false"] {
             let expanded = expanded(arguments, "struct A;");
-            assert_eq!(expanded.matches("does nothing beside `main = false`").count(), 2, "{expanded}");
+            assert_eq!(expanded.matches("has no effect with `main = false`").count(), 2, "{expanded}");
             assert!(!expanded.contains("fn main"), "{expanded}");
         }
     }
 
     #[test]
-    fn on_anything_else_there_is_one_error_and_one_main() {
+    fn another_main_in_the_file_is_one_error_that_names_the_option() {
+        let faults = |arguments: &str, file: &str| {
+            let expanded = expand(arguments.parse().unwrap(), "struct A;".parse().unwrap(), Some(file)).to_string();
+            (expanded.matches("main = false").count(), expanded.matches("fn main").count())
+        };
+        let engine = "#[chariot_engine] struct A;";
+        assert_eq!(faults("", &format!("{engine} fn main() {{}}")), (1, 0));
+        assert_eq!(faults("", &format!("#[sdk::chariot_engine(port = 1)] struct B; {engine}")), (1, 0));
+        for file in [
+            engine.to_string(),
+            format!("{engine} #[chariot_engine] struct B;"),
+            format!("#[chariot_engine(main = false)] struct B; {engine}"),
+            format!("#[cfg(test)] fn main() {{}} {engine}"),
+            format!("mod other {{ fn main() {{}} }} {engine}"),
+            "fn main() {} mod inner { #[chariot_engine] struct A; }".into(),
+            "not Rust".into(),
+        ] {
+            assert_eq!(faults("", &file), (0, 1), "{file}");
+        }
+        assert_eq!(faults("main = false", &format!("{engine} fn main() {{}}")), (0, 0));
+    }
+
+    #[test]
+    fn each_field_is_checked() {
+        let of = |item: &str| expanded("", item).matches("IS_SHARED").count();
+        assert_eq!(of("struct A { a: u8, b: Rc<u8> }"), 2);
+        assert_eq!(of("struct A(u8, Option<Box<Self>>);"), 1, "`Self` means nothing outside of the struct");
+        assert!(expanded("", "struct A { #[cfg(test)] a: u8 }").matches("# [cfg (test)]").count() == 2);
+    }
+
+    #[test]
+    fn on_another_item_there_is_one_error_and_one_main() {
         for item in ["fn main() {}", "fn infer() {}", "enum A {}", "struct A<T>(T);", "impl A {}", "const A: u8 = 1;"] {
             let expanded = expanded("", item);
             assert_eq!(expanded.matches("compile_error").count(), 1, "{item}: {expanded}");

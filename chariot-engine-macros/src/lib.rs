@@ -1,12 +1,12 @@
-//! The macros of `chariot-engine`, which re-exports them: an author never names this crate.
+//! The macros of `chariot-engine`, which re-exports them: authors never depend on this crate directly.
 //!
 //! - [`macro@chariot_engine`] makes a struct the program's engine
 //! - [`macro@Settings`] makes a struct readable from environment variables; [`macro@SettingChoice`] makes an enum a setting
 //! - [`macro@TensorInput`] and [`macro@TensorOutput`] make a struct of named tensors an input or an output
 //!
-//! Everything that they generate calls library code. Faults of a declaration are reported together, each on the tokens
-//! at fault, and beside them stand stubs, so that one mistake is one message. Examples stand where the SDK re-exports
-//! the macros, and run there.
+//! The generated code only calls library code. All faults of a declaration are reported together, each on the tokens at
+//! fault, and with stubs beside them, so that one mistake is one message. The examples are in the SDK, where it
+//! re-exports the macros, and are tested there.
 
 #![forbid(unsafe_code)]
 
@@ -17,22 +17,24 @@ mod tensors;
 
 use proc_macro::TokenStream;
 
-/// Leaves the struct as it is, and adds the `main` that serves it.
+/// Adds the `main` that serves the struct as an engine.
 ///
-/// The struct needs an `impl Model`. One engine a program; `main = false` where the program has a `main` of its own.
+/// The struct must implement `Model`; it is left as it is. A program can have one engine. If it has a `main` of its
+/// own, use `main = false`.
 ///
 /// | key | |
 /// |---|---|
-/// | `name = "..."` | the engine's name; the package's by default |
-/// | `version = "..."` | the engine's version; the package's by default |
-/// | `main = false` | adds no `main`, only the check that the struct is a `Model` |
-/// | `crate = "path"` | where the SDK is, if not at `::chariot_engine` |
-/// | `port = 9000`, `timeout = "30s"`, ... | a default for a setting of the runtime: any field of `EngineSettings`, which the environment overrides |
+/// | `name = "..."` | the engine's name. Default: the package's |
+/// | `version = "..."` | the engine's version. Default: the package's |
+/// | `main = false` | adds no `main`, only the check that the struct implements `Model` |
+/// | `crate = "path"` | the path of the SDK. Default: `::chariot_engine` |
+/// | `port = 9000`, `timeout = "30s"`, ... | a default of one of the runtime's settings, which the environment overrides: any field of `EngineSettings` |
 ///
-/// Beside `main = false` stands at most `crate`: the other keys are what the generated `main` tells the engine's builder.
+/// With `main = false`, the only other key is `crate`: the generated `main` passes the others to the engine's builder.
 #[proc_macro_attribute]
 pub fn chariot_engine(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    engine::expand(arguments.into(), item.into()).into()
+    let file = proc_macro::Span::call_site().local_file().and_then(|path| std::fs::read_to_string(path).ok());
+    engine::expand(arguments.into(), item.into(), file.as_deref()).into()
 }
 
 /// Makes a struct readable from environment variables.
@@ -74,7 +76,7 @@ pub fn setting_choice(input: TokenStream) -> TokenStream {
 
 /// Makes a struct of named tensors an input of a model.
 ///
-/// A field is a tensor: candle's `Tensor`, or a vector in row-major order (`Vec<f32>`, `Vec<String>`). On a field,
+/// Each field is a tensor: candle's `Tensor`, or a vector in row-major order (`Vec<f32>`, `Vec<String>`). On a field,
 /// `#[tensor(...)]`:
 ///
 /// | key | |
@@ -106,11 +108,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_but_the_given_path_leads_to_the_sdk() {
+    fn generated_code_uses_only_the_given_path_of_the_sdk() {
         let derived = |input: &str| syn::parse_str::<syn::DeriveInput>(input).unwrap();
         let engine = |main: &str| {
             let arguments = format!("crate = \"other::sdk\", main = {main}").parse().unwrap();
-            engine::expand(arguments, "struct A;".parse().unwrap())
+            engine::expand(arguments, "struct A;".parse().unwrap(), None)
         };
         let settings = derived("#[settings(crate = other::sdk)] struct A { #[setting(default = \"a\")] a: String }");
         let choice = derived("#[settings(crate = other::sdk)] enum A { B }");

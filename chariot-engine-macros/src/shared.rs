@@ -1,5 +1,5 @@
-//! What all macros share: the path of the SDK, doc comments as text, and errors that are collected so that all of a
-//! declaration's faults are reported at once.
+//! The parts that all macros share: the path of the SDK, doc comments as text, and a collection of errors, so that all
+//! faults of a declaration are reported at once.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -7,25 +7,46 @@ use syn::{
     Attribute, DeriveInput, Expr, ExprLit, Lit, Meta, Path, Token, ext::IdentExt, parse::ParseStream, parse_quote,
 };
 
+/// Returns a fault as `expected X, got Y`.
+pub(crate) fn expected(what: impl std::fmt::Display, got: impl std::fmt::Display) -> String {
+    format!("expected {what}, got {got}")
+}
+
+/// Returns tokens as an author would write them, between backquotes, cut to 60 characters.
+pub(crate) fn source(tokens: impl ToTokens) -> String {
+    let mut text = tokens.into_token_stream().to_string();
+    for (spaced, written) in
+        [(" < ", "<"), ("< ", "<"), (" >", ">"), (" :: ", "::"), (":: ", "::"), (" ,", ","), ("* ", "*"), ("& ", "&")]
+    {
+        text = text.replace(spaced, written);
+    }
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("`{}...`", &text[..end]),
+        None => format!("`{text}`"),
+    }
+}
+
 /// The errors of one expansion.
 #[derive(Default)]
 pub(crate) struct Errors(Vec<syn::Error>);
 
 impl Errors {
+    /// Adds an error.
     pub(crate) fn push(&mut self, error: syn::Error) {
         self.0.push(error);
     }
 
-    /// An error on these tokens.
+    /// Adds an error on these tokens.
     pub(crate) fn on(&mut self, tokens: impl ToTokens, text: impl std::fmt::Display) {
         self.0.push(syn::Error::new_spanned(tokens, text));
     }
 
+    /// Adds an error at this span.
     pub(crate) fn at(&mut self, span: Span, text: impl std::fmt::Display) {
         self.0.push(syn::Error::new(span, text));
     }
 
-    /// The value, or the error kept.
+    /// Returns the value, or adds the error and returns `None`.
     pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.0.push(error)).ok()
     }
@@ -34,18 +55,18 @@ impl Errors {
         self.0.is_empty()
     }
 
-    /// One `compile_error!` for each.
+    /// Returns one `compile_error!` for each error.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.0.iter().map(syn::Error::to_compile_error).collect()
     }
 }
 
-/// The SDK's path, where no `crate = ...` says otherwise.
+/// Returns the default path of the SDK.
 pub(crate) fn default_crate() -> TokenStream {
     quote!(::chariot_engine)
 }
 
-/// The path after `crate =`: bare, or in a string.
+/// Parses the path after `crate =`, with or without quotes.
 pub(crate) fn parse_crate(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     if input.peek(syn::LitStr) {
         return Ok(input.parse::<syn::LitStr>()?.parse_with(Path::parse_mod_style)?.into_token_stream());
@@ -53,7 +74,7 @@ pub(crate) fn parse_crate(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     Ok(input.call(Path::parse_mod_style)?.into_token_stream())
 }
 
-/// The same tokens, reported at `span`: a path is where its first token is.
+/// Returns the same tokens with another span. A path is reported at the span of its first token.
 pub(crate) fn respan(tokens: &TokenStream, span: Span) -> TokenStream {
     let moved = |mut token: TokenTree| {
         token.set_span(span);
@@ -62,8 +83,8 @@ pub(crate) fn respan(tokens: &TokenStream, span: Span) -> TokenStream {
     tokens.clone().into_iter().map(moved).collect()
 }
 
-/// The declaration that a stub is made for. The SDK's traits ask for `Send` and `Sync`, which a parameter need not be:
-/// without saying so the stub would be a second error.
+/// Returns the declaration for a stub. The SDK's traits require `Send` and `Sync`, which a generic parameter need not
+/// be: without the bound, the stub would be a second error.
 pub(crate) fn for_stub(input: &DeriveInput) -> DeriveInput {
     let mut input = input.clone();
     if !input.generics.params.is_empty() {
@@ -73,14 +94,20 @@ pub(crate) fn for_stub(input: &DeriveInput) -> DeriveInput {
     input
 }
 
-/// One `key = value` or `key` of an attribute's list.
+/// The number of keys of an attribute that an error lists in full.
+const MAX_LISTED: usize = 8;
+
+/// The number of keys that an error lists of an attribute with more.
+const NEAREST: usize = 5;
+
+/// One `key = value` or `key` of an attribute.
 pub(crate) struct Key<'a> {
     pub(crate) name: syn::Ident,
     pub(crate) input: ParseStream<'a>,
 }
 
 impl Key<'_> {
-    /// The text of the key.
+    /// Returns the key as text.
     pub(crate) fn text(&self) -> String {
         self.name.unraw().to_string()
     }
@@ -88,28 +115,34 @@ impl Key<'_> {
     /// Parses the value after `=`.
     pub(crate) fn value<T>(&self, parse: impl FnOnce(ParseStream<'_>) -> syn::Result<T>) -> syn::Result<T> {
         self.input.parse::<Token![=]>().map_err(|_| {
-            syn::Error::new(self.name.span(), format!("`{}` needs a value: `{} = ...`", self.text(), self.text()))
+            let key = self.text();
+            syn::Error::new(self.name.span(), format!("{key}: {}", expected(format!("`{key} = ...`"), "no value")))
         })?;
         parse(self.input)
     }
 
-    /// What is wrong with a key that nobody knows.
+    /// Returns the error of an unknown key, with the known keys: all if they are few, else the nearest.
     pub(crate) fn unknown(&self, known: &[&str]) -> syn::Error {
         let name = self.text();
-        let listed = known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-        let nearest = known.iter().map(|key| (distance(&name, key), key)).min();
-        let hint = match nearest {
+        let mut nearest: Vec<(usize, &str)> = known.iter().map(|key| (distance(&name, key), *key)).collect();
+        nearest.sort();
+        let hint = match nearest.first() {
             Some((distance, key)) if distance * 3 <= key.len() => format!("; did you mean `{key}`?"),
             _ => String::new(),
         };
-        let list =
-            if known.len() == 1 { format!("the only key is {listed}") } else { format!("the keys are {listed}") };
+        let listed = |keys: &[&str]| keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let list = if known.len() <= MAX_LISTED {
+            format!("keys: {}", listed(known))
+        } else {
+            let keys: Vec<&str> = nearest.iter().take(NEAREST).map(|(_, key)| *key).collect();
+            format!("nearest keys: {}", listed(&keys))
+        };
         syn::Error::new(self.name.span(), format!("unknown key `{name}`{hint} ({list})"))
     }
 }
 
-/// Parses `key = value, key = value`, each key once, those `seen` earlier included. After a fault the rest up to the
-/// next comma is skipped and parsing goes on, so that each fault is reported.
+/// Parses `key = value, key = value`. Each key can occur once, and not if it is in `seen`. After a fault, skips to the
+/// next comma and goes on, so that every fault is reported.
 pub(crate) fn parse_keys(
     input: ParseStream<'_>,
     seen: &mut Vec<String>,
@@ -120,14 +153,14 @@ pub(crate) fn parse_keys(
         let key = Key { name: input.call(syn::Ident::parse_any)?, input };
         let first = !seen.contains(&key.text());
         if !first {
-            errors.at(key.name.span(), format!("`{}` is given twice", key.text()));
+            errors.at(key.name.span(), format!("duplicate key `{}`", key.text()));
         }
         let parsed = if first { each(&key, errors) } else { Ok(()) };
         let whole = parsed.is_ok() && first;
         errors.keep(parsed);
         seen.push(key.text());
         if whole && !input.is_empty() && !input.peek(Token![,]) {
-            errors.push(input.error("a comma is expected"));
+            errors.push(input.error("expected `,`"));
         }
         while !input.is_empty() && !input.peek(Token![,]) {
             input.parse::<TokenTree>()?;
@@ -139,7 +172,7 @@ pub(crate) fn parse_keys(
     Ok(())
 }
 
-/// Parses the lists of all attributes of this name: `#[name(key = value)]`.
+/// Parses the keys of all attributes of this name: `#[name(key = value)]`.
 pub(crate) fn parse_attributes(
     attributes: &[Attribute],
     name: &str,
@@ -152,13 +185,16 @@ pub(crate) fn parse_attributes(
             Meta::List(list) => {
                 list.parse_args_with(|input: ParseStream<'_>| parse_keys(input, &mut seen, errors, &mut each))
             }
-            other => Err(syn::Error::new_spanned(other, format!("write it as a list: `#[{name}(...)]`"))),
+            other => {
+                let got = source(quote!(#[#other]));
+                Err(syn::Error::new_spanned(other, expected(format!("`#[{name}(...)]`"), got)))
+            }
         };
         errors.keep(parsed);
     }
 }
 
-/// The first paragraph of the doc comments, on one line.
+/// Returns the first paragraph of the doc comments, on one line.
 pub(crate) fn help(attributes: &[Attribute]) -> String {
     let mut words: Vec<String> = vec![];
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("doc")) {
@@ -174,7 +210,7 @@ pub(crate) fn help(attributes: &[Attribute]) -> String {
     words.join(" ")
 }
 
-/// How many single changes lie between two names; two neighbours that have changed places are one.
+/// Returns the edit distance of two names. Two swapped neighbors count as one edit.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
@@ -201,30 +237,37 @@ mod tests {
     #[test]
     fn help_is_the_first_paragraph_on_one_line() {
         let field: syn::ItemStruct = syn::parse_quote! {
-            /// How many labels
+            /// Number of labels
             /// to report
             ///
-            /// More of this in the handbook.
+            /// The rest is for the documentation.
             struct A;
         };
-        assert_eq!(help(&field.attrs), "How many labels to report");
+        assert_eq!(help(&field.attrs), "Number of labels to report");
     }
 
     #[test]
-    fn the_nearest_key_is_hinted_at_only_if_it_is_near() {
+    fn an_unknown_key_has_a_hint_only_if_a_known_one_is_near() {
         let pairs = [("defualt", "default"), ("prot", "port"), ("", "abc"), ("worker", "workers"), ("abc", "xyz")];
         assert_eq!(pairs.map(|(a, b)| distance(a, b)), [1, 1, 3, 1, 3]);
-        let unknown = |name: &str| {
+        let unknown = |name: &str, known: &[&str]| {
             let parser = |input: ParseStream<'_>| {
                 let key = Key { name: input.call(syn::Ident::parse_any)?, input };
-                Ok(key.unknown(&["default", "range"]).to_string())
+                Ok(key.unknown(known).to_string())
             };
             syn::parse::Parser::parse_str(parser, name).unwrap()
         };
-        assert_eq!(
-            unknown("defualt"),
-            "unknown key `defualt`; did you mean `default`? (the keys are `default`, `range`)"
-        );
-        assert_eq!(unknown("colour"), "unknown key `colour` (the keys are `default`, `range`)");
+        let few = ["default", "range"];
+        let many = ["host", "port", "timeout", "workers", "threads", "grace", "metrics", "log_level", "device"];
+        let messages = [unknown("defualt", &few), unknown("colour", &few), unknown("prot", &many)];
+        insta::assert_snapshot!("unknown_keys", messages.join("\n"));
+    }
+
+    #[test]
+    fn tokens_are_shown_as_they_are_written() {
+        for text in ["Rc<Vec<String>>", "*mut u8", "std::cell::RefCell<u8>", "\"tpu\"", "HashMap<String, usize>"] {
+            let tokens: TokenStream = text.parse().unwrap();
+            assert_eq!(source(tokens), format!("`{text}`"));
+        }
     }
 }

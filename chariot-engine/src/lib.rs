@@ -28,6 +28,7 @@ pub mod settings;
 mod signature;
 pub mod tasks;
 pub mod telemetry;
+#[cfg(any(feature = "test-util", doc))]
 pub mod testing;
 
 #[cfg(feature = "image")]

@@ -1,10 +1,10 @@
-//! What the generated `main` calls. Nothing in here is for authors, and all of it may change.
+//! The functions that the generated code calls. They are not for authors, and can change in any version.
 
 use std::process::ExitCode;
 
 use crate::{engine::Engine, model::Model};
 
-/// What `#[chariot_engine]` knows of the engine.
+/// The options of `#[chariot_engine]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Attribute {
     /// The option `name`, or the package's name.
@@ -13,11 +13,11 @@ pub struct Attribute {
     pub version: &'static str,
     /// The doc comment of the engine's struct; empty if there is none.
     pub description: &'static str,
-    /// Defaults of the runtime's settings.
+    /// The defaults of the runtime's settings.
     pub defaults: &'static [(&'static str, &'static str)],
 }
 
-/// The engine's process: the builder with what the attribute says, and no power that an embedder has not.
+/// Runs the engine's process: a builder with the options of the attribute, and nothing that an embedder cannot do.
 pub fn main<M: Model>(attribute: Attribute) -> ExitCode {
     let builder = Engine::builder().model::<M>(attribute.name).version(attribute.version);
     let builder = builder.description(attribute.description);
@@ -29,12 +29,32 @@ pub fn main<M: Model>(attribute: Attribute) -> ExitCode {
     let code = match std::env::args().nth(1).filter(|argument| argument != "serve") {
         None => builder.run(),
         Some(argument) => {
-            eprintln!("'{argument}' is not known: without its feature `cli` the engine serves, and takes no arguments");
+            let argument = crate::error::quoted(&argument);
+            let fault = crate::error::Expected::new("`serve` or no argument, as the feature `cli` is off", argument);
+            eprintln!("error: {fault}");
             ExitCode::from(2)
         }
     };
     code
 }
 
-/// Asks of a type that it is a model: what `main = false` leaves of the check.
+/// Checks at compile time that a type is a model. Called if the attribute has `main = false`.
 pub const fn assert_model<M: Model>() {}
+
+/// The type of a field of the engine's struct. `IS_SHARED` is `true` if it is `Send` and `Sync`: then the constant of
+/// the type itself takes precedence over that of [`NotShared`].
+#[derive(Debug)]
+pub struct Field<T: ?Sized>(std::marker::PhantomData<T>);
+
+impl<T: Send + Sync + ?Sized> Field<T> {
+    /// Set, as the bounds of this block hold.
+    pub const IS_SHARED: bool = true;
+}
+
+/// The fallback of [`Field::IS_SHARED`].
+pub trait NotShared {
+    /// Not set: the bounds of the constant of the same name do not hold.
+    const IS_SHARED: bool = false;
+}
+
+impl<T: ?Sized> NotShared for Field<T> {}

@@ -37,7 +37,7 @@ def engine(executable, package, **settings):
         for line in process.stdout:
             log.append(line)
             address = re.search(r"127\.0\.0\.1:([0-9]+)", line)
-            if '"listening"' in line and address:
+            if 'listening on ' in line and address:
                 port.append(int(address[1]))
                 found.set()
         found.set()

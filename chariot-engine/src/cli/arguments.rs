@@ -1,4 +1,4 @@
-//! The commands and their options. The comments on them are the help that a person reads.
+//! The commands and their options. The doc comments on them are the help texts.
 
 use std::path::PathBuf;
 
@@ -7,48 +7,90 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
 
 use crate::{
+    engine::EngineBuilder,
+    error::{Expected, quoted},
     registration::{ManifestOptions, ScaleBy},
     settings::SettingValue,
 };
 
 #[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
+    /// The options of `serve`, which is the command if none is given.
+    #[command(flatten)]
+    pub(super) serve: Serve,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Serve the model until the process is told to stop; what no command at all does too
-    Serve,
-    /// Print what must be told to register and to deploy the engine
+    /// Serve the model until the process receives a signal; the default command
+    Serve(Serve),
+    /// Print the registration of the engine, or manifests that deploy it
     Describe(Describe),
-    /// Say what would go wrong here, before anything is deployed
+    /// Find faults of settings, files and model before anything is deployed
     Check,
-    /// BatchCost the model, and print its answers about files, without a server
+    /// Load the model and print its outputs for files, without a server
     Infer(Infer),
-    /// Print what can be set, and what is
+    /// Print the settings, or their values
     Settings(Settings),
+}
+
+// The settings that have a flag. Their values are read like those of the environment variables that they override. (No
+// doc comment: clap would print it as the description of the engine.)
+#[derive(Args, Debug, Default)]
+pub(super) struct Serve {
+    /// Listen on this port; overrides CHARIOT_ENGINE_PORT
+    #[arg(long, value_name = "PORT")]
+    port: Option<String>,
+    /// Listen on this IP address or host name; overrides CHARIOT_ENGINE_HOST
+    #[arg(long, value_name = "ADDRESS")]
+    host: Option<String>,
+    /// Serve under this path; overrides CHARIOT_ENGINE_BASE_URL
+    #[arg(long, value_name = "PATH")]
+    base_url: Option<String>,
+    /// Compute on this device: auto, cpu, cuda, cuda:1 or metal; overrides CHARIOT_ENGINE_DEVICE
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<String>,
+}
+
+impl Serve {
+    /// Sets the flags' values in the builder, with precedence over the environment.
+    pub(super) fn set_flags(self, builder: EngineBuilder) -> EngineBuilder {
+        let Serve { port, host, base_url, device } = self;
+        [
+            ("--port", "CHARIOT_ENGINE_PORT", port),
+            ("--host", "CHARIOT_ENGINE_HOST", host),
+            ("--base-url", "CHARIOT_ENGINE_BASE_URL", base_url),
+            ("--device", "CHARIOT_ENGINE_DEVICE", device),
+        ]
+        .into_iter()
+        .fold(builder, |builder, (flag, name, value)| match value {
+            Some(value) => builder.flag(flag, name, value),
+            None => builder,
+        })
+    }
 }
 
 #[derive(Args, Debug)]
 pub(super) struct Describe {
-    /// What to print
+    /// The output format
     #[arg(long, value_enum, default_value_t = DescribeFormat::Json)]
     pub(super) format: DescribeFormat,
-    /// The project that the engine is registered in
+    /// The id of the project to register the engine in
     #[arg(long, value_name = "ID")]
     pub(super) project_id: Option<String>,
-    /// The image for machines without a GPU [default: <name>:<version>, if no image is named]
+    /// The image for machines without a GPU [default: <name>:<version>, unless --image-gpu is given]
     #[arg(long, value_name = "IMAGE")]
     pub(super) image_cpu: Option<String>,
     /// The image for machines with a GPU
     #[arg(long, value_name = "IMAGE")]
     pub(super) image_gpu: Option<String>,
-    /// Make it the version that a model gets which names none
+    /// Make this the default version of the engine
     #[arg(long)]
     pub(super) default: bool,
-    /// The path to serve under; `{model_id}` in it stands for the model's id
+    /// The path to serve under; `{model_id}` is replaced by the model's id
     #[arg(long, value_name = "PATH")]
     pub(super) base_url: Option<String>,
     /// Offer operators all settings of the runtime that they can change, not only the commonly changed ones
@@ -61,16 +103,16 @@ pub(super) struct Describe {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Options for k8s and kserve")]
 pub(super) struct Cluster {
-    /// The cores of a pod
+    /// The CPU cores of a pod
     #[arg(long, value_name = "CORES", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     cpus: u32,
-    /// The memory of a pod, such as 2GiB [default: what requests in flight may hold, and 1GiB for the model]
+    /// The memory of a pod, such as 2GiB [default: the limit of requests in flight, plus 1GiB for the model]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     memory: Option<ByteSize>,
-    /// The most pods
+    /// The maximum number of pods
     #[arg(long, value_name = "PODS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     max_replicas: u32,
-    /// What the number of pods follows, on k8s [default: cpu, or in-flight on GPUs]
+    /// The metric that the number of pods follows, on k8s [default: cpu, or in-flight on GPUs]
     #[arg(long, value_enum)]
     pub(super) scale_by: Option<By>,
 }
@@ -87,9 +129,9 @@ impl From<Cluster> for ManifestOptions {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum By {
-    /// The use of the cores
+    /// CPU usage
     Cpu,
-    /// The requests in hand, by the engine's metrics; needs an adapter for Prometheus
+    /// Requests in flight, from the engine's metrics; needs an adapter for Prometheus
     InFlight,
 }
 
@@ -107,29 +149,29 @@ pub(super) enum DescribeFormat {
 
 #[derive(Args, Debug)]
 pub(super) struct Infer {
-    /// Pictures, texts or whatever an item is; requests, as .json; `-` for standard input
+    /// Files with one item each (an image, a text, ...), or requests as .json; `-` for standard input
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
-    /// The model to ask [default: the engine's default model]
+    /// The model to call [default: the engine's default model]
     #[arg(long, value_name = "NAME")]
     pub(super) model: Option<String>,
-    /// The action to ask for
+    /// The action to perform [default: the model's default action]
     #[arg(long)]
     pub(super) action: Option<String>,
-    /// A parameter of the items; a value that is no JSON is a text
+    /// A parameter of the items; a value that is not JSON is a string
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     pub(super) parameters: Vec<(String, Value)>,
-    /// Print the whole response, and not the answers alone
+    /// Print the whole response instead of the outputs alone
     #[arg(long)]
     pub(super) response: bool,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct Settings {
-    /// What to print
+    /// The output format
     #[arg(long, value_enum, default_value_t = SettingsFormat::Table)]
     pub(super) format: SettingsFormat,
-    /// Print each with its type, its value and where this came from
+    /// Print the type, the value and the origin of each setting
     #[arg(long, conflicts_with = "format")]
     pub(super) explain: bool,
 }
@@ -138,22 +180,24 @@ pub(super) struct Settings {
 pub(super) enum SettingsFormat {
     /// A table for a terminal
     Table,
-    /// A file of variables, as .env.example
+    /// A file of environment variables, as .env.example
     Env,
     /// A JSON Schema
     JsonSchema,
     /// A table for a README
     Markdown,
-    /// What the registration says of them
+    /// The settings in the registration
     PredictorEnvSchema,
 }
 
+/// Parses a size.
 fn size(text: &str) -> Result<ByteSize, String> {
-    ByteSize::parse(text).map_err(|expected| format!("expected {expected}"))
+    ByteSize::parse(text).map_err(|expected| Expected::new(expected, quoted(text)).into())
 }
 
+/// Parses `NAME=VALUE`.
 pub(super) fn parameter(text: &str) -> Result<(String, Value), String> {
-    let (name, value) = text.split_once('=').ok_or("NAME=VALUE is expected")?;
+    let (name, value) = text.split_once('=').ok_or_else(|| Expected::new("NAME=VALUE", quoted(text)))?;
     let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
     Ok((name.into(), value))
 }
@@ -165,14 +209,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_arguments_are_sound() {
+    fn the_arguments_are_consistent() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn a_parameter_is_json_or_a_text() {
+    fn a_parameter_is_json_or_a_string() {
         assert_eq!(parameter("a=0.5"), Ok(("a".into(), 0.5.into())));
         assert_eq!(parameter("a=b=c"), Ok(("a".into(), "b=c".into())));
         assert!(parameter("a").is_err());
+    }
+
+    #[test]
+    fn serve_is_the_default_command_and_has_the_same_flags() {
+        let parse = |arguments: &[&str]| Arguments::try_parse_from([&["engine"], arguments].concat());
+        let port = |arguments: &[&str]| match parse(arguments).unwrap() {
+            Arguments { command: Some(Command::Serve(serve)), .. } | Arguments { command: None, serve } => serve.port,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(port(&["--port", "9000"]).as_deref(), Some("9000"));
+        assert_eq!(port(&["serve", "--port", "9000"]).as_deref(), Some("9000"));
+        assert_eq!(port(&[]), None);
+        assert!(parse(&["--port", "9000", "check"]).is_err());
+    }
+
+    /// The help is what a new user reads first.
+    #[test]
+    fn help() {
+        let mut command = Arguments::command().name("engine");
+        command.build();
+        let mut texts = vec![command.render_long_help().to_string()];
+        for name in ["serve", "describe", "infer", "settings"] {
+            texts.push(command.find_subcommand_mut(name).expect("the command exists").render_help().to_string());
+        }
+        insta::assert_snapshot!("help", texts.join("\n---\n"));
+    }
+
+    #[test]
+    fn messages() {
+        insta::assert_snapshot!(parameter("a").unwrap_err(), @"expected NAME=VALUE, got 'a'");
     }
 }

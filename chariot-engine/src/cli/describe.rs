@@ -1,4 +1,4 @@
-//! `describe`: what must be told to register and to deploy the engine, from its code and a few options.
+//! `describe`: prints the registration of the engine, or manifests that deploy it, from its code and a few options.
 
 use std::process::ExitCode;
 
@@ -13,13 +13,13 @@ pub(super) fn describe(builder: EngineBuilder, options: Describe) -> ExitCode {
     let no_image = options.image_cpu.is_none() && options.image_gpu.is_none();
     let is_python = matches!(options.format, DescribeFormat::Python);
     if options.cluster.scale_by.is_some() && !matches!(options.format, DescribeFormat::K8s) {
-        note("note", "--scale-by does nothing here: it is for --format k8s");
+        note("note", "--scale-by has no effect here; it is for --format k8s");
     }
-    // The only thing that does not stand in the code: it comes with the model.
+    // The only part that is not in the code: it comes with the model.
     let found = is_python.then(|| builder.class_labels_in(&Environment::process())).flatten();
     let is_missing = found.is_none();
     let class_labels = found.and_then(|labels| {
-        labels.map_err(|text| note("warning", format_args!("the class labels are left out: {text}"))).ok()
+        labels.map_err(|text| note("warning", format_args!("class labels are left out: {text}"))).ok()
     });
     let described = builder.describe(DescribeOptions {
         project_id: options.project_id,
@@ -35,8 +35,8 @@ pub(super) fn describe(builder: EngineBuilder, options: Describe) -> ExitCode {
         Err(error) => return fail(&error, error.exit_code()),
     };
     if let Some(image) = description.registration.container_image_cpu.as_deref().filter(|_| no_image) {
-        let text = "is made up, as no image is named; --image-cpu and --image-gpu say which the platform runs";
-        note("note", format_args!("'{image}' {text}"));
+        let text = "is a placeholder; set the image with --image-cpu or --image-gpu";
+        note("note", format_args!("image '{image}' {text}"));
     }
     if let Some(task) = description.task.as_deref().filter(|task| has_classes(task))
         && is_python
@@ -44,8 +44,8 @@ pub(super) fn describe(builder: EngineBuilder, options: Describe) -> ExitCode {
         && description.class_labels.is_none()
     {
         let file = ClassLabels::FILE;
-        let text = "so that the model is imported without them; CHARIOT_ENGINE_MODEL_DIR says where its files are";
-        note("note", format_args!("'{file}' with the classes of '{task}' is not found, {text}"));
+        let text = "so the program imports the model without them; set the directory with CHARIOT_ENGINE_MODEL_DIR";
+        note("note", format_args!("'{file}' with the classes for '{task}' not found, {text}"));
     }
     let manifest = options.cluster.into();
     print(&match options.format {

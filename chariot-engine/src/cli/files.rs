@@ -1,4 +1,4 @@
-//! The model's files, as `check` looks at them: whether they are there, can be read, and are what they seem.
+//! The checks of a model's files: that they exist, can be read, and are neither pointers nor archives.
 
 use std::{
     fs::{self, File},
@@ -6,53 +6,54 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// More files than any model has: what is beyond is not looked at.
-const MOST: usize = 10_000;
+/// The number of files that are checked, which is more than any model has.
+const MAX_FILES: usize = 10_000;
 
-/// What a pointer of Git LFS begins with.
+/// The first bytes of a Git LFS pointer.
 const POINTER: &[u8] = b"version https://git-lfs";
 
-/// What stands in a model directory.
+/// The content of a model directory.
 #[derive(Debug, Default)]
 pub(super) struct Files {
     /// The files and their sizes in bytes, sorted.
     pub(super) found: Vec<(PathBuf, u64)>,
-    /// What an operator should look at.
+    /// The faults, for the operator.
     pub(super) faults: Vec<String>,
 }
 
 impl Files {
-    /// Looks at a directory and all that is in it. Paths are relative to it.
-    pub(super) fn of(dir: &Path) -> Self {
+    /// Checks a directory and everything in it. Paths are relative to it.
+    pub(super) fn in_dir(dir: &Path) -> Self {
         let mut files = Files::default();
-        files.look(dir, dir);
+        files.visit(dir, dir);
         files.found.sort();
         if let [(only, _)] = &files.found[..]
             && is_archive(only)
         {
-            files.faults.push(format!("'{}' is an archive: unpack it, as the platform does", only.display()));
+            files.faults.push(format!("'{}' is an archive; unpack it, as the platform does", only.display()));
         }
         files
     }
 
+    /// Returns the total size in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.found.iter().map(|(_, bytes)| bytes).sum()
     }
 
-    fn look(&mut self, root: &Path, dir: &Path) {
+    fn visit(&mut self, root: &Path, dir: &Path) {
         let shown = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
         let entries = match fs::read_dir(dir) {
             Ok(entries) => entries,
             Err(error) => {
-                return self.faults.push(format!("the directory '{}' cannot be read: {error}", dir.display()));
+                return self.faults.push(format!("cannot read directory '{}': {error}", dir.display()));
             }
         };
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            if self.found.len() == MOST {
+            if self.found.len() == MAX_FILES {
                 return;
             }
             if path.is_dir() {
-                self.look(root, &path);
+                self.visit(root, &path);
                 continue;
             }
             let mut begin = [0; POINTER.len()];
@@ -64,12 +65,15 @@ impl Files {
             match opened {
                 Ok((bytes, is_pointer)) => {
                     if is_pointer {
-                        self.faults.push(format!("'{}' is a pointer of Git LFS: fetch the file", shown(&path)));
+                        self.faults.push(format!(
+                            "'{}' is a Git LFS pointer; fetch the file with `git lfs pull`",
+                            shown(&path)
+                        ));
                     }
                     let relative = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
                     self.found.push((relative, bytes));
                 }
-                Err(error) => self.faults.push(format!("'{}' cannot be read: {error}", shown(&path))),
+                Err(error) => self.faults.push(format!("cannot read '{}': {error}", shown(&path))),
             }
         }
     }
@@ -85,20 +89,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_what_it_seems_is_told() {
+    fn archives_and_pointers_are_reported() {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
         write("model.zip", "PK");
-        let files = Files::of(dir.path());
-        assert!(files.faults[0].contains("'model.zip' is an archive"), "{files:?}");
+        let files = Files::in_dir(dir.path());
+        assert!(files.faults[0].starts_with("'model.zip' "), "{files:?}");
         fs::create_dir(dir.path().join("top")).unwrap();
         write("top/model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n");
         write("top/a", "");
-        let files = Files::of(dir.path());
+        let files = Files::in_dir(dir.path());
         assert_eq!(files.found.len(), 3);
         assert_eq!(files.found[1], (PathBuf::from("top/a"), 0));
-        let expected = format!("'{}' is a pointer of Git LFS", Path::new("top/model.safetensors").display());
-        assert!(files.faults[0].contains(&expected), "{files:?}");
-        assert!(Files::of(&dir.path().join("none")).faults[0].contains("cannot be read"));
+        let expected = format!("'{}' ", Path::new("top/model.safetensors").display());
+        assert!(files.faults[0].starts_with(&expected), "{files:?}");
+        assert_eq!(Files::in_dir(&dir.path().join("none")).faults.len(), 1);
     }
 }

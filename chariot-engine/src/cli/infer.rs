@@ -1,4 +1,4 @@
-//! `infer`: loads the model, and prints its answers about files, a line each.
+//! `infer`: loads the model, and prints its outputs for files, one line each.
 
 use std::{
     fs,
@@ -12,12 +12,13 @@ use serde_json::value::RawValue;
 
 use super::{
     arguments::Infer,
-    asking::Asking,
+    local_engine::LocalEngine,
     output::{fail, note, write},
-    request::{Asked, STDIN, request},
+    request::{STDIN, Target, request},
 };
 use crate::{
-    engine::{EngineBuilder, Part, Plan, Prepared, StartError, prepare},
+    engine::{EngineBuilder, ModelPlan, Plan, Prepared, StartError, prepare},
+    error::{Expected, quoted},
     settings::LogLevel,
 };
 
@@ -30,22 +31,22 @@ pub(super) fn infer(builder: EngineBuilder, options: &Infer) -> ExitCode {
         Ok(plan) => plan,
         Err(error) => return fail(&error, error.exit_code()),
     };
-    let model = match chosen(&plan, options.model.as_deref()) {
+    let model = match target(&plan, options.model.as_deref()) {
         Ok(model) => model,
         Err(text) => return fail(text, USAGE),
     };
-    let asking = match Asking::start(plan) {
-        Ok(asking) => asking,
-        // This one has been logged, with all its causes.
+    let engine = match LocalEngine::start(plan) {
+        Ok(engine) => engine,
+        // The worker has logged this one, with all its causes.
         Err(error @ StartError::Load(_)) => return ExitCode::from(error.exit_code()),
         Err(error) => return fail(&error, error.exit_code()),
     };
     let mut code = ExitCode::SUCCESS;
     for path in &options.files {
-        match answer(&asking, &model, path, options) {
-            Ok(answer) => {
-                if let Err(error) = write(&answer) {
-                    return fail(format_args!("standard output cannot be written: {error}"), 1);
+        match outputs(&engine, &model, path, options) {
+            Ok(outputs) => {
+                if let Err(error) = write(&outputs) {
+                    return fail(format_args!("cannot write to standard output: {error}"), 1);
                 }
             }
             Err(text) => {
@@ -57,42 +58,50 @@ pub(super) fn infer(builder: EngineBuilder, options: &Infer) -> ExitCode {
     code
 }
 
-/// The exit code of a command line that is none.
+/// The exit code of a faulty command line.
 const USAGE: u8 = 2;
 
-/// The model of this name, or the default one.
+/// Returns the model of this name, or the default model.
 ///
 /// # Errors
-/// There is none, with the names that there are.
-fn chosen(plan: &Plan, name: Option<&str>) -> Result<Asked, String> {
+/// An unknown name, or an engine without a default model.
+fn target(plan: &Plan, name: Option<&str>) -> Result<Target, String> {
     let model = match name {
         Some(name) => plan.models().iter().find(|model| model.name() == name),
         None => plan.default_model(),
     };
-    let asked =
-        |model: &Part| Asked { name: model.name().to_string(), spec: model.spec().clone(), protocol: model.protocol() };
-    model.map(asked).ok_or_else(|| {
-        let known: Vec<&str> = plan.models().iter().map(Part::name).collect();
-        format!("--model is expected to be one of '{}'", known.join("', '"))
+    let target = |model: &ModelPlan| Target {
+        name: model.name().to_string(),
+        spec: model.spec().clone(),
+        protocol: model.protocol(),
+    };
+    model.map(target).ok_or_else(|| {
+        let known: Vec<String> = plan.models().iter().map(|model| quoted(model.name())).collect();
+        let what = match &known[..] {
+            [only] => only.clone(),
+            known => format!("one of {}", known.join(", ")),
+        };
+        format!("--model: {}", Expected::new(what, name.map_or_else(|| "no name".into(), quoted)))
     })
 }
 
-/// What to print about a file.
-fn answer(asking: &Asking, model: &Asked, path: &Path, options: &Infer) -> Result<String, String> {
+/// Returns the lines to print for a file.
+fn outputs(engine: &LocalEngine, model: &Target, path: &Path, options: &Infer) -> Result<String, String> {
     let content = read(path).map_err(|error| error.to_string())?;
     let request = request(path, content, model, options)?;
-    let body = asking.infer(&model.name, request.body).map_err(|refused| refused.text)?;
-    if request.item
+    let body = engine.infer(&model.name, request.body).map_err(|error| error.text)?;
+    if request.is_item
         && !options.response
         && let Ok(response) = serde_json::from_slice::<Response<'_>>(&body)
     {
         let values = response.outputs.iter().flat_map(|output| &output.data).chain(&response.output);
         return Ok(values.map(|value| format!("{}\n", value.get())).collect());
     }
-    // Lines of `chariot-v2` have their ends.
+    // A body in `chariot-v2` ends with a line break.
     Ok(format!("{}\n", String::from_utf8_lossy(&body).trim_end()))
 }
 
+/// Reads a file, or standard input.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     if path == Path::new(STDIN) {
         let mut content = Vec::new();
@@ -102,12 +111,12 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     fs::read(path)
 }
 
-/// What of a response holds the answers. Their texts stay as they are.
+/// The outputs of a response. Their JSON stays as it is.
 #[derive(Deserialize)]
 struct Response<'a> {
     #[serde(borrow, default)]
     outputs: Vec<Output<'a>>,
-    /// In `chariot-v2`.
+    /// The output in `chariot-v2`.
     #[serde(borrow)]
     output: Option<&'a RawValue>,
 }

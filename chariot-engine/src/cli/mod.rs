@@ -1,23 +1,25 @@
-//! The command line of an engine: what the generated `main` understands. It is behind the feature `cli`; without it `main`
-//! serves.
+//! The command line of an engine, which the generated `main` runs. Behind the feature `cli`; without it `main` serves.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `arguments` | the commands and their options |
-//! | `describe` | what must be told to register and to deploy the engine |
-//! | `check` | what would go wrong, before anything is deployed; `files` looks at the model's |
-//! | `infer` | answers about files, without a server; `request` makes a request of a file |
-//! | `settings` | what can be set, and what is |
-//! | `asking` | an engine that is started for a command, and asked; `causes` keeps why it fails |
-//! | `output` | what a command prints |
+//! | `output` | output to standard output and standard error |
+//! | `local_engine` | an engine without a socket, started for one command |
+//! | `log_capture` | the errors that a command logs, captured |
+//! | `files` | the checks of a model's files |
+//! | `check` | `check`: finds faults before anything is deployed |
+//! | `describe` | `describe`: prints the registration and the manifests |
+//! | `request` | an inference request made from a file |
+//! | `infer` | `infer`: prints the outputs for files, without a server |
+//! | `settings` | `settings`: prints the settings and their values |
 
 mod arguments;
-mod asking;
-mod causes;
 mod check;
 mod describe;
 mod files;
 mod infer;
+mod local_engine;
+mod log_capture;
 mod output;
 mod request;
 mod settings;
@@ -32,10 +34,10 @@ use crate::engine::EngineBuilder;
 impl EngineBuilder {
     #[doc = include_str!("../docs/command_line.md")]
     pub fn command_line(self) -> ExitCode {
-        self.command_line_of(std::env::args_os())
+        self.run_command(std::env::args_os())
     }
 
-    fn command_line_of(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    fn run_command(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         let (name, version, task) = self.identity();
         let task = task.map(|task| format!(" for {task}")).unwrap_or_default();
         let command = Arguments::command()
@@ -46,15 +48,16 @@ impl EngineBuilder {
             .try_get_matches_from(arguments)
             .and_then(|mut matches| Arguments::from_arg_matches_mut(&mut matches));
         match parsed {
-            Ok(arguments) => match arguments.command.unwrap_or(Command::Serve) {
-                Command::Serve => self.run(),
+            Ok(Arguments { command, serve }) => match command.unwrap_or(Command::Serve(serve)) {
+                Command::Serve(options) => options.set_flags(self).run(),
                 Command::Describe(options) => describe::describe(self, options),
                 Command::Check => check::check(self),
                 Command::Infer(options) => infer::infer(self, &options),
                 Command::Settings(options) => settings::settings(self, &options),
             },
             Err(error) => {
-                // Help and version are such errors too. There is nobody to tell if this cannot be written.
+                // Help and version are such errors too. If this cannot be written, there is no other place to report
+                // it.
                 let _ = error.print();
                 ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
             }

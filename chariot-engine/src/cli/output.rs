@@ -1,22 +1,22 @@
-//! What a command prints: to standard output what was asked for, and nothing else.
+//! The output of a command: its result to standard output, everything else to standard error.
 
 use std::{
     io::{self, Write},
     process::ExitCode,
 };
 
-/// Prints a text as it is, and says how the process ends.
+/// Prints a text as it is, and returns the exit code.
 pub(super) fn print(text: &str) -> ExitCode {
     match write(text) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(format_args!("standard output cannot be written: {error}"), 1),
+        Err(error) => fail(format_args!("cannot write to standard output: {error}"), 1),
     }
 }
 
-/// Writes a text to standard output at once.
+/// Writes a text to standard output, and flushes it.
 ///
 /// # Errors
-/// It cannot be written, unless its reader has gone: that has read enough.
+/// An error of the write, unless the reader has closed the pipe: it has read enough.
 pub(super) fn write(text: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
@@ -25,14 +25,14 @@ pub(super) fn write(text: &str) -> io::Result<()> {
     }
 }
 
-/// Says why a command ends, to standard error.
-pub(super) fn fail(why: impl std::fmt::Display, code: u8) -> ExitCode {
-    note("error", why);
+/// Prints an error to standard error, and returns the exit code.
+pub(super) fn fail(error: impl std::fmt::Display, code: u8) -> ExitCode {
+    note("error", error);
     ExitCode::from(code)
 }
 
-/// Says something beside the result, to standard error.
+/// Prints a note to standard error.
 pub(super) fn note(kind: &str, text: impl std::fmt::Display) {
-    // There is nobody to tell if it cannot be written.
+    // If this cannot be written, there is no other place to report it.
     let _ = writeln!(io::stderr(), "{kind}: {text}");
 }

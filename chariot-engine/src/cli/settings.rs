@@ -1,4 +1,4 @@
-//! `settings`: what can be set, as others read it, and what is set here.
+//! `settings`: prints the settings in several formats, or their values.
 
 use std::process::ExitCode;
 
@@ -24,15 +24,15 @@ pub(super) fn settings(builder: EngineBuilder, options: &Settings) -> ExitCode {
         SettingsFormat::Markdown => markdown_table(&builder.schema()),
         SettingsFormat::JsonSchema => format!("{:#}\n", json_schema(&builder.schema())),
         SettingsFormat::PredictorEnvSchema => {
-            // Plain data with keys that are texts.
+            // Plain data with strings for keys.
             let schema = serde_json::to_string_pretty(&predictor_env_schema(&builder.operator_schema(false)));
-            schema.expect("a schema is JSON") + "\n"
+            schema.expect("a schema can be written as JSON") + "\n"
         }
     };
     print(&text)
 }
 
-/// What is set, and what is wrong with it or looks so: that one is read on standard error.
+/// Prints the values of the settings, with warnings and faults on standard error.
 fn explain(builder: EngineBuilder) -> ExitCode {
     let (explained, warnings, error) = builder.explain(Environment::process());
     let printed = print(&explained_table(&explained));
@@ -45,9 +45,9 @@ fn explain(builder: EngineBuilder) -> ExitCode {
     }
 }
 
-/// The settings for a terminal: two lines each.
+/// Returns the settings for a terminal, two lines each.
 fn table(settings: &[SettingSpec]) -> String {
-    let entries = settings.iter().map(|setting| {
+    let lines = settings.iter().map(|setting| {
         let secret = if setting.secret { "secret " } else { "" };
         let default = match setting.default.as_deref().unwrap_or_default() {
             _ if setting.required => ", required".to_string(),
@@ -56,5 +56,5 @@ fn table(settings: &[SettingSpec]) -> String {
         };
         format!("{} ({secret}{}{default})\n    {}\n", setting.name, setting.kind.as_str(), about(setting))
     });
-    entries.collect()
+    lines.collect()
 }

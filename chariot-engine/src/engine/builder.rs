@@ -1,39 +1,24 @@
-//! [`EngineBuilder`]: what an engine is made of. `#[chariot_engine]` generates a `main` that uses it and nothing more.
+//! [`EngineBuilder`]: the models, the environment and the settings of an engine. The `main` that `#[chariot_engine]`
+//! generates uses it and nothing else. `start` is in `plan`, `run` in `run`.
 
-use std::process::ExitCode;
-
-use tokio::runtime::Handle;
-
-use super::{Engine, ModelOptions, StartError, plan::Plan, run};
+use super::{
+    options::{Change, ModelOptions},
+    source::{Devices, ReadSettings, Source},
+};
 use crate::{
     device::{Device, Inventory, Machine},
-    model::{Model, Spec},
-    runtime::{Loader, instance, loader},
-    settings::{EngineSettings, Environment, Reader, SettingsError},
+    model::Model,
+    runtime::{instance, loader},
+    settings::{EngineSettings, Environment},
     tasks::ClassLabels,
 };
 
-pub(super) type ReadSettings =
-    Box<dyn FnOnce(&mut Reader<'_>) -> Result<(EngineSettings, Loader), SettingsError> + Send>;
-
-pub(super) type Change = Box<dyn Fn(&mut EngineSettings) + Send>;
-
-pub(super) type Devices = Box<dyn Inventory<Device = Device> + Send>;
-
-/// A model that an engine serves, without its type.
-pub(super) struct Source {
-    pub(super) name: String,
-    pub(super) options: ModelOptions,
-    pub(super) spec: Spec,
-    pub(super) read: ReadSettings,
-}
-
-/// Makes an [`Engine`]. [`Engine::builder`] starts one.
+/// Builds an [`Engine`](super::Engine). [`Engine::builder`](super::Engine::builder) returns one.
 ///
-/// It reads nothing from the process by itself: give it [`Environment::process`] for that, or values of your own. What
-/// is set by [`configure`](Self::configure) and [`setting`](Self::setting) comes first, then the environment, then
-/// [`default_setting`](Self::default_setting), then the setting's own default. [`run`](Self::run) is for a process that
-/// is nothing but the engine: it reads the process's environment, unless it was given one.
+/// It reads nothing from the process by itself: pass it [`Environment::process`], or values of your own. Values set by
+/// [`configure`](Self::configure) and [`setting`](Self::setting) take precedence over the environment, the environment
+/// over [`default_setting`](Self::default_setting), and that over the setting's own default. [`run`](Self::run) is for
+/// a process that is nothing but the engine: it reads the process's environment unless the builder was given one.
 ///
 /// ```
 /// use chariot_engine::prelude::*;
@@ -65,6 +50,8 @@ pub struct EngineBuilder {
     pub(super) description: Option<String>,
     pub(super) environment: Option<Environment>,
     pub(super) settings: Vec<(String, String)>,
+    /// The environment variables that were set by a flag of the command line, each with its flag. Faults name the flag.
+    pub(super) flags: Vec<(String, &'static str)>,
     pub(super) defaults: Vec<(String, String)>,
     pub(super) configure: Vec<Change>,
     pub(super) class_labels: Option<ClassLabels>,
@@ -80,6 +67,7 @@ impl EngineBuilder {
             description: None,
             environment: None,
             settings: Vec::new(),
+            flags: Vec::new(),
             defaults: Vec::new(),
             configure: Vec::new(),
             class_labels: None,
@@ -88,38 +76,38 @@ impl EngineBuilder {
         }
     }
 
-    /// A model to serve, and its name: letters, digits, `-`, `_` and `.`. `CHARIOT_ENGINE_MODEL_NAME` goes over it.
+    /// Adds a model under this name: letters, digits, `-`, `_` and `.`. Overridden by `CHARIOT_ENGINE_MODEL_NAME`.
     ///
-    /// An engine may have several models, each with its own settings, limits, state and routes under
-    /// `/v2/models/{name}`; [`model_with`](Self::model_with) says more of one of them. The engine is ready when all of
-    /// them are.
+    /// One engine can serve several models, each with its own settings, limits, state and routes under
+    /// `/v2/models/{name}`; [`model_with`](Self::model_with) takes options for one of them. The engine is ready when
+    /// all of them are.
     pub fn model<M: Model>(self, name: impl Into<String>) -> Self {
         self.model_with::<M>(name, ModelOptions::new())
     }
 
-    /// A model to serve, its name, and what is said of it alone.
+    /// Adds a model under this name, with options that apply to it alone.
     pub fn model_with<M: Model>(self, name: impl Into<String>, options: ModelOptions) -> Self {
         let spec = M::spec();
-        let of_loader = spec.clone();
+        let loader_spec = spec.clone();
         let read: ReadSettings = Box::new(move |reader| {
             let (engine, own) = reader.read::<(EngineSettings, M::Settings)>()?;
-            Ok((engine, loader::<M>(own, of_loader)))
+            Ok((engine, loader::<M>(own, loader_spec)))
         });
         self.source(Source { name: name.into(), options, spec, read })
     }
 
-    /// A model that is there already, in place of one that is loaded: for tests, and for models that share something.
+    /// Adds a model value that exists already, instead of loading one: for tests, and for models that share something.
     pub fn instance<M: Model>(self, name: impl Into<String>, model: M) -> Self {
         self.instance_with(name, model, ModelOptions::new())
     }
 
-    /// As [`instance`](Self::instance), with what is said of this model alone.
+    /// Adds a model value as [`instance`](Self::instance) does, with options that apply to it alone.
     pub fn instance_with<M: Model>(self, name: impl Into<String>, model: M, options: ModelOptions) -> Self {
         let spec = M::spec();
-        let of_loader = spec.clone();
+        let loader_spec = spec.clone();
         let read: ReadSettings = Box::new(move |reader| {
             let (engine, ()) = reader.read::<(EngineSettings, ())>()?;
-            Ok((engine, instance(model, of_loader)))
+            Ok((engine, instance(model, loader_spec)))
         });
         self.source(Source { name: name.into(), options, spec, read })
     }
@@ -129,7 +117,7 @@ impl EngineBuilder {
         self
     }
 
-    /// The version of the models, as routes and answers name it (default: `1`).
+    /// Sets the version of the models in routes and responses. Default: `1`.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
         self
@@ -142,21 +130,29 @@ impl EngineBuilder {
         self
     }
 
-    /// Where settings are read from (default: nowhere; for [`run`](Self::run) the process's environment).
+    /// Sets the environment that settings are read from. Default: an empty one; for [`run`](Self::run) the process's
+    /// environment.
     pub fn environment(mut self, environment: Environment) -> Self {
         self.environment = Some(environment);
         self
     }
 
-    /// Sets a variable, over the environment, by its whole name: `setting("TOP_K", "5")`,
-    /// `setting("CHARIOT_ENGINE_PORT", "0")`. One that the engine does not have is an error when it starts.
+    /// Sets an environment variable, by its full name, with precedence over the environment: `setting("TOP_K", "5")`,
+    /// `setting("CHARIOT_ENGINE_PORT", "0")`. A name that is no setting of the engine is an error at start.
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((name.into(), value.into()));
         self
     }
 
-    /// A default for one of the runtime's settings, below the environment: `default_setting("PORT", "9000")`. The prefix
-    /// `CHARIOT_ENGINE_` may be there.
+    /// Sets an environment variable from a flag of the command line. Faults of its value name the flag.
+    #[cfg(feature = "cli")]
+    pub(crate) fn flag(mut self, flag: &'static str, name: &str, value: impl Into<String>) -> Self {
+        self.flags.push((name.into(), flag));
+        self.setting(name, value)
+    }
+
+    /// Sets a default of one of the runtime's settings, which the environment overrides: `default_setting("PORT",
+    /// "9000")`. The prefix `CHARIOT_ENGINE_` is optional.
     pub fn default_setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let name = name.into();
         let bare = name.strip_prefix(EngineSettings::PREFIX).unwrap_or(&name).to_string();
@@ -164,20 +160,20 @@ impl EngineBuilder {
         self
     }
 
-    /// Changes the runtime's settings after everything else has been read; with several models, those of each.
+    /// Changes the runtime's settings after everything else has been read. With several models, those of each.
     pub fn configure(mut self, change: impl Fn(&mut EngineSettings) + Send + 'static) -> Self {
         self.configure.push(Box::new(change));
         self
     }
 
-    /// Class labels, in place of `class_labels.json` among the model's files.
+    /// Sets the class labels, in place of `class_labels.json` among the model's files.
     pub fn class_labels<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
         self.class_labels = Some(labels.into_iter().collect());
         self
     }
 
-    /// The devices that there are, in place of this machine's: for an embedder that has opened them already, and for tests
-    /// of several.
+    /// Sets the devices that the engine can open, in place of those of the machine: for an embedder that has opened
+    /// them already, and for tests with several devices.
     ///
     /// ```
     /// use chariot_engine::{Engine, device::{Device, DeviceId, Inventory}};
@@ -201,48 +197,17 @@ impl EngineBuilder {
         self
     }
 
-    /// Whether the service's paths have the base URL before them (default: yes). Say no behind a router that takes the
-    /// prefix off, as axum's `nest_service` does.
+    /// Enables the base URL in the service's paths. Default: `true`. Disable it behind a router that strips the prefix,
+    /// as axum's `nest_service` does.
     pub fn base_url_routing(mut self, on: bool) -> Self {
         self.base_url_routing = on;
         self
-    }
-
-    /// Starts the engine: opens the devices, starts the workers, and loads the models behind the returned handle.
-    /// [`Engine::ready`] waits for it. No port is opened: [`Engine::service`] and [`Engine::serve`] are there for that.
-    ///
-    /// # Errors
-    /// What is wrong with the configuration, all settings at once; a device that cannot be opened; a thread that cannot
-    /// be started; no tokio runtime to be called in. That runtime needs its timers (`enable_all` or `enable_time`): without
-    /// them requests with a limit of time panic.
-    pub fn start(self) -> Result<Engine, StartError> {
-        let runtime = Handle::try_current()
-            .map_err(|_| StartError::Configuration("an engine is started within a tokio runtime".into()))?;
-        let mut warnings = Vec::new();
-        let plan = Plan::new(self, &mut warnings);
-        for warning in warnings {
-            tracing::warn!("{warning}");
-        }
-        plan?.start(&runtime)
-    }
-
-    /// Runs the engine as a process of its own until it is told to stop, and returns its exit code: 0 after a drain, 78
-    /// for a fault of configuration, 1 for a model that cannot be loaded or for requests that had to be given up.
-    ///
-    /// It reads the process's environment, logs to standard output, listens on `CHARIOT_ENGINE_HOST` and `_PORT`, and
-    /// catches SIGTERM and SIGINT. Call it first in `main`: it sets variables, which is safe before any thread exists.
-    pub fn run(self) -> ExitCode {
-        run::run(self)
-    }
-
-    pub(super) fn has_environment(&self) -> bool {
-        self.environment.is_some()
     }
 }
 
 impl std::fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let models: Vec<&str> = self.sources.iter().map(|of| &*of.name).collect();
+        let models: Vec<&str> = self.sources.iter().map(|source| &*source.name).collect();
         f.debug_struct("EngineBuilder").field("models", &models).finish_non_exhaustive()
     }
 }

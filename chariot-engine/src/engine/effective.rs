@@ -2,7 +2,7 @@
 //! `settings --explain` prints them.
 
 use super::{
-    part::{Part, batching, inflight_bytes},
+    model_plan::{ModelPlan, batching, inflight_bytes},
     plan::Plan,
     run::likely_device,
     threads::{Threads, divide},
@@ -15,7 +15,7 @@ impl Plan {
     pub(super) fn fill_in_computed(&self, settings: &mut [Explained]) {
         for explained in settings.iter_mut().filter(|of| of.origin == Origin::Nothing) {
             let bare = explained.setting.name.strip_prefix(EngineSettings::PREFIX).unwrap_or_default();
-            let mut values = self.parts.iter().map(|part| self.computed(part, bare));
+            let mut values = self.models.iter().map(|model| self.computed(model, bare));
             if let Some(Some(value)) = values.next()
                 && values.all(|other| other.as_ref() == Some(&value))
             {
@@ -25,13 +25,13 @@ impl Plan {
     }
 
     /// Returns the value for one model, if there is one and it can be known before a device is opened.
-    fn computed(&self, part: &Part, bare: &str) -> Option<String> {
-        let Part { settings, spec, .. } = part;
-        let Threads { workers, threads } = divide(settings, likely_device(settings.device), 1, self.cores());
+    fn computed(&self, model: &ModelPlan, bare: &str) -> Option<String> {
+        let ModelPlan { settings, spec, .. } = model;
+        let Threads { workers, threads } = divide(settings, likely_device(settings.device), 1, self.cores_per_model());
         let batching = batching(settings, spec);
         Some(match bare {
-            "MODEL_DIR" => part.model_dir.display().to_string(),
-            "MODEL_NAME" => part.name.clone(),
+            "MODEL_DIR" => model.model_dir.display().to_string(),
+            "MODEL_NAME" => model.name.clone(),
             "WORKERS" => workers.to_string(),
             "THREADS" => threads.to_string(),
             "MAX_CONCURRENCY" => workers.saturating_mul(spec.concurrency).to_string(),

@@ -1,10 +1,10 @@
-//! [`StartError`]: why an engine does not start or does not serve on. Embedders meet it; `run` makes an exit code of it.
+//! [`StartError`]: the errors that stop an engine. Embedders handle them; `run` turns them into an exit code.
 
 use std::io;
 
 use crate::{device::DeviceError, settings::SettingsError};
 
-/// Why an engine does not start.
+/// An error that stops an engine before it serves, or ends its service.
 ///
 /// ```
 /// use chariot_engine::{Engine, StartError};
@@ -17,40 +17,43 @@ use crate::{device::DeviceError, settings::SettingsError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// Settings that are missing or cannot be read; all of them.
+    /// Settings that are missing or invalid; all of them.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// A device that was asked for by name and cannot be opened.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// Something else that the operator or the embedder has to change.
+    /// Another fault of configuration, which the operator or the embedder has to fix.
     #[error("{0}")]
     Configuration(String),
-    /// The port cannot be opened.
-    #[error("the address {address} cannot be listened on: {source}")]
+    /// An address that cannot be listened on.
+    #[error(
+        "cannot listen on {address}: {source}; set another address with CHARIOT_ENGINE_PORT or CHARIOT_ENGINE_HOST"
+    )]
+    #[non_exhaustive]
     Bind {
         /// The address.
         address: String,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The model could not be loaded; the text has all the causes.
-    #[error("the model could not be loaded: {0}")]
+    /// A model that failed to load; the text has all the causes.
+    #[error("model failed to load: {0}")]
     Load(String),
-    /// A device is lost, and nothing will succeed on it any more; the text has all the causes.
-    #[error("the device is lost: {0}")]
+    /// A device that was lost, so that every later call on it would fail; the text has all the causes.
+    #[error("device lost: {0}")]
     DeviceLost(String),
-    /// The system gives no thread.
-    #[error("a thread cannot be started: {0}")]
+    /// A thread that the operating system could not start.
+    #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
-    /// The engine was stopped before it was ready.
-    #[error("the engine was stopped before it was ready")]
+    /// A shutdown before the engine was ready.
+    #[error("engine was stopped before it was ready")]
     Stopped,
 }
 
 impl StartError {
-    /// The exit code of a process that ends by it: 78 for what the operator has to change (`EX_CONFIG`), 74 for a device that is lost
-    /// (`EX_IOERR`), else 1.
+    /// Returns the exit code of a process that ends with this error: 78 (`EX_CONFIG`) for a fault that the operator has
+    /// to fix, 74 (`EX_IOERR`) for a lost device, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
             StartError::Settings(_) | StartError::Device(_) | StartError::Configuration(_) => 78,

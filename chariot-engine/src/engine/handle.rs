@@ -1,22 +1,22 @@
-//! [`Engine`]: an engine that runs. Embedders hold it; `run` does too.
+//! [`Engine`]: a running engine. Embedders hold it, and so does `run`.
 
 use std::future::Future;
 
 use futures_util::{StreamExt, future::try_join_all, stream::FuturesUnordered};
 use tokio::net::TcpListener;
 
-use super::{EngineBuilder, StartError};
+use super::{builder::EngineBuilder, error::StartError};
 use crate::{
     runtime::{Host, InFlight, Models, State, Status},
     server::{Connections, EngineService, ListenerOptions, Served, accept},
     settings::EngineSettings,
 };
 
-/// An engine that runs: its models are being loaded or are served. Cheap to clone; when the last clone, the
-/// last [`EngineService`] and the last [`ServedModel`](super::ServedModel) are dropped, its workers end.
+/// A running engine, whose models are being loaded or are served. Cheap to clone. Its workers stop when the last clone,
+/// the last [`EngineService`] and the last [`ServedModel`](super::ServedModel) are dropped.
 ///
 /// ```
-/// use chariot_engine::{Engine, State, testing};
+/// use chariot_engine::{Engine, State};
 ///
 /// # async fn example(engine: Engine) -> Result<(), chariot_engine::StartError> {
 /// engine.ready().await?;
@@ -33,7 +33,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts to make an engine.
+    /// Returns a builder without models.
     pub fn builder() -> EngineBuilder {
         EngineBuilder::new()
     }
@@ -42,27 +42,28 @@ impl Engine {
         Engine { models: served.models.clone(), service: EngineService::new(served), settings }
     }
 
+    /// Returns all models.
     pub(super) fn all(&self) -> &Models {
         &self.models
     }
 
-    /// The engine as a service of tower and of hyper, to be mounted in a router or served.
+    /// Returns the engine as a service for tower and hyper, to mount in a router or to serve.
     pub fn service(&self) -> EngineService {
         self.service.clone()
     }
 
-    /// The runtime's settings, as they were read: those of the process, and of the models what is said of none alone.
-    /// [`ServedModel::settings`](super::ServedModel::settings) has those of one.
+    /// Returns the runtime's settings: those of the process, and those of the models without changes for one model
+    /// alone. [`ServedModel::settings`](super::ServedModel::settings) returns those of one model.
     pub fn settings(&self) -> &EngineSettings {
         &self.settings
     }
 
-    /// What the engine has in hand at this moment.
+    /// Returns the number of requests and items that are in flight now.
     pub fn in_flight(&self) -> InFlight {
         self.models.in_flight()
     }
 
-    /// Where the engine is in its life; of several models, where the one is that is farthest from being ready.
+    /// Returns the state of the engine; with several models, the state of the one that is farthest from ready.
     pub fn state(&self) -> State {
         self.models.state()
     }
@@ -70,11 +71,12 @@ impl Engine {
     /// Waits until all models are loaded.
     ///
     /// # Errors
-    /// One could not be loaded, or the engine was stopped meanwhile.
+    /// A model that failed to load, or a shutdown in the meantime.
     pub async fn ready(&self) -> Result<(), StartError> {
         try_join_all(self.models.iter().map(|model| self.loaded(&model.host))).await.map(drop)
     }
 
+    /// Waits until one model is loaded.
     async fn loaded(&self, host: &Host) -> Result<(), StartError> {
         let mut watch = host.watch();
         let Ok(status) = watch.wait_for(|status| status.state != State::Starting).await else {
@@ -82,17 +84,17 @@ impl Engine {
         };
         match status.state {
             State::Ready => Ok(()),
-            _ => Err(self.why(host, &status).unwrap_or(StartError::Stopped)),
+            _ => Err(self.failure_of(host, &status).unwrap_or(StartError::Stopped)),
         }
     }
 
-    /// Waits until a model could not be loaded or its device is lost; `None` if the engine stops without either.
+    /// Waits until a model fails to load or loses its device. Returns `None` if the engine stops without either.
     pub(super) async fn failure(&self) -> Option<StartError> {
         let failure = async |host: &Host| {
             let mut watch = host.watch();
             let ends = |status: &Status| matches!(status.state, State::Failed | State::Stopped);
             let status = watch.wait_for(ends).await.ok()?.clone();
-            self.why(host, &status)
+            self.failure_of(host, &status)
         };
         let mut failures: FuturesUnordered<_> = self.models.iter().map(|model| failure(&model.host)).collect();
         while let Some(failed) = failures.next().await {
@@ -103,28 +105,28 @@ impl Engine {
         None
     }
 
-    /// Why a model does not serve, if it failed.
-    fn why(&self, host: &Host, status: &Status) -> Option<StartError> {
+    /// Returns the error of a model that failed.
+    fn failure_of(&self, host: &Host, status: &Status) -> Option<StartError> {
         let why = status.failure.as_deref()?;
         let why = if self.models.len() > 1 { format!("model '{}': {why}", host.name()) } else { why.to_string() };
         Some(if status.lost { StartError::DeviceLost(why) } else { StartError::Load(why) })
     }
 
-    /// Says that no more requests should come: readiness answers 503, and requests are served on.
+    /// Starts to drain: readiness becomes 503, so that no more requests are sent, and requests are still served.
     pub fn drain(&self) {
         self.models.drain();
     }
 
-    /// Stops the engine: admits nothing more, and waits for what is in flight, at most as long as the setting `grace`.
-    /// Returns how many requests it had to give up.
+    /// Stops the engine: admits no more requests, and waits for those in flight, at most for the grace period (the
+    /// setting `grace`). Returns the number of requests that were abandoned.
     pub async fn shutdown(&self) -> usize {
         self.models.stop(self.settings.grace).await
     }
 
-    /// Serves the engine on a port until `stop` is ready; then closes the port, waits for what is in flight, and stops
-    /// the engine. Returns how many requests it had to give up.
+    /// Serves the engine on a port until `stop` completes; then closes the port, waits for the requests in flight, and
+    /// stops the engine. Returns the number of requests that were abandoned.
     ///
-    /// To let a load balancer notice first, call [`drain`](Self::drain) and wait before `stop` is ready.
+    /// To let a load balancer notice first, call [`drain`](Self::drain) and wait before you complete `stop`.
     pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> usize {
         let options = ListenerOptions {
             header_timeout: self.settings.header_timeout,
@@ -135,11 +137,11 @@ impl Engine {
         self.finish(connections).await
     }
 
-    /// Ends what is in flight and the connections, within the grace.
+    /// Finishes the connections and the requests in flight, within the grace period.
     async fn finish(&self, connections: Connections) -> usize {
         self.models.drain();
         let begin = tokio::time::Instant::now();
-        // Connections first: what has arrived on one that is open is still served.
+        // Connections first: a request that has arrived on an open one is still served.
         connections.close(self.settings.grace).await;
         self.models.stop(self.settings.grace.saturating_sub(begin.elapsed())).await
     }

@@ -1,4 +1,4 @@
-//! What the command line asks of an engine that does not run: of its builder, and of its plan.
+//! The queries of the command line to an engine that does not run: to its builder and to its plan.
 
 use std::{
     path::{Path, PathBuf},
@@ -6,12 +6,13 @@ use std::{
 };
 
 use super::{
-    EngineBuilder, StartError,
-    builder::{ReadSettings, Source},
-    names::Names,
-    notes::Notes,
-    part::{self, Part, model_dir},
+    builder::EngineBuilder,
+    diagnostics::Diagnostics,
+    error::StartError,
+    model_plan::{ModelPlan, inflight_bytes, model_dir},
     plan::{self, Plan},
+    setting_names::SettingNames,
+    source::{ReadSettings, Source},
 };
 use crate::{
     device::{self, DeviceError},
@@ -23,26 +24,26 @@ use crate::{
 };
 
 impl EngineBuilder {
-    /// The name and the version of the default model, as far as the code says them, and the task that it declares. Of
-    /// several models without a default it is the first.
+    /// Returns the name and the version of the default model as far as the code sets them, and its declared task.
+    /// Without a default model, those of the first.
     pub(crate) fn identity(&self) -> (Option<&str>, Option<&str>, Option<&str>) {
-        let default = plan::default_model(&self.sources, &mut Notes::default()).unwrap_or(0);
+        let default = plan::default_model(&self.sources, &mut Diagnostics::default()).unwrap_or(0);
         let source = self.sources.get(default);
         let version = source.and_then(|source| source.options.version.as_deref()).or(self.version.as_deref());
         (source.map(|source| source.name.as_str()), version, source.and_then(|source| source.spec.task_name()))
     }
 
-    /// All that can be set: the settings of the models, and then those of the runtime, with the code's defaults.
+    /// Returns all settings: those of the models, then those of the runtime, with the code's defaults.
     pub(crate) fn schema(&self) -> Vec<SettingSpec> {
-        let own = Names::of(&self.sources).beside.into_iter().filter(|setting| !setting.runtime);
+        let own = SettingNames::new(&self.sources).beside.into_iter().filter(|setting| !setting.runtime);
         own.chain(EngineSettings::schema().into_iter().map(|setting| self.with_default(setting))).collect()
     }
 
-    /// All that can be set, with what is set in the builder's environment, else in this one; what looks wrong; and what is
-    /// wrong, which is what a start would say. Of the runtime's settings under a model's prefix there are those that are
-    /// set.
+    /// Returns all settings with their values in the builder's environment, or in this one if the builder has none; the
+    /// warnings; and the error that a start would return. Of the runtime's settings under a model's prefix, only those
+    /// that are set.
     pub(crate) fn explain(self, environment: Environment) -> (Vec<Explained>, Vec<String>, Option<StartError>) {
-        let mut builder = if self.has_environment() { self } else { self.environment(environment) };
+        let mut builder = if self.environment.is_some() { self } else { self.environment(environment) };
         let (mut own, mut runtime) = (Vec::new(), Vec::new());
         if builder.sources.len() != 1 {
             let mut environment = builder.environment.clone().unwrap_or_default();
@@ -51,27 +52,27 @@ impl EngineBuilder {
             }
             let defaults = builder.defaults.iter().cloned();
             let mut reader = Reader::new(&environment).with_defaults(EngineSettings::PREFIX, defaults);
-            // What is wrong with them the plan says.
+            // The plan reports the faults.
             let _ = reader.read::<EngineSettings>();
             runtime.extend_from_slice(reader.explained());
         }
-        // The plan reads the models; what it has read is kept on the way.
-        let prefixes = Names::of(&builder.sources).prefixes;
+        // The plan reads the settings of the models; each reader sends a copy of what it has read.
+        let prefixes = SettingNames::new(&builder.sources).prefixes;
         let (keep, kept) = mpsc::channel();
-        builder.sources = builder.sources.into_iter().map(|source| keeping(source, keep.clone())).collect();
+        builder.sources = builder.sources.into_iter().map(|source| recording(source, keep.clone())).collect();
         let mut warnings = Vec::new();
         let plan = Plan::new(builder, &mut warnings);
         for (prefix, explained) in prefixes.iter().zip(kept.try_iter()) {
             for explained in explained {
                 let name = &explained.setting.name;
-                let set_here = match &explained.origin {
+                let is_set = match &explained.origin {
                     Origin::Variable(variable) => variable == name,
                     Origin::File { variable, .. } => variable.strip_suffix(SettingSpec::FILE_SUFFIX) == Some(name),
                     _ => false,
                 };
                 match explained.setting.runtime {
                     false => own.push(explained),
-                    true if prefix.is_none() || set_here => runtime.push(explained),
+                    true if prefix.is_none() || is_set => runtime.push(explained),
                     true => {}
                 }
             }
@@ -83,30 +84,30 @@ impl EngineBuilder {
         (own, warnings, plan.err())
     }
 
-    /// The class labels among the files of the model that this environment names; `None` if there are none.
+    /// Returns the class labels in the model directory that this environment sets; `None` without such a file.
     ///
     /// # Errors
-    /// The file is there and holds none.
+    /// A file that cannot be read, or is not a list of labels.
     pub(crate) fn class_labels_in(&self, environment: &Environment) -> Option<Result<ClassLabels, String>> {
         const NAME: &str = "MODEL_DIR";
-        let whole = format!("{}{NAME}", EngineSettings::PREFIX);
-        let last = |given: &[(String, String)], of: &str| {
-            given.iter().rev().find(|(name, _)| name == of).map(|(_, value)| value.clone())
+        let variable = format!("{}{NAME}", EngineSettings::PREFIX);
+        let last = |given: &[(String, String)], variable: &str| {
+            given.iter().rev().find(|(name, _)| name == variable).map(|(_, value)| value.clone())
         };
-        let set = environment.get(&whole).map(|value| value.trim().to_string()).filter(|value| !value.is_empty());
-        let dir = last(&self.settings, &whole).or(set).or_else(|| last(&self.defaults, NAME)).map(PathBuf::from);
+        let set = environment.get(&variable).map(|value| value.trim().to_string()).filter(|value| !value.is_empty());
+        let dir = last(&self.settings, &variable).or(set).or_else(|| last(&self.defaults, NAME)).map(PathBuf::from);
         let models: Vec<String> = self.sources.iter().map(|source| source.name.clone()).collect();
-        let of_several = self.identity().0.filter(|_| models.len() > 1).map(|name| (&models[..], name));
-        labels_in(&model_dir(dir.as_deref(), environment, of_several))
+        let several = self.identity().0.filter(|_| models.len() > 1).map(|name| (&models[..], name));
+        labels_in(&model_dir(dir.as_deref(), environment, several))
     }
 }
 
-/// The same model, of which is kept how its settings were read.
-fn keeping(source: Source, keep: mpsc::Sender<Vec<Explained>>) -> Source {
+/// Returns the same model, whose reader sends a copy of what it has read.
+fn recording(source: Source, keep: mpsc::Sender<Vec<Explained>>) -> Source {
     let read = source.read;
     let read: ReadSettings = Box::new(move |reader| {
         let settings = read(reader);
-        // Nobody listens any more: nobody asks.
+        // An error means that the receiver was dropped, and the copy is not needed.
         let _ = keep.send(reader.explained().to_vec());
         settings
     });
@@ -114,30 +115,32 @@ fn keeping(source: Source, keep: mpsc::Sender<Vec<Explained>>) -> Source {
 }
 
 impl Plan {
+    /// Returns the settings of the process.
     pub(crate) fn settings(&self) -> &EngineSettings {
         &self.settings
     }
 
-    /// The models.
-    pub(crate) fn models(&self) -> &[Part] {
-        &self.parts
+    /// Returns the models.
+    pub(crate) fn models(&self) -> &[ModelPlan] {
+        &self.models
     }
 
-    /// The model that answers where none is named.
-    pub(crate) fn default_model(&self) -> Option<&Part> {
-        self.parts.get(self.default?)
+    /// Returns the default model.
+    pub(crate) fn default_model(&self) -> Option<&ModelPlan> {
+        self.models.get(self.default?)
     }
 
-    /// The most bytes that requests in flight may hold, of all models together.
+    /// Returns the limit of the bytes of requests in flight, of all models together.
     pub(crate) fn inflight_bytes(&self) -> u64 {
-        self.parts.iter().map(|part| part::inflight_bytes(&part.settings)).fold(0, u64::saturating_add)
+        self.models.iter().map(|model| inflight_bytes(&model.settings)).fold(0, u64::saturating_add)
     }
 
-    /// Opens the devices of a model for a moment, and says which they are, and what was tried before and why in vain.
+    /// Opens the devices of a model for a moment. Returns their names, and the devices that could not be opened, with
+    /// the reasons.
     ///
     /// # Errors
-    /// The one that was asked for cannot be opened.
-    pub(crate) fn devices(&self, model: &Part) -> Result<(String, String), DeviceError> {
+    /// A device that was asked for by name and cannot be opened.
+    pub(crate) fn devices(&self, model: &ModelPlan) -> Result<(String, String), DeviceError> {
         let selection = device::select(model.settings.device, &*self.inventory)?;
         let devices: Vec<String> = selection.devices.iter().map(|(id, _)| id.to_string()).collect();
         let tried: Vec<String> = selection.tried.iter().map(|(id, why)| format!("{id}: {why}")).collect();
@@ -145,38 +148,42 @@ impl Plan {
     }
 }
 
-impl Part {
+impl ModelPlan {
+    /// Returns the name.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
+    /// Returns the declaration.
     pub(crate) fn spec(&self) -> &Spec {
         &self.spec
     }
 
-    /// The one protocol that is spoken; both if absent.
+    /// Returns the only protocol that is served; `None` for both.
     pub(crate) fn protocol(&self) -> Option<Protocol> {
         self.protocol
     }
 
+    /// Returns the directory of the files.
     pub(crate) fn model_dir(&self) -> &Path {
         &self.model_dir
     }
 
-    /// A request that should be answered, if one is known, and whether the author has given it.
+    /// Returns an example request, if there is one, and `true` if the author has written it.
     pub(crate) fn example(&self) -> (Option<String>, bool) {
         (openapi::example(&self.spec, self.protocol), self.spec.given_example().is_some())
     }
 
-    /// The class labels that the model is given; `None` if there are none.
+    /// Returns the class labels; `None` if there are none.
     ///
     /// # Errors
-    /// The file is there and holds none.
+    /// A file that cannot be read, or is not a list of labels.
     pub(crate) fn class_labels(&self) -> Option<Result<ClassLabels, String>> {
         self.class_labels.clone().map(Ok).or_else(|| labels_in(&self.model_dir))
     }
 }
 
+/// Reads the file of class labels in a directory.
 fn labels_in(dir: &Path) -> Option<Result<ClassLabels, String>> {
     let path = file_in(dir, Path::new(ClassLabels::FILE)).ok()?;
     let read = std::fs::read_to_string(path).map_err(|error| error.to_string());
@@ -189,9 +196,9 @@ mod tests {
     use crate::{ModelOptions, prelude::*};
 
     #[derive(Settings)]
-    #[expect(dead_code, reason = "only read by the command line")]
+    #[expect(dead_code, reason = "read by the command line only")]
     struct OwnSettings {
-        /// How many labels
+        /// Number of labels
         #[setting(default = 3)]
         top_k: u8,
     }
@@ -212,23 +219,26 @@ mod tests {
         }
     }
 
-    /// Names, values and where they came from.
-    fn explained(builder: EngineBuilder, variables: &[(&str, &str)]) -> (Vec<[String; 3]>, Option<String>) {
+    /// Returns names, values and origins, and the error.
+    fn explained(builder: EngineBuilder, variables: &[(&str, &str)]) -> (Vec<[String; 3]>, Option<StartError>) {
         let (explained, _, error) = builder.explain(variables.iter().copied().collect());
-        let row = |of: Explained| [of.setting.name, of.value.unwrap_or_default(), of.origin.to_string()];
-        (explained.into_iter().map(row).collect(), error.map(|error| error.to_string()))
+        let row = |explained: Explained| {
+            [explained.setting.name, explained.value.unwrap_or_default(), explained.origin.to_string()]
+        };
+        (explained.into_iter().map(row).collect(), error)
     }
 
     fn has(rows: &[[String; 3]], row: [&str; 3]) -> bool {
-        rows.iter().any(|of| *of == row)
+        rows.iter().any(|other| *other == row)
     }
 
     #[test]
-    fn what_is_set_is_explained_the_engines_own_first() {
+    fn settings_are_explained_the_models_own_first() {
         let builder = || Engine::builder().model::<Echo>("echo").default_setting("PORT", "9000");
         let builder = || builder().setting("CHARIOT_ENGINE_QUEUE_SIZE", "7");
         let (rows, error) = explained(builder(), &[("TOP_K", "5"), ("CHARIOT_ENGINE_QUEUE_SIZE", "8")]);
-        assert_eq!((&rows[0], error), (&["TOP_K", "5", "TOP_K"].map(str::to_string), None));
+        assert_eq!(rows[0], ["TOP_K", "5", "TOP_K"]);
+        assert!(error.is_none(), "{error:?}");
         assert_eq!(rows.len(), 1 + EngineSettings::schema().len());
         assert!(has(&rows, ["CHARIOT_ENGINE_PORT", "9000", "the engine's default"]), "{rows:?}");
         assert!(has(&rows, ["CHARIOT_ENGINE_QUEUE_SIZE", "7", "CHARIOT_ENGINE_QUEUE_SIZE"]), "{rows:?}");
@@ -244,18 +254,18 @@ mod tests {
         }
         let (rows, error) = explained(builder(), &[("TOP_K", "many"), ("CHARIOT_ENGINE_GRACE", "soon")]);
         assert!(has(&rows, ["TOP_K", "", "TOP_K"]), "{rows:?}");
-        assert!(error.unwrap().starts_with("2 invalid settings"));
+        assert!(matches!(error, Some(StartError::Settings(error)) if error.faults.len() == 2));
     }
 
     #[test]
-    fn of_several_models_each_has_its_own_and_what_is_set_for_it_alone() {
+    fn each_of_several_models_has_its_own_settings() {
         let options = ModelOptions::new().default_model();
         let builder = Engine::builder().model::<Echo>("one").model_with::<Echo>("two", options);
         assert_eq!(builder.identity().0, Some("two"));
         let names: Vec<String> = builder.schema().into_iter().map(|setting| setting.name).collect();
         assert_eq!(names[..2], ["ONE_TOP_K", "TWO_TOP_K"]);
         let (rows, error) = explained(builder, &[("TWO_TOP_K", "5"), ("CHARIOT_ENGINE_ONE_WORKERS", "2")]);
-        assert_eq!(error, None);
+        assert!(error.is_none(), "{error:?}");
         for expected in [
             ["ONE_TOP_K", "3", "the default"],
             ["TWO_TOP_K", "5", "TWO_TOP_K"],
@@ -275,13 +285,13 @@ mod tests {
         let path = path.to_str().unwrap();
         let builder = Engine::builder().model::<Echo>("one").model::<Echo>("two");
         let (rows, error) = explained(builder, &[("CHARIOT_ENGINE_ONE_WORKERS_FILE", path)]);
-        assert_eq!(error, None);
+        assert!(error.is_none(), "{error:?}");
         let origin = format!("CHARIOT_ENGINE_ONE_WORKERS_FILE ({path})");
         assert!(has(&rows, ["CHARIOT_ENGINE_ONE_WORKERS", "2", &origin]), "{rows:?}");
     }
 
     #[test]
-    fn what_a_start_would_say_is_said() {
+    fn the_error_is_that_of_a_start() {
         let builder = || Engine::builder().model::<Echo>("echo");
         let explain = |builder: EngineBuilder, name, value| builder.explain([(name, value)].into_iter().collect());
         for (name, value) in [
@@ -291,7 +301,7 @@ mod tests {
             ("CHARIOT_ENGINE_MODEL_NAME", "a b"),
         ] {
             let (rows, _, error) = explain(builder(), name, value);
-            let error = error.unwrap_or_else(|| panic!("{name}={value} was taken"));
+            let error = error.unwrap_or_else(|| panic!("{name}={value} was accepted"));
             assert!(error.to_string().contains(name) && error.exit_code() == 78, "{error}");
             assert_eq!(rows.len(), 1 + EngineSettings::schema().len());
         }

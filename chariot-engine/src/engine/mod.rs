@@ -1,47 +1,51 @@
-//! [`Engine`]: a model in service, from its declaration to its end. It puts the other rooms together.
+//! [`Engine`]: a model in service, from its declaration to its shutdown. This room puts the others together.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `builder` | what an engine is made of |
-//! | `options` | what is said of one model among several |
-//! | `plan` | an engine that is read and checked: environment, the attribute's defaults, the builder's own values |
-//! | `part` | the same of one of its models |
-//! | `names` | which variables the models read |
-//! | `notes` | faults and warnings, as they are found |
-//! | `describe` | what an engine's code says of it before it runs |
-//! | `inspect` | what the command line asks of a builder and of a plan |
-//! | `handle` | an engine that runs: its service, its state, its end |
-//! | `served` | one of its models |
-//! | `run` | a process of its own: environment, logs, signals, exit codes |
-//! | `threads` | how many workers and threads; `variables` tells the libraries below |
-//! | `error` | why an engine does not start |
+//! | `options` | the options of one model |
+//! | `source` | one model of a builder, without its type |
+//! | `builder` | the builder: models, environment, settings |
+//! | `error` | the errors that stop an engine |
+//! | `diagnostics` | faults and warnings, collected while a plan is made |
+//! | `threads` | the number of workers and of threads |
+//! | `model_plan` | one model whose configuration has been read and checked |
+//! | `setting_names` | the environment variables that the models read |
+//! | `handle` | a running engine: its service, its state, its shutdown |
+//! | `served` | one model of a running engine |
+//! | `plan` | an engine whose configuration has been read and checked |
+//! | `describe` | the description for registration and deployment, made from the code alone |
+//! | `effective` | the values of settings whose default is computed |
+//! | `inspect` | the queries of the command line to a builder and to a plan |
+//! | `thread_env` | the environment variable that sets the number of threads of candle and rayon |
+//! | `run` | the engine as a process of its own: environment, logs, signals, exit codes |
 
 mod builder;
 #[cfg(feature = "cli")]
 mod describe;
+mod diagnostics;
 #[cfg(feature = "cli")]
 mod effective;
 mod error;
 mod handle;
 #[cfg(feature = "cli")]
 mod inspect;
-mod names;
-mod notes;
+mod model_plan;
 mod options;
-mod part;
 mod plan;
 mod run;
 mod served;
-mod threads;
+mod setting_names;
+mod source;
 #[allow(unsafe_code)]
-mod variables;
+mod thread_env;
+mod threads;
 
 pub use builder::EngineBuilder;
 pub use error::StartError;
 pub use handle::Engine;
-pub use options::ModelOptions;
 #[cfg(feature = "cli")]
-pub(crate) use part::Part;
+pub(crate) use model_plan::ModelPlan;
+pub use options::ModelOptions;
 #[cfg(feature = "cli")]
 pub(crate) use plan::Plan;
 #[cfg(feature = "cli")]

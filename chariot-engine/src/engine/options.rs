@@ -1,9 +1,11 @@
-//! [`ModelOptions`]: what is said of one model of an engine that serves several. The builder takes it.
+//! [`ModelOptions`]: the options of one model. The builder takes them.
 
-use super::builder::Change;
 use crate::{settings::EngineSettings, tasks::ClassLabels};
 
-/// What is said of one model, where [`EngineBuilder`](super::EngineBuilder) says the same of all of them otherwise.
+/// A change of the runtime's settings that the code makes.
+pub(super) type Change = Box<dyn Fn(&mut EngineSettings) + Send>;
+
+/// The options of one model. What they leave out is as [`EngineBuilder`](super::EngineBuilder) sets it for all models.
 ///
 /// ```
 /// use chariot_engine::{ModelOptions, prelude::*};
@@ -35,46 +37,49 @@ pub struct ModelOptions {
 }
 
 impl ModelOptions {
-    /// Nothing but what holds for all models.
+    /// Returns options that change nothing.
     pub fn new() -> Self {
         ModelOptions::default()
     }
 
-    /// The model's version, as routes and answers name it.
+    /// Sets the model's version in routes and responses.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
         self
     }
 
-    /// Class labels, in place of `class_labels.json` among the model's files.
+    /// Sets the class labels, in place of `class_labels.json` among the model's files.
     pub fn class_labels<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
         self.class_labels = Some(labels.into_iter().collect());
         self
     }
 
-    /// What stands before the model's variables (default: its name in capitals, and `_`). With `DIGITS_`, its own setting
-    /// `TOP_K` is read from `DIGITS_TOP_K`, and the runtime's `CHARIOT_ENGINE_WORKERS` from `CHARIOT_ENGINE_DIGITS_WORKERS`,
-    /// else from `CHARIOT_ENGINE_WORKERS`. The only model of an engine has no prefix.
+    /// Sets the prefix of the model's environment variables. Default: the model's name in upper case, followed by `_`.
+    ///
+    /// With `DIGITS_`, the model's own setting `TOP_K` is read from `DIGITS_TOP_K`, and the runtime's
+    /// `CHARIOT_ENGINE_WORKERS` from `CHARIOT_ENGINE_DIGITS_WORKERS`, else from `CHARIOT_ENGINE_WORKERS`. The only
+    /// model of an engine has no prefix.
     pub fn settings_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
     }
 
-    /// Changes the settings by which this model is served, after everything else has been read. Those of the process
-    /// (the address, the base URL, connections, the end, logs) are the builder's: changing them here does nothing.
+    /// Changes the settings of this model after everything else has been read. The settings of the process (address,
+    /// base URL, connections, shutdown, logs) belong to the builder: changing them here has no effect.
     pub fn configure(mut self, change: impl Fn(&mut EngineSettings) + Send + 'static) -> Self {
         self.configure.push(Box::new(change));
         self
     }
 
-    /// The model that answers where a request names none: at `/infer` under the base URL, and under the platform's name.
-    /// Without one, such a request is a 404 that lists the models. The only model of an engine is the default one.
+    /// Makes this the model that serves requests that name no model: at `/infer` under the base URL, and under the
+    /// platform's name. Without a default model such a request gets a 404 that lists the models. The only model of an
+    /// engine is its default model.
     pub fn default_model(mut self) -> Self {
         self.default = true;
         self
     }
 
-    /// What stands before the variables of a model of this name.
+    /// Returns the prefix of the variables of a model of this name.
     pub(super) fn prefix(&self, name: &str) -> String {
         let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
         self.prefix.clone().unwrap_or_else(|| name.chars().map(letter).chain(['_']).collect())

@@ -1,20 +1,23 @@
-//! [`Plan`]: an engine that is read and checked, and not started. The builder and `run` make one, and start it.
+//! [`Plan`]: an engine whose configuration has been read and checked, and which has not been started. The builder,
+//! `run` and the command line make one and start it.
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, net::SocketAddr, sync::Arc};
 
 use tokio::runtime::Handle;
 
 use super::{
-    Engine, EngineBuilder, StartError,
-    builder::{Devices, Source},
-    names::Names,
-    notes::Notes,
-    part::{Part, Platform, model_dir},
+    builder::EngineBuilder,
+    diagnostics::Diagnostics,
+    error::StartError,
+    handle::Engine,
+    model_plan::{ModelPlan, Platform, model_dir},
+    setting_names::SettingNames,
+    source::{Devices, Source},
     threads,
 };
 use crate::{
     device::{Device, DeviceId, Inventory},
-    error::BoxError,
+    error::{BoxError, Expected, quoted},
     openapi,
     runtime::{Models, OneModel, available_cores},
     server::{ModelRoute, Routes, Served},
@@ -23,18 +26,18 @@ use crate::{
     telemetry::metrics::Metrics,
 };
 
-/// What an engine of several models calls itself, where none of them is the default one.
+/// The name of an engine of several models without a default model.
 const SEVERAL: &str = "chariot-engine";
 
-/// The version of models that have none.
+/// The version of models that declare none.
 pub(super) const DEFAULT_VERSION: &str = "1";
 
-/// An engine that is read and checked, and not started.
+/// An engine whose configuration has been read and checked, and which has not been started.
 pub(crate) struct Plan {
     pub(super) settings: EngineSettings,
-    pub(super) parts: Vec<Part>,
+    pub(super) models: Vec<ModelPlan>,
     routes: Routes,
-    /// The model that answers where none is named.
+    /// The index of the default model.
     pub(super) default: Option<usize>,
     pub(super) inventory: Devices,
     platform: Platform,
@@ -44,24 +47,23 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Reads and checks everything, and starts nothing. What only looks wrong is added to `warnings`, also when there are
-    /// faults.
+    /// Reads and checks the whole configuration, and starts nothing. Adds to `warnings` even if it fails.
     ///
     /// # Errors
-    /// No model; every fault of the settings, all at once.
+    /// A builder without a model; every fault of the settings, all at once.
     pub(super) fn new(builder: EngineBuilder, warnings: &mut Vec<String>) -> Result<Plan, StartError> {
         if builder.sources.is_empty() {
             return Err(no_model());
         }
-        let mut notes = Notes::default();
-        let names = Names::of(&builder.sources);
+        let mut diagnostics = Diagnostics::default();
+        let names = SettingNames::new(&builder.sources);
         let several = builder.sources.len() > 1;
         let mut environment = builder.environment.unwrap_or_default();
         names.set(&builder.settings, &mut environment);
-        notes.warn(EngineSettings::unknown(&environment, &names.beside));
-        let platform = Platform::of(&environment);
-        warn_of_task(&platform, &builder.sources, &mut notes);
-        let default = default_model(&builder.sources, &mut notes);
+        diagnostics.warn(EngineSettings::unknown(&environment, &names.beside));
+        let platform = Platform::from_environment(&environment);
+        check_task(&platform, &builder.sources, &mut diagnostics);
+        let default = default_model(&builder.sources, &mut diagnostics);
         let version = builder.version.unwrap_or_else(|| DEFAULT_VERSION.into());
 
         let reader = |prefix: Option<&str>| {
@@ -70,33 +72,33 @@ impl Plan {
         let mut shared = None;
         if several {
             let mut reader = reader(None);
-            shared = notes.keep(reader.read::<EngineSettings>());
-            notes.warn(reader.warnings().iter().cloned());
+            shared = diagnostics.keep(reader.read::<EngineSettings>());
+            diagnostics.warn(reader.warnings().iter().cloned());
         }
         builder.configure.iter().for_each(|change| shared.iter_mut().for_each(change));
-        let models: Vec<String> = builder.sources.iter().map(|source| source.name.clone()).collect();
-        let mut parts = Vec::new();
+        let model_names: Vec<String> = builder.sources.iter().map(|source| source.name.clone()).collect();
+        let mut models = Vec::new();
         for (source, prefix) in builder.sources.into_iter().zip(&names.prefixes) {
             let mut reader = match prefix {
                 Some(prefix) => reader(Some(prefix)).scoped(prefix),
                 None => reader(None),
             };
-            let read = notes.keep((source.read)(&mut reader));
-            notes.warn(reader.warnings().iter().cloned());
-            // What the platform says is looked at whatever becomes of the settings: all faults are told at once.
+            let read = diagnostics.keep((source.read)(&mut reader));
+            diagnostics.warn(reader.warnings().iter().cloned());
+            // Checked even if the settings have faults, so that all faults are reported at once.
             let protocol = platform.protocol(&source.spec).unwrap_or_else(|text| {
-                notes.fault("CHARIOT_INFERENCE_PROTOCOL", text);
+                diagnostics.fault("CHARIOT_INFERENCE_PROTOCOL", text);
                 None
             });
             let Some((mut settings, loader)) = read else { continue };
             builder.configure.iter().for_each(|change| change(&mut settings));
-            // What is said of one model alone is not the process's.
-            let of_all = shared.get_or_insert_with(|| settings.clone());
+            // The process's settings are taken before the changes for this model alone.
+            let process = shared.get_or_insert_with(|| settings.clone());
             source.options.configure.iter().for_each(|change| change(&mut settings));
-            let of_several = several && settings.model_dir == of_all.model_dir;
-            let of_several = of_several.then_some((&models[..], &*source.name));
-            let part = Part {
-                model_dir: model_dir(settings.model_dir.as_deref(), &environment, of_several),
+            let shares_dir = several && settings.model_dir == process.model_dir;
+            let folders = shares_dir.then_some((&model_names[..], &*source.name));
+            let model = ModelPlan {
+                model_dir: model_dir(settings.model_dir.as_deref(), &environment, folders),
                 name: settings.model_name.clone().unwrap_or(source.name),
                 version: source.options.version.unwrap_or_else(|| version.clone()),
                 class_labels: source.options.class_labels.or_else(|| builder.class_labels.clone()),
@@ -105,58 +107,57 @@ impl Plan {
                 loader,
                 protocol,
             };
-            part.check(&environment, prefix.as_deref(), &mut notes);
-            parts.push(part);
+            model.check(&environment, prefix.as_deref(), &mut diagnostics);
+            models.push(model);
         }
-        names.check(&parts, &mut notes);
-        names.check_given(&builder.settings, &mut notes);
-        let models = parts.iter().map(|part| ModelRoute { name: part.name.clone(), version: part.version.clone() });
+        names.check(&models, &mut diagnostics);
+        names.check_given(&builder.settings, &mut diagnostics);
+        let routes = models.iter().map(|model| ModelRoute { name: model.name.clone(), version: model.version.clone() });
         let base_url = shared.as_ref().map_or("", |settings| &settings.base_url);
-        let routes = Routes::new(base_url, models.collect(), default, platform.model_id.as_deref());
-        let routes = routes.map_err(|text| notes.fault("CHARIOT_ENGINE_BASE_URL", text));
-        warnings.append(&mut notes.warnings);
-        let (Ok(routes), Some(settings), true) = (routes, shared, notes.faults.is_empty()) else {
-            return Err(SettingsError { faults: notes.faults }.into());
+        let routes = Routes::new(base_url, routes.collect(), default, platform.model_id.as_deref());
+        let routes = routes.map_err(|text| diagnostics.fault("CHARIOT_ENGINE_BASE_URL", text));
+        warnings.append(&mut diagnostics.warnings);
+        diagnostics.name_flags(&builder.flags);
+        let (Ok(routes), Some(settings), true) = (routes, shared, diagnostics.faults.is_empty()) else {
+            return Err(SettingsError { faults: diagnostics.faults }.into());
         };
         Ok(Plan {
             routes: if builder.base_url_routing { routes } else { routes.without_base() },
-            name: default.map_or_else(|| SEVERAL.into(), |index| parts[index].name.clone()),
-            version: default.map_or(version, |index| parts[index].version.clone()),
+            name: default.map_or_else(|| SEVERAL.into(), |index| models[index].name.clone()),
+            version: default.map_or(version, |index| models[index].version.clone()),
             description: builder.description.unwrap_or_default(),
             inventory: builder.inventory,
             settings,
-            parts,
+            models,
             default,
             platform,
         })
     }
 
-    /// The threads that a worker computes with: the most of any model, where they differ.
+    /// Returns the number of threads that a worker computes with; the largest of all models.
     pub(super) fn threads(&self, device: impl Fn(&EngineSettings) -> DeviceId) -> usize {
-        let of = |part: &Part| threads::divide(&part.settings, device(&part.settings), 1, self.cores()).threads;
-        self.parts.iter().map(of).max().unwrap_or(1)
+        let threads = |model: &ModelPlan| {
+            threads::divide(&model.settings, device(&model.settings), 1, self.cores_per_model()).threads
+        };
+        self.models.iter().map(threads).max().unwrap_or(1)
     }
 
-    /// The cores of each model.
-    pub(super) fn cores(&self) -> usize {
-        (available_cores() / self.parts.len().max(1)).max(1)
+    pub(super) fn cores_per_model(&self) -> usize {
+        (available_cores() / self.models.len().max(1)).max(1)
     }
 
-    /// Opens the devices and starts the workers, within a tokio runtime.
-    pub(crate) fn start(self, runtime: &Handle) -> Result<Engine, StartError> {
+    /// Opens the devices and starts the workers, within a tokio runtime. `address` is where the engine listens, if it
+    /// has a port of its own.
+    pub(crate) fn start(self, runtime: &Handle, address: Option<SocketAddr>) -> Result<Engine, StartError> {
         let _entered = runtime.enter();
-        tracing::info!(
-            engine = self.name,
-            models = self.parts.len(),
-            base_url = self.routes.base_url(),
-            "an engine starts"
-        );
-        let (cores, metrics) = (self.cores(), Metrics::new());
-        let inventory = Opened { inventory: self.inventory, open: RefCell::default() };
-        let mut models = Vec::with_capacity(self.parts.len());
-        for part in self.parts {
-            let settings = Arc::new(part.settings.clone());
-            let host = part.start(&self.platform, &inventory, cores, &metrics)?;
+        let (cores, metrics) = (self.cores_per_model(), Metrics::new());
+        let inventory = OpenDevices { inventory: self.inventory, open: RefCell::default() };
+        let mut models = Vec::with_capacity(self.models.len());
+        for (index, model) in self.models.into_iter().enumerate() {
+            let settings = Arc::new(model.settings.clone());
+            let name = (self.default != Some(index)).then_some(&*model.name);
+            let url = infer_url(address, &self.routes.base_url(), name);
+            let host = model.start(&self.platform, &inventory, cores, &metrics, url)?;
             models.push(OneModel { host, settings });
         }
         let models = Models::new(models);
@@ -173,14 +174,63 @@ impl Plan {
         };
         Ok(Engine::new(served, self.settings))
     }
+
+    /// Logs the start of the engine.
+    pub(super) fn log_start(&self) {
+        tracing::info!(
+            name = self.name,
+            version = self.version,
+            models = self.models.len(),
+            base_url = self.routes.base_url(),
+            "starting engine"
+        );
+    }
 }
 
-/// That nobody has said what to serve.
+impl EngineBuilder {
+    /// Starts the engine: opens the devices, starts the workers, and loads the models in the background.
+    /// [`Engine::ready`] waits until they are loaded. No port is opened: use [`Engine::service`] or [`Engine::serve`].
+    ///
+    /// # Errors
+    /// All faults of the configuration, at once; a device that cannot be opened; a thread that cannot be started; a
+    /// call outside of a tokio runtime. The runtime needs its timers (`enable_all` or `enable_time`): without them,
+    /// requests with a deadline panic.
+    pub fn start(self) -> Result<Engine, StartError> {
+        let runtime = Handle::try_current()
+            .map_err(|_| StartError::Configuration(Expected::new("a call within a tokio runtime", "none").into()))?;
+        let mut warnings = Vec::new();
+        let plan = Plan::new(self, &mut warnings);
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        let plan = plan?;
+        plan.log_start();
+        plan.start(&runtime, None)
+    }
+}
+
+/// Returns the URL to which requests for a model are posted; `name` is `None` for the default model. Without an
+/// address, it is a path.
+fn infer_url(address: Option<SocketAddr>, base_url: &str, name: Option<&str>) -> String {
+    let origin = address.map(|address| match address.ip().is_unspecified() {
+        true => format!("http://localhost:{}", address.port()),
+        false => format!("http://{address}"),
+    });
+    let path = match name {
+        // The tree of `/v2` is also served beside the base URL.
+        Some(name) => format!("/v2/models/{name}/infer"),
+        None => format!("{}/infer", base_url.trim_end_matches('/')),
+    };
+    origin.unwrap_or_default() + &path
+}
+
+/// Returns the error of a builder without a model.
 pub(super) fn no_model() -> StartError {
-    StartError::Configuration("an engine needs a model: Engine::builder().model::<M>(name)".into())
+    let fault = Expected::new("at least one model", "none; add one with EngineBuilder::model");
+    StartError::Configuration(fault.into())
 }
 
-/// The OpenAPI document of an engine.
+/// Returns the OpenAPI document of the engine.
 fn document(
     [name, version, description]: [&str; 3],
     models: &Models,
@@ -203,37 +253,38 @@ fn document(
     openapi::document(&engine, &described.collect::<Vec<_>>())
 }
 
-/// The model that answers where none is named: the only one, or the one that is marked.
-pub(super) fn default_model(sources: &[Source], notes: &mut Notes) -> Option<usize> {
+/// Returns the index of the default model: the only one, or the one that is marked.
+pub(super) fn default_model(sources: &[Source], diagnostics: &mut Diagnostics) -> Option<usize> {
     let marked: Vec<usize> = (0..sources.len()).filter(|&index| sources[index].options.default).collect();
     match marked[..] {
         [] => (sources.len() == 1).then_some(0),
         [only] => Some(only),
         _ => {
-            let names: Vec<&str> = marked.iter().map(|&index| &*sources[index].name).collect();
-            let text = format!("one default model at most is expected, '{}' are marked as such", names.join("' and '"));
-            notes.fault("the default model", text);
+            let names: Vec<String> = marked.iter().map(|&index| quoted(&sources[index].name)).collect();
+            diagnostics.fault("default model", Expected::new("at most one", names.join(" and ")));
             None
         }
     }
 }
 
-/// Warns if no model does the task that the platform asks for, as far as they say what they do.
-fn warn_of_task(platform: &Platform, sources: &[Source], notes: &mut Notes) {
+/// Warns if no model has the task that the platform asks for. Models without a declared task can have any.
+fn check_task(platform: &Platform, sources: &[Source], diagnostics: &mut Diagnostics) {
     let Some(asked) = &platform.task_type else { return };
     let declared: Option<Vec<&str>> = sources.iter().map(|source| source.spec.task_name()).collect();
     if let Some(declared) = declared.filter(|tasks| !tasks.iter().any(|task| same_task(task, asked))) {
-        notes.warn([format!("CHARIOT_TASK_TYPE is '{asked}', and this engine does '{}'", declared.join("', '"))]);
+        let declared: Vec<String> = declared.into_iter().map(quoted).collect();
+        let fault = Expected::new(format!("the engine's task {}", declared.join(" or ")), quoted(asked));
+        diagnostics.warn([format!("CHARIOT_TASK_TYPE: {fault}")]);
     }
 }
 
-/// The devices of an inventory, each opened once: two that are opened for one GPU are two to candle.
-struct Opened {
+/// The devices of an inventory, each opened once: to candle, one GPU opened twice is two devices.
+struct OpenDevices {
     inventory: Devices,
     open: RefCell<HashMap<DeviceId, Device>>,
 }
 
-impl Inventory for Opened {
+impl Inventory for OpenDevices {
     type Device = Device;
 
     fn open(&self, id: DeviceId) -> Result<Device, BoxError> {
@@ -284,11 +335,20 @@ mod tests {
         with_warnings(variables).0
     }
 
+    /// Returns the names of the settings with a fault.
+    #[track_caller]
+    fn faults(plan: std::result::Result<Plan, StartError>) -> Vec<String> {
+        match plan.map(drop) {
+            Err(StartError::Settings(error)) => error.faults.into_iter().map(|fault| fault.name).collect(),
+            other => panic!("expected faults of settings, got {other:?}"),
+        }
+    }
+
     #[test]
-    fn builder_goes_over_environment_over_attribute_over_default() {
-        let of = |variables: &[(&str, &str)]| plan(variables).unwrap().settings;
-        assert_eq!(of(&[]).port, 9000);
-        assert_eq!(of(&[("CHARIOT_ENGINE_PORT", "9001")]).port, 9001);
+    fn builder_overrides_environment_overrides_attribute_overrides_default() {
+        let settings = |variables: &[(&str, &str)]| plan(variables).unwrap().settings;
+        assert_eq!(settings(&[]).port, 9000);
+        assert_eq!(settings(&[("CHARIOT_ENGINE_PORT", "9001")]).port, 9001);
         let builder = Engine::builder()
             .model::<Echo>("echo")
             .environment(Environment::from_iter([("CHARIOT_ENGINE_PORT", "9001")]))
@@ -300,58 +360,71 @@ mod tests {
     }
 
     #[test]
-    fn faults_of_configuration_say_what_to_change() {
-        for (name, value, expected) in [
-            ("CHARIOT_ENGINE_MODEL_NAME", "a b", "letters, digits"),
-            ("CHARIOT_ENGINE_BASE_URL", "/m-{model_id}", "CHARIOT_MODEL_ID is not set"),
-            ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v9", "chariot-v2-kserve or chariot-v2 is expected"),
-            ("CHARIOT_ENGINE_OUTPUT_LAYOUT", "columns", "have one form"),
-            ("CHARIOT_ENGINE_PORT", "many", "CHARIOT_ENGINE_PORT"),
+    fn a_fault_of_configuration_names_its_setting() {
+        let mut messages = String::new();
+        // The messages of those that are checked here are in the snapshot.
+        for (name, value, is_own) in [
+            ("CHARIOT_ENGINE_MODEL_NAME", "a b", true),
+            ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v9", true),
+            ("CHARIOT_ENGINE_OUTPUT_LAYOUT", "columns", true),
+            ("CHARIOT_ENGINE_BASE_URL", "/m-{model_id}", false),
+            ("CHARIOT_ENGINE_PORT", "many", false),
         ] {
-            let Err(error) = plan(&[(name, value)]) else { panic!("{name}={value} was taken") };
-            assert!(error.to_string().contains(expected), "{error}");
+            let Err(error) = plan(&[(name, value)]) else { panic!("{name}={value} was accepted") };
+            if is_own {
+                messages += &format!("{name}={value} → {error}\n");
+            }
             assert_eq!(error.exit_code(), 78);
+            assert_eq!(faults(Err(error)), [name]);
         }
+        messages += &format!("no model → {}\n", no_model());
+        insta::assert_snapshot!("faults_of_configuration", messages);
     }
 
     #[test]
-    fn everything_that_is_wrong_is_said_at_once() {
-        let Err(error) = plan(&[
+    fn all_faults_are_reported_at_once() {
+        let four = plan(&[
             ("CHARIOT_ENGINE_MODEL_NAME", "a b"),
             ("CHARIOT_ENGINE_BASE_URL", "/m-{model_id}"),
             ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v9"),
             ("CHARIOT_ENGINE_OUTPUT_LAYOUT", "columns"),
-        ]) else {
-            panic!("four faults were taken");
-        };
-        let Err(unread) = plan(&[("CHARIOT_ENGINE_GRACE", "soon"), ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v9")])
-        else {
-            panic!("two faults were taken");
-        };
-        assert!(unread.to_string().starts_with("2 invalid settings"), "{unread}");
-        let text = error.to_string();
-        for name in ["MODEL_NAME", "BASE_URL", "INFERENCE_PROTOCOL", "OUTPUT_LAYOUT"] {
-            assert!(text.contains(name), "{text}");
-        }
+        ]);
+        let mut four = faults(four);
+        four.sort();
+        let names = ["ENGINE_BASE_URL", "ENGINE_MODEL_NAME", "ENGINE_OUTPUT_LAYOUT", "INFERENCE_PROTOCOL"];
+        assert_eq!(four, names.map(|name| format!("CHARIOT_{name}")));
+        let two = plan(&[("CHARIOT_ENGINE_GRACE", "soon"), ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v9")]);
+        assert_eq!(faults(two), ["CHARIOT_ENGINE_GRACE", "CHARIOT_INFERENCE_PROTOCOL"]);
     }
 
     #[test]
-    fn what_an_embedder_sets_must_be_there() {
-        let of = |name: &str| {
+    fn a_setting_of_the_builder_must_exist() {
+        let port = |name: &str| {
             let builder = Engine::builder().model::<Echo>("echo").setting(name, "1");
             Plan::new(builder, &mut Vec::new()).map(|plan| plan.settings.port)
         };
-        assert_eq!(of("CHARIOT_ENGINE_PORT").unwrap(), 1);
-        let error = of("PORT").unwrap_err().to_string();
-        assert_eq!(error, "PORT: there is no such setting; CHARIOT_ENGINE_PORT is the nearest");
+        assert_eq!(port("CHARIOT_ENGINE_PORT").unwrap(), 1);
+        insta::assert_snapshot!(port("PORT").unwrap_err(), @"PORT: unknown setting; did you mean CHARIOT_ENGINE_PORT?");
         for name in ["PORT", "CHARIOT_ENGINE_PORT"] {
             let builder = Engine::builder().model::<Echo>("echo").default_setting(name, "9");
             assert_eq!(Plan::new(builder, &mut Vec::new()).unwrap().settings.port, 9);
         }
     }
 
+    #[cfg(feature = "cli")]
     #[test]
-    fn what_looks_wrong_is_warned_of_also_beside_faults() {
+    fn a_flag_overrides_the_environment_and_its_faults_name_it() {
+        let plan = |value: &str| {
+            let environment = Environment::from_iter([("CHARIOT_ENGINE_PORT", "9001")]);
+            let builder = Engine::builder().model::<Echo>("echo").environment(environment);
+            Plan::new(builder.flag("--port", "CHARIOT_ENGINE_PORT", value), &mut Vec::new())
+        };
+        assert_eq!(plan("9002").unwrap().settings.port, 9002);
+        assert_eq!(faults(plan("many")), ["--port"]);
+    }
+
+    #[test]
+    fn warnings_are_kept_when_there_are_faults() {
         let variables = [
             ("CHARIOT_TASK_TYPE", "Object Detection"),
             ("CHARIOT_ENGINE_WORKER", "1"),
@@ -359,8 +432,9 @@ mod tests {
         ];
         let (plan, warnings) = with_warnings(&variables);
         assert!(plan.is_err());
-        assert!(warnings.iter().any(|text| text.contains("'Text Classification'")), "{warnings:?}");
         assert!(warnings.iter().any(|text| text.contains("CHARIOT_ENGINE_WORKERS")), "{warnings:?}");
+        let task = warnings.iter().find(|text| text.starts_with("CHARIOT_TASK_TYPE: ")).unwrap();
+        insta::assert_snapshot!(task, @"CHARIOT_TASK_TYPE: expected the engine's task 'Text Classification', got 'Object Detection'");
         assert!(with_warnings(&[("CHARIOT_TASK_TYPE", "text_classification")]).1.is_empty());
         assert!(with_warnings(&[("CHARIOT_ENGINE_OUTPUT_ENCODING", "string")]).1.is_empty());
     }
@@ -382,26 +456,37 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_of_named_tensors_has_no_items_to_speak_of() {
+    fn an_engine_of_named_tensors_serves_no_items() {
         let plan = |name: &str, value: &str| {
             let builder = Engine::builder().model::<Tensorial>("tensorial").setting(name, value);
             let mut warnings = Vec::new();
-            (Plan::new(builder, &mut warnings).map(|plan| plan.parts[0].protocol), warnings)
+            (Plan::new(builder, &mut warnings), warnings)
         };
-        let protocol = "CHARIOT_INFERENCE_PROTOCOL";
-        let error = plan(protocol, "chariot-v2").0.unwrap_err().to_string();
-        let expected = "chariot-v2-kserve is expected for an engine of named tensors, 'chariot-v2' came";
-        assert!(error.contains(expected), "{error}");
-        assert_eq!(plan(protocol, "chariot-v2-kserve").0.unwrap(), Some(Protocol::V2Kserve));
+        let name = "CHARIOT_INFERENCE_PROTOCOL";
+        let protocol = plan(name, "chariot-v2-kserve").0.unwrap().models[0].protocol;
+        assert_eq!(protocol, Some(Protocol::V2Kserve));
+        let (error, _) = plan(name, "chariot-v2");
+        let error = error.map(drop).unwrap_err();
         let warnings = plan("CHARIOT_ENGINE_OUTPUT_ENCODING", "string").1;
-        assert_eq!(warnings, ["CHARIOT_ENGINE_OUTPUT_ENCODING does nothing in an engine of named tensors"]);
+        assert_eq!(warnings.len(), 1);
+        insta::assert_snapshot!("named_tensors", format!("{error}\n{}", warnings[0]));
+        assert_eq!(faults(Err(error)), [name]);
     }
 
     #[test]
-    fn the_platform_names_one_protocol_or_none() {
-        let of = |name: &str| plan(&[("CHARIOT_INFERENCE_PROTOCOL", name)]).unwrap().parts[0].protocol;
-        assert_eq!(of(" "), None);
-        assert_eq!(of(" chariot-v2-kserve "), Some(Protocol::V2Kserve));
-        assert_eq!(of("chariot-v2"), Some(Protocol::V2));
+    fn the_platform_can_restrict_the_engine_to_one_protocol() {
+        let protocol = |name: &str| plan(&[("CHARIOT_INFERENCE_PROTOCOL", name)]).unwrap().models[0].protocol;
+        assert_eq!(protocol(" "), None);
+        assert_eq!(protocol(" chariot-v2-kserve "), Some(Protocol::V2Kserve));
+        assert_eq!(protocol("chariot-v2"), Some(Protocol::V2));
+    }
+
+    #[test]
+    fn the_logged_url_can_be_posted_to() {
+        let url = |address: &str, base: &str, name| infer_url(Some(address.parse().unwrap()), base, name);
+        assert_eq!(url("0.0.0.0:8080", "/", None), "http://localhost:8080/infer");
+        assert_eq!(url("127.0.0.1:1", "/base", None), "http://127.0.0.1:1/base/infer");
+        assert_eq!(url("[::1]:1", "/base", Some("a")), "http://[::1]:1/v2/models/a/infer");
+        assert_eq!(infer_url(None, "/", None), "/infer");
     }
 }

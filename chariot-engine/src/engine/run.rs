@@ -1,11 +1,11 @@
-//! A process that is nothing but its engine: environment, logs, port, signals, exit code. The generated `main` ends up
-//! here; nothing that an embedder meets does.
+//! The engine as a process of its own: environment, logs, port, signals, exit code. The generated `main` ends up here;
+//! embedders never do.
 
 use std::{process::ExitCode, time::Duration};
 
 use tokio::{net::TcpListener, runtime::Runtime};
 
-use super::{Engine, EngineBuilder, StartError, plan::Plan, variables};
+use super::{builder::EngineBuilder, error::StartError, handle::Engine, plan::Plan, thread_env};
 use crate::{
     device::DeviceId,
     runtime::{State, available_cores},
@@ -15,43 +15,81 @@ use crate::{
     telemetry,
 };
 
-/// The exit code of a process that had to give up requests, or that a second signal ended.
+/// The exit code of a process that abandoned requests, or was stopped by a second signal.
 const CUT_SHORT: u8 = 1;
 
-/// How long those who wait for an answer are given to read that the device is lost.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// The time that waiting callers get to read the error after the device is lost.
+const LAST_RESPONSES: Duration = Duration::from_secs(1);
 
-/// What became of a builder, in a process that is set up as it says.
+/// The environment variables of the log level.
+const LOG_LEVELS: [&str; 2] = ["CHARIOT_ENGINE_LOG_LEVEL", "LOG_LEVEL"];
+
+impl EngineBuilder {
+    /// Runs the engine as a process of its own until it receives a signal, and returns the exit code: 0 after a
+    /// complete drain, 78 for a fault of configuration, 74 for a lost device, 1 for a model that fails to load or for
+    /// abandoned requests.
+    ///
+    /// It reads the process's environment, logs to standard output, listens on `CHARIOT_ENGINE_HOST` and
+    /// `CHARIOT_ENGINE_PORT`, and handles SIGTERM and SIGINT. Call it first in `main`: it sets environment variables,
+    /// which is safe only before any other thread exists.
+    pub fn run(self) -> ExitCode {
+        let Prepared { plan, warnings } = prepare(self, None);
+        // First, as a warning can explain the error.
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        let result = plan.and_then(|plan| {
+            let runtime = io_runtime()?;
+            let result = runtime.block_on(live(&runtime, plan));
+            // A model that blocks must not keep the process alive: its threads end with the process.
+            runtime.shutdown_background();
+            result
+        });
+        match result {
+            Ok(code) => code,
+            Err(error) => {
+                match &error {
+                    // The worker has logged these, with all their causes.
+                    StartError::Load(_) | StartError::DeviceLost(_) => {}
+                    error => tracing::error!("cannot start engine: {error}"),
+                }
+                ExitCode::from(error.exit_code())
+            }
+        }
+    }
+}
+
+/// The plan of a builder, in a process whose logs and threads are set up.
 pub(crate) struct Prepared {
     pub(crate) plan: Result<Plan, StartError>,
-    /// What looks wrong, also where there is no plan.
+    /// The warnings, also if there is no plan.
     pub(crate) warnings: Vec<String>,
 }
 
-/// Reads and checks the builder with the process's environment, tells the libraries below of the threads, and installs the
-/// logs. It must be called before the process has a second thread.
+/// Reads and checks the builder with the process's environment, sets the number of threads of candle and rayon, and
+/// installs the logs. It must be called before the process has a second thread.
 ///
-/// Log lines go to standard output, as the platform reads them. For a command that has another output, `aside` sends them
-/// to standard error, for people, at this level unless the operator has set one.
+/// Log lines go to standard output, where the platform reads them. For a command with an output of its own, `aside`
+/// sends them to standard error, in the format for people, at this level unless the operator has set one.
 pub(crate) fn prepare(builder: EngineBuilder, aside: Option<LogLevel>) -> Prepared {
     let environment = Environment::process();
-    let builder = if builder.has_environment() { builder } else { builder.environment(environment.clone()) };
+    let builder = if builder.environment.is_some() { builder } else { builder.environment(environment.clone()) };
     let mut warnings = Vec::new();
     let plan = Plan::new(builder, &mut warnings);
     let settings = match &plan {
         Ok(plan) => plan.settings.clone(),
-        // The faults themselves are to be logged, as far as it is known how.
+        // The faults themselves are logged too, with those settings of the logs that are valid.
         Err(_) => log_settings(&environment),
     };
-    // Before any thread exists, the one of the logs included.
+    // Before any thread exists, that of the logs included.
     if let Ok(plan) = &plan {
-        variables::set_threads(plan.threads(|settings| likely_device(settings.device)));
+        thread_env::set_threads(plan.threads(|settings| likely_device(settings.device)));
     }
     match aside {
         None => telemetry::install(settings.log_level, settings.log_format, telemetry::Stream::Output),
         Some(level) => {
-            let given = |name: &str| environment.get(name).is_some_and(|level| !level.trim().is_empty());
-            let is_set = |name: &&str| given(name) || given(&format!("{name}{}", SettingSpec::FILE_SUFFIX));
+            let has_value = |name: &str| environment.get(name).is_some_and(|level| !level.trim().is_empty());
+            let is_set = |name: &&str| has_value(name) || has_value(&format!("{name}{}", SettingSpec::FILE_SUFFIX));
             let level = if LOG_LEVELS.iter().any(is_set) { settings.log_level } else { level };
             telemetry::install(level, settings.log_format.or(Some(LogFormat::Human)), telemetry::Stream::Error);
         }
@@ -59,7 +97,7 @@ pub(crate) fn prepare(builder: EngineBuilder, aside: Option<LogLevel>) -> Prepar
     Prepared { plan, warnings }
 }
 
-/// The runtime that the engine's I/O runs on.
+/// Returns the runtime for the engine's I/O.
 pub(crate) fn io_runtime() -> Result<Runtime, StartError> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(available_cores())
@@ -69,45 +107,17 @@ pub(crate) fn io_runtime() -> Result<Runtime, StartError> {
         .map_err(StartError::Thread)
 }
 
-pub(super) fn run(builder: EngineBuilder) -> ExitCode {
-    let Prepared { plan, warnings } = prepare(builder, None);
-    // What looks wrong may be why something else is.
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-    let result = plan.and_then(|plan| {
-        let runtime = io_runtime()?;
-        let result = runtime.block_on(live(&runtime, plan));
-        // A model that blocks must not keep the process: its threads end with it.
-        runtime.shutdown_background();
-        result
-    });
-    match result {
-        Ok(code) => code,
-        Err(error) => {
-            // These have been logged by the worker, with all their causes.
-            if !matches!(error, StartError::Load(_) | StartError::DeviceLost(_)) {
-                tracing::error!("the engine does not start: {error}");
-            }
-            ExitCode::from(error.exit_code())
-        }
-    }
-}
-
-/// The variables that say how much is logged.
-const LOG_LEVELS: [&str; 2] = ["CHARIOT_ENGINE_LOG_LEVEL", "LOG_LEVEL"];
-
-/// The settings of the logs alone, from an environment whose other settings may be at fault.
+/// Returns the settings of the logs alone, from an environment whose other settings can have faults.
 fn log_settings(environment: &Environment) -> EngineSettings {
-    let about_logs = |name: &str| {
+    let is_about_logs = |name: &str| {
         let name = name.strip_suffix(SettingSpec::FILE_SUFFIX).unwrap_or(name);
         LOG_LEVELS.contains(&name) || name == "CHARIOT_ENGINE_LOG_FORMAT"
     };
-    let only: Environment = environment.iter().filter(|(name, _)| about_logs(name)).collect();
+    let only: Environment = environment.iter().filter(|(name, _)| is_about_logs(name)).collect();
     from_environment(&only).unwrap_or_default()
 }
 
-/// The kind of device that will be opened, as far as it can be told before anything is opened.
+/// Returns the kind of device that will be opened, as far as it is known before one is opened.
 pub(super) fn likely_device(choice: DeviceChoice) -> DeviceId {
     let gpu = cfg!(any(feature = "cuda", feature = "metal"));
     match choice {
@@ -118,15 +128,16 @@ pub(super) fn likely_device(choice: DeviceChoice) -> DeviceId {
     }
 }
 
-/// From the open port to the end.
+/// Runs the engine from its start to its shutdown.
 async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
+    plan.log_start();
     let address = host_and_port(&plan.settings.host, plan.settings.port);
     let bind = |source| StartError::Bind { address: address.clone(), source };
     let mut signals = Signals::new().map_err(StartError::Thread)?;
     let listener = TcpListener::bind(&address).await.map_err(bind)?;
-    let local = listener.local_addr().map_err(bind)?;
-    tracing::info!(address = %local, "listening");
-    let engine = plan.start(runtime.handle())?;
+    let address = listener.local_addr().map_err(bind)?;
+    tracing::info!("listening on http://{address}");
+    let engine = plan.start(runtime.handle(), Some(address))?;
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let mut serving = {
         let engine = engine.clone();
@@ -142,42 +153,51 @@ async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
         signal = signals.next() => signal,
         error = failure(&engine) => {
             if matches!(error, StartError::DeviceLost(_)) {
-                // Those who wait are told; nobody else is served.
+                // Waiting callers get an error response; no more connections are accepted.
                 let _ = stop.send(());
-                let _ = tokio::time::timeout(LAST_ANSWERS, serving).await;
+                let _ = tokio::time::timeout(LAST_RESPONSES, serving).await;
             }
             return Err(error);
         }
         _ = &mut serving => return Err(StartError::Stopped),
     };
-    tracing::info!(signal = first.name(), "a signal to stop");
-    let served_before = engine.state() == State::Ready;
+    let was_ready = engine.state() == State::Ready;
     engine.drain();
-    if first == Signal::Terminate && served_before {
+    let name = first.name();
+    if first == Signal::Terminate && was_ready {
+        let delay = engine.settings().drain_delay;
+        tracing::info!("received {name}, draining for {delay:?}");
         tokio::select! {
-            () = tokio::time::sleep(engine.settings().drain_delay) => {}
-            signal = signals.next() => return Ok(at_once(signal)),
+            () = tokio::time::sleep(delay) => {}
+            signal = signals.next() => return Ok(exit_now(signal)),
         }
+    } else {
+        tracing::info!("received {name}, shutting down");
     }
     let _ = stop.send(());
     let abandoned = tokio::select! {
         abandoned = &mut serving => abandoned.map_err(|_| StartError::Stopped)?,
-        signal = signals.next() => return Ok(at_once(signal)),
+        signal = signals.next() => return Ok(exit_now(signal)),
     };
     if abandoned > 0 {
-        tracing::error!(abandoned, "the grace has passed; requests were given up");
+        let grace = engine.settings().grace;
+        tracing::error!(
+            abandoned,
+            "shutdown incomplete: requests were still in flight after {grace:?} (CHARIOT_ENGINE_GRACE)"
+        );
         return Ok(ExitCode::from(CUT_SHORT));
     }
-    tracing::info!("the engine has stopped");
+    tracing::info!("shutdown complete");
     Ok(ExitCode::SUCCESS)
 }
 
-fn at_once(signal: Signal) -> ExitCode {
-    tracing::warn!(signal = signal.name(), "a second signal: the engine ends at once");
+/// Ends the process after a second signal.
+fn exit_now(signal: Signal) -> ExitCode {
+    tracing::warn!("received a second signal ({}), exiting now", signal.name());
     ExitCode::from(CUT_SHORT)
 }
 
-/// Ends when the model could not be loaded, or its device is lost.
+/// Waits until a model fails to load or loses its device.
 async fn failure(engine: &Engine) -> StartError {
     match engine.failure().await {
         Some(error) => error,
@@ -187,9 +207,9 @@ async fn failure(engine: &Engine) -> StartError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signal {
-    /// SIGTERM: the platform wants the process to end, and may still send requests for a while.
+    /// SIGTERM: the platform stops the process, and can still send requests for a while.
     Terminate,
-    /// SIGINT: a person at a terminal.
+    /// SIGINT: a person at a terminal stops the process.
     Interrupt,
 }
 

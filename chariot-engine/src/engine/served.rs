@@ -1,17 +1,17 @@
-//! [`ServedModel`]: one model of an engine that runs. Embedders ask the engine for it.
+//! [`ServedModel`]: one model of a running engine. Embedders get it from the engine.
 
-use super::Engine;
+use super::handle::Engine;
 use crate::{
     runtime::{InFlight, OneModel, State},
     settings::EngineSettings,
 };
 
-/// A model of an engine that runs. [`Engine::models`] has all of them. Cheap to clone.
+/// One model of a running engine. [`Engine::models`] returns all of them. Cheap to clone.
 ///
 /// ```
 /// use chariot_engine::{Engine, State};
 ///
-/// fn those_that_wait(engine: &Engine) -> Vec<String> {
+/// fn loading(engine: &Engine) -> Vec<String> {
 ///     let starting = engine.models().filter(|model| model.state() == State::Starting);
 ///     starting.map(|model| model.name().to_string()).collect()
 /// }
@@ -20,39 +20,39 @@ use crate::{
 pub struct ServedModel(OneModel);
 
 impl ServedModel {
-    /// Its name, as its routes have it.
+    /// Returns the name in its routes.
     pub fn name(&self) -> &str {
         self.0.host.name()
     }
 
-    /// Its version.
+    /// Returns the version.
     pub fn version(&self) -> &str {
         self.0.host.version()
     }
 
-    /// Where it is in its life.
+    /// Returns the state.
     pub fn state(&self) -> State {
         self.0.host.status().state
     }
 
-    /// The settings by which it is served.
+    /// Returns the settings that apply to it.
     pub fn settings(&self) -> &EngineSettings {
         &self.0.settings
     }
 
-    /// What it has in hand at this moment.
+    /// Returns the number of its requests and items that are in flight now.
     pub fn in_flight(&self) -> InFlight {
         self.0.host.in_flight()
     }
 }
 
 impl Engine {
-    /// Its models, in the order in which they were declared.
+    /// Returns the models, in the order in which they were added to the builder.
     pub fn models(&self) -> impl Iterator<Item = ServedModel> {
         self.all().iter().cloned().map(ServedModel)
     }
 
-    /// The model of this name.
+    /// Returns the model of this name.
     pub fn model(&self, name: &str) -> Option<ServedModel> {
         self.models().find(|model| model.name() == name)
     }

@@ -1,17 +1,20 @@
-//! How many workers run a model, with how many threads each. The builder asks.
+//! The number of workers that run a model, and of threads of each. The plan uses it.
 
 use crate::{device::DeviceId, settings::EngineSettings};
 
-/// Workers over a model, and the threads that each computes with.
+/// The number of workers of a model, and of threads that each computes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Threads {
-    /// On each device.
+    /// The workers on each device.
     pub(super) workers: usize,
     pub(super) threads: usize,
 }
 
-/// On a CPU one worker a core with one thread each, which serves most requests a second; what one of the two settings
-/// takes, the other leaves. On a GPU one worker: the device computes. Several devices share the cores.
+/// Divides the cores among workers.
+///
+/// On a CPU the default is one worker for each core, with one thread each, which serves the most requests per second;
+/// if one of the two settings is set, the other gets the remaining cores. On a GPU the default is one worker, since the
+/// device computes. Several devices share the cores.
 pub(super) fn divide(settings: &EngineSettings, device: DeviceId, devices: usize, cores: usize) -> Threads {
     let cores = (cores / devices.max(1)).max(1);
     let (workers, threads) = match (settings.workers, settings.threads) {
@@ -35,17 +38,17 @@ mod tests {
             let Threads { workers, threads } = divide(&settings, device, devices, cores);
             (workers, threads)
         };
-        let of = |workers, threads, device, cores| on(workers, threads, device, 1, cores);
+        let on_one = |workers, threads, device, cores| on(workers, threads, device, 1, cores);
         let (cpu, gpu) = (DeviceId::Cpu, DeviceId::Cuda(0));
-        assert_eq!(of(None, None, cpu, 8), (8, 1));
-        assert_eq!(of(Some(2), None, cpu, 8), (2, 4));
-        assert_eq!(of(None, Some(4), cpu, 8), (2, 4));
-        assert_eq!(of(None, Some(16), cpu, 8), (1, 16));
-        assert_eq!(of(Some(16), None, cpu, 8), (16, 1));
-        assert_eq!(of(Some(3), Some(3), cpu, 2), (3, 3));
-        assert_eq!(of(None, None, cpu, 0), (1, 1));
-        assert_eq!(of(None, None, gpu, 8), (1, 8));
-        assert_eq!(of(Some(2), None, gpu, 8), (2, 4));
+        assert_eq!(on_one(None, None, cpu, 8), (8, 1));
+        assert_eq!(on_one(Some(2), None, cpu, 8), (2, 4));
+        assert_eq!(on_one(None, Some(4), cpu, 8), (2, 4));
+        assert_eq!(on_one(None, Some(16), cpu, 8), (1, 16));
+        assert_eq!(on_one(Some(16), None, cpu, 8), (16, 1));
+        assert_eq!(on_one(Some(3), Some(3), cpu, 2), (3, 3));
+        assert_eq!(on_one(None, None, cpu, 0), (1, 1));
+        assert_eq!(on_one(None, None, gpu, 8), (1, 8));
+        assert_eq!(on_one(Some(2), None, gpu, 8), (2, 4));
         assert_eq!(on(None, None, gpu, 4, 8), (1, 2));
         assert_eq!(on(None, None, gpu, 4, 2), (1, 1));
     }

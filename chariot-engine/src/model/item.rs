@@ -233,6 +233,7 @@ impl<I> Item<I> {
         &self.info
     }
 
+    #[cfg(any(feature = "test-util", doc))]
     pub(crate) fn info_mut(&mut self) -> &mut ItemInfo {
         &mut self.info
     }

@@ -30,6 +30,7 @@ mod shared;
 mod state;
 mod worker;
 
+#[cfg(any(feature = "test-util", doc))]
 pub(crate) use block_on::block_on;
 pub(crate) use erased::{Loader, instance, loader};
 pub use host::InFlight;

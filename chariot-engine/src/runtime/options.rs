@@ -40,6 +40,8 @@ pub(crate) struct Batching {
 /// The options of a served model.
 #[derive(Clone, Debug)]
 pub(crate) struct HostOptions {
+    /// The URL to which requests for the model are posted, for the log.
+    pub(crate) infer_url: String,
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) placement: Placement,

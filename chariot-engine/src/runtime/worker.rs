@@ -74,7 +74,15 @@ fn lead(shared: &Arc<Shared>, loader: &Loader, common: LoadCommon, first: usize,
         let Placement { device_names, threads, .. } = &shared.options.placement;
         let workers = shared.options.placement.all_workers();
         let load_ms = begin.elapsed().as_millis() as u64;
-        tracing::info!(model = shared.options.name, device = device_names, workers, threads, load_ms, "model ready");
+        tracing::info!(
+            model = shared.options.name,
+            device = device_names,
+            workers,
+            threads,
+            load_ms,
+            url = shared.options.infer_url,
+            "model ready"
+        );
         shared.lifecycle.ready();
     }
     work(shared, &*model, device, first, true, handle);

@@ -1,4 +1,4 @@
-//! A model that a test holds, lets go and makes fail. The author's tests use it.
+//! [`Controlled`]: a model whose calls a test holds, releases and fails.
 
 use std::{
     collections::VecDeque,
@@ -12,10 +12,10 @@ use crate::{
     model::{Batch, BatchCost, Item, LoadContext, Model, Spec},
 };
 
-/// How long anything is waited for, in tests.
+/// The time that a test waits for anything.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A model whose calls wait, fail and are counted as a test says; everything else it leaves to the model within.
+/// A model whose calls wait, fail and are counted as a test controls it. Everything else is left to the inner model.
 ///
 /// ```
 /// # use chariot_engine::prelude::*;
@@ -54,7 +54,7 @@ pub struct Controlled<M> {
     control: Control,
 }
 
-/// What a test does to the calls of a [`Controlled`] model. Cheap to clone.
+/// The control over the calls of a [`Controlled`] model. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Control(Arc<Inner>);
 
@@ -67,55 +67,55 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     held: bool,
-    /// How the next calls fail.
+    /// The faults with which the next calls fail.
     faults: VecDeque<DeviceFault>,
-    /// How many items each call had.
+    /// The number of items of each call.
     calls: Vec<usize>,
 }
 
-/// Puts a model into the hands of a test.
+/// Wraps a model, and returns it with the control over its calls.
 pub fn controlled<M: Model>(model: M) -> (Controlled<M>, Control) {
     let control = Control::default();
     (Controlled { model, control: control.clone() }, control)
 }
 
 impl Control {
-    /// From now on calls of the model wait, on their workers, until [`release`](Self::release).
+    /// Holds all calls from now on: they wait, on their workers, until [`release`](Self::release).
     pub fn hold(&self) {
         self.lock().held = true;
     }
 
-    /// Lets all calls go on.
+    /// Releases all calls.
     pub fn release(&self) {
         self.lock().held = false;
         self.0.changed.notify_all();
     }
 
-    /// The next call fails as if its device had this fault.
+    /// Makes the next call fail as if its device had this fault.
     pub fn fail(&self, fault: DeviceFault) {
         self.lock().faults.push_back(fault);
     }
 
-    /// How many items each call had that has begun, in the order in which they began.
+    /// Returns the number of items of each call so far, in the order in which the calls began.
     pub fn calls(&self) -> Vec<usize> {
         self.lock().calls.clone()
     }
 
-    /// Waits until so many calls have begun.
+    /// Waits until this number of calls have begun.
     ///
     /// # Panics
-    /// They have not within a minute.
+    /// Panics if they have not within a minute.
     #[track_caller]
     pub fn wait_for_calls(&self, count: usize) {
         let late = self.wait(|state| state.calls.len() < count);
-        assert!(!late, "{count} calls were to begin, {} began", self.calls().len());
+        assert!(!late, "expected {count} calls to begin, got {}", self.calls().len());
     }
 
     fn begin(&self, items: usize) -> Result<()> {
         self.lock().calls.push(items);
         self.0.changed.notify_all();
         if self.wait(|state| state.held) {
-            return Err("the test holds the model for longer than a minute".into());
+            return Err("the test held the model for more than a minute".into());
         }
         match self.lock().faults.pop_front() {
             Some(fault) => Err(fault.into()),
@@ -123,9 +123,9 @@ impl Control {
         }
     }
 
-    /// Waits while it is so; whether it still is after a minute.
-    fn wait(&self, is_so: impl Fn(&State) -> bool) -> bool {
-        let waited = self.0.changed.wait_timeout_while(self.lock(), PATIENCE, |state| is_so(state));
+    /// Waits while the condition holds. Returns `true` if it still holds after a minute.
+    fn wait(&self, condition: impl Fn(&State) -> bool) -> bool {
+        let waited = self.0.changed.wait_timeout_while(self.lock(), PATIENCE, |state| condition(state));
         waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 

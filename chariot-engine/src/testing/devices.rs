@@ -1,11 +1,11 @@
-//! GPUs that compute on the CPU, for tests of several devices.
+//! [`Gpus`]: GPUs that compute on the CPU, for tests with several devices.
 
 use crate::{
     device::{Device, DeviceId, Inventory},
     error::BoxError,
 };
 
-/// So many GPUs, which compute on the CPU.
+/// An inventory of this number of GPUs, which compute on the CPU.
 ///
 /// ```
 /// use chariot_engine::{Engine, testing::Gpus};
@@ -22,7 +22,7 @@ impl Inventory for Gpus {
     fn open(&self, id: DeviceId) -> Result<Device, BoxError> {
         match id {
             DeviceId::Cuda(index) if index < self.0 => Ok(Device::cpu()),
-            id => Err(format!("there is no {id} among {} GPUs", self.0).into()),
+            id => Err(format!("no {id} among {} GPUs", self.0).into()),
         }
     }
 }

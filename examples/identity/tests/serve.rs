@@ -114,13 +114,17 @@ fn an_invalid_tensor_is_rejected_by_name() {
 
 #[test]
 fn the_base_url_contains_the_id_of_the_model() {
-    let env = [("CHARIOT_ENGINE_BASE_URL", "v2/models//m-{model_id}/"), ("CHARIOT_MODEL_ID", MODEL_ID)];
+    let env = [
+        ("CHARIOT_ENGINE_BASE_URL", "v2/models//m-{model_id}/"),
+        ("CHARIOT_MODEL_ID", MODEL_ID),
+        ("CHARIOT_ENGINE_LOG_LEVEL", "debug"),
+    ];
     let process = Process::ready(IDENTITY, &env);
     let base = format!("/v2/models/m-{}", MODEL_ID.to_lowercase());
-    let started = process.wait_for_line("the base URL", |line| line["base_url"].is_string());
-    assert_eq!(started["base_url"], json!(base));
-    let model = process.wait_for_line("the device of the model", |line| line["device"].is_string());
-    assert_eq!(model["device"], "cpu");
+    assert_eq!(process.wait_for_log("starting engine")["base_url"], json!(base));
+    assert_eq!(process.wait_for_log("loading model")["device"], "cpu");
+    let unavailable = process.wait_for_log("device not available");
+    assert_eq!((&unavailable["level"], &unavailable["device"]), (&json!("DEBUG"), &json!("cuda:0")));
     let body = json!({"inputs": [tensor("INT8", &[1], &json!([7]))]});
     for base in [base, format!("/v2/models/m-{MODEL_ID}"), "/v2/models/identity".into(), String::new()] {
         assert_eq!(process.get(&format!("{base}/ready")).ok()["ready"], true, "{base}");

@@ -1,4 +1,4 @@
-//! An answer of one value to named tensors.
+//! A single value as the output for named tensors.
 
 use chariot_engine::prelude::*;
 

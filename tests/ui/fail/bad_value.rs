@@ -1,4 +1,4 @@
-//! Values that no environment could hold: all are reported together.
+//! Values that are invalid for their settings: all are reported together.
 
 use chariot_engine::prelude::*;
 
@@ -25,6 +25,6 @@ impl Model for Lengths {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.try_map(|text| Ok(Json(text.len())))
+        batch.try_map(|text| Ok(Json(text.as_str().len())))
     }
 }

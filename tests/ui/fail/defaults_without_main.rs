@@ -1,4 +1,4 @@
-//! Defaults that nothing would read: without a generated `main` the builder has them.
+//! Defaults without a generated `main` to pass them on: the builder takes them.
 
 use chariot_engine::prelude::*;
 
@@ -15,7 +15,7 @@ impl Model for Lengths {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.try_map(|text| Ok(Json(text.len())))
+        batch.try_map(|text| Ok(Json(text.as_str().len())))
     }
 }
 

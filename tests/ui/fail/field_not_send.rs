@@ -1,4 +1,4 @@
-//! One value of the model serves all workers.
+//! A field that cannot be shared between threads: all workers share one model.
 
 use std::rc::Rc;
 
@@ -19,6 +19,6 @@ impl Model for Lengths {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.try_map(|text| Ok(Json(text.len())))
+        batch.try_map(|text| Ok(Json(text.as_str().len())))
     }
 }

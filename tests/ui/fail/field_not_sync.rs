@@ -1,4 +1,4 @@
-//! A model whose calls would race.
+//! A field that cannot be mutated by several workers at once.
 
 use std::cell::RefCell;
 
@@ -19,6 +19,6 @@ impl Model for Lengths {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.try_map(|text| Ok(Json(text.len())))
+        batch.try_map(|text| Ok(Json(text.as_str().len())))
     }
 }

@@ -1,4 +1,4 @@
-//! `infer` is `async`, also where nothing is awaited.
+//! `infer` is `async`, even if it awaits nothing.
 
 use chariot_engine::prelude::*;
 
@@ -15,6 +15,6 @@ impl Model for Lengths {
     }
 
     fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.try_map(|text| Ok(Json(text.len())))
+        batch.try_map(|text| Ok(Json(text.as_str().len())))
     }
 }

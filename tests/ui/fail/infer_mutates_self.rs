@@ -15,6 +15,6 @@ impl Model for Lengths {
     }
 
     async fn infer(&mut self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.try_map(|text| Ok(Json(text.len())))
+        batch.try_map(|text| Ok(Json(text.as_str().len())))
     }
 }

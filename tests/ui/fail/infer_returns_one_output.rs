@@ -1,4 +1,4 @@
-//! A model answers every item of a batch.
+//! A model returns one output for each item of a batch.
 
 use chariot_engine::prelude::*;
 

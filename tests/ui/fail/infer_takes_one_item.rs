@@ -1,4 +1,4 @@
-//! A model sees a batch, not an item.
+//! A model takes a batch, not an item.
 
 use chariot_engine::prelude::*;
 
@@ -15,6 +15,6 @@ impl Model for Lengths {
     }
 
     async fn infer(&self, text: Text) -> Result<Vec<Json<usize>>> {
-        Ok(vec![Json(text.len())])
+        Ok(vec![Json(text.as_str().len())])
     }
 }

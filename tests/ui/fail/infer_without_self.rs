@@ -1,4 +1,4 @@
-//! A model that has no `self` has no weights.
+//! `infer` without `self`.
 
 use chariot_engine::prelude::*;
 
@@ -15,6 +15,6 @@ impl Model for Lengths {
     }
 
     async fn infer(batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.try_map(|text| Ok(Json(text.len())))
+        batch.try_map(|text| Ok(Json(text.as_str().len())))
     }
 }

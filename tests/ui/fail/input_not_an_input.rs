@@ -1,4 +1,4 @@
-//! A plain type for an input.
+//! A plain type as the input.
 
 use chariot_engine::prelude::*;
 

@@ -14,6 +14,6 @@ impl Model for Lengths {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.try_map(|text| Ok(Json(text.len())))
+        batch.try_map(|text| Ok(Json(text.as_str().len())))
     }
 }

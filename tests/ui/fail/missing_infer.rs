@@ -1,4 +1,4 @@
-//! A model that only loads.
+//! A model without `infer`.
 
 use chariot_engine::prelude::*;
 

@@ -1,4 +1,4 @@
-//! An engine without a model.
+//! An engine without `impl Model`.
 
 use chariot_engine::prelude::*;
 

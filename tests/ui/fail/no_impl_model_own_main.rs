@@ -1,4 +1,4 @@
-//! An engine without a model, where the program has a `main` of its own.
+//! An engine without `impl Model`, in a program with a `main` of its own.
 
 use chariot_engine::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The program must know which type it serves.
+//! A generic struct: the program must know the concrete type that it serves.
 
 use chariot_engine::prelude::*;
 

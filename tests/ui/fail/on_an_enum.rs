@@ -1,4 +1,4 @@
-//! An engine is one type with one state.
+//! The attribute on an enum.
 
 use chariot_engine::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A plain type for an answer.
+//! A plain type as the output.
 
 use chariot_engine::prelude::*;
 
@@ -15,6 +15,6 @@ impl Model for Lengths {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<usize>> {
-        batch.try_map(|text| Ok(text.len()))
+        batch.try_map(|text| Ok(text.as_str().len()))
     }
 }

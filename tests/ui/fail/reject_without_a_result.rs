@@ -1,10 +1,10 @@
-//! A refusal returns from its function.
+//! `reject!` returns from a function that returns a `Result`.
 
 use chariot_engine::prelude::*;
 
 fn check(text: &str) {
     if text.is_empty() {
-        reject!("a text is expected, nothing came");
+        reject!("expected a text, got an empty one");
     }
 }
 

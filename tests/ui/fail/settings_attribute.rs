@@ -1,4 +1,4 @@
-//! What can be seen without types is reported at once, beside each other.
+//! Faults that the macro can find without types: all are reported together.
 
 use chariot_engine::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What does not go together is reported at once too, beside each other.
+//! Keys that do not go together: all are reported together.
 
 use chariot_engine::{prelude::*, settings::Secret};
 

@@ -1,4 +1,4 @@
-//! Defaults that are no values of their settings.
+//! Defaults that are invalid for their types.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A default that does not fit into the setting's type.
+//! A default that does not fit into its type.
 
 use chariot_engine::prelude::*;
 

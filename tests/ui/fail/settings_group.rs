@@ -1,4 +1,4 @@
-//! A group is a settings type, and only a group is one.
+//! A group must be a settings type, and only a group can be one.
 
 use chariot_engine::prelude::*;
 

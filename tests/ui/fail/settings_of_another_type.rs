@@ -1,4 +1,4 @@
-//! `load` is given the settings that the model declares.
+//! `load` takes the settings that the model declares.
 
 use chariot_engine::prelude::*;
 

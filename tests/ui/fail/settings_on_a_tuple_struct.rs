@@ -1,4 +1,4 @@
-//! Settings have the names of their fields.
+//! Settings need field names.
 
 use chariot_engine::prelude::*;
 

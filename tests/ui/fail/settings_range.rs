@@ -1,4 +1,4 @@
-//! Ends of a range that are no values of the setting.
+//! Bounds of a range that are invalid for the type.
 
 use chariot_engine::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A setting is written as one text.
+//! Types that cannot be read from one environment variable.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Lists of values that are no values of their settings.
+//! Lists of values that are invalid for their types.
 
 use chariot_engine::{prelude::*, settings::Secret};
 

@@ -1,4 +1,4 @@
-//! Functions that do not read the field that they stand on.
+//! Functions that do not read the field they are given for.
 
 use chariot_engine::{
     prelude::*,

@@ -1,4 +1,4 @@
-//! Shapes that say nothing, or too much.
+//! Invalid shapes.
 
 use chariot_engine::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Fields that are no tensors.
+//! Fields that cannot be tensors.
 
 use chariot_engine::prelude::*;
 

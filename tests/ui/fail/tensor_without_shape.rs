@@ -1,4 +1,4 @@
-//! A tensor that does not say its shape.
+//! A tensor without a shape.
 
 use chariot_engine::prelude::*;
 

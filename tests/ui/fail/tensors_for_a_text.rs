@@ -1,4 +1,4 @@
-//! An answer of named tensors to a text.
+//! Named tensors as the output for a text.
 
 use chariot_engine::prelude::*;
 

@@ -1,4 +1,4 @@
-//! One program is one engine.
+//! Two engines in one program.
 
 use chariot_engine::prelude::*;
 
@@ -15,7 +15,7 @@ impl Model for Lengths {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.try_map(|text| Ok(Json(text.len())))
+        batch.try_map(|text| Ok(Json(text.as_str().len())))
     }
 }
 
@@ -32,6 +32,6 @@ impl Model for Words {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.try_map(|text| Ok(Json(text.split(char::is_whitespace).count())))
+        batch.try_map(|text| Ok(Json(text.as_str().split(char::is_whitespace).count())))
     }
 }

@@ -1,4 +1,4 @@
-//! Keys that nobody knows, near and far from those that there are.
+//! Keys that do not exist.
 
 use chariot_engine::prelude::*;
 
@@ -15,6 +15,6 @@ impl Model for Lengths {
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
-        batch.try_map(|text| Ok(Json(text.len())))
+        batch.try_map(|text| Ok(Json(text.as_str().len())))
     }
 }

@@ -1,4 +1,4 @@
-//! A vector of two dimensions that vary: it does not know the inner one.
+//! A vector with two dimensions of unknown size.
 
 use chariot_engine::prelude::*;
 

@@ -1,8 +1,8 @@
-//! An engine in a crate that has no prelude, and names of its own for all that the macros could lean on: what they
-//! generate must not. Its attribute has a default for every setting of the runtime; the tests start it.
+//! An engine in a crate without a prelude, which shadows every name that generated code could rely on. Its attribute
+//! has a default for every setting of the runtime; the tests start it.
 
 #![no_implicit_prelude]
-#![allow(dead_code, non_camel_case_types, unused_macros, reason = "what stands in the way is not used")]
+#![allow(dead_code, non_camel_case_types, unused_macros, reason = "the names that shadow others are not used")]
 
 mod reexport;
 mod tensors;
@@ -16,8 +16,8 @@ use ::chariot_engine::{
     protocol::JsonText,
 };
 
-/// Names that generated code would meet if it did not say where its own are.
-macro_rules! in_the_way {
+/// Defines names that generated code would use if it did not write full paths.
+macro_rules! shadow {
     ($($name:ident)*) => {
         mod std {}
         mod core {}
@@ -37,45 +37,45 @@ macro_rules! in_the_way {
         macro_rules! panic { () => {}; }
     };
 }
-use in_the_way;
+use shadow;
 
-in_the_way!(Option Some None Result Ok Err Vec String Box usize bool str u64 ExitCode Settings SettingChoice SettingText SettingValue Model Field Reader);
+shadow!(Option Some None Result Ok Err Vec String Box usize bool str u64 ExitCode Settings SettingChoice SettingText SettingValue Model Field Reader);
 
-/// What can be set, under names that generated code may use for its own.
+/// Settings, under names that generated code could use itself.
 #[derive(::chariot_engine::Settings)]
 #[settings(prefix = "HYGIENIC_")]
 struct Own {
     /// A number
     #[setting(default = 3, range = 1..=10)]
     reader: ::core::primitive::usize,
-    /// A text
+    /// A string
     #[setting(default = "none")]
     value_0: ::std::string::String,
     /// A choice
     #[setting(default = Choice::Some)]
     field: Choice,
-    /// Perhaps
+    /// An optional value
     r#type: ::core::option::Option<::core::primitive::bool>,
-    /// As it comes
+    /// Read by a function
     #[setting(default = 0.5, with = read)]
     text: ::core::primitive::f32,
-    /// One of some
+    /// One of several numbers
     #[setting(values = [1, 2], default = 1, alias = ["schema", "located"])]
     schema: ::core::primitive::u64,
-    /// One of some texts
-    #[setting(values = ["a", "b"], deprecated = "it does nothing")]
+    /// One of several strings
+    #[setting(values = ["a", "b"], deprecated = "has no effect")]
     values: ::core::option::Option<::std::string::String>,
-    /// Not shown
+    /// A secret
     secret: ::core::option::Option<::chariot_engine::settings::Secret>,
-    /// More
+    /// An optional group
     #[setting(group)]
     group: ::core::option::Option<Group>,
-    /// Still more
+    /// A group without a prefix
     #[setting(group = "")]
     same: Group,
 }
 
-/// Settings under the names of others.
+/// Settings whose names other settings have too.
 #[derive(::chariot_engine::Settings)]
 struct Group {
     /// A number
@@ -100,7 +100,7 @@ enum Choice {
     Err,
 }
 
-/// An engine whose every setting of the runtime has a default.
+/// An engine with a default for every setting of the runtime.
 #[::chariot_engine::chariot_engine(
     name = "hygienic",
     version = "7.0.0",
@@ -155,13 +155,13 @@ impl ::chariot_engine::Model for Hygienic {
     }
 }
 
-/// An answer of the crate's own.
+/// An output type of the crate.
 struct Length(::core::primitive::usize);
 
 impl Output<::chariot_engine::input::modality::Text> for Length {
     fn encode(self, _: &EncodeContext<'_>) -> ::chariot_engine::Result<JsonText> {
         if self.0 == 0 {
-            ::chariot_engine::reject!("a text is expected, nothing came");
+            ::chariot_engine::reject!("expected a text, got an empty one");
         }
         ::core::result::Result::Ok(JsonText::from_value(&self.0)?)
     }

@@ -1,8 +1,8 @@
-//! The SDK behind another name: a crate that re-exports it serves its own users.
+//! The SDK under another path, as in a crate that re-exports it for its own users.
 
 use ::std::prelude::v1::derive;
 
-/// Where this crate has the SDK.
+/// The crate that re-exports the SDK.
 mod facade {
     pub(super) use ::chariot_engine as sdk;
 }

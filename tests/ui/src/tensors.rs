@@ -1,12 +1,12 @@
-//! Structs of named tensors where no prelude is and every usual name is taken.
+//! Structs of named tensors, without a prelude and with every usual name shadowed.
 
 use ::std::prelude::v1::derive;
 
-super::in_the_way!(Option Some None Result Ok Err Vec String Box usize bool str TensorSpec Dim Input Output BatchCost);
+super::shadow!(Option Some None Result Ok Err Vec String Box usize bool str TensorSpec Dim Input Output BatchCost);
 
 const WIDTH: ::core::primitive::usize = 4;
 
-/// Named tensors whose fields have names that generated code may use for its own.
+/// Named tensors, under names that generated code could use itself.
 #[derive(::chariot_engine::TensorInput)]
 struct Question {
     /// A matrix
@@ -20,7 +20,7 @@ struct Question {
     r#type: ::std::vec::Vec<::core::primitive::bool>,
 }
 
-/// An answer.
+/// An output.
 #[derive(::chariot_engine::TensorOutput)]
 struct Answer {
     #[tensor(shape = [n])]

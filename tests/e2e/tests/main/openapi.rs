@@ -121,15 +121,15 @@ fn streaming_is_documented_only_where_it_is_offered() {
 
 #[test]
 fn typed_parameters_are_described_as_they_are_read() {
-    let engine = held(builder::<Sampled>(), 2);
+    let engine = checked(builder::<Sampled>(), 2);
     let request = |parameters: Value| json!({"inputs": [{"name": "a", "data": ["x"], "parameters": parameters}]});
-    assert!(judged(&engine, &request(json!({"most": 3, "action": null, "unknown": true}))));
+    assert!(accepts(&engine, &request(json!({"most": 3, "action": null, "unknown": true}))));
     for parameters in [json!({}), json!({"most": 256}), json!({"most": -1}), json!({"most": null}), Value::Null] {
-        assert!(!judged(&engine, &request(parameters.clone())), "{parameters}");
-        assert!(!judged(&engine, &json!({"input": "x", "parameters": parameters})), "{parameters}");
+        assert!(!accepts(&engine, &request(parameters.clone())), "{parameters}");
+        assert!(!accepts(&engine, &json!({"input": "x", "parameters": parameters})), "{parameters}");
     }
-    assert!(!judged(&engine, &json!({"inputs": [{"name": "a", "data": ["x"]}]})));
-    assert!(!judged(&engine, &json!({"input": "x"})));
+    assert!(!accepts(&engine, &json!({"inputs": [{"name": "a", "data": ["x"]}]})));
+    assert!(!accepts(&engine, &json!({"input": "x"})));
 }
 
 #[test]

@@ -87,6 +87,50 @@ fn a_port_in_use_is_named_after_the_warnings() {
 }
 
 #[test]
+fn flags_of_serve_override_the_environment() {
+    let env = [("CHARIOT_ENGINE_HOST", "127.0.0.99"), ("CHARIOT_ENGINE_BASE_URL", "/environment")];
+    let flags = ["--port", "0", "--host", "localhost", "--base-url", "/flag", "--device", "cpu"];
+    for arguments in [[&["serve"], &flags[..]].concat(), flags.to_vec()] {
+        let process = Process::start_with(FAULTY, &arguments, &env);
+        process.wait_until_ready();
+        assert_eq!(process.address().ip().to_string(), "127.0.0.1");
+        assert_eq!(process.get("/flag/ready").status, 200);
+        assert_eq!(process.get("/environment/ready").status, 404);
+        let line = process.wait_for_log("model ready");
+        assert_eq!(line["url"], format!("http://{}/flag/infer", process.address()));
+    }
+}
+
+#[test]
+fn a_fault_of_a_flag_names_the_flag() {
+    for (flag, value) in [("--port", "many"), ("--host", "nowhere!"), ("--base-url", "/{x}"), ("--device", "tpu")] {
+        let log = log_of_command(&["serve", flag, value], &[], 78);
+        let line = only_message(&log, "ERROR");
+        assert!(line.contains(&format!("{flag}: ")) && line.contains(&format!("'{value}'")), "{line}");
+    }
+}
+
+#[test]
+fn the_log_has_the_words_that_operators_search_for() {
+    let process = Process::ready(FAULTY, &[("CHARIOT_ENGINE_DRAIN_DELAY", "100ms")]);
+    process.signal(e2e::Signal::Terminate);
+    assert_eq!(process.wait(), Some(0));
+    let log = process.whole_log();
+    let messages = messages(&log, "INFO");
+    let listening = format!("listening on http://{}", process.address());
+    let expected = [
+        "starting engine",
+        &listening,
+        "loading model",
+        "model ready",
+        "received SIGTERM, draining for 100ms",
+        "shutdown complete",
+    ];
+    assert_eq!(messages, expected, "{log:#?}");
+    assert_eq!((&log[0]["name"], &log[0]["version"]), (&json!("faulty"), &json!(env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
 fn an_unknown_variable_is_warned_of_with_the_nearest_setting() {
     let log = log_of(&[FAILS, ("CHARIOT_ENGINE_PROT", "9000"), ("CHARIOT_ENGINE_SERVICE_HOST", "10.0.0.7")], 1);
     let warning = only_message(&log, "WARN");

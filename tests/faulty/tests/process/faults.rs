@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use e2e::{Answer, Messages, Process, Shared};
+use e2e::{Answer, Messages, Process, Shared, Signal};
 use serde_json::{Value, json};
 
 use super::{FAULTY, assert_serves, command, message};

@@ -1,4 +1,4 @@
-//! The guide's code in other languages than Rust, which its own tests pass over.
+//! The guide's code in other languages than Rust, which its doc tests skip.
 
 use std::{
     fs,

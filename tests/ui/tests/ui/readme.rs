@@ -42,7 +42,7 @@ fn the_readme_has_the_common_settings() {
 }
 
 #[test]
-fn the_table_of_metrics_is_the_codes() {
+fn the_table_of_metrics_is_that_of_the_code() {
     let mut table = "| Name | Type | Labels | Meaning |\n|---|---|---|---|\n".to_string();
     for metric in METRICS {
         let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
@@ -56,7 +56,7 @@ fn the_engine_is_the_whole_of_the_example() {
     let source = include_str!("../../../../examples/digits/src/main.rs");
     let code: Vec<&str> = source.lines().skip_while(|line| line.starts_with("//!") || line.is_empty()).collect();
     let counts = code.iter().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//")).count();
-    assert!(counts < 35, "{counts} lines are no short engine");
+    assert!(counts < 35, "expected fewer than 35 lines, got {counts}");
     is("README.md", "engine", &format!("```rust\n{}\n```\n", code.join("\n")));
 }
 

@@ -1,13 +1,15 @@
-//! [`Part`]: one model of an engine that is read and checked, and not started. The plan makes one for each.
+//! [`ModelPlan`]: one model whose configuration has been read and checked, and which has not been started. The plan
+//! makes one for each model.
 
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use super::{StartError, notes::Notes, threads};
+use super::{diagnostics::Diagnostics, error::StartError, threads};
 use crate::{
     device::{self, Device, DeviceId, Inventory},
+    error::{Expected, quoted},
     model::{LoadCommon, Spec},
     openapi,
     protocol::Protocol,
@@ -17,10 +19,10 @@ use crate::{
     telemetry::metrics::{AuthorMetrics, Metrics},
 };
 
-/// Where the platform unpacks the model's files.
+/// The directory into which the platform unpacks the model's files.
 const PLATFORM_MODEL_DIR: &str = "/mnt/models";
 
-/// What the platform says of the process.
+/// The environment variables that the platform sets.
 pub(super) struct Platform {
     pub(super) model_id: Option<String>,
     pub(super) task_type: Option<String>,
@@ -28,7 +30,7 @@ pub(super) struct Platform {
 }
 
 impl Platform {
-    pub(super) fn of(environment: &Environment) -> Self {
+    pub(super) fn from_environment(environment: &Environment) -> Self {
         let given = |name| environment.get(name).map(str::trim).filter(|value| !value.is_empty()).map(str::to_string);
         Platform {
             model_id: given("CHARIOT_MODEL_ID"),
@@ -37,22 +39,25 @@ impl Platform {
         }
     }
 
-    /// The one protocol to speak; both if there is none. An engine must be able to speak it.
+    /// Returns the only protocol to serve, or `None` for both.
+    ///
+    /// # Errors
+    /// A protocol that is unknown, or that an engine with this input cannot serve.
     pub(super) fn protocol(&self, spec: &Spec) -> Result<Option<Protocol>, String> {
         let Some(name) = &self.protocol else { return Ok(None) };
         let [kserve, v2] = Protocol::ALL.map(Protocol::name);
         match name.parse().ok() {
-            None => Err(format!("{kserve} or {v2} is expected, '{name}' came")),
+            None => Err(Expected::new(format!("{kserve} or {v2}"), quoted(name)).into()),
             Some(Protocol::V2) if spec.element.is_none() => {
-                Err(format!("{kserve} is expected for an engine of named tensors, '{name}' came"))
+                Err(Expected::new(format!("{kserve} for an engine that takes named tensors"), quoted(name)).into())
             }
             Some(protocol) => Ok(Some(protocol)),
         }
     }
 }
 
-/// A model that is read and checked, and not started.
-pub(crate) struct Part {
+/// A model whose configuration has been read and checked, and which has not been started.
+pub(crate) struct ModelPlan {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) settings: EngineSettings,
@@ -60,13 +65,14 @@ pub(crate) struct Part {
     pub(super) loader: Loader,
     pub(super) class_labels: Option<ClassLabels>,
     pub(super) model_dir: PathBuf,
-    /// The one protocol to speak; both if absent.
+    /// The only protocol to serve; `None` for both.
     pub(super) protocol: Option<Protocol>,
 }
 
-impl Part {
-    /// Checks what is read. `prefix` stands before the model's variables.
-    pub(super) fn check(&self, environment: &Environment, prefix: Option<&str>, notes: &mut Notes) {
+impl ModelPlan {
+    /// Checks the configuration. `prefix` is the prefix of the model's variables.
+    pub(super) fn check(&self, environment: &Environment, prefix: Option<&str>, diagnostics: &mut Diagnostics) {
+        // The variable that sets this setting of the model.
         let variable = |name: &str| {
             let given = |name: &str| environment.get(name).is_some_and(|value| !value.trim().is_empty());
             let is_set = |own: &String| given(own) || given(&format!("{own}{}", SettingSpec::FILE_SUFFIX));
@@ -76,33 +82,42 @@ impl Part {
         if let Some(layout) = self.settings.output_layout
             && !self.spec.layouts.contains(&layout)
         {
-            notes.fault(variable("CHARIOT_ENGINE_OUTPUT_LAYOUT"), no_such_layout(layout, self.spec.layouts));
+            diagnostics.fault(variable("CHARIOT_ENGINE_OUTPUT_LAYOUT"), unknown_layout(layout, self.spec.layouts));
         }
         if self.settings.output_encoding == OutputEncoding::String && self.spec.element.is_none() {
             let name = variable("CHARIOT_ENGINE_OUTPUT_ENCODING");
-            notes.warn([format!("{name} does nothing in an engine of named tensors")]);
+            diagnostics.warn([format!("{name} has no effect: the engine takes named tensors")]);
         }
         if let Some(Err(text)) = self.spec.given_example().map(openapi::check_example) {
-            notes.fault("the engine's example of a request", text.to_string());
+            diagnostics.fault("example request", text.to_string());
         }
         if let Err(text) = check_name(&self.name) {
-            let given = self.settings.model_name.is_some();
-            notes.fault(if given { variable("CHARIOT_ENGINE_MODEL_NAME") } else { "the model's name".into() }, text);
+            let is_set = self.settings.model_name.is_some();
+            let name = if is_set { variable("CHARIOT_ENGINE_MODEL_NAME") } else { "model name".into() };
+            diagnostics.fault(name, text);
         }
     }
 
-    /// Opens the devices and starts the workers, on so many cores. It must be called within a tokio runtime.
+    /// Opens the devices and starts the workers, on this number of cores. `infer_url` is logged when the model is
+    /// ready. It must be called within a tokio runtime.
     pub(super) fn start(
         self,
         platform: &Platform,
         inventory: &impl Inventory<Device = Device>,
         cores: usize,
         metrics: &Metrics,
+        infer_url: String,
     ) -> Result<Host, StartError> {
         let settings = &self.settings;
         let selection = device::select(settings.device, inventory)?;
-        let tried: Vec<String> = selection.tried.iter().map(|(id, why)| format!("{id}: {why}")).collect();
-        let tried = (!tried.is_empty()).then(|| tried.join("; "));
+        for (device, why) in &selection.tried {
+            // A GPU that does not open is no news in a build without GPU support.
+            if cfg!(any(feature = "cuda", feature = "metal")) {
+                tracing::info!(model = self.name, %device, "device not available: {why}");
+            } else {
+                tracing::debug!(model = self.name, %device, "device not available: {why}");
+            }
+        }
         let ids: Vec<String> = selection.devices.iter().map(|(id, _)| id.to_string()).collect();
         let first = selection.devices.first().map_or(DeviceId::Cpu, |(id, _)| *id);
         let devices: Vec<Device> = selection.devices.into_iter().map(|(_, device)| device).collect();
@@ -113,11 +128,10 @@ impl Part {
             model = self.name,
             version = self.version,
             device = ids.join(" "),
-            tried = tried.as_deref(),
             workers,
             threads,
             max_concurrency,
-            "a model starts"
+            "loading model"
         );
         let common = LoadCommon {
             metrics: AuthorMetrics::new(metrics, &self.name),
@@ -130,6 +144,7 @@ impl Part {
         };
         let figures = metrics.model(&self.name);
         let options = HostOptions {
+            infer_url,
             name: self.name,
             version: self.version,
             placement: Placement { devices, device_names: ids.join(" "), workers, threads },
@@ -149,7 +164,7 @@ impl Part {
     }
 }
 
-/// Room for a few of the largest bodies at least, where the operator does not say.
+/// Returns the limit of the bytes of requests in flight. Default: 1 GiB, or four of the largest bodies if that is more.
 pub(super) fn inflight_bytes(settings: &EngineSettings) -> u64 {
     const DEFAULT: u64 = 1 << 30;
     const BODIES: u64 = 4;
@@ -157,8 +172,8 @@ pub(super) fn inflight_bytes(settings: &EngineSettings) -> u64 {
     settings.max_inflight_bytes.map_or_else(|| DEFAULT.max(largest.saturating_mul(BODIES)), |bytes| bytes.as_u64())
 }
 
-/// What one call is given, and whether requests share calls: as the operator says, else the engine. Naming a size is
-/// asking for batches.
+/// Returns the batch size, and the delay if requests share batches: as the operator sets them, else as the engine
+/// declares them. Setting a size enables batching.
 pub(super) fn batching(settings: &EngineSettings, spec: &Spec) -> Batching {
     let by_size = settings.max_batch.map(|_| Duration::ZERO);
     Batching {
@@ -167,53 +182,59 @@ pub(super) fn batching(settings: &EngineSettings, spec: &Spec) -> Batching {
     }
 }
 
-fn no_such_layout(came: OutputLayout, known: &[OutputLayout]) -> String {
-    let came = came.show();
-    match known {
-        [] => format!("the answers of this engine have one form, '{came}' came"),
+/// Returns the fault of a layout that the outputs of the engine do not have.
+fn unknown_layout(given: OutputLayout, known: &[OutputLayout]) -> Expected<String, String> {
+    let what = match known {
+        [] => "no value, as the outputs of this engine have only one layout".into(),
         _ => {
             let known: Vec<String> = known.iter().map(SettingValue::show).collect();
-            format!("{} is expected for the task of this engine, '{came}' came", known.join(" or "))
+            format!("{} for the task of this engine", known.join(" or "))
         }
-    }
+    };
+    Expected::new(what, quoted(&given.show()))
 }
 
+/// Checks the name of a model.
+///
+/// # Errors
+/// A name that is empty or has other characters than a path segment can have.
 pub(super) fn check_name(name: &str) -> Result<(), String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if !name.is_empty() && name.chars().all(fits) {
         return Ok(());
     }
-    Err(format!("letters, digits, '-', '_' and '.' are expected, '{name}' came"))
+    Err(Expected::new("letters, digits, '-', '_' and '.'", quoted(name)).into())
 }
 
-/// Where a model's files are: in `given`, else where the platform or cargo has them. Of several models (their names, and
-/// which of them it is) each has the folder of its name there, if any of them has one.
+/// Returns the directory of a model's files: `given`, else the default of the platform or of cargo. With several models
+/// (their names, and the name of this one), each has its own folder there if any of them has one.
 pub(super) fn model_dir(
     given: Option<&Path>,
     environment: &Environment,
-    of_several: Option<(&[String], &str)>,
+    several: Option<(&[String], &str)>,
 ) -> PathBuf {
-    let whole = given.map_or_else(|| default_model_dir(environment), Path::to_path_buf);
-    let own = of_several.and_then(|(models, name)| Some(folders(&whole, models)?.join(name)));
-    let dir = own.unwrap_or(whole);
-    // Messages then name a place that can be found.
+    let shared = given.map_or_else(|| default_model_dir(environment), Path::to_path_buf);
+    let own = several.and_then(|(models, name)| Some(folders(&shared, models)?.join(name)));
+    let dir = own.unwrap_or(shared);
+    // An absolute path in a message can be found.
     std::path::absolute(&dir).unwrap_or(dir)
 }
 
-/// Where the folders of several models are, if any of them has one: in this directory, or in the only folder that it holds,
-/// as in an archive with a top folder. Then each model has the folder of its name: none must read another's files.
+/// Returns the directory that holds the folders of several models, if any of them has one: this directory, or the only
+/// folder in it, as in an archive with a top-level folder. Then each model has its own folder, so that none reads
+/// another's files.
 fn folders(dir: &Path, models: &[String]) -> Option<PathBuf> {
-    let within = |dir: &Path| models.iter().any(|model| dir.join(model).is_dir());
-    if within(dir) {
+    let has_folder = |dir: &Path| models.iter().any(|model| dir.join(model).is_dir());
+    if has_folder(dir) {
         return Some(dir.to_path_buf());
     }
     let entries: Vec<_> = std::fs::read_dir(dir).ok()?.map_while(Result::ok).take(2).collect();
     let [only] = &entries[..] else { return None };
-    Some(only.path()).filter(|only| within(only))
+    Some(only.path()).filter(|only| has_folder(only))
 }
 
-/// The platform's directory if it is there, else `model` beside the engine's `Cargo.toml` when cargo runs it, else
-/// `model` where the process stands.
+/// Returns the platform's directory if it exists, else `model` beside the engine's `Cargo.toml` if cargo runs the
+/// engine, else `model` in the working directory.
 fn default_model_dir(environment: &Environment) -> PathBuf {
     if Path::new(PLATFORM_MODEL_DIR).is_dir() {
         return PLATFORM_MODEL_DIR.into();
@@ -229,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn under_cargo_the_model_is_beside_the_manifest() {
+    fn the_default_model_dir_under_cargo_is_beside_the_manifest() {
         let environment = Environment::from_iter([("CARGO_MANIFEST_DIR", "/crate")]);
         if !Path::new(PLATFORM_MODEL_DIR).is_dir() {
             assert_eq!(model_dir(None, &environment, None), Path::new("/crate/model"));
@@ -238,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_models_each_has_its_folder_if_any_has_one() {
+    fn several_models_have_a_folder_each_if_any_of_them_has_one() {
         let dir = tempfile::tempdir().unwrap();
         let models = ["a".to_string(), "b".to_string()];
         assert_eq!(folders(dir.path(), &models), None);
