@@ -1,5 +1,5 @@
-//! Counts the instructions that an engine executes for one small request: the difference between many requests and few, so
-//! that start and shutdown cancel out.
+//! Counts the instructions that an engine executes for one small request: the difference between many requests and few,
+//! so that start and shutdown cancel out.
 
 mod count;
 mod engine;

@@ -1,5 +1,5 @@
-//! Measures the overhead of the server of an engine as a ratio to bare hyper: both on loopback sockets, with one client, in
-//! turn.
+//! Measures the overhead of the server of an engine as a ratio to bare hyper: both on loopback sockets, with one
+//! client, in turn.
 
 mod cases;
 mod client;

@@ -29,8 +29,8 @@ pub(crate) async fn engine(case: &Case) -> Result<(SocketAddr, Engine), Failure>
     Ok((address, engine))
 }
 
-/// Starts a server of hyper alone, with the connection settings of the engine. It collects the body without parsing it and
-/// sends the same response to every request.
+/// Starts a server of hyper alone, with the connection settings of the engine. It collects the body without parsing it
+/// and sends the same response to every request.
 pub(crate) async fn bare(answer: Bytes, header_timeout: Duration) -> Result<SocketAddr, Failure> {
     let listener = TcpListener::bind(ANY_PORT).await?;
     let address = listener.local_addr()?;

@@ -1,5 +1,5 @@
-//! The archive of a model directory, in the form that `import_model` of the platform accepts. Used by the binary and by the
-//! tests of the examples.
+//! The archive of a model directory, in the form that `import_model` of the platform accepts. Used by the binary and by
+//! the tests of the examples.
 
 use std::{
     error::Error,
@@ -34,12 +34,12 @@ impl Error for ArchiveError {}
 
 /// Writes all files of a model directory to a zip archive, at its top level or in the folder `top_folder`.
 ///
-/// The archive is reproducible: the files are in the order of their names and have no timestamps. They are not compressed,
-/// because weights hardly compress. An archive can be larger than 4 GiB.
+/// The archive is reproducible: the files are in the order of their names and have no timestamps. They are not
+/// compressed, because weights hardly compress. An archive can be larger than 4 GiB.
 ///
 /// # Errors
-/// Returns an error if the directory cannot be read or has no files, if an entry is neither a file nor a folder, if a name
-/// is not UTF-8, or if `top_folder` is a path.
+/// Returns an error if the directory cannot be read or has no files, if an entry is neither a file nor a folder, if a
+/// name is not UTF-8, or if `top_folder` is a path.
 ///
 /// ```
 /// use std::{fs, io::Cursor};
@@ -87,8 +87,8 @@ pub fn write(model_dir: &Path, top_folder: Option<&str>, archive: impl Write + S
     Ok(())
 }
 
-/// Adds the files of a directory and its folders to `files`, each with its name in the archive, which starts with `prefix`,
-/// and its path.
+/// Adds the files of a directory and its folders to `files`, each with its name in the archive, which starts with
+/// `prefix`, and its path.
 fn list(directory: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> Result<(), ArchiveError> {
     let unread = |error| ArchiveError::new(directory, error);
     for entry in fs::read_dir(directory).map_err(unread)? {

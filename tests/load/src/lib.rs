@@ -1,5 +1,5 @@
-//! Load tests of an engine: scenarios with heavy traffic, faults and restarts. The binary runs them at full length and prints
-//! the results; the test of the package runs each of them briefly.
+//! Load tests of an engine: scenarios with heavy traffic, faults and restarts. The binary runs them at full length and
+//! prints the results; the test of the package runs each of them briefly.
 //!
 //! | file | contents |
 //! |---|---|

@@ -69,8 +69,8 @@ pub(crate) fn percentile(all: &[Duration], share: f64) -> Duration {
     all.get(at).copied().unwrap_or_default()
 }
 
-/// Runs clients that each send the next request as soon as they have a response or, with `pace`, at this interval at the
-/// earliest. `body` makes their requests.
+/// Runs clients that each send the next request as soon as they have a response or, with `pace`, at this interval at
+/// the earliest. `body` makes their requests.
 pub(crate) async fn traffic(
     address: SocketAddr,
     clients: usize,

@@ -1,5 +1,5 @@
-//! Discovery of facts about a server from its own responses: its metadata, its OpenAPI document, a request that it accepts,
-//! and whether its outputs are its inputs. Nothing is checked here.
+//! Discovery of facts about a server from its own responses: its metadata, its OpenAPI document, a request that it
+//! accepts, and whether its outputs are its inputs. Nothing is checked here.
 
 use serde_json::{Value, json};
 

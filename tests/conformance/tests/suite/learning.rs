@@ -11,8 +11,8 @@ use std::{
 use conformance::{Level, Outcome, Report, Spec, Suite, Target, run};
 use serde_json::{Value, json};
 
-/// Starts a server of which a test controls every byte: `answer` maps the method, the path and the body of a request to the
-/// whole response. It runs until the process of the test exits.
+/// Starts a server of which a test controls every byte: `answer` maps the method, the path and the body of a request to
+/// the whole response. It runs until the process of the test exits.
 fn server(answer: impl Fn(&str, &str, &str) -> String + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

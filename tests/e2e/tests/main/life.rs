@@ -179,8 +179,8 @@ impl Model for Moody {
     }
 }
 
-/// The paused clock advances automatically when all tasks are idle, so that the test does not wait for the interval between
-/// two checks.
+/// The paused clock advances automatically when all tasks are idle, so that the test does not wait for the interval
+/// between two checks.
 #[tokio::test(start_paused = true)]
 async fn an_engine_is_not_ready_while_its_health_check_fails() {
     let mood = Arc::new(Mutex::new(Mood::Well));

@@ -1,4 +1,5 @@
-//! Failures of the engine, whose cause is logged and not sent to the caller, and rejections, which are sent to the caller.
+//! Failures of the engine, whose cause is logged and not sent to the caller, and rejections, which are sent to the
+//! caller.
 
 use std::sync::Arc;
 

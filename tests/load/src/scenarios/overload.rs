@@ -1,5 +1,5 @@
-//! Ten times the load that the engine can serve: its goodput stays constant, served requests wait no longer than the length
-//! of the queue, and memory stays constant.
+//! Ten times the load that the engine can serve: its goodput stays constant, served requests wait no longer than the
+//! length of the queue, and memory stays constant.
 
 use std::{path::Path, time::Duration};
 

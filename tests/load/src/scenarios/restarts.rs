@@ -1,4 +1,5 @@
-//! Engines that are restarted in turn with SIGTERM, behind a round-robin client that respects readiness: no request fails.
+//! Engines that are restarted in turn with SIGTERM, behind a round-robin client that respects readiness: no request
+//! fails.
 
 use std::{
     net::SocketAddr,
