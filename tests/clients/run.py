@@ -26,8 +26,8 @@ def main():
     asked.add_argument("--install-only", action="store_true", help="install the clients and exit")
     asked.add_argument("--only", default="", metavar="TEXT", help="run only cases whose names contain this text")
     for name, (package, settings) in SERVED.items():
-        told = "".join(f" with {variable}={value}" for variable, value in settings.items())
-        asked.add_argument(f"--{name}", metavar="URL", help=f"URL of a running {package}{told}; default: start one")
+        with_settings = "".join(f" with {variable}={value}" for variable, value in settings.items())
+        asked.add_argument(f"--{name}", metavar="URL", help=f"URL of a running {package}{with_settings}; default: start one")
     asked = asked.parse_args()
 
     try:

@@ -62,7 +62,7 @@ def of_type(value, wanted, place):
         plain = {"str": str, "int": int, "bool": bool, "object": object}.get(wanted)
         if plain:
             if not isinstance(value, plain) or plain is int and isinstance(value, bool):
-                yield f"{place}: {wanted} is expected, {value!r} came"
+                yield f"{place}: expected {wanted}, got {value!r}"
             return
         wanted = getattr(kserve, wanted, None) or getattr(kubernetes.client, wanted, None)
         if wanted is None or not hasattr(wanted, "attribute_map"):

@@ -27,8 +27,8 @@ WEB = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 def request():
     """Returns a request with one sample."""
-    picture = base64.b64encode((DIGITS / "samples" / "3-59.png").read_bytes()).decode()
-    return json.dumps({"inputs": [{"name": "digit", "datatype": "BYTES", "shape": [1], "data": [picture]}]}).encode()
+    image = base64.b64encode((DIGITS / "samples" / "3-59.png").read_bytes()).decode()
+    return json.dumps({"inputs": [{"name": "digit", "datatype": "BYTES", "shape": [1], "data": [image]}]}).encode()
 
 
 def memory(pid):

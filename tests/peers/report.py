@@ -140,7 +140,7 @@ def failure(section, case):
     first, *more = case["faults"]
     place = f"{text(first['of'])}: " if first["of"] else ""
     also = f" (and {len(more)} more)" if more else ""
-    return f"| {section} | {text(case['name'])} | {place}{text(first['expected'])} | {text(first['came'])}{also} |"
+    return f"| {section} | {text(case['name'])} | {place}{text(first['expected'])} | {text(first['got'])}{also} |"
 
 
 def text(words):

@@ -66,10 +66,10 @@ impl Client {
                 let mut latencies = Vec::new();
                 while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
                     let sent = Instant::now();
-                    let came = ask(&mut connection, request.clone()).await?.len();
+                    let got = ask(&mut connection, request.clone()).await?.len();
                     latencies.push(sent.elapsed());
-                    if came != expected {
-                        return Err(format!("expected a response of {expected} bytes, got {came}").into());
+                    if got != expected {
+                        return Err(format!("expected a response of {expected} bytes, got {got}").into());
                     }
                 }
                 Ok::<_, Failure>((connection, latencies))

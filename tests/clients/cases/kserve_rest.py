@@ -48,8 +48,8 @@ class Rest(unittest.IsolatedAsyncioTestCase):
 
     def assert_same(self, response, sent, at=0):
         """Checks that a tensor was returned unchanged."""
-        came = response.outputs[at].as_numpy()
-        self.assertTrue(same(came, sent), f"{sent.dtype}: expected {sent!r}, got {came!r}")
+        got = response.outputs[at].as_numpy()
+        self.assertTrue(same(got, sent), f"{sent.dtype}: expected {sent!r}, got {got!r}")
 
     async def test_health(self):
         """the server is live, it and its models are ready, an unknown model is not"""

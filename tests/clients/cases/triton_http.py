@@ -62,8 +62,8 @@ class Cases:
 
     def assert_same(self, result, sent, name="x", binary=None):
         """Checks that a tensor was returned unchanged, and in the given form."""
-        came = result.as_numpy(name)
-        self.assertTrue(same(came, sent), f"{sent.dtype}: expected {sent!r}, got {came!r}")
+        got = result.as_numpy(name)
+        self.assertTrue(same(got, sent), f"{sent.dtype}: expected {sent!r}, got {got!r}")
         if binary is not None:
             self.assertEqual("data" not in result.get_output(name), binary)
 
@@ -155,9 +155,9 @@ class Cases:
         sent = REPETITIVE
         body, _ = HTTP.InferenceServerClient.generate_request_body([input_of(sent, binary=False)], outputs=[output()])
         for coding in ("gzip", "deflate"):
-            headers, came = plain(f"{COMPRESSING}/v2/models/identity/infer", body, {"Accept-Encoding": coding})
+            headers, got = plain(f"{COMPRESSING}/v2/models/identity/infer", body, {"Accept-Encoding": coding})
             self.assertEqual(headers["Content-Encoding"], coding)
-            self.assertLess(len(came), sent.nbytes)
+            self.assertLess(len(got), sent.nbytes)
             for binary in (True, False):
                 more = {"request_compression_algorithm": coding, "response_compression_algorithm": coding}
                 result = await self.infer(sent, client=self.compressing, outputs=[output(binary=binary)], **more)
@@ -231,18 +231,18 @@ class Cases:
         sent = numbers()["FP16"]
         body, length = self.kind.generate_request_body([input_of(sent)])
         headers = {"Inference-Header-Content-Length": str(length), "Content-Type": "application/octet-stream"}
-        headers, came = plain(f"{IDENTITY}/v2/models/identity/infer", body, headers)
+        headers, got = plain(f"{IDENTITY}/v2/models/identity/infer", body, headers)
         length = int(headers["Inference-Header-Content-Length"])
-        self.assert_same(self.kind.parse_response_body(came, header_length=length), sent, binary=True)
+        self.assert_same(self.kind.parse_response_body(got, header_length=length), sent, binary=True)
 
     async def test_raw(self):
         """the raw form of Triton's extension: a body that is one tensor"""
         body = b"".join(struct.pack("<f", value) for value in FLOWERS[0])
         headers = {"Inference-Header-Content-Length": "0", "Content-Type": "application/octet-stream"}
-        headers, came = plain(f"{IRIS}/v2/models/iris/infer", body, headers)
+        headers, got = plain(f"{IRIS}/v2/models/iris/infer", body, headers)
         length = int(headers["Inference-Header-Content-Length"])
-        self.assertEqual([of["name"] for of in json.loads(came[:length])["outputs"]], ["label", "probabilities"])
-        result = self.kind.parse_response_body(came, header_length=length)
+        self.assertEqual([of["name"] for of in json.loads(got[:length])["outputs"]], ["label", "probabilities"])
+        result = self.kind.parse_response_body(got, header_length=length)
         self.assertEqual(list(result.as_numpy("label")), [b"setosa"])
 
 

@@ -35,12 +35,12 @@ def numbers():
     return tensors
 
 
-def same(came, sent):
+def same(got, sent):
     """Returns True if two tensors are equal bit for bit. Texts are equal to their UTF-8."""
     if sent.dtype == np.object_:
-        flat = [[as_bytes(value) for value in tensor.flatten()] for tensor in (came, sent)]
-        return came.shape == sent.shape and flat[0] == flat[1]
-    return came.dtype == sent.dtype and came.shape == sent.shape and came.tobytes() == sent.tobytes()
+        flat = [[as_bytes(value) for value in tensor.flatten()] for tensor in (got, sent)]
+        return got.shape == sent.shape and flat[0] == flat[1]
+    return got.dtype == sent.dtype and got.shape == sent.shape and got.tobytes() == sent.tobytes()
 
 
 def as_bytes(value):
