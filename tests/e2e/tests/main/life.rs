@@ -68,8 +68,8 @@ fn the_cause_of_a_failed_load_reaches_whoever_started_the_engine_and_nobody_else
     let (mut public, mut log) = (Messages::new(), Messages::new());
     for (doom, expected) in [
         ("load fails", &["layer 3", "the weights are unreadable", "the disk is gone"][..]),
-        ("load panics", &["`load`", "index out of bounds in layer 3"]),
-        ("warm-up panics", &["`warm_up`", "no memory for a first inference"]),
+        ("load panics", &["load", "index out of bounds in layer 3"]),
+        ("warm-up panics", &["warm_up", "no memory for a first inference"]),
     ] {
         let engine = TestEngine::begin(Engine::builder().model::<Doomed>("doomed").setting("DOOM", doom)).unwrap();
         let state = || Some(engine.engine().state()).filter(|state| *state != State::Starting);
