@@ -1,4 +1,4 @@
-"""Engines of the examples as processes: built by cargo, started on free ports, ended with the script that needs them."""
+"""The engines of the examples as processes: built by cargo, started on free ports, stopped with the script."""
 
 import contextlib
 import json
@@ -12,10 +12,12 @@ import urllib.request
 from environment import ROOT, cargo
 
 DEADLINE = 60
+# The word of the log line that names the address on which an engine listens.
+LISTENING = "listening"
 
 
 def build(*packages, release=False):
-    """The binaries of some packages, by name."""
+    """Builds some packages and returns their binaries by name."""
     command = [cargo(), "build", "--quiet", "--message-format", "json-render-diagnostics"]
     command += ["--release"] * release + [word for package in packages for word in ("-p", package)]
     messages = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -25,7 +27,7 @@ def build(*packages, release=False):
 
 @contextlib.contextmanager
 def engine(executable, package, **settings):
-    """Starts an engine, yields its URL when it is ready, and ends it."""
+    """Starts an engine, yields its URL once it is ready, and stops it."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("CHARIOT_") and name != "LOG_LEVEL"}
     env |= {"CHARIOT_ENGINE_HOST": "127.0.0.1", "CHARIOT_ENGINE_PORT": "0", "CHARIOT_ENGINE_LOG_FORMAT": "json"}
     env |= {"CHARIOT_ENGINE_DRAIN_DELAY": "0s", "CARGO_MANIFEST_DIR": str(ROOT / "examples" / package)}
@@ -37,7 +39,7 @@ def engine(executable, package, **settings):
         for line in process.stdout:
             log.append(line)
             address = re.search(r"127\.0\.0\.1:([0-9]+)", line)
-            if 'listening on ' in line and address:
+            if LISTENING in line and address:
                 port.append(int(address[1]))
                 found.set()
         found.set()
@@ -45,7 +47,7 @@ def engine(executable, package, **settings):
     threading.Thread(target=read, daemon=True).start()
     try:
         if not found.wait(DEADLINE) or not port:
-            raise RuntimeError(f"{package} does not listen; it said:\n{''.join(log)}")
+            raise RuntimeError(f"{package} does not listen; output:\n{''.join(log)}")
         url = f"http://127.0.0.1:{port[0]}"
         wait_until_ready(f"{url}/v2/health/ready", process)
         yield url
@@ -59,15 +61,15 @@ def engine(executable, package, **settings):
 
 
 def wait_until_ready(url, process):
-    """Asks until the answer is 200; the process must live."""
+    """Polls until the status is 200, while the process must keep running."""
     asked = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + DEADLINE
     while True:
         if process.poll() is not None:
-            raise RuntimeError(f"the process ended with {process.returncode} before it was ready")
+            raise RuntimeError(f"the process exited with {process.returncode} before it was ready")
         with contextlib.suppress(OSError):
             if asked.open(url, timeout=5).status == 200:
                 return
         if time.monotonic() > end:
-            raise RuntimeError(f"the process is not ready in {DEADLINE} s")
+            raise RuntimeError(f"the process is not ready after {DEADLINE} s")
         time.sleep(0.05)

@@ -1,5 +1,5 @@
-"""Virtual environments that are made once for a list of requirements and then found again. `run.py` beside this and the
-script of tests/peers make theirs here. Only the standard library is used: this runs before anything is installed."""
+"""Virtual environments, created once per list of requirements and then reused. Used by `run.py` and by the scripts of
+tests/peers. Needs only the standard library, because it runs before anything is installed."""
 
 import fcntl
 import hashlib
@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# What pip says when it has not reached a registry, and when the registry has nothing for this Python or this platform.
+# Messages of pip if the registry is not reachable or has no package for this Python or platform.
 ABSENT = (
     "(from versions: none)",
     "Temporary failure in name resolution",
@@ -26,24 +26,24 @@ ABSENT = (
 
 
 class Skipped(Exception):
-    """Something that this machine does not have."""
+    """Raised if the machine lacks something that the tests need."""
 
 
 def cargo():
-    """The cargo to call: the one that called this, if one did."""
+    """Returns the cargo to call: the calling one, if any."""
     return os.environ.get("CARGO", "cargo")
 
 
 def target_directory():
-    """Where cargo builds, whatever its configuration says."""
+    """Returns the target directory of cargo, according to its configuration."""
     metadata = [cargo(), "metadata", "--format-version", "1", "--no-deps"]
     return Path(json.loads(subprocess.check_output(metadata, cwd=ROOT))["target_directory"])
 
 
 def prepare(name, requirements, limit=600):
-    """The Python of a virtual environment that has these requirements, made now if it is not there yet. Raises Skipped
-    where Python, the registry or the time does not allow it, and CalledProcessError where the requirements are at
-    fault."""
+    """Returns the Python of a virtual environment with these requirements, and creates it if necessary. Raises Skipped
+    if Python, the registry or the time limit does not allow it, and CalledProcessError if the requirements are
+    invalid."""
     text = requirements.read_text()
     digest = hashlib.sha256("\n".join([text, sys.version, sys.executable]).encode()).hexdigest()[:12]
     directory = target_directory() / "python" / f"{name}-{digest}"
@@ -61,32 +61,32 @@ def prepare(name, requirements, limit=600):
 
 
 def make(directory):
-    """An empty virtual environment."""
+    """Creates an empty virtual environment."""
     made = subprocess.run([sys.executable, "-m", "venv", directory], capture_output=True, text=True)
     if made.returncode:
-        raise Skipped(f"this Python makes no virtual environments: {last_line(made.stdout + made.stderr)}")
+        raise Skipped(f"this Python cannot create virtual environments: {last_line(made.stdout + made.stderr)}")
 
 
 def install(python, requirements, limit):
-    """What pip is asked for. Nothing is compiled, and a registry that does not answer is given up soon."""
+    """Runs pip. Nothing is compiled, and an unreachable registry fails fast."""
     command = [python, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
     command += ["--only-binary", ":all:", "--retries", "1", "--timeout", "15", "--requirement", requirements]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit)
     except subprocess.TimeoutExpired:
-        raise Skipped(f"pip has not installed the requirements in {limit} s") from None
+        raise Skipped(f"pip has not installed the requirements within {limit} s") from None
     if done.returncode:
         if any(sign in done.stdout for sign in ABSENT):
-            raise Skipped(f"the registry is not reached, or has nothing for this Python: {last_line(done.stdout)}")
+            raise Skipped(f"the registry is not reachable or has no package for this Python: {last_line(done.stdout)}")
         print(done.stdout, flush=True)
         raise subprocess.CalledProcessError(done.returncode, "pip install")
 
 
 def named(requirements):
-    """The lines of a requirements file that name something."""
+    """Returns the lines of a requirements file that are not empty and not comments."""
     return [line for line in map(str.strip, requirements.splitlines()) if line and not line.startswith("#")]
 
 
 def last_line(text):
-    """The last line that says something."""
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "nothing was said")
+    """Returns the last line that is not empty."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no output")

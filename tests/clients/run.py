@@ -1,5 +1,5 @@
-"""Makes the clients' virtual environment, starts the engines that no URL was given for, and runs the cases. `run` beside
-this calls it with a Python that is known to do."""
+"""Creates the virtual environment of the clients, starts the engines without a given URL, and runs the cases. `run`
+calls it with a suitable Python."""
 
 import argparse
 import contextlib
@@ -13,7 +13,7 @@ import environment
 
 HERE = Path(__file__).resolve().parent
 
-# Which engine stands behind each URL that the cases ask for, and with which settings.
+# The engine and the settings behind each URL that the cases use.
 SERVED = {
     "iris": ("iris", {}),
     "identity": ("identity", {}),
@@ -22,12 +22,12 @@ SERVED = {
 
 
 def main():
-    asked = argparse.ArgumentParser(prog="tests/clients/run", description="Real clients against iris and identity.")
-    asked.add_argument("--install-only", action="store_true", help="install the clients, and run nothing")
-    asked.add_argument("--only", default="", metavar="TEXT", help="run the cases with this text in their names")
+    asked = argparse.ArgumentParser(prog="tests/clients/run", description="Run real clients against iris and identity.")
+    asked.add_argument("--install-only", action="store_true", help="install the clients and exit")
+    asked.add_argument("--only", default="", metavar="TEXT", help="run only cases whose names contain this text")
     for name, (package, settings) in SERVED.items():
-        told = "".join(f" with {variable}={value}" for variable, value in settings.items())
-        asked.add_argument(f"--{name}", metavar="URL", help=f"where {package} is served{told}; absent: it is started")
+        with_settings = "".join(f" with {variable}={value}" for variable, value in settings.items())
+        asked.add_argument(f"--{name}", metavar="URL", help=f"URL of a running {package}{with_settings}; default: start one")
     asked = asked.parse_args()
 
     try:
@@ -44,7 +44,7 @@ def main():
 
 
 def run(python, asked):
-    """Runs the cases against the engines that were given, and the others, which are started."""
+    """Runs the cases against the given engines, and starts the others."""
     urls = {name: getattr(asked, name) for name in SERVED}
     missing = sorted({SERVED[name][0] for name, url in urls.items() if not url})
     binaries = engines.build(*missing) if missing else {}
@@ -53,7 +53,7 @@ def run(python, asked):
             if not urls[name]:
                 urls[name] = started.enter_context(engines.engine(binaries[package], package, **settings))
         env = os.environ | {f"{name.upper()}_URL": url for name, url in urls.items()}
-        # The engines are on this machine, whatever the way to the registry is.
+        # The engines are local, even if the registry is behind a proxy.
         env |= {"NO_PROXY": "*", "no_proxy": "*", "PYTHONDONTWRITEBYTECODE": "1"}
         return subprocess.run([python, "-m", "cases", asked.only], cwd=HERE, env=env, timeout=300).returncode
 

@@ -1,6 +1,5 @@
-"""Checks manifests: those of Kubernetes against its schemas, of the oldest version with all that is used and of the newest,
-and those of KServe against the types of its SDK. Every fault that is planted must be found, too: a check that takes anything
-shows nothing."""
+"""Validates manifests: those of Kubernetes against its schemas, of the oldest supported version and of the newest, and
+those of KServe against the types of its SDK. It also checks that it finds a planted fault in every manifest."""
 
 import copy
 import importlib.metadata
@@ -17,7 +16,7 @@ VERSIONS = ["1.27", kubernetes_validate.latest_version()]
 
 KSERVE = {"ServingRuntime": kserve.V1alpha1ServingRuntime, "InferenceService": kserve.V1beta1InferenceService}
 
-# What each kind of manifest must not be taken with.
+# The fault planted in each kind of manifest.
 PLANTED = {
     "Deployment": ("spec", "template", "spec", "enableServiceLink"),
     "Service": ("spec", "port"),
@@ -28,7 +27,7 @@ PLANTED = {
 
 
 def faults(manifest):
-    """What is wrong with a manifest."""
+    """Returns the faults of a manifest."""
     kind = manifest["kind"]
     if kind in KSERVE:
         return list(of_type(manifest, KSERVE[kind], kind))
@@ -43,19 +42,19 @@ def faults(manifest):
 
 
 def of_type(value, wanted, place):
-    """What of a value its type does not have. `wanted` is a type of the SDK, or its name as the SDK writes it."""
+    """Yields the faults of a value. `wanted` is a type of the SDK, or its name in the notation of the SDK."""
     if isinstance(wanted, str):
         of_list, of_map = re.fullmatch(r"list\[(.*)\]", wanted), re.fullmatch(r"dict\(str, (.*)\)", wanted)
         if of_list:
             if not isinstance(value, list):
-                yield f"{place}: a list is expected"
+                yield f"{place}: expected a list"
                 return
             for index, item in enumerate(value):
                 yield from of_type(item, of_list[1], f"{place}[{index}]")
             return
         if of_map:
             if not isinstance(value, dict):
-                yield f"{place}: a map is expected"
+                yield f"{place}: expected a map"
                 return
             for key, item in value.items():
                 yield from of_type(item, of_map[1], f"{place}.{key}")
@@ -63,25 +62,25 @@ def of_type(value, wanted, place):
         plain = {"str": str, "int": int, "bool": bool, "object": object}.get(wanted)
         if plain:
             if not isinstance(value, plain) or plain is int and isinstance(value, bool):
-                yield f"{place}: {wanted} is expected, {value!r} came"
+                yield f"{place}: expected {wanted}, got {value!r}"
             return
         wanted = getattr(kserve, wanted, None) or getattr(kubernetes.client, wanted, None)
         if wanted is None or not hasattr(wanted, "attribute_map"):
-            # Quantities, and ports that are numbers or names.
+            # Quantities, and ports as numbers or names.
             return
     if not isinstance(value, dict):
-        yield f"{place}: an object is expected, {value!r} came"
+        yield f"{place}: expected an object, got {value!r}"
         return
     names = {written: field for field, written in wanted.attribute_map.items()}
     for name, item in value.items():
         if name in names:
             yield from of_type(item, wanted.openapi_types[names[name]], f"{place}.{name}")
         else:
-            yield f"{place}: there is no {name}"
+            yield f"{place}: unknown member {name}"
 
 
 def planted(manifest):
-    """The manifest with a member that there is not."""
+    """Returns the manifest with an unknown member."""
     wrong = copy.deepcopy(manifest)
     *steps, last = PLANTED[manifest["kind"]]
     inner = wrong
@@ -98,11 +97,11 @@ def main(files):
             count += 1
             found += [f"{Path(file).name}: {fault}" for fault in faults(manifest)]
             if not faults(planted(manifest)):
-                found.append(f"{Path(file).name}: a fault that was planted in {manifest['kind']} is not found")
+                found.append(f"{Path(file).name}: a planted fault in {manifest['kind']} was not found")
     for fault in found:
         print(f"manifests: {fault}")
     if not count:
-        print("manifests: there are none")
+        print("manifests: no files")
     versions = f"Kubernetes {', '.join(VERSIONS)}; KServe {importlib.metadata.version('kserve')}"
     print(f"manifests: {count} checked ({versions}), {len(found)} faults")
     return 1 if found or not count else 0

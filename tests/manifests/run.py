@@ -1,5 +1,5 @@
-"""Makes the virtual environment with the schemas, and has the manifests checked there. `run` beside this calls it with a
-Python that is known to do."""
+"""Creates the virtual environment with the schemas and validates the manifests in it. `run` calls it with a suitable
+Python."""
 
 import os
 import subprocess
@@ -12,13 +12,13 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 DEPLOY = ROOT / "deploy"
 
-# What `describe` is asked for beside what stands in `deploy/`.
+# The options of `describe` for manifests other than those in `deploy/`.
 VARIANTS = {
     "in-flight.k8s": ["--image-cpu", "digits:1", "--format", "k8s", "--scale-by", "in-flight"],
     "gpu.k8s": ["--image-gpu", "digits:1-cuda", "--format", "k8s"],
     "gpu.kserve": ["--image-gpu", "digits:1-cuda", "--format", "kserve", "--base-url", "/m-{model_id}"],
 }
-# How environments are made is the same for the tests of clients.
+# The virtual environments are shared code with the tests of clients.
 sys.path.insert(0, str(HERE.parent / "clients"))
 
 import environment  # noqa: E402
@@ -46,12 +46,11 @@ def main():
 
 
 def rendered(scratch):
-    """Writes what `describe` prints beside the manifests of `deploy/`, by the engine that is built; nothing where none
-    is."""
+    """Writes further manifests with `describe` of a built engine; none if no engine is built."""
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     built = [engine for profile in ("debug", "release") if (engine := target / profile / "digits").is_file()]
     if not built:
-        print("manifests: no digits is built (cargo build -p digits): its variants are not checked")
+        print("manifests: digits is not built (cargo build -p digits): skipping its variants")
         return
     engine = max(built, key=lambda engine: engine.stat().st_mtime)
     for name, arguments in VARIANTS.items():

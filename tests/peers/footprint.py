@@ -1,6 +1,5 @@
-"""Measures what an engine takes: its size, its memory at rest, and the time from its start until it is ready, for the
-example `digits` and for the same model on FastAPI and uvicorn. `footprint` beside this calls it with a Python that is
-known to do, and the static binary of the image."""
+"""Measures the footprint of the example `digits` and of the same model on FastAPI and uvicorn: size, memory at rest,
+and time from start to readiness. `footprint` calls it with the static binary of the image."""
 
 import argparse
 import base64
@@ -27,21 +26,21 @@ WEB = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def request():
-    """A request about one sample."""
-    picture = base64.b64encode((DIGITS / "samples" / "3-59.png").read_bytes()).decode()
-    return json.dumps({"inputs": [{"name": "digit", "datatype": "BYTES", "shape": [1], "data": [picture]}]}).encode()
+    """Returns a request with one sample."""
+    image = base64.b64encode((DIGITS / "samples" / "3-59.png").read_bytes()).decode()
+    return json.dumps({"inputs": [{"name": "digit", "datatype": "BYTES", "shape": [1], "data": [image]}]}).encode()
 
 
 def memory(pid):
-    """What a process keeps in memory, in bytes: resident, and of that what no other process shares."""
+    """Returns the memory of a process in bytes: resident, and the part that is not shared with other processes."""
     fields = dict(line.split(":") for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
     size = {name: int(value.split()[0]) * 1024 for name, value in fields.items()}
     return size["Rss"], size["Private_Clean"] + size["Private_Dirty"]
 
 
 def run(command, settings):
-    """Starts an engine, waits until it is ready, asks it once and ends it. Returns the seconds until it was ready and its
-    memory before and after the question."""
+    """Starts an engine, waits until it is ready, sends one request and stops it. Returns the seconds until readiness
+    and the memory before and after the request."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("CHARIOT_") and name != "LOG_LEVEL"}
     begin = time.perf_counter()
     process = subprocess.Popen(command, env=env | settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -51,7 +50,7 @@ def run(command, settings):
                 if WEB.open(f"http://127.0.0.1:{PORT}/ready", timeout=5).status == 200:
                     break
             if process.poll() is not None or time.perf_counter() - begin > DEADLINE:
-                raise RuntimeError(f"{command[0]} is not ready; it may be that port {PORT} is taken")
+                raise RuntimeError(f"{command[0]} is not ready; port {PORT} may be in use")
             time.sleep(0.001)
         took = time.perf_counter() - begin
         rest = memory(process.pid)
@@ -72,11 +71,11 @@ def run(command, settings):
 
 
 def size(*places, leave_out=()):
-    """The bytes of all files in some directories."""
+    """Returns the total size of all files in some directories, in bytes."""
     total, seen = 0, set()
     for place in places:
         for directory, below, files in os.walk(place):
-            # In `config-...` is what an interpreter is linked of.
+            # `config-...` has the objects for linking an interpreter.
             below[:] = [name for name in below if name not in leave_out and not name.startswith("config-")]
             for file in files:
                 known = os.lstat(os.path.join(directory, file))
@@ -87,8 +86,8 @@ def size(*places, leave_out=()):
 
 
 def python_sizes(python):
-    """What the Python engine needs beside its own file: its packages, and the interpreter with its library. Tests,
-    compiled copies and pip are left out, as a small image would."""
+    """Returns the sizes of what the Python engine needs: its packages, and the interpreter with its library. Excludes
+    tests, compiled copies and pip, like a small image."""
     leave_out = ("test", "tests", "__pycache__", "pip", "ensurepip", "idlelib", "site-packages")
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     packages = subprocess.check_output([python, "-c", code], text=True).strip()
@@ -100,7 +99,7 @@ def python_sizes(python):
 
 
 def measure(command, settings, times):
-    """The medians over some runs, after one that is not counted."""
+    """Returns the medians of some runs, after one that is discarded."""
     run(command, settings)
     runs = [run(command, settings) for _ in range(times)]
     took = [took for took, _, _ in runs]
@@ -111,33 +110,33 @@ def measure(command, settings, times):
 
 
 def megabytes(count):
-    """Bytes as a person reads them."""
+    """Formats bytes for people."""
     return f"{count / 1e6:.1f} MB"
 
 
 def main():
-    asked = argparse.ArgumentParser(prog="tests/peers/footprint", description="What an engine takes, beside FastAPI.")
+    asked = argparse.ArgumentParser(prog="tests/peers/footprint", description="Measure the footprint of an engine and of FastAPI.")
     asked.add_argument("engine", type=Path, help="the static binary of digits")
-    asked.add_argument("--times", type=int, default=20, help="how often each is started")
+    asked.add_argument("--times", type=int, default=20, help="number of starts of each")
     asked = asked.parse_args()
 
     python = environment.prepare("fastapi", HERE / "fastapi" / "requirements.txt")
     model = str(DIGITS / "model")
     ours = {"CHARIOT_ENGINE_HOST": "127.0.0.1", "CHARIOT_ENGINE_PORT": str(PORT), "CHARIOT_ENGINE_DRAIN_DELAY": "0s"}
     ours |= {"CHARIOT_ENGINE_MODEL_DIR": model}
-    # Compiled copies of its own file stay out of this repository; those of its packages are made by the first run.
+    # The compiled copy of its own file must not appear in this repository; the first run creates those of its packages.
     theirs = {"PYTHONDONTWRITEBYTECODE": ""}
     rust = measure([asked.engine], ours, asked.times)
     fastapi = measure([python, HERE / "fastapi" / "digits.py", str(PORT), model], theirs, asked.times)
     packages, interpreter = python_sizes(python)
 
     rows = [
-        ("what an image must hold", megabytes(asked.engine.stat().st_size), megabytes(packages + interpreter)),
-        ("from start to ready, median", f"{rust[0] * 1000:.0f} ms", f"{fastapi[0] * 1000:.0f} ms"),
+        ("size of an image", megabytes(asked.engine.stat().st_size), megabytes(packages + interpreter)),
+        ("from start to readiness, median", f"{rust[0] * 1000:.0f} ms", f"{fastapi[0] * 1000:.0f} ms"),
         ("fastest and slowest", *(f"{one[1] * 1000:.0f} to {one[2] * 1000:.0f} ms" for one in (rust, fastapi))),
         ("resident at rest", megabytes(rust[3]), megabytes(fastapi[3])),
-        ("of that, shared with no other process", megabytes(rust[4]), megabytes(fastapi[4])),
-        ("resident after one answer", megabytes(rust[5]), megabytes(fastapi[5])),
+        ("of which not shared with other processes", megabytes(rust[4]), megabytes(fastapi[4])),
+        ("resident after one request", megabytes(rust[5]), megabytes(fastapi[5])),
     ]
     print(f"\n| of `digits`, {asked.times} starts each | chariot-engine | FastAPI and uvicorn, numpy |\n|---|---:|---:|")
     for row in rows:

@@ -1,4 +1,4 @@
-"""The comparison as a document: what the suite found at our engine and at its peers."""
+"""The document of the comparison: the results of the suite for our engine and for its peers."""
 
 import collections
 import dataclasses
@@ -13,7 +13,7 @@ LONGEST = 160
 
 @dataclasses.dataclass
 class Result:
-    """What the suite found at one server."""
+    """The results of the suite for one server."""
 
     name: str
     version: str
@@ -22,33 +22,33 @@ class Result:
     found: dict
 
     def title(self):
-        """The server and its version."""
+        """Returns the name and the version of the server."""
         return f"{self.name} {self.version}"
 
     def cases(self, level=None):
-        """The cases with their sections, of one level or of all."""
+        """Yields the cases of one level or of all levels, with their sections."""
         for section in self.found["sections"]:
             for case in section["cases"]:
                 if level in (None, case["level"]):
                     yield section["number"], case
 
     def count(self, level, section=None):
-        """How many cases of a level have which outcome, in one section or in all."""
+        """Counts the cases of a level per outcome, in one section or in all sections."""
         return collections.Counter(case["outcome"] for at, case in self.cases(level) if section in (None, at))
 
     def line(self):
-        """The outcomes in a line."""
+        """Formats the outcomes as one line."""
         counts = (f"{level}: {tally(self.count(level))}" for level in LEVELS)
         return f"{self.title()} (passed/failed/skipped): {', '.join(counts)}"
 
 
 def tally(count):
-    """Passed, failed and skipped."""
+    """Formats the numbers of passed, failed and skipped cases."""
     return f"{count['passed']}/{count['failed']}/{count['skipped']}"
 
 
 def document(results, date):
-    """The whole comparison."""
+    """Returns the whole document."""
     parts = [introduction(results, date)]
     parts += [table(results, level) for level in LEVELS]
     parts.append(better(results))
@@ -58,31 +58,31 @@ def document(results, date):
 
 
 def introduction(results, date):
-    """What was compared, when and how."""
+    """Returns the introduction: the servers, the date and the method."""
     servers = "\n".join(f"| {result.title()} | {runs_on(result)} | {claims(result)} |" for result in results)
     return f"""# Conformance: this engine and two of its peers
 
-The [conformance suite](../tests/conformance) was run on {date:%Y-%m-%d} against the same model, one that answers with the tensors that it got: our [`identity`](../examples/identity), and a few lines of Python on [KServe's `ModelServer`](../tests/peers/kserve/identity.py) and on [MLServer](../tests/peers/mlserver/identity.py), as installed and with nothing set but ports, and for MLServer no worker processes and no debug mode. `tests/peers/run` does it all again and writes this file.
+The [conformance suite](../tests/conformance) was run on {date:%Y-%m-%d} against the same model, which returns its input tensors: our [`identity`](../examples/identity), and a few lines of Python for [KServe's `ModelServer`](../tests/peers/kserve/identity.py) and for [MLServer](../tests/peers/mlserver/identity.py). Both have their default configuration except for ports and, for MLServer, no worker processes and no debug mode. `tests/peers/run` repeats the comparison and writes this file.
 
-| server | runs on | extensions that it announces |
+| server | runs on | announced extensions |
 |---|---|---|
 {servers}
 
-The suite is ours, and so is its reading of the specification: what the peers fail at the level `oip` rests on a sentence of the Open Inference Protocol that each case names. What they fail at `binary` is an extension of Triton's. The level `chariot` asks for what neither of them claims to be; it stands here only for completeness. A case is skipped where its conditions do not hold: no version in the metadata, no pictures as inputs, no declared inputs; the cases of section 5 ask for engines of Chariot's tasks, which an identity is not. The suite's own tests ask these of other engines. Of a case that fails in several ways the first is shown."""
+The suite and its interpretation of the specification are ours. Every case of the level `oip` names the requirement of the Open Inference Protocol that it checks. The level `binary` covers an extension of Triton. The level `chariot` covers the additions of Chariot, which the peers do not claim to support; it is listed for completeness only. A case is skipped if its conditions do not hold, for example if the metadata has no version, or if the model takes no images or has no declared inputs. The cases of section 5 need engines of Chariot's tasks; the tests of the suite run them against such engines. If a case has several violations, the first one is shown."""
 
 
 def runs_on(result):
-    """The Python of a peer."""
+    """Returns the Python version of a peer."""
     return f"Python {result.python}" if result.python else "Rust"
 
 
 def claims(result):
-    """What `/v2` announces."""
+    """Returns the extensions that `/v2` announces."""
     return ", ".join(f"`{extension}`" for extension in result.extensions) or "none"
 
 
 def table(results, level):
-    """The outcomes of a level by section."""
+    """Returns the table of the outcomes of a level by section."""
     titles = {section["number"]: section["title"] for section in results[0].found["sections"]}
     rows = [f"## {level}: {LEVELS[level]}", "", "Passed / failed / skipped."]
     rows += ["", f"| section | {' | '.join(result.title() for result in results)} |", f"|---|{'---:|' * len(results)}"]
@@ -95,12 +95,12 @@ def table(results, level):
 
 
 def spaced(count):
-    """Passed, failed and skipped, for people."""
+    """Formats the numbers of passed, failed and skipped cases with spaces."""
     return tally(count).replace("/", " / ")
 
 
 def better(results):
-    """The cases that a peer passes and we do not, for whatever reason."""
+    """Returns the cases that a peer passes and our engine does not."""
     ours, *peers = results
     outcome = {case["name"]: case["outcome"] for _, case in ours.cases()}
     rows = ["## Where a peer passes and we do not", ""]
@@ -112,23 +112,23 @@ def better(results):
     return "\n".join(rows if len(rows) > 2 else [*rows, "No case."])
 
 
-OUTSIDE = """## What the suite does not ask for
+OUTSIDE = """## Not covered by the suite
 
-The suite asks for one protocol over HTTP. Both peers speak it over gRPC too, have extensions for a repository of models (loading and unloading at run time) and serve several models in one process; MLServer batches across requests, compresses responses unless told not to, and reads from Kafka; KServe speaks its older version 1 and OpenAI's protocol. Here responses are compressed on demand; the rest of this is not here."""
+The suite covers one protocol over HTTP. Both peers also support gRPC, loading and unloading of models at run time, and several models in one process. MLServer also batches across requests, compresses responses by default, and reads from Kafka. KServe also supports its older protocol version 1 and the OpenAI protocol. This engine serves several models, batches across requests and compresses responses on request; it does not support the rest."""
 
 
 def failures(result):
-    """The failed cases of a server, level by level, with what came."""
-    rows = [f"## What {result.title()} fails"]
+    """Returns the failed cases of a server by level."""
+    rows = [f"## Failures of {result.title()}"]
     for level in LEVELS:
         failed = [(section, case) for section, case in result.cases(level) if case["outcome"] == "failed"]
         rows += ["", f"### {result.name}: {level}", ""]
         if not failed:
             rows.append("Nothing.")
             continue
-        listed = ["| section | case | expected | came |", "|---|---|---|---|"]
+        listed = ["| section | case | expected | got |", "|---|---|---|---|"]
         listed += [failure(section, case) for section, case in failed]
-        # What a server does not claim to be is there for who asks.
+        # Failures at a level that the server does not claim are collapsed.
         if level == "chariot":
             listed = [f"<details><summary>{len(failed)} cases</summary>", "", *listed, "", "</details>"]
         rows += listed
@@ -136,15 +136,15 @@ def failures(result):
 
 
 def failure(section, case):
-    """A failed case: its first fault, and how many more there are."""
+    """Formats a failed case: its first violation and the number of further ones."""
     first, *more = case["faults"]
     place = f"{text(first['of'])}: " if first["of"] else ""
     also = f" (and {len(more)} more)" if more else ""
-    return f"| {section} | {text(case['name'])} | {place}{text(first['expected'])} | {text(first['came'])}{also} |"
+    return f"| {section} | {text(case['name'])} | {place}{text(first['expected'])} | {text(first['got'])}{also} |"
 
 
 def text(words):
-    """Words as they may stand in a table."""
+    """Escapes and shortens text for a table."""
     words = " ".join(words.split())
     words = words if len(words) <= LONGEST else f"{words[:LONGEST]}..."
     for sign in "\\|<>*_`[]":

@@ -1,5 +1,5 @@
-"""Installs the peers, serves the identity on each and on our engine, runs the suite against all, and writes the
-comparison. `run` beside this calls it with a Python that is known to do."""
+"""Installs the peers, serves an identity model on each and on our engine, runs the suite against all, and writes the
+comparison. `run` calls it with a suitable Python."""
 
 import argparse
 import contextlib
@@ -14,7 +14,7 @@ import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# How environments are made and engines started is the same for the tests of clients.
+# The virtual environments and the start of engines are shared code with the tests of clients.
 CLIENTS = HERE.parent / "clients"
 sys.path.insert(0, str(CLIENTS))
 
@@ -26,7 +26,7 @@ LEVEL = "chariot"
 
 
 def free_ports(count):
-    """Ports of the loopback device that nobody listens on."""
+    """Returns free ports of the loopback interface."""
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
@@ -36,7 +36,7 @@ def free_ports(count):
 
 @contextlib.contextmanager
 def peer(command, port, logs, **settings):
-    """Starts a peer, yields its URL when its model is ready, and ends it."""
+    """Starts a peer, yields its URL once its model is ready, and stops it."""
     env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "NO_PROXY": "*", "no_proxy": "*"} | settings
     with open(logs, "w") as log:
         process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
@@ -55,13 +55,13 @@ def peer(command, port, logs, **settings):
 
 
 def kserve(python, directory):
-    """KServe's `ModelServer`."""
+    """Starts KServe's `ModelServer`."""
     (port,) = free_ports(1)
     return peer([python, HERE / "kserve" / "identity.py", str(port)], port, directory / "kserve.log")
 
 
 def mlserver(python, directory):
-    """MLServer."""
+    """Starts MLServer."""
     http, grpc, metrics = free_ports(3)
     settings = {"HTTP_PORT": http, "GRPC_PORT": grpc, "METRICS_PORT": metrics, "METRICS_DIR": directory}
     settings |= {"HOST": "127.0.0.1", "PARALLEL_WORKERS": 0, "DEBUG": "false"}
@@ -71,34 +71,34 @@ def mlserver(python, directory):
 
 
 def ask(url):
-    """What a server says of itself."""
+    """Returns the metadata of a server."""
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/v2", timeout=30) as answer:
         return json.load(answer)
 
 
 def suite(executable, url, directory):
-    """What the suite finds at a server. That cases fail is a result; that none can be asked is a fault."""
+    """Returns the results of the suite for a server. Failed cases are results; a run without cases is an error."""
     found = directory / "found.json"
     command = [executable, "--url", url, "--model", "identity", "--level", LEVEL, "--json", found]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode not in (0, 1):
-        raise RuntimeError(f"the suite ended with {done.returncode}:\n{done.stdout}")
+        raise RuntimeError(f"the suite exited with {done.returncode}:\n{done.stdout}")
     return json.loads(found.read_text())
 
 
 def version(python, package):
-    """The version of an installed package, and of its Python."""
+    """Returns the versions of an installed package and of its Python."""
     code = f"import platform, importlib.metadata as m; print(m.version('{package}'), platform.python_version())"
     return subprocess.check_output([python, "-c", code], text=True).split()
 
 
 def main():
-    asked = argparse.ArgumentParser(prog="tests/peers/run", description="The conformance suite on us and on two peers.")
+    asked = argparse.ArgumentParser(prog="tests/peers/run", description="Compare our engine with two peers on the conformance suite.")
     default = environment.ROOT / "docs" / "conformance.md"
-    asked.add_argument("file", nargs="?", type=Path, default=default, help="where the comparison is written")
+    asked.add_argument("file", nargs="?", type=Path, default=default, help="file to write")
     asked = asked.parse_args()
 
-    # KServe's server is in the package of its client, which the tests of clients install.
+    # KServe's server is part of the package of its client, which the tests of clients install.
     pythons = {
         "kserve": environment.prepare("clients", CLIENTS / "requirements.txt"),
         "mlserver": environment.prepare("mlserver", HERE / "mlserver" / "requirements.txt"),

@@ -1,5 +1,5 @@
-//! Instructions that an engine takes for one small request: what callgrind counts over many requests less what it counts
-//! over few, so that start and end fall out.
+//! Counts the instructions that an engine executes for one small request: the difference between many requests and few,
+//! so that start and shutdown cancel out.
 
 mod count;
 mod engine;
@@ -8,23 +8,23 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 
-/// Whatever keeps a measurement from being one.
+/// Any error that prevents a measurement.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Counts the instructions that an engine takes for one small request.
+/// Counts the instructions that an engine executes for one small request.
 #[derive(Parser)]
 struct Arguments {
-    /// The engine to measure, that of another commit say; `identity` of this workspace, built in release, if none is named
+    /// Engine to measure. Default: a release build of `identity` of this workspace
     #[arg(long)]
     engine: Option<PathBuf>,
-    /// How often it is measured
+    /// Number of measurements
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
 }
 
 fn main() -> ExitCode {
     if !count::is_possible() {
-        println!("valgrind is not installed: nothing is counted");
+        println!("SKIPPED: valgrind not found");
         return ExitCode::SUCCESS;
     }
     match measure(&Arguments::parse()) {
@@ -49,6 +49,6 @@ fn measure(arguments: &Arguments) -> Result<(), Failure> {
     let mean = runs.iter().sum::<f64>() / runs.len() as f64;
     let least = runs.iter().copied().fold(f64::INFINITY, f64::min);
     let most = runs.iter().copied().fold(0.0, f64::max);
-    println!("{mean:.0} instructions a request, the mean of {} runs, from {least:.0} to {most:.0}", runs.len());
+    println!("{mean:.0} instructions per request, mean of {} runs, from {least:.0} to {most:.0}", runs.len());
     Ok(())
 }

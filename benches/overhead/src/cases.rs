@@ -1,4 +1,4 @@
-//! What is asked, and of which engine.
+//! The requests and the engines that serve them.
 
 use bytes::Bytes;
 use chariot_engine::{Engine, EngineBuilder};
@@ -9,16 +9,16 @@ use serde_json::json;
 
 use crate::models::{Identity, Nothing};
 
-/// The name of every model here, as it stands in the path.
+/// The name of every model, as in the path.
 const MODEL: &str = "bench";
 
-/// A request, and an engine that answers it.
+/// A request, and an engine that serves it.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
     pub(crate) body: fn() -> Bytes,
     pub(crate) builder: fn() -> EngineBuilder,
-    /// How many make a round: long enough to be timed, and all rounds together short enough to be waited for.
+    /// The number of requests per round: enough to be timed, and few enough for a short run.
     pub(crate) requests: usize,
 }
 
@@ -70,7 +70,7 @@ fn text() -> Bytes {
 }
 
 fn tensor<T: Serialize>(shape: [usize; 2], written: fn(f32) -> T) -> Bytes {
-    /// Typed to the end: a `serde_json::Value` would make FP64 of every number.
+    /// Serialized from typed values, because a `serde_json::Value` would convert every number to FP64.
     #[derive(Serialize)]
     struct Input<T> {
         name: &'static str,
@@ -87,7 +87,7 @@ fn tensor<T: Serialize>(shape: [usize; 2], written: fn(f32) -> T) -> Bytes {
     serde_json::to_vec(&request).expect("numbers and strings can be written as JSON").into()
 }
 
-/// Numbers from -1 to 1 with as many digits as measured ones have, the same at every run.
+/// Returns numbers from -1 to 1 with as many digits as measured values, the same on every run.
 fn values() -> impl Iterator<Item = f32> {
     let step = |state: &u32| Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
     std::iter::successors(Some(1_u32), step).map(|state| (state >> 8) as f32 / (1 << 23) as f32 - 1.0)

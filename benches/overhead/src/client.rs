@@ -1,4 +1,4 @@
-//! A client that keeps its connections busy: each asks again as soon as it has its answer.
+//! A client that keeps its connections busy: each sends the next request as soon as it has a response.
 
 use std::{
     net::SocketAddr,
@@ -25,9 +25,9 @@ type Connection = SendRequest<Full<Bytes>>;
 
 /// One round of requests.
 pub(crate) struct Round {
-    /// From the first request to the last answer.
+    /// The time from the first request to the last response.
     pub(crate) took: Duration,
-    /// From a request to the end of its answer.
+    /// The times from each request to the end of its response.
     pub(crate) latencies: Vec<Duration>,
 }
 
@@ -38,19 +38,19 @@ impl Client {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
             let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-            // A connection that breaks is told by the request that is on it.
+            // A broken connection is reported by the request on it.
             tokio::spawn(connection);
             open.push(sender);
         }
         Ok(Client(open))
     }
 
-    /// Asks once, and gives the answer.
+    /// Sends one request and returns the response.
     pub(crate) async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Bytes, Failure> {
-        ask(self.0.first_mut().ok_or("there is no connection")?, request).await
+        ask(self.0.first_mut().ok_or("no connection")?, request).await
     }
 
-    /// Sends `requests` requests over all connections. Every answer must have as many bytes as are expected.
+    /// Sends `requests` requests over all connections. Every response must have the expected number of bytes.
     pub(crate) async fn round(
         &mut self,
         request: &Request<Full<Bytes>>,
@@ -66,10 +66,10 @@ impl Client {
                 let mut latencies = Vec::new();
                 while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
                     let sent = Instant::now();
-                    let came = ask(&mut connection, request.clone()).await?.len();
+                    let got = ask(&mut connection, request.clone()).await?.len();
                     latencies.push(sent.elapsed());
-                    if came != expected {
-                        return Err(format!("an answer of {expected} bytes was expected, one of {came} came").into());
+                    if got != expected {
+                        return Err(format!("expected a response of {expected} bytes, got {got}").into());
                     }
                 }
                 Ok::<_, Failure>((connection, latencies))

@@ -1,4 +1,4 @@
-//! What decoding a request's body and encoding an answer of the same elements take, without a server.
+//! The time to decode the body of a request and to encode a response with the same elements, without a server.
 
 use std::{hint::black_box, time::Instant};
 

@@ -1,4 +1,4 @@
-//! Medians, percentiles, and how they are written.
+//! Medians and percentiles, and their formatting.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     percentile(&values.into_iter().collect::<Vec<_>>(), 0.5)
 }
 
-/// The smallest value that this share of all does not exceed; NaN of none.
+/// Returns the smallest value that this share of all values does not exceed; NaN if there are no values.
 pub(crate) fn percentile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -14,12 +14,12 @@ pub(crate) fn percentile(values: &[f64], share: f64) -> f64 {
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }
 
-/// Seconds, in the unit that suits them.
+/// Formats seconds in a suitable unit.
 pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 1e-3 { format!("{:.1} µs", seconds * 1e6) } else { format!("{:.2} ms", seconds * 1e3) }
 }
 
-/// The median of some values, and between what they lie.
+/// Formats the median and the range of some values.
 pub(crate) struct Spread {
     median: f64,
     least: f64,

@@ -1,4 +1,4 @@
-//! A number of requests to an engine's service without sockets: for profilers, which then see the engine alone.
+//! Requests to the service of an engine without sockets, so that a profiler sees the engine alone.
 
 use std::{convert::Infallible, time::Instant};
 
@@ -21,7 +21,7 @@ pub(crate) fn run(case: &Case, requests: usize) -> Result<(), Failure> {
             let status = response.status();
             never(ResponseBody::collect(response.into_body()).await);
             if status != StatusCode::OK {
-                return Err(format!("status 200 was expected, {status} came").into());
+                return Err(format!("expected status 200, got {status}").into());
             }
         }
         let each = begin.elapsed().as_secs_f64() / requests.max(1) as f64;

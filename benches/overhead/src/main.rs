@@ -1,4 +1,5 @@
-//! What the server of an engine costs, as a ratio to bare hyper: both on loopback sockets, asked by one client, by turns.
+//! Measures the overhead of the server of an engine as a ratio to bare hyper: both on loopback sockets, with one
+//! client, in turn.
 
 mod cases;
 mod client;
@@ -15,7 +16,7 @@ use cases::{Case, cases};
 
 const USAGE: &str = "usage: overhead [--in-process <requests> [small|text|large|digits]]";
 
-/// Whatever keeps a measurement from being one.
+/// Any error that prevents a measurement.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
@@ -44,7 +45,7 @@ fn case(name: &str) -> Result<Case, Failure> {
     cases().into_iter().find(|case| case.name == name).ok_or_else(|| USAGE.into())
 }
 
-/// Threads as the engine's own process has them: one a core.
+/// Creates a runtime like that of the process of an engine, with one thread per core.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(cores()).enable_all().build()
 }

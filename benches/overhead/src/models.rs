@@ -1,8 +1,8 @@
-//! The models that are served: they do nothing, so that what is measured is the server.
+//! The models: they do nothing, so that only the server is measured.
 
 use chariot_engine::prelude::*;
 
-/// Answers with the tensors that it got.
+/// Returns its input tensors.
 pub(crate) struct Identity;
 
 impl Model for Identity {
@@ -19,7 +19,7 @@ impl Model for Identity {
     }
 }
 
-/// Answers every text with the same word.
+/// Returns the same word for every text.
 pub(crate) struct Nothing;
 
 impl Model for Nothing {

@@ -1,4 +1,4 @@
-//! The two servers that are compared.
+//! The two servers.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -15,10 +15,10 @@ use tokio::net::TcpListener;
 
 use crate::{Case, Failure};
 
-/// A port that the kernel chooses.
+/// The address with a port chosen by the kernel.
 const ANY_PORT: (&str, u16) = ("127.0.0.1", 0);
 
-/// Starts an engine on a port of its own and waits until its model is loaded.
+/// Starts an engine on a free port and waits until its model is loaded.
 pub(crate) async fn engine(case: &Case) -> Result<(SocketAddr, Engine), Failure> {
     let engine = (case.builder)().start()?;
     engine.ready().await?;
@@ -29,8 +29,8 @@ pub(crate) async fn engine(case: &Case) -> Result<(SocketAddr, Engine), Failure>
     Ok((address, engine))
 }
 
-/// Starts a server that is hyper and nothing else, with the connection settings of the engine's: it takes the body as
-/// one piece, does not look at it, and gives the same answer to every request.
+/// Starts a server of hyper alone, with the connection settings of the engine. It collects the body without parsing it
+/// and sends the same response to every request.
 pub(crate) async fn bare(answer: Bytes, header_timeout: Duration) -> Result<SocketAddr, Failure> {
     let listener = TcpListener::bind(ANY_PORT).await?;
     let address = listener.local_addr()?;
@@ -41,7 +41,7 @@ pub(crate) async fn bare(answer: Bytes, header_timeout: Duration) -> Result<Sock
             let _ = stream.set_nodelay(true);
             let answer = answer.clone();
             let service = service_fn(move |request| reply(request, answer.clone()));
-            // A connection that fails is told by the client.
+            // A failed connection is reported by the client.
             tokio::spawn(builder.serve_connection(TokioIo::new(stream), service).into_owned());
         }
     });

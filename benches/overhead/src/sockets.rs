@@ -1,4 +1,4 @@
-//! The comparison over sockets: rounds by turns, and the table that they make.
+//! The comparison over sockets: alternating rounds, and the table of results.
 
 use http::Request;
 use http_body_util::Full;
@@ -12,14 +12,14 @@ use crate::{
     runtime, servers,
 };
 
-/// Connections that are kept busy at once.
+/// The numbers of concurrent connections.
 const CONNECTIONS: [usize; 3] = [1, 8, 32];
 
-/// Rounds of each server that count; one more of each goes before them.
+/// The number of measured rounds per server, after one round that is discarded.
 const ROUNDS: usize = 7;
 
 pub(crate) fn run(cases: &[Case]) -> Result<(), Failure> {
-    println!("# What the server costs, beside bare hyper\n");
+    println!("# Overhead of the server, compared with bare hyper\n");
     println!(
         "Client, engine and bare server share this machine's {} cores: what one takes is missing from the others, so \
          compare ratios, not rates. Rates and latencies are medians over {ROUNDS} rounds. The ratio is the engine's \
@@ -30,7 +30,7 @@ pub(crate) fn run(cases: &[Case]) -> Result<(), Failure> {
         "| request | connections | bare req/s | engine req/s | bare p50 | engine p50 | bare p99 | engine p99 | ratio |\n\
          |---|---:|---:|---:|---:|---:|---:|---:|---|"
     );
-    // A runtime for each side, so that client and servers meet in the kernel, as two processes do.
+    // Client and servers have separate runtimes, so that they communicate through the kernel like separate processes.
     let (client, servers) = (runtime()?, runtime()?);
     for case in cases {
         compare(case, &client, &servers)?;
@@ -43,11 +43,11 @@ pub(crate) fn run(cases: &[Case]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Measures the two servers by turns, at every number of connections.
+/// Measures both servers in turn, with every number of connections.
 fn compare(case: &Case, client: &Runtime, servers: &Runtime) -> Result<(), Failure> {
     let request = case.request()?;
     let (engine_address, engine) = servers.block_on(servers::engine(case))?;
-    // The bare server answers what the engine does, so that both write as much.
+    // The bare server returns the response of the engine, so that both write the same number of bytes.
     let answer = client.block_on(once(engine_address, request.clone()))?;
     let bytes = answer.len();
     let bare_address = servers.block_on(servers::bare(answer, engine.settings().header_timeout))?;
@@ -73,7 +73,7 @@ async fn once(address: std::net::SocketAddr, request: Request<Full<bytes::Bytes>
     Client::connect(address, 1).await?.ask(request).await
 }
 
-/// What is told of a round; latencies in seconds.
+/// The results of a round; latencies in seconds.
 struct Figures {
     rate: f64,
     p50: f64,

@@ -1,5 +1,5 @@
-//! The archive of a model directory that the platform's `import_model` takes. The binary makes one at a command line,
-//! and the tests of examples make their own.
+//! The archive of a model directory, in the form that `import_model` of the platform accepts. Used by the binary and by
+//! the tests of the examples.
 
 use std::{
     error::Error,
@@ -11,7 +11,7 @@ use std::{
 
 use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 
-/// Why there is no archive.
+/// An error that prevents the creation of an archive.
 #[derive(Debug)]
 pub struct ArchiveError {
     path: PathBuf,
@@ -32,14 +32,14 @@ impl fmt::Display for ArchiveError {
 
 impl Error for ArchiveError {}
 
-/// Writes all files of a model directory into a zip archive: at its top, or in one folder there if `top_folder` names it.
+/// Writes all files of a model directory to a zip archive, at its top level or in the folder `top_folder`.
 ///
-/// The same files make the same bytes: they stand in the order of their names, without their times, and as they are,
-/// since weights hardly compress. An archive may be larger than 4 GiB.
+/// The archive is reproducible: the files are in the order of their names and have no timestamps. They are not
+/// compressed, because weights hardly compress. An archive can be larger than 4 GiB.
 ///
 /// # Errors
-/// A directory that cannot be read or holds no file, something in it that is neither a file nor a folder, a name that is
-/// not UTF-8, and a top folder whose name is a path.
+/// Returns an error if the directory cannot be read or has no files, if an entry is neither a file nor a folder, if a
+/// name is not UTF-8, or if `top_folder` is a path.
 ///
 /// ```
 /// use std::{fs, io::Cursor};
@@ -55,17 +55,17 @@ pub fn write(model_dir: &Path, top_folder: Option<&str>, archive: impl Write + S
     let top = match top_folder {
         None => String::new(),
         Some("" | "." | "..") => {
-            return Err(ArchiveError::new(Path::new("--top-folder"), "the name of a folder is expected"));
+            return Err(ArchiveError::new(Path::new("--top-folder"), "expected the name of a folder"));
         }
         Some(name) if name.contains(['/', '\\']) => {
-            return Err(ArchiveError::new(Path::new(name), "the name of a folder is expected, a path came"));
+            return Err(ArchiveError::new(Path::new(name), "expected the name of a folder, got a path"));
         }
         Some(name) => format!("{name}/"),
     };
     let mut files = Vec::new();
     list(model_dir, &top, &mut files)?;
     if files.is_empty() {
-        return Err(ArchiveError::new(model_dir, "a directory with the model's files is expected, it holds none"));
+        return Err(ArchiveError::new(model_dir, "expected a directory with model files, got an empty one"));
     }
     files.sort();
     let options = SimpleFileOptions::default()
@@ -87,23 +87,23 @@ pub fn write(model_dir: &Path, top_folder: Option<&str>, archive: impl Write + S
     Ok(())
 }
 
-/// Adds the files of a directory, and of those in it, to `files`: the name in the archive, which begins with `prefix`,
-/// and the path.
+/// Adds the files of a directory and its folders to `files`, each with its name in the archive, which starts with
+/// `prefix`, and its path.
 fn list(directory: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> Result<(), ArchiveError> {
     let unread = |error| ArchiveError::new(directory, error);
     for entry in fs::read_dir(directory).map_err(unread)? {
         let entry = entry.map_err(unread)?;
         let path = entry.path();
         let name = entry.file_name().into_string();
-        let name = name.map_err(|_| ArchiveError::new(&path, "a name in UTF-8 is expected"))?;
+        let name = name.map_err(|_| ArchiveError::new(&path, "expected a name in UTF-8"))?;
         let name = format!("{prefix}{name}");
-        // A link to a file is that file; a link to a folder may lead back to where it stands.
+        // A link to a file is followed; a link to a folder could form a cycle.
         if entry.file_type().map_err(unread)?.is_dir() {
             list(&path, &format!("{name}/"), files)?;
         } else if path.is_file() {
             files.push((name, path));
         } else {
-            return Err(ArchiveError::new(&path, "a file or a folder is expected"));
+            return Err(ArchiveError::new(&path, "expected a file or a folder"));
         }
     }
     Ok(())

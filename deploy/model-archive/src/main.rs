@@ -1,4 +1,4 @@
-//! Makes the archive of a model directory: `model-archive examples/digits/model model.zip`.
+//! Creates the archive of a model directory: `model-archive examples/digits/model model.zip`.
 
 use std::{
     error::Error,
@@ -10,15 +10,15 @@ use std::{
 
 use clap::Parser;
 
-/// Makes the archive of a model directory that the platform imports; the same files make the same bytes.
+/// Creates a reproducible archive of a model directory for import into the platform.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The directory with the model's files
+    /// Model directory
     model_dir: PathBuf,
-    /// The archive to write
+    /// Archive to write
     archive: PathBuf,
-    /// Puts the files into a folder of this name; without it they stand at the archive's top
+    /// Folder of the files in the archive. Default: its top level
     #[arg(long, value_name = "NAME")]
     top_folder: Option<String>,
 }
@@ -35,15 +35,15 @@ fn main() -> ExitCode {
 
 fn made(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let Arguments { model_dir, archive, top_folder } = arguments;
-    // It would be a file of the model the next time.
+    // The next run would include it as a model file.
     if path::absolute(archive)?.starts_with(path::absolute(model_dir)?) {
-        return Err(format!("'{}': an archive outside the model directory is expected", archive.display()).into());
+        return Err(format!("'{}': expected an archive outside of the model directory", archive.display()).into());
     }
     let unwritten = |error| format!("'{}': {error}", archive.display());
     let mut file = BufWriter::new(File::create(archive).map_err(unwritten)?);
     let written = model_archive::write(model_dir, top_folder.as_deref(), &mut file);
     if let Err(error) = written {
-        // Half an archive is of no use to anybody.
+        // An incomplete archive is useless.
         fs::remove_file(archive).map_err(unwritten)?;
         return Err(error.into());
     }

@@ -1,5 +1,4 @@
-//! The archives that the binary makes: what they hold, that they are the same each time, and what it says when there is
-//! none.
+//! The archives of the binary: their contents, their reproducibility, and the errors.
 
 use std::{
     fs::{self, File},
@@ -14,8 +13,8 @@ fn model_archive(arguments: &[&Path]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_model-archive")).args(arguments).output().unwrap()
 }
 
-/// The reason why no archive was made.
-fn refused(arguments: &[&Path]) -> String {
+/// Runs the binary, which must fail, and returns its error.
+fn rejected(arguments: &[&Path]) -> String {
     let output = model_archive(arguments);
     assert_eq!(output.status.code(), Some(1));
     String::from_utf8(output.stderr).unwrap()
@@ -29,7 +28,7 @@ fn model(directory: &Path) {
     }
 }
 
-/// Names and texts of an archive's files, in their order.
+/// Returns the names and texts of the files of an archive, in order.
 fn files(archive: &Path) -> Vec<(String, String)> {
     let mut archive = ZipArchive::new(File::open(archive).unwrap()).unwrap();
     let mut file = |index| {
@@ -59,7 +58,7 @@ fn the_same_files_make_the_same_bytes_wherever_and_whenever_they_were_written() 
 }
 
 #[test]
-fn the_files_stand_in_a_top_folder_if_one_is_asked_for() {
+fn the_files_are_in_the_top_folder_if_one_is_given() {
     let scratch = tempfile::tempdir().unwrap();
     let (directory, archive) = (scratch.path().join("model"), scratch.path().join("model.zip"));
     model(&directory);
@@ -67,32 +66,32 @@ fn the_files_stand_in_a_top_folder_if_one_is_asked_for() {
     let names: Vec<_> = files(&archive).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["pets/class_labels.json", "pets/tokens/list.txt", "pets/weights.bin"]);
     for path in ["a/b", "..", ""] {
-        let text = refused(&[&directory, &archive, "--top-folder".as_ref(), path.as_ref()]);
-        assert!(text.contains("the name of a folder is expected"), "{text}");
+        let text = rejected(&[&directory, &archive, "--top-folder".as_ref(), path.as_ref()]);
+        assert!(text.contains("expected the name of a folder"), "{text}");
     }
 }
 
 #[test]
-fn what_cannot_be_an_archive_is_named_and_leaves_none_behind() {
+fn an_invalid_argument_is_named_and_leaves_no_archive() {
     let scratch = tempfile::tempdir().unwrap();
     let at = |name| scratch.path().join(name);
     fs::create_dir(at("empty")).unwrap();
     model(&at("model"));
     for (model, archive, text) in [
         ("none", "model.zip", "none'"),
-        ("empty", "model.zip", "it holds none"),
-        ("model", "model/model.zip", "outside the model directory"),
+        ("empty", "model.zip", "empty'"),
+        ("model", "model/model.zip", "model.zip'"),
         ("model", "no/model.zip", "no/model.zip'"),
     ] {
-        let said = refused(&[&at(model), &at(archive)]);
-        assert!(said.contains(text), "{said}");
+        let error = rejected(&[&at(model), &at(archive)]);
+        assert!(error.contains(text), "{error}");
         assert!(!at(archive).exists());
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn a_link_to_a_file_is_that_file_and_a_link_to_a_folder_is_refused() {
+fn a_link_to_a_file_is_followed_and_a_link_to_a_folder_is_rejected() {
     let scratch = tempfile::tempdir().unwrap();
     let (directory, archive) = (scratch.path().join("model"), scratch.path().join("model.zip"));
     model(&directory);
@@ -102,6 +101,6 @@ fn a_link_to_a_file_is_that_file_and_a_link_to_a_folder_is_refused() {
     assert_eq!(files(&archive)[2], ("weights.bin".to_string(), "ww".to_string()));
 
     std::os::unix::fs::symlink(".", directory.join("again")).unwrap();
-    let text = refused(&[&directory, &archive]);
-    assert!(text.contains("again'") && text.contains("a file or a folder is expected"), "{text}");
+    let text = rejected(&[&directory, &archive]);
+    assert!(text.contains("again'") && text.contains("expected a file or a folder"), "{text}");
 }

@@ -1,5 +1,5 @@
-//! The data set: its rows, its split into training and held-out rows, and the accuracy of a network on them. Used by the
-//! training and the tests.
+//! The data set: its rows, its split into training and held-out rows, and the accuracy of a network on them. Used by
+//! the training and the tests.
 
 use chariot_engine::{
     Context, Error, Result,

@@ -1,5 +1,5 @@
-//! The engine with the model directory of the platform: the unpacked archive, read-only, at the path of a setting or at the
-//! default path of the platform.
+//! The engine with the model directory of the platform: the unpacked archive, read-only, at the path of a setting or at
+//! the default path of the platform.
 
 use std::{
     fs,
@@ -118,8 +118,8 @@ mount -t tmpfs tmpfs /mnt && mkdir /mnt/models && mount --bind "$model" /mnt/mod
 mount -o remount,bind,ro /mnt/models && ! touch /mnt/models/written 2>/dev/null && exec "$@"
 "#;
 
-/// Returns the flag of `unshare` that gives a process its own mounts, with its own rights or in a user namespace; `None`
-/// if neither works, or if the mount would hide the model or the engine because they are under `/mnt`.
+/// Returns the flag of `unshare` that gives a process its own mounts, with its own rights or in a user namespace;
+/// `None` if neither works, or if the mount would hide the model or the engine because they are under `/mnt`.
 #[cfg(target_os = "linux")]
 fn mount_flag(model: &str, engine: &str) -> Option<&'static str> {
     let works = |flag: &&str| {

@@ -1,5 +1,5 @@
-//! The command line of the engine as a real process, with the shipped weights and images: its output on each stream and its
-//! exit code. The files of `deploy/` are the output of `describe`: `UPDATE_DEPLOY=1 cargo test -p digits --test
+//! The command line of the engine as a real process, with the shipped weights and images: its output on each stream and
+//! its exit code. The files of `deploy/` are the output of `describe`: `UPDATE_DEPLOY=1 cargo test -p digits --test
 //! command_line` updates them.
 
 use std::{

@@ -1,5 +1,5 @@
-//! The engine as a real process: images of all kinds over HTTP with the shipped weights, and the errors for wrong files and
-//! settings.
+//! The engine as a real process: images of all kinds over HTTP with the shipped weights, and the errors for wrong files
+//! and settings.
 
 use std::{fs, io::Cursor, path::Path, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! An axum service with a route of its own and two engines, each mounted under a path and ready independently. The engines
-//! start and stop with the service.
+//! An axum service with a route of its own and two engines, each mounted under a path and ready independently. The
+//! engines start and stop with the service.
 
 use std::collections::HashSet;
 

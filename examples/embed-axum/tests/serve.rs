@@ -1,4 +1,5 @@
-//! The service as a real process: its own route beside those of the engines, independent readiness, and a common shutdown.
+//! The service as a real process: its own route beside those of the engines, independent readiness, and a common
+//! shutdown.
 
 use e2e::{Connection, Process, Signal, until};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! A hyper service with its own accept loop, a route of its own, and an engine under a base URL. It shuts down in order:
-//! the engine drains, the port closes, requests in flight complete, the engine stops.
+//! A hyper service with its own accept loop, a route of its own, and an engine under a base URL. It shuts down in
+//! order: the engine drains, the port closes, requests in flight complete, the engine stops.
 //!
 //! If the engine has the port for itself, [`Engine::serve`] does all of this.
 
@@ -90,8 +90,8 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     if complete { Ok(()) } else { Err("some requests were not completed within the grace period".into()) }
 }
 
-/// Completes after SIGTERM or SIGINT and the drain delay. During the delay, the engine is not ready but keeps serving, so
-/// that load balancers can notice before the port closes.
+/// Completes after SIGTERM or SIGINT and the drain delay. During the delay, the engine is not ready but keeps serving,
+/// so that load balancers can notice before the port closes.
 fn stopped(engine: Engine) -> io::Result<impl Future<Output = ()>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {

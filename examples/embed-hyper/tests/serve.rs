@@ -1,4 +1,5 @@
-//! The service as a real process: its own route beside those of the engine under a base URL, and SIGTERM during a request.
+//! The service as a real process: its own route beside those of the engine under a base URL, and SIGTERM during a
+//! request.
 
 use e2e::{Connection, Process, Signal, until};
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! An engine behind a custom tower layer that checks a bearer token. A route without a token reports whether the engine is
-//! ready.
+//! An engine behind a custom tower layer that checks a bearer token. A route without a token reports whether the engine
+//! is ready.
 
 mod bearer;
 

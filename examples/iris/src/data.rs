@@ -1,5 +1,5 @@
-//! The data set: its rows, its split into training and held-out rows, and the accuracy of the model on them. Used by the
-//! training and the tests.
+//! The data set: its rows, its split into training and held-out rows, and the accuracy of the model on them. Used by
+//! the training and the tests.
 
 use chariot_engine::{
     Context, Error, Result,
@@ -58,7 +58,8 @@ fn parse(line: &str) -> Result<Flower> {
     Ok(Flower { features, species })
 }
 
-/// Splits the rows into training rows and held-out rows, which are every fifth row of each species. Preserves the order.
+/// Splits the rows into training rows and held-out rows, which are every fifth row of each species. Preserves the
+/// order.
 ///
 /// ```
 /// let flowers = iris::read(&format!("header\n{}", "6.2,2.9,4.3,1.3,1\n".repeat(10)))?;

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 const IRIS: &str = env!("CARGO_BIN_EXE_iris");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Returns the engine that the tests of this file share. No setting names its model directory: it uses the one beside its
-/// manifest, as under `cargo run`.
+/// Returns the engine that the tests of this file share. No setting names its model directory: it uses the one beside
+/// its manifest, as under `cargo run`.
 fn iris() -> Arc<Process> {
     static PROCESS: Shared = Shared::new();
     PROCESS.get(|| Process::ready(IRIS, &[("CARGO_MANIFEST_DIR", env!("CARGO_MANIFEST_DIR"))]))

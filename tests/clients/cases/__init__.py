@@ -1,1 +1,1 @@
-"""What real clients do with the examples: run by `run.py` in the clients' virtual environment, as `python -m cases`."""
+"""Tests of the examples with real clients. `run.py` runs them as `python -m cases` in the virtual environment."""

@@ -1,4 +1,4 @@
-"""Runs every case and prints a table of them. The first argument, if any, is a part of the names to run."""
+"""Runs the cases and prints a table. The optional argument selects the cases whose names contain it."""
 
 import importlib.metadata
 import logging
@@ -11,14 +11,14 @@ MODULES = (triton_http, kserve_rest)
 
 
 class Table(unittest.TestResult):
-    """Prints a row a case as it ends, and all faults at the end."""
+    """Prints a row per case, and all failures at the end."""
 
     def __init__(self):
         super().__init__()
         self.rows = 0
 
     def row(self, test, result):
-        """Prints how a case ended."""
+        """Prints the outcome of a case."""
         self.rows += 1
         print(f"{test.client:<20} {test.shortDescription():<88} {result}", flush=True)
 
@@ -36,7 +36,7 @@ class Table(unittest.TestResult):
 
 
 def cases(suite):
-    """The cases of a suite, one after the other."""
+    """Yields the cases of a suite."""
     for part in suite:
         if isinstance(part, unittest.TestCase):
             yield part
@@ -45,8 +45,8 @@ def cases(suite):
 
 
 def main():
-    """Ends with how many have failed, as a process says it."""
-    # The harness runs asyncio so that it reports whatever is slow; nothing here is about that.
+    """Runs the cases and returns the exit code: 1 if a case failed or none was selected."""
+    # The harness runs asyncio in debug mode, which reports slow callbacks; these are not relevant here.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     versions = [f"{name} {importlib.metadata.version(name)}" for name in ("tritonclient", "kserve")]
     print(f"real clients: {', '.join(versions)}, Python {sys.version.split()[0]}\n", flush=True)
@@ -61,7 +61,7 @@ def main():
     failed = len({test.id() for test, _ in faults})
     print(f"\nreal clients: {table.rows - failed} passed, {failed} failed")
     if not table.rows:
-        print(f"real clients: no case has '{only}' in its name")
+        print(f"real clients: no case matches '{only}'")
     return 1 if faults or not table.rows else 0
 
 

@@ -10,19 +10,19 @@ from kserve.protocol.infer_type import RequestedOutput
 
 from .values import COMPRESSING, FLOWERS, IDENTITY, IRIS, REPETITIVE, SPECIES, TEXTS, numbers, same
 
-# The types that this client can write and read: it does not know BF16.
+# The datatypes that this client supports: all but BF16.
 NUMBERS = {datatype: array for datatype, array in numbers().items() if datatype != "BF16"}
 
 
 def input_of(array, datatype, name="x", binary=True):
-    """A tensor to send."""
+    """Makes an input from an array."""
     given = InferInput(name, list(array.shape), datatype)
     given.set_data_from_numpy(array, binary_data=binary)
     return given
 
 
 class Rest(unittest.IsolatedAsyncioTestCase):
-    """What the client does."""
+    """The cases of the client."""
 
     client = "kserve REST"
 
@@ -33,13 +33,13 @@ class Rest(unittest.IsolatedAsyncioTestCase):
         await self.rest.close()
 
     async def infer(self, inputs, url=IDENTITY, model="identity", binary=None, **more):
-        """Asks for an answer in binary, in JSON, or as the server likes it."""
+        """Sends an inference and requests outputs in binary form, in JSON, or in the default form."""
         parameters = None if binary is None else {"binary_data_output": binary}
         request = InferRequest(model, inputs, parameters=parameters, request_id=more.pop("request_id", None))
         return await self.rest.infer(url, request, model_name=model, **more)
 
-    async def refused(self, status, call, *texts):
-        """Awaits a call, which must be refused with this status and a text that has these parts."""
+    async def assert_rejected(self, status, call, *texts):
+        """Awaits a call that must fail with this status and a message that contains these parts."""
         with self.assertRaises(httpx.HTTPStatusError) as caught:
             await call
         self.assertEqual(caught.exception.response.status_code, status, caught.exception)
@@ -47,26 +47,26 @@ class Rest(unittest.IsolatedAsyncioTestCase):
             self.assertIn(text, str(caught.exception))
 
     def assert_same(self, response, sent, at=0):
-        """The tensor came back as it was."""
-        came = response.outputs[at].as_numpy()
-        self.assertTrue(same(came, sent), f"{sent.dtype}: {sent!r} was sent, {came!r} came")
+        """Checks that a tensor was returned unchanged."""
+        got = response.outputs[at].as_numpy()
+        self.assertTrue(same(got, sent), f"{sent.dtype}: expected {sent!r}, got {got!r}")
 
     async def test_health(self):
-        """the server lives, it and its models are ready, an unknown model is not"""
+        """the server is live, it and its models are ready, an unknown model is not"""
         self.assertIs(await self.rest.is_server_live(IRIS), True)
         self.assertIs(await self.rest.is_server_ready(IRIS), True)
         self.assertIs(await self.rest.is_model_ready(IRIS, "iris"), True)
         self.assertIs(await self.rest.is_model_ready(IRIS, "none"), False)
 
     async def test_json(self):
-        """every numeric type but FP16 and BF16 in JSON both ways"""
-        # The client refuses to write FP16 as JSON, or to read it.
+        """every numeric datatype but FP16 and BF16, in JSON, in both directions"""
+        # The client neither writes nor reads FP16 as JSON.
         for datatype, sent in NUMBERS.items():
             if datatype != "FP16":
                 self.assert_same(await self.infer([input_of(sent, datatype, binary=False)]), sent)
 
     async def test_binary(self):
-        """every numeric type, FP16 too, in binary both ways"""
+        """every numeric datatype, including FP16, in binary form, in both directions"""
         for datatype, sent in NUMBERS.items():
             headers = {}
             response = await self.infer([input_of(sent, datatype)], binary=True, response_headers=headers)
@@ -87,18 +87,18 @@ class Rest(unittest.IsolatedAsyncioTestCase):
             self.assert_same(response, NUMBERS[datatype], at)
 
     async def test_bytes(self):
-        """BYTES: texts in JSON and in binary"""
-        # The client reads no other bytes: it makes texts of them as it reads a response.
+        """BYTES: texts in JSON and in binary form"""
+        # The client decodes elements to strings, so it cannot read other bytes.
         for binary in (True, False):
             for back in (True, False, None):
                 self.assert_same(await self.infer([input_of(TEXTS, "BYTES", binary=binary)], binary=back), TEXTS)
 
     async def test_plain_document(self):
-        """a request that is a dict, without a model's name in it"""
+        """a request that is a dict without the name of a model"""
         document = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [[0.1, -1.5]]}]}
         response = await self.rest.infer(IDENTITY, document, model_name="identity")
         self.assert_same(response, np.array([[0.1, -1.5]], np.float32))
-        # A caller's own content type stays.
+        # The content type of the caller is kept.
         headers = {"Content-Type": "text/plain", "X-Request-ID": "of-the-caller"}
         response = await self.rest.infer(IDENTITY, document, model_name="identity", headers=headers)
         self.assertEqual(response.id, "of-the-caller")
@@ -114,7 +114,7 @@ class Rest(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(list(probabilities.argmax(1)), [0, 1, 2])
 
     async def test_ids(self):
-        """the id comes back, and so does the header"""
+        """the id and the header are returned"""
         headers = {}
         sent = input_of(NUMBERS["INT8"], "INT8")
         more = {"headers": {"X-Request-ID": "of-the-header"}, "response_headers": headers}
@@ -123,7 +123,7 @@ class Rest(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(headers["x-request-id"], "of-the-header")
 
     async def test_compressed_responses(self):
-        """compressed responses: the client asks for them always, and takes what comes"""
+        """compressed responses: the client always accepts them"""
         sent = REPETITIVE
         for binary in (True, False):
             headers = {}
@@ -132,8 +132,8 @@ class Rest(unittest.IsolatedAsyncioTestCase):
             self.assert_same(response, sent)
             self.assertIn(headers["content-encoding"], ("gzip", "deflate", "zstd"))
 
-    async def test_refusals(self):
-        """what the caller does wrong: the status, and a text that the client shows"""
+    async def test_rejections(self):
+        """invalid requests: the status, and the message in the exception of the client"""
         for array, datatype, name, text in [
             (np.zeros((1, 3), np.float32), "FP32", "features", "[1, 3]"),
             (np.zeros((1, 4), np.bool_), "BOOL", "features", "BOOL"),
@@ -141,12 +141,12 @@ class Rest(unittest.IsolatedAsyncioTestCase):
         ]:
             for binary in (True, False):
                 call = self.infer([input_of(array, datatype, name, binary)], IRIS, "iris")
-                await self.refused(400, call, f"'{name}'", text)
+                await self.assert_rejected(400, call, f"'{name}'", text)
         flowers = [input_of(FLOWERS, "FP32", "features")]
-        await self.refused(404, self.infer(flowers, IRIS, "none"), "none")
+        await self.assert_rejected(404, self.infer(flowers, IRIS, "none"), "none")
 
     async def test_many_at_once(self):
-        """many requests under way at once"""
+        """many concurrent requests"""
         arrays = [np.full(100, number, np.int32) for number in range(32)]
         calls = (self.infer([input_of(array, "INT32")]) for array in arrays)
         for array, response in zip(arrays, await asyncio.gather(*calls), strict=True):

@@ -1,4 +1,4 @@
-"""NVIDIA's `tritonclient` over HTTP: the same cases by the client that blocks and by the one that awaits."""
+"""NVIDIA's `tritonclient` over HTTP: the same cases with the blocking and with the async client."""
 
 import asyncio
 import inspect
@@ -19,18 +19,18 @@ HTTP = tritonclient.http
 
 
 def input_of(array, name="x", binary=True):
-    """A tensor to send."""
+    """Makes an input from an array."""
     given = HTTP.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
     return given.set_data_from_numpy(array, binary_data=binary)
 
 
 def output(name="x", binary=True):
-    """An output to ask for."""
+    """Makes a requested output."""
     return HTTP.InferRequestedOutput(name, binary_data=binary)
 
 
 class Cases:
-    """What either client does."""
+    """The cases of both clients."""
 
     async def asyncSetUp(self):
         opened = (self.open(urlsplit(url).netloc) for url in (IRIS, IDENTITY, COMPRESSING))
@@ -41,18 +41,19 @@ class Cases:
             await self.ask(client.close)
 
     async def ask(self, call, *arguments, **more):
-        """What a method of either client answers. It is called when this is awaited, so that it can be seen to fail."""
+        """Calls a method of either client and returns its result. The call happens on await, so that its failure can be
+        caught."""
         answer = call(*arguments, **more)
         return await answer if inspect.isawaitable(answer) else answer
 
     async def infer(self, arrays, *, client=None, binary=True, outputs=None, **more):
-        """Asks the identity."""
+        """Sends an inference to the identity."""
         arrays = arrays if isinstance(arrays, dict) else {"x": arrays}
         inputs = [input_of(array, name, binary) for name, array in arrays.items()]
         return await self.ask((client or self.identity).infer, "identity", inputs, outputs=outputs, **more)
 
-    async def refused(self, status, call, *texts):
-        """Awaits a call, which must be refused with this status and a text that has these parts."""
+    async def assert_rejected(self, status, call, *texts):
+        """Awaits a call that must fail with this status and a message that contains these parts."""
         with self.assertRaises(InferenceServerException) as caught:
             await call
         self.assertEqual(caught.exception.status(), str(status), caught.exception)
@@ -60,14 +61,14 @@ class Cases:
             self.assertIn(text, caught.exception.message())
 
     def assert_same(self, result, sent, name="x", binary=None):
-        """The tensor came back as it was, and in binary or not if that is said."""
-        came = result.as_numpy(name)
-        self.assertTrue(same(came, sent), f"{sent.dtype}: {sent!r} was sent, {came!r} came")
+        """Checks that a tensor was returned unchanged, and in the given form."""
+        got = result.as_numpy(name)
+        self.assertTrue(same(got, sent), f"{sent.dtype}: expected {sent!r}, got {got!r}")
         if binary is not None:
             self.assertEqual("data" not in result.get_output(name), binary)
 
     async def test_health(self):
-        """the server lives, it and its models are ready, an unknown model is not"""
+        """the server is live, it and its models are ready, an unknown model is not"""
         self.assertIs(await self.ask(self.iris.is_server_live), True)
         self.assertIs(await self.ask(self.iris.is_server_ready), True)
         self.assertIs(await self.ask(self.iris.is_model_ready, "iris"), True)
@@ -83,19 +84,19 @@ class Cases:
         self.assertEqual(model["name"], "iris")
         self.assertEqual(model["inputs"], [{"name": "features", "datatype": "FP32", "shape": [-1, 4]}])
         self.assertEqual([of["name"] for of in model["outputs"]], ["label", "probabilities"])
-        await self.refused(404, self.ask(self.iris.get_model_metadata, "none"), "none")
+        await self.assert_rejected(404, self.ask(self.iris.get_model_metadata, "none"), "none")
 
     async def test_binary(self):
-        """every numeric type, FP16 and BF16 too, in binary both ways"""
+        """every numeric datatype, including FP16 and BF16, in binary form, in both directions"""
         for datatype, sent in numbers().items():
             result = await self.infer(sent)
             self.assert_same(result, sent, binary=True)
             self.assertEqual(result.get_output("x")["datatype"], datatype)
 
     async def test_json(self):
-        """every numeric type in JSON both ways"""
+        """every numeric datatype in JSON, in both directions"""
         for datatype, sent in numbers().items():
-            # The client itself sends BF16 in binary only.
+            # The client sends BF16 in binary form only.
             result = await self.infer(sent, binary=datatype == "BF16", outputs=[output(binary=False)])
             self.assert_same(result, sent, binary=False)
 
@@ -112,7 +113,7 @@ class Cases:
             self.assert_same(result, array, name, binary=name in "abd")
 
     async def test_bytes(self):
-        """BYTES: any bytes in binary, texts in JSON"""
+        """BYTES: any bytes in binary form, texts in JSON"""
         self.assert_same(await self.infer(BYTES), BYTES, binary=True)
         self.assert_same(await self.infer(TEXTS), TEXTS, binary=True)
         self.assert_same(await self.infer(TEXTS, binary=False), TEXTS, binary=True)
@@ -121,11 +122,11 @@ class Cases:
         self.assert_same(await self.infer(TEXTS, binary=False, outputs=asked), TEXTS, binary=False)
 
     async def test_not_numbers(self):
-        """NaN and the infinities come back in binary, and are a fault in JSON"""
+        """NaN and the infinities are returned in binary form and are an error in JSON"""
         for dtype in (np.float16, ml_dtypes.bfloat16, np.float32, np.float64):
             sent = np.array([np.nan, np.inf, -np.inf], dtype)
             self.assert_same(await self.infer(sent), sent, binary=True)
-        await self.refused(500, self.infer(sent, outputs=[output(binary=False)]), "'x'")
+        await self.assert_rejected(500, self.infer(sent, outputs=[output(binary=False)]), "'x'")
 
     async def test_empty(self):
         """tensors without elements"""
@@ -136,13 +137,13 @@ class Cases:
                 self.assertEqual(result.as_numpy("x").size, 0)
 
     async def test_large(self):
-        """a tensor of four megabytes, in binary and in JSON"""
+        """a tensor of four megabytes, in binary form and in JSON"""
         sent = np.random.default_rng(0).standard_normal((1000, 1000)).astype(np.float32)
         self.assert_same(await self.infer(sent), sent, binary=True)
         self.assert_same(await self.infer(sent, binary=False, outputs=[output(binary=False)]), sent, binary=False)
 
     async def test_compressed_requests(self):
-        """requests by gzip and deflate, in binary and in JSON"""
+        """requests in gzip and deflate, in binary form and in JSON"""
         sent = REPETITIVE
         for coding in ("gzip", "deflate"):
             for binary in (True, False):
@@ -150,25 +151,25 @@ class Cases:
                 self.assert_same(result, sent, binary=True)
 
     async def test_compressed_responses(self):
-        """responses by gzip and deflate, in binary and in JSON, where the server does it"""
+        """responses in gzip and deflate, in binary form and in JSON, from a server with compression"""
         sent = REPETITIVE
         body, _ = HTTP.InferenceServerClient.generate_request_body([input_of(sent, binary=False)], outputs=[output()])
         for coding in ("gzip", "deflate"):
-            headers, came = plain(f"{COMPRESSING}/v2/models/identity/infer", body, {"Accept-Encoding": coding})
+            headers, got = plain(f"{COMPRESSING}/v2/models/identity/infer", body, {"Accept-Encoding": coding})
             self.assertEqual(headers["Content-Encoding"], coding)
-            self.assertLess(len(came), sent.nbytes)
+            self.assertLess(len(got), sent.nbytes)
             for binary in (True, False):
                 more = {"request_compression_algorithm": coding, "response_compression_algorithm": coding}
                 result = await self.infer(sent, client=self.compressing, outputs=[output(binary=binary)], **more)
                 self.assert_same(result, sent, binary=binary)
 
-    async def test_compression_that_is_not_there(self):
-        """an engine that does not compress answers as it is"""
+    async def test_compression_disabled(self):
+        """uncompressed responses from a server without compression"""
         sent = REPETITIVE
         self.assert_same(await self.infer(sent, response_compression_algorithm="gzip"), sent, binary=True)
 
     async def test_named_tensors(self):
-        """iris by name: JSON and binary, all outputs or some, in the order asked for"""
+        """iris by name: JSON and binary, all outputs or some, in the requested order"""
         for binary in (True, False):
             inputs = [input_of(FLOWERS, "features", binary)]
             result = await self.ask(self.iris.infer, "iris", inputs)
@@ -188,23 +189,23 @@ class Cases:
             self.assertIsNone(result.as_numpy("probabilities"))
 
     async def test_ids_and_versions(self):
-        """the id comes back, the version is found, other versions and models are not"""
+        """the id is returned, the version is found, other versions and models are not"""
         sent = numbers()["INT8"]
         result = await self.infer(sent, request_id="a request", model_version=version(IDENTITY, "identity"))
         response = result.get_response()
         self.assertEqual((response["id"], response["model_name"]), ("a request", "identity"))
-        await self.refused(404, self.infer(sent, model_version="none"), "none")
-        await self.refused(404, self.ask(self.iris.infer, "none", [input_of(FLOWERS, "features")]), "none")
+        await self.assert_rejected(404, self.infer(sent, model_version="none"), "none")
+        await self.assert_rejected(404, self.ask(self.iris.infer, "none", [input_of(FLOWERS, "features")]), "none")
 
     async def test_parameters(self):
-        """parameters that the server does not know change nothing"""
+        """unknown parameters have no effect"""
         sent = numbers()["INT8"]
         more = {"priority": 1, "timeout": 1_000_000, "sequence_id": 7, "sequence_start": True, "sequence_end": True}
         more |= {"parameters": {"text": "a", "number": 1.5, "flag": True}, "query_params": {"a": ["b", "c"]}}
         self.assert_same(await self.infer(sent, headers={"X-Request-ID": "abc"}, **more), sent)
 
-    async def test_refusals(self):
-        """what the caller does wrong: the status, and a text that names the input"""
+    async def test_rejections(self):
+        """invalid requests: the status, and a message that names the input"""
         flowers = [
             (np.zeros((1, 3), np.float32), "features", "[1, 3]"),
             (np.zeros((1, 4), np.bool_), "features", "BOOL"),
@@ -214,49 +215,49 @@ class Cases:
         for array, name, text in flowers:
             for binary in (True, False):
                 call = self.ask(self.iris.infer, "iris", [input_of(array, name, binary)])
-                await self.refused(400, call, f"'{name}'", text)
+                await self.assert_rejected(400, call, f"'{name}'", text)
         call = self.ask(self.iris.infer, "iris", [input_of(FLOWERS, "features")], outputs=[output("colour")])
-        await self.refused(400, call, "outputs[0].name", "'label', 'probabilities'")
+        await self.assert_rejected(400, call, "outputs[0].name", "probabilities")
 
-    async def test_sizes_that_lie(self):
-        """a shape that is not that of the bytes is refused, in binary and in JSON"""
+    async def test_wrong_sizes(self):
+        """a shape that does not match the data is rejected, in binary form and in JSON"""
         for array in (np.zeros(4, np.float32), np.array(["a", "b"], np.object_)):
             for binary in (True, False):
                 given = input_of(array, binary=binary).set_shape([3])
-                await self.refused(400, self.ask(self.identity.infer, "identity", [given]), "'x'", "3")
+                await self.assert_rejected(400, self.ask(self.identity.infer, "identity", [given]), "'x'", "3")
 
-    async def test_bodies_made_apart(self):
-        """a body that the client makes and another sends, a response read from its bytes"""
+    async def test_separate_bodies(self):
+        """a body built by the client and sent by other code, a response parsed from its bytes"""
         sent = numbers()["FP16"]
         body, length = self.kind.generate_request_body([input_of(sent)])
         headers = {"Inference-Header-Content-Length": str(length), "Content-Type": "application/octet-stream"}
-        headers, came = plain(f"{IDENTITY}/v2/models/identity/infer", body, headers)
+        headers, got = plain(f"{IDENTITY}/v2/models/identity/infer", body, headers)
         length = int(headers["Inference-Header-Content-Length"])
-        self.assert_same(self.kind.parse_response_body(came, header_length=length), sent, binary=True)
+        self.assert_same(self.kind.parse_response_body(got, header_length=length), sent, binary=True)
 
     async def test_raw(self):
-        """the raw form: a body that is one tensor, as Triton's extension has it"""
+        """the raw form of Triton's extension: a body that is one tensor"""
         body = b"".join(struct.pack("<f", value) for value in FLOWERS[0])
         headers = {"Inference-Header-Content-Length": "0", "Content-Type": "application/octet-stream"}
-        headers, came = plain(f"{IRIS}/v2/models/iris/infer", body, headers)
+        headers, got = plain(f"{IRIS}/v2/models/iris/infer", body, headers)
         length = int(headers["Inference-Header-Content-Length"])
-        self.assertEqual([of["name"] for of in json.loads(came[:length])["outputs"]], ["label", "probabilities"])
-        result = self.kind.parse_response_body(came, header_length=length)
+        self.assertEqual([of["name"] for of in json.loads(got[:length])["outputs"]], ["label", "probabilities"])
+        result = self.kind.parse_response_body(got, header_length=length)
         self.assertEqual(list(result.as_numpy("label")), [b"setosa"])
 
 
 class Sync(Cases, unittest.IsolatedAsyncioTestCase):
-    """The client that blocks."""
+    """The blocking client."""
 
     client = "tritonclient"
     kind = HTTP.InferenceServerClient
 
     def open(self, address):
-        """A client of a server."""
+        """Creates a client of a server."""
         return HTTP.InferenceServerClient(address, connection_timeout=60, network_timeout=60, concurrency=4)
 
     async def test_many_at_once(self):
-        """many requests under way at once"""
+        """many concurrent requests"""
         arrays = [np.full(100, number, np.int32) for number in range(32)]
         calls = [self.identity.async_infer("identity", [input_of(array)]) for array in arrays]
         for array, call in zip(arrays, calls, strict=True):
@@ -264,17 +265,17 @@ class Sync(Cases, unittest.IsolatedAsyncioTestCase):
 
 
 class Aio(Cases, unittest.IsolatedAsyncioTestCase):
-    """The client that awaits."""
+    """The async client."""
 
     client = "tritonclient.aio"
     kind = HTTP.aio.InferenceServerClient
 
     def open(self, address):
-        """A client of a server."""
+        """Creates a client of a server."""
         return HTTP.aio.InferenceServerClient(address, conn_timeout=60)
 
     async def test_many_at_once(self):
-        """many requests under way at once"""
+        """many concurrent requests"""
         arrays = [np.full(100, number, np.int32) for number in range(32)]
         for array, result in zip(arrays, await asyncio.gather(*map(self.infer, arrays)), strict=True):
             self.assert_same(result, array)

@@ -1,4 +1,4 @@
-"""Tensors that the clients send, and where to."""
+"""The tensors that the clients send, and the URLs of the servers."""
 
 import json
 import os
@@ -11,11 +11,11 @@ IRIS = os.environ["IRIS_URL"]
 IDENTITY = os.environ["IDENTITY_URL"]
 COMPRESSING = os.environ["COMPRESSING_URL"]
 
-# One flower of each species, and what they are.
+# One flower of each species, and the species.
 FLOWERS = np.array([[5.0, 3.4, 1.5, 0.2], [5.9, 2.8, 4.3, 1.3], [6.6, 3.0, 5.6, 2.0]], np.float32)
 SPECIES = ["setosa", "versicolor", "virginica"]
 
-# What is worth to be compressed.
+# A tensor that compresses well.
 REPETITIVE = np.repeat(np.arange(100, dtype=np.float32), 100)
 
 TEXTS = np.array([["", "ä\n\"\0\U0001f600"], ["c" * 70_000, "[1, 2]"]], np.object_)
@@ -23,7 +23,7 @@ BYTES = np.array([[b"", b"\xff\x00\xfe"], [bytes(range(256)) * 300, b"text"]], n
 
 
 def numbers():
-    """A tensor of each numeric type, with the ends of its range, by the protocol's name of the type."""
+    """Returns a tensor of each numeric datatype, with the ends of its range, by the name of the datatype."""
     whole = {f"{sign}INT{bits}": np.dtype(f"{sign.lower()}int{bits}") for sign in ("", "U") for bits in (8, 16, 32, 64)}
     tensors = {"BOOL": np.array([[True, False, True], [False, False, True]])}
     for name, dtype in whole.items():
@@ -35,26 +35,26 @@ def numbers():
     return tensors
 
 
-def same(came, sent):
-    """Whether two tensors are the same, bit for bit. Texts are the same as their UTF-8."""
+def same(got, sent):
+    """Returns True if two tensors are equal bit for bit. Texts are equal to their UTF-8."""
     if sent.dtype == np.object_:
-        flat = [[as_bytes(value) for value in tensor.flatten()] for tensor in (came, sent)]
-        return came.shape == sent.shape and flat[0] == flat[1]
-    return came.dtype == sent.dtype and came.shape == sent.shape and came.tobytes() == sent.tobytes()
+        flat = [[as_bytes(value) for value in tensor.flatten()] for tensor in (got, sent)]
+        return got.shape == sent.shape and flat[0] == flat[1]
+    return got.dtype == sent.dtype and got.shape == sent.shape and got.tobytes() == sent.tobytes()
 
 
 def as_bytes(value):
-    """A BYTES element as bytes."""
+    """Converts an element of BYTES to bytes."""
     return value if isinstance(value, bytes) else value.encode()
 
 
 def plain(url, body=None, headers=None):
-    """What the server sends, without any of the clients: the headers and the body as they are."""
+    """Sends a request without any of the clients, and returns the headers and the body."""
     request = urllib.request.Request(url, body, headers or {})
     with urllib.request.urlopen(request, timeout=60) as answer:
         return answer.headers, answer.read()
 
 
 def version(url, model):
-    """The version of a model, from its metadata."""
+    """Returns the version of a model from its metadata."""
     return json.loads(plain(f"{url}/v2/models/{model}")[1])["versions"][0]

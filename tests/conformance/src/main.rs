@@ -75,9 +75,9 @@ fn asked(arguments: &Arguments) -> Result<bool, String> {
         target = target.base(base);
     }
     if let Some(file) = &arguments.inputs {
-        let told = |fault: String| format!("{}: {fault}", file.display());
-        let text = fs::read_to_string(file).map_err(|error| told(error.to_string()))?;
-        target = target.spec(Spec::from_json(&text).map_err(told)?);
+        let in_context = |fault: String| format!("{}: {fault}", file.display());
+        let text = fs::read_to_string(file).map_err(|error| in_context(error.to_string()))?;
+        target = target.spec(Spec::from_json(&text).map_err(in_context)?);
     }
     let report = run(&target, &suite).map_err(|fault| fault.to_string())?;
     print!("{}", report.table());

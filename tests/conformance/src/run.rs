@@ -101,9 +101,9 @@ fn round(target: &Target, case: &Case, facts: &Facts, names: &Names, of: &str) -
         let request = made.request.summary();
         let answer = match target.ask(&made.request) {
             Ok(answer) => answer,
-            Err(came) => {
+            Err(got) => {
                 let (expected, answer) = ("a response".to_string(), "none".to_string());
-                return (index + 1, vec![Fault { of, expected, came, request, answer }]);
+                return (index + 1, vec![Fault { of, expected, got, request, answer }]);
             }
         };
         let found = match check(&step.expect, &made, &answer, &names) {
@@ -114,7 +114,7 @@ fn round(target: &Target, case: &Case, facts: &Facts, names: &Names, of: &str) -
             let fault = |mismatch: crate::check::Mismatch| Fault {
                 of: of.clone(),
                 expected: mismatch.expected,
-                came: mismatch.came,
+                got: mismatch.got,
                 request: request.clone(),
                 answer: answer.summary(),
             };
@@ -134,7 +134,7 @@ fn of_case(of: &str, fault: String) -> Fault {
     Fault {
         of: of.to_string(),
         expected: "a request that can be built for this server".into(),
-        came: fault,
+        got: fault,
         request: "not sent".into(),
         answer: "none".into(),
     }

@@ -1,5 +1,6 @@
 //! Code shared by the tests of whole engines: processes that are started and stopped, their logs, and clients that talk
-//! to them. A test can only start a binary of its own package, so each test stands beside its engine and uses this crate.
+//! to them. A test can only start a binary of its own package, so each test stands beside its engine and uses this
+//! crate.
 //!
 //! | file | contents |
 //! |---|---|

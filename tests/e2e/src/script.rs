@@ -1,4 +1,5 @@
-//! A script run as a test without a harness, so that its output, with what it skips and why, is visible even on success.
+//! A script run as a test without a harness, so that its output, with what it skips and why, is visible even on
+//! success.
 
 use std::{
     env,

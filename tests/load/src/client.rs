@@ -1,4 +1,4 @@
-//! A connection that asks, opens again when it was closed, and may hang up. Traffic is made of many of them.
+//! A client with a connection that reconnects after a close and can disconnect.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::Failure;
 
-/// How long an answer may take before it counts as none.
+/// The time after which a missing response counts as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Client {
@@ -24,7 +24,7 @@ impl Client {
         Client { address, open: None }
     }
 
-    /// Posts a body, and says with what status it was answered.
+    /// Posts a body and returns the status of the response.
     pub(crate) async fn infer(&mut self, body: Bytes) -> Result<u16, Failure> {
         let request = Request::post("/infer").header("host", "engine").body(Full::new(body))?;
         self.ask(request).await
@@ -37,7 +37,7 @@ impl Client {
 
     async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<u16, Failure> {
         let result = tokio::time::timeout(PATIENCE, self.ask_in_time(request)).await;
-        result.unwrap_or_else(|_| Err("no answer came in time".into()))
+        result.unwrap_or_else(|_| Err("no response before the deadline".into()))
     }
 
     async fn ask_in_time(&mut self, request: Request<Full<Bytes>>) -> Result<u16, Failure> {
@@ -60,7 +60,7 @@ impl Client {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // A connection that breaks is told by the request that is on it.
+        // A broken connection is reported by the request on it.
         tokio::spawn(connection);
         Ok(sender)
     }

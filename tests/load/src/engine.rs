@@ -1,4 +1,4 @@
-//! The engine under load: `faulty`, a process of its own, with its memory and its figures. Scenarios start it.
+//! The engine under load: `faulty` as a child process, with its memory and its metrics.
 
 use std::{
     collections::BTreeMap,
@@ -12,18 +12,18 @@ use serde_json::json;
 
 use crate::Failure;
 
-/// Builds the engine as this binary was built, and says where it is.
+/// Builds the engine in the profile of this binary and returns its path.
 ///
 /// # Errors
-/// cargo fails.
+/// Returns an error if cargo fails.
 pub fn build_engine() -> Result<PathBuf, Failure> {
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     build.args(["build", "--quiet", "-p", "faulty"]).current_dir(env!("CARGO_MANIFEST_DIR"));
     // `target/release/load`, or `target/debug/deps/short-...` of a test.
     let exe = std::env::current_exe()?;
-    let mut folder = exe.parent().ok_or("this binary stands in no folder")?;
+    let mut folder = exe.parent().ok_or("this binary is not in a folder")?;
     if folder.ends_with("deps") {
-        folder = folder.parent().ok_or("this binary stands in no folder")?;
+        folder = folder.parent().ok_or("this binary is not in a folder")?;
     }
     if folder.ends_with("release") {
         build.arg("--release");
@@ -37,7 +37,7 @@ pub fn build_engine() -> Result<PathBuf, Failure> {
     Ok(folder.join("faulty"))
 }
 
-/// An engine that serves, and is killed when it is dropped.
+/// A running engine, killed on drop.
 pub(crate) struct Engine(pub(crate) Process);
 
 impl Engine {
@@ -48,12 +48,12 @@ impl Engine {
         Ok(Engine(Process::ready(exe, &all)))
     }
 
-    /// Resident memory, in bytes, as the engine says itself.
+    /// Returns the resident memory in bytes, from the metrics of the engine.
     pub(crate) fn resident(&self) -> f64 {
         self.figure("process_resident_memory_bytes")
     }
 
-    /// A figure of the engine, by its name with labels; 0 if it is not there.
+    /// Returns a metric of the engine by its name with labels; 0 if it is absent.
     pub(crate) fn figure(&self, name: &str) -> f64 {
         self.figures().get(name).copied().unwrap_or_default()
     }
@@ -66,7 +66,7 @@ impl Engine {
             .collect()
     }
 
-    /// Waits until nothing is in flight any more; what is left if that does not come.
+    /// Waits until nothing is in flight, and returns the metrics that are not 0 after the deadline.
     pub(crate) fn settle(&self) -> Vec<String> {
         const NAMES: [&str; 4] = ["in_flight_requests", "queued_requests", "running_calls", "in_flight_bytes"];
         let begin = Instant::now();
@@ -85,7 +85,7 @@ impl Engine {
     }
 }
 
-/// A request that commands this, with so many bytes of text.
+/// Makes a request with these parameters and this number of bytes of text.
 pub(crate) fn command(parameters: &serde_json::Value, bytes: usize) -> bytes::Bytes {
     let input = json!({"name": "text", "datatype": "BYTES", "shape": [1], "data": ["x".repeat(bytes)], "parameters": parameters});
     json!({ "inputs": [input] }).to_string().into()

@@ -1,12 +1,12 @@
-//! Scenarios that load an engine, interrupt it and look at what becomes of it. The binary runs them for long and prints
-//! what it saw; the package's test runs each of them for a moment.
+//! Load tests of an engine: scenarios with heavy traffic, faults and restarts. The binary runs them at full length and
+//! prints the results; the test of the package runs each of them briefly.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `engine` | the engine under load: a process of its own, its memory and its figures |
-//! | `client` | a connection that asks, and may hang up |
-//! | `traffic` | many clients at once, and what they saw |
-//! | `outcome` | what came of a scenario: figures, and what was not as it must be |
+//! | `engine` | the engine under load: its process, its memory and its metrics |
+//! | `client` | a client that can disconnect |
+//! | `traffic` | many concurrent clients, and their observations |
+//! | `outcome` | the outcome of a scenario: figures and violations |
 //! | `scenarios` | the scenarios |
 
 mod client;
@@ -19,5 +19,5 @@ pub use engine::build_engine;
 pub use outcome::Outcome;
 pub use scenarios::{SCENARIOS, Scale, Scenario};
 
-/// Whatever keeps a scenario from being run.
+/// Any error that prevents a scenario from running.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -1,19 +1,19 @@
-//! Runs the scenarios by their names, all of them without one, and prints what it saw.
+//! Runs the scenarios with the given names, or all of them, and prints the results.
 
 use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 use load::{SCENARIOS, Scale, build_engine};
 
-/// Loads an engine, interrupts it, and looks at what becomes of it.
+/// Runs load tests of an engine.
 #[derive(Parser)]
 struct Arguments {
-    /// The scenarios to run; all of them if none is named
+    /// Scenarios to run. Default: all
     scenarios: Vec<String>,
-    /// Seconds that the measured part of a scenario takes, in place of its own length
+    /// Length of the measured part of a scenario in seconds. Default: depends on the scenario
     #[arg(long)]
     seconds: Option<u64>,
-    /// Each of them only for a moment, and with few clients
+    /// Run each scenario briefly, with few clients
     #[arg(long)]
     short: bool,
 }
@@ -25,13 +25,13 @@ fn main() -> ExitCode {
         arguments.scenarios.iter().find(|name| SCENARIOS.iter().all(|scenario| scenario.name != **name))
     {
         let known: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
-        eprintln!("there is no scenario '{unknown}'; there are {}", known.join(", "));
+        eprintln!("scenario '{unknown}' not found; available scenarios: {}", known.join(", "));
         return ExitCode::from(2);
     }
     let engine = match build_engine() {
         Ok(engine) => engine,
         Err(error) => {
-            eprintln!("the engine cannot be built: {error}");
+            eprintln!("building the engine: {error}");
             return ExitCode::from(2);
         }
     };
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
                 failed |= !outcome.is_good();
             }
             Err(error) => {
-                println!("  it could not be run: {error}");
+                println!("  not run: {error}");
                 failed = true;
             }
         }

@@ -1,13 +1,13 @@
-//! What came of a scenario. Scenarios fill it; the binary prints it, and the test asserts on it.
+//! The outcome of a scenario. The binary prints it, and the test asserts on it.
 
 use std::fmt;
 
-/// Figures, and what was not as it must be.
+/// The figures and the violations of a scenario.
 ///
 /// ```
 /// let mut outcome = load::Outcome::default();
 /// outcome.figure("answered", 12);
-/// outcome.must(true, "every request is answered");
+/// outcome.must(true, "every request gets a response");
 /// assert!(outcome.is_good());
 /// ```
 #[derive(Debug, Default)]
@@ -17,19 +17,19 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Something that was measured.
+    /// Adds a figure.
     pub fn figure(&mut self, what: &str, value: impl fmt::Display) {
         self.figures.push((what.to_string(), value.to_string()));
     }
 
-    /// Something that must be true.
+    /// Adds a violation unless the condition is true.
     pub fn must(&mut self, is_true: bool, what: impl fmt::Display) {
         if !is_true {
             self.faults.push(what.to_string());
         }
     }
 
-    /// Whether all was as it must be.
+    /// Returns `true` if there are no violations.
     pub fn is_good(&self) -> bool {
         self.faults.is_empty()
     }
@@ -43,6 +43,6 @@ impl fmt::Display for Outcome {
         for fault in &self.faults {
             writeln!(f, "  NOT SO: {fault}")?;
         }
-        if self.is_good() { writeln!(f, "  all as it must be") } else { Ok(()) }
+        if self.is_good() { writeln!(f, "  passed") } else { Ok(()) }
     }
 }

@@ -1,4 +1,4 @@
-//! Many clients at once, and what they saw. Scenarios send it against an engine.
+//! Many concurrent clients, and their observations.
 
 use std::{
     collections::BTreeMap,
@@ -12,14 +12,14 @@ use tokio::task::JoinSet;
 
 use crate::{Failure, client::Client};
 
-/// What many clients saw.
+/// The observations of many clients.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// From a request to its answer, of those with the status 200.
+    /// The latencies of responses with status 200.
     pub(crate) served: Vec<Duration>,
-    /// How many answers had each status.
+    /// The number of responses per status.
     pub(crate) statuses: BTreeMap<u16, usize>,
-    /// Requests without an answer, by what went wrong.
+    /// The number of requests without a response, per error.
     pub(crate) lost: BTreeMap<String, usize>,
     pub(crate) took: Duration,
 }
@@ -47,12 +47,12 @@ impl Seen {
         self.statuses.get(&status).copied().unwrap_or_default()
     }
 
-    /// Requests served a second.
+    /// Returns the number of requests served per second.
     pub(crate) fn rate(&self) -> f64 {
         self.status(200) as f64 / self.took.as_secs_f64()
     }
 
-    /// The latency below which this share of the served stays.
+    /// Returns the latency that this share of served requests does not exceed.
     pub(crate) fn percentile(&self, share: f64) -> Duration {
         percentile(&self.served, share)
     }
@@ -69,8 +69,8 @@ pub(crate) fn percentile(all: &[Duration], share: f64) -> Duration {
     all.get(at).copied().unwrap_or_default()
 }
 
-/// Clients of which each asks again as soon as it has its answer; or, with `pace`, no sooner than that after it asked
-/// last. Each sends what `body` makes.
+/// Runs clients that each send the next request as soon as they have a response or, with `pace`, at this interval at
+/// the earliest. `body` makes their requests.
 pub(crate) async fn traffic(
     address: SocketAddr,
     clients: usize,
@@ -86,7 +86,7 @@ pub(crate) async fn traffic(
         tasks.spawn(async move {
             let mut client = Client::new(address);
             let mut seen = Seen::default();
-            // Not all at once.
+            // Staggered starts.
             let mut next = tokio::time::Instant::now() + pace.unwrap_or_default() * index as u32 / clients as u32;
             while begin.elapsed() < length {
                 if let Some(pace) = pace {

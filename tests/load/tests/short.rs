@@ -1,5 +1,4 @@
-//! Every scenario for a moment: that it runs, and that nothing is lost or wrong. What it says of speed is measured by the
-//! long ones only.
+//! A brief run of every scenario: nothing is lost or wrong. Only full-length runs measure performance.
 
 use load::{SCENARIOS, Scale, build_engine};
 

@@ -1,5 +1,5 @@
-"""The identity as a model of KServe's Python `ModelServer`, written as its documentation writes models: `as_numpy` reads
-an input, and an output is filled from an array. The argument is the port."""
+"""An identity model for KServe's Python `ModelServer`, in the style of its documentation: `as_numpy` reads an input,
+and an output is filled from an array. The argument is the port."""
 
 import sys
 
@@ -8,14 +8,14 @@ from kserve.utils.utils import generate_uuid
 
 
 class Identity(Model):
-    """Answers with the tensors that it got."""
+    """Returns its input tensors."""
 
     def __init__(self):
         super().__init__("identity")
         self.ready = True
 
     async def predict(self, payload, headers=None, response_headers=None):
-        """Takes each input apart and makes an output of it."""
+        """Converts each input to an output."""
         outputs = []
         for given in payload.inputs:
             output = InferOutput(given.name, given.shape, given.datatype)

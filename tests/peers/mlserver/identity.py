@@ -1,5 +1,5 @@
-"""The identity as a custom runtime of MLServer, written as its documentation writes runtimes: codecs read an input, so
-that what they refuse is refused."""
+"""An identity model as a custom runtime of MLServer, in the style of its documentation: codecs read the inputs, and
+reject invalid ones."""
 
 from mlserver import MLModel
 from mlserver.codecs import NumpyCodec, StringCodec
@@ -7,14 +7,14 @@ from mlserver.types import Datatype, InferenceRequest, InferenceResponse, Respon
 
 
 class Identity(MLModel):
-    """Answers with the tensors that it got."""
+    """Returns its input tensors."""
 
     async def load(self) -> bool:
-        """There is nothing to load."""
+        """Loads nothing."""
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """Takes each input apart and makes an output of it."""
+        """Converts each input to an output."""
         outputs = []
         for given in payload.inputs:
             if given.datatype == Datatype.BYTES:

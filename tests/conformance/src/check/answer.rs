@@ -69,12 +69,12 @@ fn one(expect: &Expect, made: &Made, answer: &Answer, names: &Names) -> Found {
     }
     if expect.echo || !expect.tensors.is_empty() {
         match of_answer(&answer) {
-            Ok(came) => {
+            Ok(got) => {
                 if expect.echo {
-                    found.extend(echo(&made.sent, &came));
+                    found.extend(echo(&made.sent, &got));
                 }
                 for expected in &expect.tensors {
-                    found.extend(tensor(expected, &came, names)?);
+                    found.extend(tensor(expected, &got, names)?);
                 }
             }
             Err(fault) => found.push(Mismatch::new("tensors", fault)),
@@ -90,14 +90,14 @@ fn decompressed(answer: &Answer) -> Result<Answer, String> {
     }
 }
 
-fn is_status(expected: &Value, came: u16) -> bool {
+fn is_status(expected: &Value, got: u16) -> bool {
     match expected {
-        Value::Array(any) => any.iter().any(|one| is_status(one, came)),
+        Value::Array(any) => any.iter().any(|one| is_status(one, got)),
         Value::String(text) => match text.strip_prefix("not ") {
-            Some(other) => !is_status(&other.into(), came),
-            None => text.strip_suffix("xx").and_then(|class| class.parse().ok()) == Some(came / 100),
+            Some(other) => !is_status(&other.into(), got),
+            None => text.strip_suffix("xx").and_then(|class| class.parse().ok()) == Some(got / 100),
         },
-        number => number.as_u64() == Some(came.into()),
+        number => number.as_u64() == Some(got.into()),
     }
 }
 
@@ -110,96 +110,96 @@ fn said(status: &Value) -> String {
 }
 
 fn text(expected: &TextPredicate, answer: &Answer, names: &Names) -> Found {
-    let came = String::from_utf8_lossy(&answer.body);
+    let got = String::from_utf8_lossy(&answer.body);
     let mut found = Vec::new();
     let mut hold = |holds: bool, what: String| {
         if !holds {
-            let came = if came.is_empty() { "no body".to_string() } else { shown(&answer.body, 400) };
-            found.push(Mismatch::new(format!("the text of the body: {what}"), came));
+            let got = if got.is_empty() { "no body".to_string() } else { shown(&answer.body, 400) };
+            found.push(Mismatch::new(format!("the text of the body: {what}"), got));
         }
     };
     for part in &expected.contains {
         let part = names.text(part, Writing::Plain)?;
-        hold(came.contains(&part), format!("'{}' in it", short(&part, 200)));
+        hold(got.contains(&part), format!("'{}' in it", short(&part, 200)));
     }
     for part in &expected.not_contains {
         let part = names.text(part, Writing::Plain)?;
-        hold(!came.contains(&part), format!("no '{}' in it", short(&part, 200)));
+        hold(!got.contains(&part), format!("no '{}' in it", short(&part, 200)));
     }
     if let Some(whole) = &expected.equals {
         let whole = names.text(whole, Writing::Plain)?;
-        hold(came == whole, format!("'{}'", short(&whole, 400)));
+        hold(got == whole, format!("'{}'", short(&whole, 400)));
     }
     if let Some(start) = &expected.starts_with {
         let start = names.text(start, Writing::Plain)?;
-        hold(came.starts_with(&start), format!("'{}' at its beginning", short(&start, 200)));
+        hold(got.starts_with(&start), format!("'{}' at its beginning", short(&start, 200)));
     }
     if let Some(end) = &expected.ends_with {
         let end = names.text(end, Writing::Plain)?;
-        hold(came.ends_with(&end), format!("'{}' at its end", short(&end, 200).escape_debug()));
+        hold(got.ends_with(&end), format!("'{}' at its end", short(&end, 200).escape_debug()));
     }
     if expected.empty {
-        hold(came.is_empty(), "no body".into());
+        hold(got.is_empty(), "no body".into());
     }
     Ok(found)
 }
 
 /// Checks that the outputs are equal to the inputs. The names are not compared.
-fn echo(sent: &[Tensor], came: &[Tensor]) -> Vec<Mismatch> {
-    if sent.len() != came.len() {
-        return vec![Mismatch::new(format!("{} outputs", sent.len()), format!("{}", came.len()))];
+fn echo(sent: &[Tensor], got: &[Tensor]) -> Vec<Mismatch> {
+    if sent.len() != got.len() {
+        return vec![Mismatch::new(format!("{} outputs", sent.len()), format!("{}", got.len()))];
     }
     let mut found = Vec::new();
-    for (index, (sent, came)) in sent.iter().zip(came).enumerate() {
-        let mut hold = |holds: bool, what: &str, sent: String, came: String| {
+    for (index, (sent, got)) in sent.iter().zip(got).enumerate() {
+        let mut hold = |holds: bool, what: &str, sent: String, got: String| {
             if !holds {
-                found.push(Mismatch::new(format!("outputs[{index}]: {what} {sent}"), came));
+                found.push(Mismatch::new(format!("outputs[{index}]: {what} {sent}"), got));
             }
         };
-        hold(sent.datatype == came.datatype, "datatype", sent.datatype.to_string(), came.datatype.to_string());
-        hold(sent.shape == came.shape, "shape", sent.shape.to_string(), came.shape.to_string());
-        hold(sent.values == came.values, "values", listed(&sent.values), listed(&came.values));
+        hold(sent.datatype == got.datatype, "datatype", sent.datatype.to_string(), got.datatype.to_string());
+        hold(sent.shape == got.shape, "shape", sent.shape.to_string(), got.shape.to_string());
+        hold(sent.values == got.values, "values", listed(&sent.values), listed(&got.values));
     }
     found
 }
 
-fn tensor(expected: &TensorPredicate, came: &[Tensor], names: &Names) -> Found {
+fn tensor(expected: &TensorPredicate, got: &[Tensor], names: &Names) -> Found {
     let place = format!("outputs[{}]", expected.output);
-    let Some(came) = came.get(expected.output) else {
-        return Ok(vec![Mismatch::new(format!("{place}: an output"), format!("{} outputs", came.len()))]);
+    let Some(got) = got.get(expected.output) else {
+        return Ok(vec![Mismatch::new(format!("{place}: an output"), format!("{} outputs", got.len()))]);
     };
     let mut found = Vec::new();
-    let mut hold = |holds: bool, what: String, came: String| {
+    let mut hold = |holds: bool, what: String, got: String| {
         if !holds {
-            found.push(Mismatch::new(format!("{place}: {what}"), came));
+            found.push(Mismatch::new(format!("{place}: {what}"), got));
         }
     };
-    let known = came.datatype.as_str().is_some_and(is_datatype);
-    hold(known, "a datatype of the protocol".into(), came.datatype.to_string());
-    let lengths = came.shape.as_array().map(|shape| shape.iter().map(Value::as_u64).collect::<Option<Vec<_>>>());
+    let known = got.datatype.as_str().is_some_and(is_datatype);
+    hold(known, "a datatype of the protocol".into(), got.datatype.to_string());
+    let lengths = got.shape.as_array().map(|shape| shape.iter().map(Value::as_u64).collect::<Option<Vec<_>>>());
     let count = lengths.flatten().map(|lengths| lengths.iter().product::<u64>());
-    hold(count.is_some(), "a shape of lengths".into(), came.shape.to_string());
-    let whole = count.is_none_or(|count| count == came.values.len() as u64);
-    hold(whole, format!("as many elements as the shape {} has", came.shape), format!("{} elements", came.values.len()));
+    hold(count.is_some(), "a shape of lengths".into(), got.shape.to_string());
+    let whole = count.is_none_or(|count| count == got.values.len() as u64);
+    hold(whole, format!("as many elements as the shape {} has", got.shape), format!("{} elements", got.values.len()));
     if let Some(datatype) = &expected.datatype {
         let datatype = names.text(datatype, Writing::Plain)?;
-        hold(came.datatype == datatype.as_str(), format!("datatype {datatype}"), came.datatype.to_string());
+        hold(got.datatype == datatype.as_str(), format!("datatype {datatype}"), got.datatype.to_string());
     }
     if let Some(shape) = &expected.shape {
         let shape = names.value(shape)?;
-        hold(came.shape == shape, format!("shape {shape}"), came.shape.to_string());
+        hold(got.shape == shape, format!("shape {shape}"), got.shape.to_string());
     }
     if let Some(binary) = expected.binary {
         let form = |binary| if binary { "in binary" } else { "in JSON" };
-        hold(came.binary == binary, form(binary).into(), format!("{} of {}", form(came.binary), came.name));
+        hold(got.binary == binary, form(binary).into(), format!("{} of {}", form(got.binary), got.name));
     }
     if let Some(values) = &expected.equals {
         let values = names.value(values)?;
         let mut list = Vec::new();
         flat(&values, usize::MAX, &mut list);
-        let datatype = came.datatype.as_str().unwrap_or_default();
+        let datatype = got.datatype.as_str().unwrap_or_default();
         let values: Vec<_> = list.into_iter().map(|value| Scalar::of_json(datatype, value)).collect();
-        hold(came.values == values, format!("values {}", listed(&values)), listed(&came.values));
+        hold(got.values == values, format!("values {}", listed(&values)), listed(&got.values));
     }
     Ok(found)
 }

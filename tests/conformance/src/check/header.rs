@@ -10,13 +10,13 @@ use crate::{
 
 /// Checks a header against a text or a predicate.
 pub(super) fn header(name: &str, expected: &Value, answer: &Answer, names: &Names) -> Found {
-    let came = answer.header(&name.to_lowercase());
+    let got = answer.header(&name.to_lowercase());
     let expected = names.value(expected)?;
     let predicate: HeaderPredicate = match &expected {
         Value::String(text) => HeaderPredicate { one_of: Some(vec![text.clone()]), ..HeaderPredicate::default() },
         other => serde_json::from_value(other.clone()).map_err(|error| format!("header {name}: {error}"))?,
     };
-    let shown = came.as_ref().map_or_else(|| "none".to_string(), |came| format!("'{came}'"));
+    let shown = got.as_ref().map_or_else(|| "none".to_string(), |got| format!("'{got}'"));
     let mut found = Vec::new();
     let mut hold = |holds: bool, what: String| {
         if !holds {
@@ -24,10 +24,10 @@ pub(super) fn header(name: &str, expected: &Value, answer: &Answer, names: &Name
         }
     };
     if predicate.absent {
-        hold(came.is_none(), "none".into());
+        hold(got.is_none(), "none".into());
         return Ok(found);
     }
-    let Some(came) = &came else {
+    let Some(got) = &got else {
         let what = match &predicate.one_of {
             Some(texts) => format!("'{}'", texts.join("' or '")),
             None if !predicate.lists.is_empty() => format!("a list that has {}", predicate.lists.join(", ")),
@@ -38,21 +38,21 @@ pub(super) fn header(name: &str, expected: &Value, answer: &Answer, names: &Name
         return Ok(found);
     };
     if let Some(texts) = &predicate.one_of {
-        hold(texts.contains(came), format!("'{}'", texts.join("' or '")));
+        hold(texts.contains(got), format!("'{}'", texts.join("' or '")));
     }
     if let Some(part) = &predicate.contains {
-        hold(came.contains(part), format!("'{part}' in it"));
+        hold(got.contains(part), format!("'{part}' in it"));
     }
     if let Some(part) = &predicate.not_contains {
-        hold(!came.contains(part), format!("no '{part}' in it"));
+        hold(!got.contains(part), format!("no '{part}' in it"));
     }
     if let Some(start) = &predicate.starts_with {
-        hold(came.starts_with(start), format!("'{start}' at its beginning"));
+        hold(got.starts_with(start), format!("'{start}' at its beginning"));
     }
     if predicate.integer {
-        hold(came.parse::<u64>().is_ok(), "an integer".into());
+        hold(got.parse::<u64>().is_ok(), "an integer".into());
     }
-    let listed: Vec<_> = came.split(',').map(str::trim).collect();
+    let listed: Vec<_> = got.split(',').map(str::trim).collect();
     for token in &predicate.lists {
         hold(listed.iter().any(|of| of.eq_ignore_ascii_case(token)), format!("a list that has {token}"));
     }

@@ -4,12 +4,12 @@
 #[derive(Clone, Debug)]
 pub(crate) struct Mismatch {
     pub(crate) expected: String,
-    pub(crate) came: String,
+    pub(crate) got: String,
 }
 
 impl Mismatch {
-    pub(super) fn new(expected: impl Into<String>, came: impl Into<String>) -> Self {
-        Mismatch { expected: expected.into(), came: came.into() }
+    pub(super) fn new(expected: impl Into<String>, got: impl Into<String>) -> Self {
+        Mismatch { expected: expected.into(), got: got.into() }
     }
 }
 

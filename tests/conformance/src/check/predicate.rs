@@ -14,28 +14,28 @@ use crate::{
 /// Checks a document against a predicate.
 pub(super) fn predicate(document: &Value, predicate: &Predicate, place: &str, names: &Names) -> Found {
     let path = names.text(&predicate.path, Writing::Plain)?;
-    let came = document.pointer(&path);
+    let got = document.pointer(&path);
     let place = format!("{place}{path}");
     let place = if place.is_empty() { "the body" } else { &place };
     if predicate.absent {
-        let there = came.map(|came| Mismatch::new(format!("{place}: nothing"), shown(came)));
+        let there = got.map(|got| Mismatch::new(format!("{place}: nothing"), shown(got)));
         return Ok(there.into_iter().collect());
     }
-    let Some(came) = came else {
+    let Some(got) = got else {
         return Ok(vec![Mismatch::new(format!("{place}: {}", outline(predicate, names)?), "nothing")]);
     };
     let mut found = Vec::new();
     let mut hold = |holds: bool, what: String| {
         if !holds {
-            found.push(Mismatch::new(format!("{place}: {what}"), shown(came)));
+            found.push(Mismatch::new(format!("{place}: {what}"), shown(got)));
         }
     };
-    values(came, predicate, names, &mut hold)?;
-    structure(came, predicate, names, &mut hold)?;
-    texts(came, predicate, names, &mut hold)?;
+    values(got, predicate, names, &mut hold)?;
+    structure(got, predicate, names, &mut hold)?;
+    texts(got, predicate, names, &mut hold)?;
     if let Some(each) = &predicate.each {
-        let Some(list) = came.as_array() else {
-            return Ok(vec![Mismatch::new(format!("{place}: a list"), shown(came))]);
+        let Some(list) = got.as_array() else {
+            return Ok(vec![Mismatch::new(format!("{place}: a list"), shown(got))]);
         };
         for (index, element) in list.iter().enumerate() {
             for inner in each {
@@ -47,41 +47,41 @@ pub(super) fn predicate(document: &Value, predicate: &Predicate, place: &str, na
 }
 
 fn values(
-    came: &Value,
+    got: &Value,
     predicate: &Predicate,
     names: &Names,
     hold: &mut impl FnMut(bool, String),
 ) -> Result<(), String> {
     if let Some(expected) = equals(predicate, names)? {
-        hold(is_same(came, &expected), shown(&expected));
+        hold(is_same(got, &expected), shown(&expected));
     }
     if let Some(other) = &predicate.not_equals {
         let other = names.value(other)?;
-        hold(!is_same(came, &other), format!("not {}", shown(&other)));
+        hold(!is_same(got, &other), format!("not {}", shown(&other)));
     }
     if let Some(any) = &predicate.one_of {
         let any: Vec<_> = any.iter().map(|value| names.value(value)).collect::<Result<_, _>>()?;
         let listed: Vec<_> = any.iter().map(shown).collect();
-        hold(any.iter().any(|value| is_same(came, value)), format!("one of {}", listed.join(", ")));
+        hold(any.iter().any(|value| is_same(got, value)), format!("one of {}", listed.join(", ")));
     }
     if let Some(expected) = &predicate.close_to {
         let expected = names.value(expected)?;
         let within = predicate.within.unwrap_or(1e-5);
-        hold(is_close(came, &expected, within), format!("{} within {within}", shown(&expected)));
+        hold(is_close(got, &expected, within), format!("{} within {within}", shown(&expected)));
     }
     Ok(())
 }
 
 fn structure(
-    came: &Value,
+    got: &Value,
     predicate: &Predicate,
     names: &Names,
     hold: &mut impl FnMut(bool, String),
 ) -> Result<(), String> {
     if let Some(kind) = &predicate.kind {
-        hold(is_a(came, kind), format!("a value of type {kind}"));
+        hold(is_a(got, kind), format!("a value of type {kind}"));
     }
-    let length = match came {
+    let length = match got {
         Value::Array(list) => Some(list.len()),
         Value::Object(members) => Some(members.len()),
         Value::String(text) => Some(text.chars().count()),
@@ -94,9 +94,9 @@ fn structure(
     if let Some(least) = predicate.min_length {
         hold(length >= Some(least), format!("at least {least} elements"));
     }
-    let has = |key: &String| came.as_object().is_some_and(|members| members.contains_key(key));
+    let has = |key: &String| got.as_object().is_some_and(|members| members.contains_key(key));
     if let Some(keys) = &predicate.keys {
-        let all = keys.iter().all(has) && length == Some(keys.len()) && came.is_object();
+        let all = keys.iter().all(has) && length == Some(keys.len()) && got.is_object();
         hold(all, format!("an object of {}", keys.join(", ")));
     }
     for key in &predicate.has_keys {
@@ -105,21 +105,16 @@ fn structure(
     Ok(())
 }
 
-fn texts(
-    came: &Value,
-    predicate: &Predicate,
-    names: &Names,
-    hold: &mut impl FnMut(bool, String),
-) -> Result<(), String> {
+fn texts(got: &Value, predicate: &Predicate, names: &Names, hold: &mut impl FnMut(bool, String)) -> Result<(), String> {
     for part in &predicate.contains {
         let part = names.value(part)?;
-        hold(contains(came, &part), format!("{} in it", shown(&part)));
+        hold(contains(got, &part), format!("{} in it", shown(&part)));
     }
     for part in &predicate.not_contains {
         let part = names.value(part)?;
-        hold(!contains(came, &part), format!("no {} in it", shown(&part)));
+        hold(!contains(got, &part), format!("no {} in it", shown(&part)));
     }
-    let text = came.as_str().unwrap_or_default().to_lowercase();
+    let text = got.as_str().unwrap_or_default().to_lowercase();
     for word in &predicate.mentions {
         let word = names.text(word, Writing::Plain)?;
         hold(text.contains(&word.to_lowercase()), format!("a text that mentions '{word}'"));
@@ -131,7 +126,7 @@ fn texts(
         hold(any, format!("a text that mentions '{}'", words.join("' or '")));
     }
     if predicate.is_json {
-        let json = came.as_str().is_some_and(|text| serde_json::from_str::<Value>(text).is_ok());
+        let json = got.as_str().is_some_and(|text| serde_json::from_str::<Value>(text).is_ok());
         hold(json, "a string of JSON".into());
     }
     Ok(())
@@ -154,8 +149,8 @@ fn outline(predicate: &Predicate, names: &Names) -> Result<String, String> {
     })
 }
 
-fn contains(came: &Value, part: &Value) -> bool {
-    match (came, part) {
+fn contains(got: &Value, part: &Value) -> bool {
+    match (got, part) {
         (Value::String(text), Value::String(part)) => text.contains(part.as_str()),
         (Value::String(text), part) => text.contains(&part.to_string()),
         (Value::Array(list), part) => list.iter().any(|element| is_same(element, part)),

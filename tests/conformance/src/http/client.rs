@@ -87,7 +87,7 @@ pub(crate) fn send(url: &Url, request: &Request, timeout: Duration) -> Result<An
     let deadline = Instant::now() + timeout;
     let stream = connect(url, deadline).map_err(|error| format!("no connection: {error}"))?;
     let bytes = request.bytes(url);
-    let told = |error: io::Error| match error.kind() {
+    let in_context = |error: io::Error| match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
             format!("no response within {}", humantime::format_duration(timeout))
         }
@@ -95,10 +95,11 @@ pub(crate) fn send(url: &Url, request: &Request, timeout: Duration) -> Result<An
     };
     // A server can respond before it has read everything, so both directions run concurrently.
     thread::scope(|scope| {
-        let mut writer = stream.try_clone().map_err(told)?;
-        writer.set_write_timeout(Some(timeout)).map_err(told)?;
+        let mut writer = stream.try_clone().map_err(in_context)?;
+        writer.set_write_timeout(Some(timeout)).map_err(in_context)?;
         scope.spawn(move || writer.write_all(&bytes));
-        let answer = Reader { stream: &stream, deadline, bytes: Vec::new() }.answer(&request.method).map_err(told);
+        let answer =
+            Reader { stream: &stream, deadline, bytes: Vec::new() }.answer(&request.method).map_err(in_context);
         // Stops a writer whose data the server no longer reads. Fails if the connection is already closed.
         let _ = stream.shutdown(Shutdown::Both);
         answer

@@ -1,4 +1,5 @@
-//! HTTP/1.1 of which a case controls every byte: malformed requests, which a client library would repair, are sent unchanged.
+//! HTTP/1.1 of which a case controls every byte: malformed requests, which a client library would repair, are sent
+//! unchanged.
 //!
 //! | file | holds |
 //! |---|---|

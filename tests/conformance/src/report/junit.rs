@@ -41,7 +41,7 @@ impl Report {
 
 impl Fault {
     fn line(&self) -> String {
-        format!("expected {}, got {}", self.expected, self.came)
+        format!("expected {}, got {}", self.expected, self.got)
     }
 
     fn text(&self) -> String {

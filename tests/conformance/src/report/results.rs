@@ -103,7 +103,7 @@ pub enum Outcome {
 /// let fault = conformance::Fault {
 ///     of: "datatype FP16".into(),
 ///     expected: "status 200".into(),
-///     came: "status 400".into(),
+///     got: "status 400".into(),
 ///     request: "POST /v2/models/x/infer".into(),
 ///     answer: "400 application/json".into(),
 /// };
@@ -116,7 +116,7 @@ pub struct Fault {
     /// The expectation
     pub expected: String,
     /// The actual value
-    pub came: String,
+    pub got: String,
     /// The request
     pub request: String,
     /// The response as one line

@@ -57,7 +57,7 @@ fn failure(text: &mut String, section: &SectionReport, case: &CaseReport, faults
             line(text, &format!("  of        {}", fault.of));
         }
         line(text, &format!("  expected  {}", indented(&fault.expected)));
-        line(text, &format!("  came      {}", indented(&fault.came)));
+        line(text, &format!("  got      {}", indented(&fault.got)));
         line(text, &format!("  request   {}", indented(&fault.request)));
         line(text, &format!("  answer    {}", indented(&fault.answer)));
     }

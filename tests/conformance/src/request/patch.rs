@@ -18,9 +18,10 @@ pub(super) fn patch(mut document: Value, operations: &[Operation], names: &Names
             let text = names.text(json, Writing::Json)?;
             written["value"] = serde_json::from_str(&text).map_err(|error| format!("'{json}' is not JSON: {error}"))?;
         }
-        let told = |error: &dyn std::fmt::Display| format!("'{} {}': {error}", operation.op, operation.path);
-        let operation: json_patch::PatchOperation = serde_json::from_value(written).map_err(|error| told(&error))?;
-        json_patch::patch(&mut document, &[operation]).map_err(|error| told(&error))?;
+        let in_context = |error: &dyn std::fmt::Display| format!("'{} {}': {error}", operation.op, operation.path);
+        let operation: json_patch::PatchOperation =
+            serde_json::from_value(written).map_err(|error| in_context(&error))?;
+        json_patch::patch(&mut document, &[operation]).map_err(|error| in_context(&error))?;
     }
     Ok(document)
 }

@@ -65,7 +65,8 @@ impl Suite {
     /// Parses cases from files, given as names, which appear in errors, and texts.
     ///
     /// # Errors
-    /// Returns an error if a file is malformed, a name occurs twice, or a case uses an unknown condition or placeholder.
+    /// Returns an error if a file is malformed, a name occurs twice, or a case uses an unknown condition or
+    /// placeholder.
     pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, LoadError> {
         let (mut sections, mut faults, mut names) = (Vec::<Section>::new(), Vec::new(), HashSet::new());
         for (name, text) in files {

@@ -1,5 +1,5 @@
-//! The conditions that cases can require of a server. `suite::load` rejects unknown ones, so that a typo does not skip a case
-//! forever; `target::learn` finds out which conditions hold.
+//! The conditions that cases can require of a server. `suite::load` rejects unknown ones, so that a typo does not skip
+//! a case forever; `target::learn` finds out which conditions hold.
 
 /// The conditions and their meanings.
 const CONDITIONS: [(&str, &str); 26] = [

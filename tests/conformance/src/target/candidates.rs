@@ -1,5 +1,5 @@
-//! Requests that may be valid: from a spec, from an example in the OpenAPI document, from the metadata, and a guess. `learn`
-//! tries them in this order.
+//! Requests that may be valid: from a spec, from an example in the OpenAPI document, from the metadata, and a guess.
+//! `learn` tries them in this order.
 
 use serde_json::{Map, Value, json};
 
@@ -13,8 +13,8 @@ pub(super) struct Candidate {
     pub(super) sample: Option<Sample>,
 }
 
-/// Returns the kind of the items of an engine: the one of the spec, or the name of the only input of a request or of the
-/// metadata if its datatype is BYTES. If the spec gives the inputs, an example is ignored.
+/// Returns the kind of the items of an engine: the one of the spec, or the name of the only input of a request or of
+/// the metadata if its datatype is BYTES. If the spec gives the inputs, an example is ignored.
 pub(super) fn kind_of_items(spec: &Spec, metadata: &Value, openapi: &Value) -> Option<String> {
     if let Some(kind) = &spec.item {
         return Some(kind.clone());

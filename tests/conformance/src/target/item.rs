@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 pub(super) const KINDS: [&str; 4] = ["image", "text", "json", "row"];
 
 /// An image of 8x8 pixels: a gray ramp.
-const PICTURE: &[u8] = include_bytes!("../../data/ramp.png");
+const IMAGE: &[u8] = include_bytes!("../../data/ramp.png");
 
 /// An item: its JSON form, its media type, and its bytes as a raw body.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ impl Sample {
     /// Returns the built-in item of a kind, or the given one, which is in its JSON form.
     pub(super) fn of(kind: &str, given: Option<&Value>) -> Self {
         let json = given.cloned().unwrap_or_else(|| match kind {
-            "image" => base64_simd::STANDARD.encode_to_string(PICTURE).into(),
+            "image" => base64_simd::STANDARD.encode_to_string(IMAGE).into(),
             "text" => "A short text.".into(),
             _ => json!({}),
         });

@@ -1,5 +1,5 @@
-//! Discovery of facts about a server from its own responses: its metadata, its OpenAPI document, a request that it accepts,
-//! and whether its outputs are its inputs. Nothing is checked here.
+//! Discovery of facts about a server from its own responses: its metadata, its OpenAPI document, a request that it
+//! accepts, and whether its outputs are its inputs. Nothing is checked here.
 
 use serde_json::{Value, json};
 
@@ -55,18 +55,18 @@ fn fetch(target: &Target, path: &str) -> Result<Value, String> {
 
 /// Returns the first request that the server accepts.
 fn first_valid(target: &Target, candidates: Vec<Candidate>) -> Result<(Candidate, Answer), Unusable> {
-    let mut refused = Vec::new();
+    let mut failures = Vec::new();
     for candidate in candidates {
         let answer = infer(target, &candidate.request).map_err(Unusable)?;
         if answer.status == 200 {
             return Ok((candidate, answer));
         }
-        refused.push(format!("  {}: {}", candidate.from, answer.summary()));
+        failures.push(format!("  {}: {}", candidate.from, answer.summary()));
     }
     Err(Unusable(format!(
         "no valid request found for model '{}'; describe its inputs with --inputs. Tried:\n{}",
         target.model(),
-        refused.join("\n")
+        failures.join("\n")
     )))
 }
 
@@ -115,9 +115,9 @@ fn about_inputs(facts: &mut Facts, metadata: &Value, kind: Option<&str>) {
 /// Returns `true` if the outputs are the inputs, also for values without zeros.
 fn is_echo(target: &Target, valid: &Value, answer: &Answer) -> bool {
     let same = |request: &Value, answer: &Answer| {
-        let (sent, came) = (of_request(request), of_answer(answer).unwrap_or_default());
-        sent.len() == came.len()
-            && sent.iter().zip(&came).all(|(sent, came)| sent.datatype == came.datatype && sent.values == came.values)
+        let (sent, got) = (of_request(request), of_answer(answer).unwrap_or_default());
+        sent.len() == got.len()
+            && sent.iter().zip(&got).all(|(sent, got)| sent.datatype == got.datatype && sent.values == got.values)
     };
     let mut other = valid.clone();
     for input in other["inputs"].as_array_mut().into_iter().flatten() {

@@ -42,14 +42,14 @@ pub(crate) fn of_answer(answer: &Answer) -> Result<Vec<Tensor>, String> {
             tensors.push(of_json(output));
             continue;
         }
-        let told = |fault: String| format!("outputs[{index}]: {fault}");
+        let in_context = |fault: String| format!("outputs[{index}]: {fault}");
         let size = size.as_u64().and_then(|size| usize::try_from(size).ok());
-        let size = size.ok_or_else(|| told("binary_data_size is not a count".into()))?;
+        let size = size.ok_or_else(|| in_context("binary_data_size is not a count".into()))?;
         if size > rest.len() {
-            return Err(told(format!("binary_data_size is {size}, {} bytes are left", rest.len())));
+            return Err(in_context(format!("binary_data_size is {size}, {} bytes are left", rest.len())));
         }
         let (bytes, after) = rest.split_at(size);
-        let values = decode(output["datatype"].as_str().unwrap_or_default(), bytes).map_err(told)?;
+        let values = decode(output["datatype"].as_str().unwrap_or_default(), bytes).map_err(in_context)?;
         tensors.push(Tensor { values, binary: true, ..of_json(output) });
         rest = after;
     }

@@ -50,7 +50,7 @@ fn a_server_that_is_wrong_ends_it_with_1() {
 fn what_cannot_be_asked_ends_it_with_2() {
     let served = Served::start(echo());
     let url = served.url();
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (vec!["--url", "127.0.0.1", "--model", "echo"], "expected 'http://host:port', got '127.0.0.1'"),
         (vec!["--url", &url, "--model", "nobody"], "no valid request found for model 'nobody'"),
         (vec!["--url", &url, "--model", "echo", "--case", "no such case"], "no case matches"),
@@ -61,7 +61,7 @@ fn what_cannot_be_asked_ends_it_with_2() {
         let output = conformance(&arguments);
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
-        assert!(text.contains(told), "{arguments:?}: {text}");
+        assert!(text.contains(expected), "{arguments:?}: {text}");
     }
 }
 

@@ -11,8 +11,8 @@ use std::{
 use conformance::{Level, Outcome, Report, Spec, Suite, Target, run};
 use serde_json::{Value, json};
 
-/// Starts a server of which a test controls every byte: `answer` maps the method, the path and the body of a request to the
-/// whole response. It runs until the process of the test exits.
+/// Starts a server of which a test controls every byte: `answer` maps the method, the path and the body of a request to
+/// the whole response. It runs until the process of the test exits.
 fn server(answer: impl Fn(&str, &str, &str) -> String + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -146,8 +146,8 @@ fn the_spec_precedes_everything() {
 fn an_input_named_image_takes_images() {
     let metadata = json!({"inputs": [{"name": "image", "datatype": "BYTES", "shape": [-1]}]});
     let (request, report) = first_request(metadata, None, Spec::default());
-    let picture = request["inputs"][0]["data"][0].as_str().expect("base64");
-    assert!(picture.starts_with("iVBORw0KGgo"), "a PNG: {picture}");
+    let image = request["inputs"][0]["data"][0].as_str().expect("base64");
+    assert!(image.starts_with("iVBORw0KGgo"), "a PNG: {image}");
     assert!(holds(&report, "items") && holds(&report, "image") && !holds(&report, "tensors"));
 }
 
@@ -210,7 +210,7 @@ fn a_body_in_response_to_head_is_detected() {
     let outcomes: Vec<_> = report.cases().map(|(_, case)| &case.outcome).collect();
     let [Outcome::Failed { faults }] = outcomes.as_slice() else { panic!("{}", report.table()) };
     assert_eq!(
-        (faults[0].expected.as_str(), faults[0].came.as_str()),
+        (faults[0].expected.as_str(), faults[0].got.as_str()),
         ("the text of the body: no body", r#"{"live":true}"#)
     );
 }

@@ -1,5 +1,5 @@
-//! An engine for every task of the protocol, with outputs that the cases of `cases/5-tasks.toml` check exactly. `tasks` runs
-//! the suite against each.
+//! An engine for every task of the protocol, with outputs that the cases of `cases/5-tasks.toml` check exactly. `tasks`
+//! runs the suite against each.
 
 use chariot_engine::{EngineBuilder, prelude::*};
 use serde::Deserialize;

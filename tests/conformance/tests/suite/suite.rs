@@ -22,7 +22,7 @@ fn there_are_enough_cases_for_every_section() {
 
 #[test]
 fn an_error_in_a_file_of_cases_is_reported_with_its_location() {
-    for (rest, told) in [
+    for (rest, expected) in [
         ("expect = { status = 200 }\nneeds = ['ecoh']", "unknown condition 'ecoh'"),
         ("expect = { status = 200 }\nneeds = ['not:ecoh']", "unknown condition 'not:ecoh'"),
         ("expect = { status = 200 }\npath = '/{{modle}}'", "no 'modle'"),
@@ -34,7 +34,7 @@ fn an_error_in_a_file_of_cases_is_reported_with_its_location() {
         ("expect = { status = 200 }\npath = '/{{model'", "'{{' is not closed"),
     ] {
         let fault = Suite::read([("four.toml", file(rest).as_str())]).expect_err(rest).to_string();
-        assert!(fault.starts_with("four.toml: ") && fault.contains(told), "{rest}: {fault}");
+        assert!(fault.starts_with("four.toml: ") && fault.contains(expected), "{rest}: {fault}");
     }
     let (one, other) = (file("expect = { status = 200 }"), file("expect = { status = 400 }"));
     let fault = Suite::read([("one.toml", one.as_str()), ("other.toml", other.as_str())]).unwrap_err();
@@ -43,14 +43,14 @@ fn an_error_in_a_file_of_cases_is_reported_with_its_location() {
 
 #[test]
 fn an_invalid_spec_is_rejected() {
-    for (text, told) in [
+    for (text, expected) in [
         ("{", "EOF"),
         (r#"{"input": []}"#, "unknown field `input`"),
         (r#"{"item": "sound"}"#, "expected 'image', 'text', 'json' or 'row', got 'sound'"),
         (r#"{"not": ["quick"]}"#, "unknown condition 'quick'"),
     ] {
         let fault = Spec::from_json(text).expect_err(text);
-        assert!(fault.contains(told), "{text}: {fault}");
+        assert!(fault.contains(expected), "{text}: {fault}");
     }
 }
 
@@ -76,7 +76,7 @@ fn report() -> Report {
     let fault = Fault {
         of: String::new(),
         expected: "/id: \"a\" & <b>".into(),
-        came: "nothing\u{1b}".into(),
+        got: "nothing\u{1b}".into(),
         request: "POST /v2/models/x/infer".into(),
         answer: "200 {}".into(),
     };
@@ -126,6 +126,6 @@ fn a_report_is_junit_xml_and_json() {
     let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
     let outcomes = |index: usize| &json["sections"][0]["cases"][index];
     assert_eq!((&outcomes(0)["outcome"], &outcomes(0)["took"]), (&"passed".into(), &0.25.into()));
-    assert_eq!(outcomes(1)["faults"][0]["came"], "nothing\u{1b}");
+    assert_eq!(outcomes(1)["faults"][0]["got"], "nothing\u{1b}");
     assert_eq!(json["level"], "binary");
 }

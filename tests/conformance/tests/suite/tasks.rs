@@ -74,8 +74,8 @@ fn items(task: &str) -> Report {
 /// The id of a model on the platform, as in its environment.
 const ID: &str = "2ABCdefGHIjklMNOpqrSTUvwxYZ";
 
-/// Runs the whole suite against an engine on the platform: under a base URL, with the id of the model, and with compressed
-/// responses.
+/// Runs the whole suite against an engine on the platform: under a base URL, with the id of the model, and with
+/// compressed responses.
 fn on_the_platform() -> Report {
     let environment = Environment::from_iter([
         ("CHARIOT_MODEL_ID", ID),

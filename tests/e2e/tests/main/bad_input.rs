@@ -1,5 +1,5 @@
-//! Requests that one kind of engine rejects: tables of bodies, each of which is answered with a 400 that names the input.
-//! `bad_json` has the bodies that every engine rejects.
+//! Requests that one kind of engine rejects: tables of bodies, each of which is answered with a 400 that names the
+//! input. `bad_json` has the bodies that every engine rejects.
 
 use e2e::base64;
 use serde_json::{Value, json};

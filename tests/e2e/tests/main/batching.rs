@@ -227,7 +227,7 @@ fn an_async_call_is_cancelled_when_its_last_caller_disconnects() {
             let _ = self.0.send("dropped");
         }
     }
-    let (sender, told) = mpsc::channel();
+    let (sender, events) = mpsc::channel();
     let admitted = Arc::new(Seen::default());
     let seen = admitted.clone();
     let model = Scripted::<1, 32>::new(move |batch| {
@@ -256,9 +256,9 @@ fn an_async_call_is_cancelled_when_its_last_caller_disconnects() {
     let first = server.admitted(&text("wait-1"));
     until("the first", || admitted.has("wait-1").then_some(()));
     second.write(&body).unwrap();
-    assert_eq!(told.recv_timeout(DEADLINE).unwrap(), "two");
+    assert_eq!(events.recv_timeout(DEADLINE).unwrap(), "two");
     drop(first);
     drop(second);
-    assert_eq!(told.recv_timeout(DEADLINE).unwrap(), "dropped");
+    assert_eq!(events.recv_timeout(DEADLINE).unwrap(), "dropped");
     assert_eq!(server.infer(text("next")).values(), ["next"], "the worker is free");
 }

@@ -1,4 +1,5 @@
-//! Binary tensors over a socket: every datatype in both directions, mixed with JSON, alone, and as the items of an engine.
+//! Binary tensors over a socket: every datatype in both directions, mixed with JSON, alone, and as the items of an
+//! engine.
 
 use std::io::Cursor;
 

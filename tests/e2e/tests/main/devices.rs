@@ -1,4 +1,5 @@
-//! Several devices, and devices that fail. The devices are fakes that compute on the CPU; all else is as with real GPUs.
+//! Several devices, and devices that fail. The devices are fakes that compute on the CPU; all else is as with real
+//! GPUs.
 
 use std::sync::{
     Arc, Mutex,

@@ -91,12 +91,12 @@ async fn a_service_is_also_a_hyper_service_and_can_move_to_other_tasks() {
 async fn engines_are_mounted_in_axum_under_prefixes_beside_its_own_routes() {
     let (first, second) = (started(says("one").base_url_routing(false)).await, started(says("two")).await);
     let app = Router::new()
-        .route("/", get(async || "\"a service of its own\""))
+        .route("/", get(async || "\"hello from the service\""))
         .nest_service("/one", first.service())
         .nest_service("/two", second.service());
     assert_eq!(
         ask(app.clone(), Request::get("/").body(axum::body::Body::empty()).unwrap()).await.1,
-        "a service of its own"
+        "hello from the service"
     );
     for (path, expected) in [
         ("/one/infer", "one a"),

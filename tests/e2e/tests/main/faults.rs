@@ -1,5 +1,5 @@
-//! Failures of a model (errors, panics, wrong counts) are a 500 for their request and affect nothing else. Rejections by
-//! a model are a 400.
+//! Failures of a model (errors, panics, wrong counts) are a 500 for their request and affect nothing else. Rejections
+//! by a model are a 400.
 
 use chariot_engine::{
     input::{DecodeContext, ElementPayload, modality},

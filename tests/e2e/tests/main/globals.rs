@@ -34,8 +34,8 @@ fn caught_signals() -> String {
     String::new()
 }
 
-/// Runs again in a child process, because other tests would disturb what it observes. The environment of the child holds
-/// invalid settings, which would fail an engine that reads it.
+/// Runs again in a child process, because other tests would disturb what it observes. The environment of the child
+/// holds invalid settings, which would fail an engine that reads it.
 #[test]
 fn an_engine_installs_nothing_global_and_reads_no_environment() {
     if env::var_os(ALONE).is_some() {

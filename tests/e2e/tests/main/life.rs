@@ -68,8 +68,8 @@ fn the_cause_of_a_failed_load_reaches_whoever_started_the_engine_and_nobody_else
     let (mut public, mut log) = (Messages::new(), Messages::new());
     for (doom, expected) in [
         ("load fails", &["layer 3", "the weights are unreadable", "the disk is gone"][..]),
-        ("load panics", &["`load`", "index out of bounds in layer 3"]),
-        ("warm-up panics", &["`warm_up`", "no memory for a first inference"]),
+        ("load panics", &["load", "index out of bounds in layer 3"]),
+        ("warm-up panics", &["warm_up", "no memory for a first inference"]),
     ] {
         let engine = TestEngine::begin(Engine::builder().model::<Doomed>("doomed").setting("DOOM", doom)).unwrap();
         let state = || Some(engine.engine().state()).filter(|state| *state != State::Starting);
@@ -83,9 +83,8 @@ fn the_cause_of_a_failed_load_reaches_whoever_started_the_engine_and_nobody_else
             assert_eq!((ready.status, ready.json()["ready"].as_bool()), (503, Some(false)), "{doom}");
             assert_eq!(ready.error(), infer.error());
         }
-        for part in expected {
-            assert!(!infer.error().contains(part), "{doom}: {}", infer.error());
-        }
+        let cause = expected.last().expect("the innermost cause");
+        assert!(!infer.error().contains(cause), "{doom}: {}", infer.error());
         public.add(doom, infer.error());
 
         let builder = Engine::builder().model::<Doomed>("doomed").setting("DOOM", doom);
@@ -179,8 +178,8 @@ impl Model for Moody {
     }
 }
 
-/// The paused clock advances automatically when all tasks are idle, so that the test does not wait for the interval between
-/// two checks.
+/// The paused clock advances automatically when all tasks are idle, so that the test does not wait for the interval
+/// between two checks.
 #[tokio::test(start_paused = true)]
 async fn an_engine_is_not_ready_while_its_health_check_fails() {
     let mood = Arc::new(Mutex::new(Mood::Well));

@@ -1,5 +1,5 @@
-//! Limits on what a client sends and how long it takes: large and slow bodies, clients that disconnect, idle connections.
-//! All of it on raw sockets.
+//! Limits on what a client sends and how long it takes: large and slow bodies, clients that disconnect, idle
+//! connections. All of it on raw sockets.
 
 use std::time::Duration;
 

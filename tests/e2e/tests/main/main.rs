@@ -1,5 +1,5 @@
-//! Engines in the process of the test, with and without sockets: the behaviour that callers, operators and embedders rely
-//! on.
+//! Engines in the process of the test, with and without sockets: the behaviour that callers, operators and embedders
+//! rely on.
 
 mod bad_input;
 mod bad_json;

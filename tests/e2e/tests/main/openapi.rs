@@ -1,5 +1,5 @@
-//! The OpenAPI document and the metadata of engines of every kind, compared with their behaviour: every route, example and
-//! response is checked against the document, and the engine rejects what its schemas forbid.
+//! The OpenAPI document and the metadata of engines of every kind, compared with their behaviour: every route, example
+//! and response is checked against the document, and the engine rejects what its schemas forbid.
 
 mod kinds;
 

@@ -167,7 +167,7 @@ impl Drop for Drops {
 
 /// A model whose calls for `wait` never complete. It reports when such a call begins and when it is dropped.
 fn awaiting() -> (Scripted, mpsc::Receiver<&'static str>) {
-    let (sender, told) = mpsc::channel();
+    let (sender, events) = mpsc::channel();
     let model = Scripted::new(move |batch| {
         let sender = sender.clone();
         Box::pin(async move {
@@ -179,44 +179,44 @@ fn awaiting() -> (Scripted, mpsc::Receiver<&'static str>) {
             crate::scripted::echo(batch)
         })
     });
-    (model, told)
+    (model, events)
 }
 
 #[test]
 fn an_async_call_is_cancelled_when_its_caller_disconnects() {
-    let (model, told) = awaiting();
+    let (model, events) = awaiting();
     let server = Server::start(Engine::builder().instance("awaits", model).configure(|of| of.workers = Some(1)));
     let connection = server.admitted(&text("wait"));
-    assert_eq!(told.recv_timeout(DEADLINE).unwrap(), "began");
+    assert_eq!(events.recv_timeout(DEADLINE).unwrap(), "began");
     hang_up(connection);
-    assert_eq!(told.recv_timeout(DEADLINE).unwrap(), "dropped");
+    assert_eq!(events.recv_timeout(DEADLINE).unwrap(), "dropped");
     assert_eq!(server.infer(text("next")).values(), ["next"], "its worker is free");
 }
 
 #[test]
 fn resetting_an_http_2_stream_cancels_its_call_only() {
-    let (model, told) = awaiting();
+    let (model, events) = awaiting();
     let server = Server::start(Engine::builder().instance("awaits", model).configure(|of| of.workers = Some(1)));
     let ask = |word: &str| Request::post(format!("http://{}/infer", server.address)).body(text(word).into()).unwrap();
     let mut client = server.block_on(http2(server.address));
     let waiting = server.runtime().spawn(client.send_request(ask("wait")));
-    assert_eq!(told.recv_timeout(DEADLINE).unwrap(), "began");
+    assert_eq!(events.recv_timeout(DEADLINE).unwrap(), "began");
     let queued = server.runtime().spawn(client.send_request(ask("next")));
     waiting.abort();
-    assert_eq!(told.recv_timeout(DEADLINE).unwrap(), "dropped");
+    assert_eq!(events.recv_timeout(DEADLINE).unwrap(), "dropped");
     assert_eq!(server.block_on(queued).unwrap().unwrap().status(), 200, "the connection survives");
 }
 
 #[test]
 fn an_async_call_is_cancelled_at_the_deadline() {
-    let (model, told) = awaiting();
+    let (model, events) = awaiting();
     let server = Server::start(Engine::builder().instance("awaits", model).configure(|settings| {
         settings.workers = Some(1);
         settings.timeout = Some(Duration::from_millis(300));
     }));
     server.infer(text("wait")).error(504);
-    assert_eq!(told.recv_timeout(DEADLINE).unwrap(), "began");
-    assert_eq!(told.recv_timeout(DEADLINE).unwrap(), "dropped");
+    assert_eq!(events.recv_timeout(DEADLINE).unwrap(), "began");
+    assert_eq!(events.recv_timeout(DEADLINE).unwrap(), "dropped");
     let next = until("an answer in time", || Some(server.infer(text("next"))).filter(|answer| answer.status == 200));
     assert_eq!(next.values(), ["next"]);
 }

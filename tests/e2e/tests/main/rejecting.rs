@@ -1,5 +1,5 @@
-//! Engines of every kind that must reject bodies, and the check of a response to a bad body. The bodies are in `bad_input`
-//! and `bad_json`.
+//! Engines of every kind that must reject bodies, and the check of a response to a bad body. The bodies are in
+//! `bad_input` and `bad_json`.
 
 use std::{
     io::Cursor,

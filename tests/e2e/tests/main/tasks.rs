@@ -1,5 +1,5 @@
-//! One engine per task of Chariot, with the exact text of its responses: every form, the layout chosen by the operator, and
-//! the score threshold of the request.
+//! One engine per task of Chariot, with the exact text of its responses: every form, the layout chosen by the operator,
+//! and the score threshold of the request.
 
 use std::io::Cursor;
 

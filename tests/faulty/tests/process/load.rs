@@ -27,10 +27,10 @@ fn a_failed_load_ends_the_process_and_its_cause_is_logged() {
     let mut messages = Messages::new();
     for (load, texts) in [
         ("fail:no weights today", &["loading on command: no weights today"][..]),
-        ("panic:out of luck", &["`load`", "out of luck"]),
+        ("panic:out of luck", &["load", "out of luck"]),
         // Several lines become one.
         ("fail:the first\nand the second", &["loading on command: the first", "and the second"]),
-        ("panic:the first\nand the second", &["`load`", "the first", "and the second"]),
+        ("panic:the first\nand the second", &["load", "the first", "and the second"]),
     ] {
         messages.add(load, failed_load(load, texts));
     }

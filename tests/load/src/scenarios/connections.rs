@@ -1,4 +1,4 @@
-//! Many connections on which little or nothing is asked: others are served as before.
+//! Many idle or slow connections: other clients are served as before.
 
 use std::{path::Path, time::Duration};
 

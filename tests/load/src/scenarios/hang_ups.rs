@@ -1,4 +1,4 @@
-//! Clients that hang up at random: nothing leaks, neither places nor bytes nor memory.
+//! Clients that disconnect at random: no permits, budget or memory leak.
 
 use std::{
     path::Path,
@@ -21,7 +21,7 @@ pub(super) fn run(exe: &Path, scale: Scale) -> Result<Outcome, Failure> {
     let engine = Engine::start(exe, &[("CHARIOT_ENGINE_WORKERS", "4")])?;
     let address = engine.0.address();
     let clients = scale.count(100, 20);
-    // Some of the work blocks, some awaits.
+    // Some requests block, some await.
     let body = || {
         let ms = fastrand::u64(0..20);
         command(
@@ -38,7 +38,7 @@ pub(super) fn run(exe: &Path, scale: Scale) -> Result<Outcome, Failure> {
                 while begin.elapsed() < length {
                     let patience = Duration::from_micros(fastrand::u64(0..60_000));
                     let mut client = Client::new(address);
-                    // When the future goes, the connection goes.
+                    // Dropping the future closes the connection.
                     hung_up += usize::from(tokio::time::timeout(patience, client.infer(body())).await.is_err());
                 }
                 hung_up
@@ -60,15 +60,15 @@ pub(super) fn run(exe: &Path, scale: Scale) -> Result<Outcome, Failure> {
     let next = command(&json!({}), 1000);
     let seen = block_on(traffic(address, 4, Duration::from_secs(1), None, move || next.clone()))?;
     let mut outcome = Outcome::default();
-    outcome.figure("requests whose client hung up", hung_up);
-    outcome.figure("of which had been admitted", engine.figure(CANCELLATIONS) - known);
+    outcome.figure("requests whose client disconnected", hung_up);
+    outcome.figure("of which were admitted", engine.figure(CANCELLATIONS) - known);
     outcome.figure("resident memory, warm", mebibytes(before));
     outcome.figure("resident memory, at the end", mebibytes(after));
-    outcome.must(hung_up > 0, "clients hang up");
-    outcome.must(warm.is_empty() && left.is_empty(), format!("places and bytes come back: {left:?}"));
+    outcome.must(hung_up > 0, "clients disconnect");
+    outcome.must(warm.is_empty() && left.is_empty(), format!("permits and bytes are released: {left:?}"));
     outcome.must(seen.lost.is_empty() && seen.statuses.len() == 1, format!("others are served: {:?}", seen.statuses));
     if !scale.short {
-        outcome.must(after <= before * 1.1, "resident memory comes back to where it was, within 10 %");
+        outcome.must(after <= before * 1.1, "resident memory returns to its initial value, within 10 %");
     }
     Ok(outcome)
 }

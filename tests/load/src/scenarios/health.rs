@@ -1,4 +1,4 @@
-//! Readiness and liveness while every worker is blocked: they do not wait for the model.
+//! Readiness and liveness while every worker is blocked: they do not depend on the model.
 
 use std::{path::Path, time::Instant};
 
@@ -52,6 +52,6 @@ pub(super) fn run(exe: &Path, scale: Scale) -> Result<Outcome, Failure> {
     outcome.figure("probes", times.len());
     outcome.figure("latency, median", milliseconds(percentile(&times, 0.5)));
     outcome.figure("latency, p99", milliseconds(percentile(&times, 0.99)));
-    outcome.must(!times.is_empty(), "health is answered while every worker is blocked");
+    outcome.must(!times.is_empty(), "health responds while every worker is blocked");
     Ok(outcome)
 }

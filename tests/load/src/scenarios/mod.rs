@@ -1,4 +1,4 @@
-//! The scenarios: each starts an engine, loads or interrupts it, and says what it saw.
+//! The scenarios: each starts an engine, puts it under load or interrupts it, and returns its outcome.
 
 mod connections;
 mod hang_ups;
@@ -12,12 +12,12 @@ use std::{path::Path, time::Duration};
 
 use crate::{Failure, Outcome};
 
-/// How long and how large a scenario is.
+/// The length and the size of a scenario.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scale {
-    /// Only for a moment, and with few clients.
+    /// Enables a brief run with few clients.
     pub short: bool,
-    /// How long its measured part takes, in place of its own length.
+    /// The length of the measured part. Default: depends on the scenario.
     pub length: Option<Duration>,
 }
 
@@ -26,7 +26,7 @@ impl Scale {
         self.length.unwrap_or(if self.short { Duration::from_secs(2) } else { Duration::from_secs(seconds) })
     }
 
-    /// So many, or a few.
+    /// Returns `many`, or a few for a brief run.
     fn count(self, whole: usize, few: usize) -> usize {
         if self.short { few } else { whole }
     }
@@ -34,21 +34,21 @@ impl Scale {
 
 type Run = fn(&Path, Scale) -> Result<Outcome, Failure>;
 
-/// A scenario, by its name.
+/// A scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
-    /// What it is called.
+    /// The name of the scenario.
     pub name: &'static str,
-    /// What it does.
+    /// The description of the scenario.
     pub about: &'static str,
     run: Run,
 }
 
 impl Scenario {
-    /// Runs it against the engine of this path.
+    /// Runs the scenario against the engine at this path.
     ///
     /// # Errors
-    /// It could not be run.
+    /// Returns an error if the scenario cannot be run.
     pub fn run(&self, engine: &Path, scale: Scale) -> Result<Outcome, Failure> {
         (self.run)(engine, scale)
     }
@@ -58,19 +58,19 @@ const fn scenario(name: &'static str, about: &'static str, run: Run) -> Scenario
     Scenario { name, about, run }
 }
 
-/// Every scenario.
+/// All scenarios.
 pub const SCENARIOS: &[Scenario] = &[
     scenario("steady", "as many clients as the engine can serve", steady::run),
     scenario("overload", "ten times what the engine can serve, with bodies of 100 KB", overload::run),
-    scenario("slow-loris", "clients that send the heads of their requests byte by byte", connections::slow_loris),
-    scenario("idle", "connections on which nothing is asked", connections::idle),
-    scenario("hang-ups", "clients that hang up at random", hang_ups::run),
+    scenario("slow-loris", "clients that send their headers byte by byte", connections::slow_loris),
+    scenario("idle", "idle connections", connections::idle),
+    scenario("hang-ups", "clients that disconnect at random", hang_ups::run),
     scenario("restarts", "SIGTERM to one engine after the other, under traffic", restarts::run),
     scenario("health", "readiness and liveness while every worker is blocked", health::run),
-    scenario("soak", "whatever can go wrong, mixed", soak::run),
+    scenario("soak", "a mix of all faults", soak::run),
 ];
 
-/// Runs clients of an engine, on threads of their own.
+/// Runs clients of an engine on separate threads.
 fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     Ok(runtime.block_on(future))

@@ -1,5 +1,5 @@
-//! Ten times what the engine can serve: what it serves stays what it can, nobody who is served waits longer than the
-//! queue is long, and memory stays where it was.
+//! Ten times the load that the engine can serve: its goodput stays constant, served requests wait no longer than the
+//! length of the queue, and memory stays constant.
 
 use std::{path::Path, time::Duration};
 
@@ -22,7 +22,7 @@ pub(super) fn run(exe: &Path, scale: Scale) -> Result<Outcome, Failure> {
     let body = command(&json!({"sleep_ms": SERVICE.as_millis() as u64}), BODY);
     let address = engine.0.address();
     let (of_peak, of_load) = (body.clone(), body);
-    // As many clients as the workers and some of the queue can hold: nobody is refused.
+    // As many clients as the workers and a part of the queue can hold: no request is rejected.
     let peak =
         block_on(traffic(address, 2 * WORKERS, scale.length(10).min(Duration::from_secs(10)), None, move || {
             of_peak.clone()
@@ -42,27 +42,29 @@ pub(super) fn run(exe: &Path, scale: Scale) -> Result<Outcome, Failure> {
     let goodput = seen.rate() / peak.rate();
     let bound = SERVICE * QUEUE as u32;
     let mut outcome = Outcome::default();
-    outcome.figure("peak, requests served a second", format!("{:.1}", peak.rate()));
-    outcome.figure("offered, requests a second", format!("{:.1}", sent as f64 / seen.took.as_secs_f64()));
-    outcome.figure("served under overload, requests a second", format!("{:.1}", seen.rate()));
-    outcome.figure("goodput, of the peak", format!("{:.1} %", goodput * 100.0));
-    outcome.figure("latency of the served, median", milliseconds(seen.percentile(0.5)));
-    outcome.figure("latency of the served, p99", milliseconds(seen.percentile(0.99)));
+    outcome.figure("peak, requests served per second", format!("{:.1}", peak.rate()));
+    outcome.figure("offered, requests per second", format!("{:.1}", sent as f64 / seen.took.as_secs_f64()));
+    outcome.figure("served under overload, requests per second", format!("{:.1}", seen.rate()));
+    outcome.figure("goodput, share of the peak", format!("{:.1} %", goodput * 100.0));
+    outcome.figure("latency of served requests, median", milliseconds(seen.percentile(0.5)));
+    outcome.figure("latency of served requests, p99", milliseconds(seen.percentile(0.99)));
     outcome.figure("queue length times service time", milliseconds(bound));
-    outcome.figure("refused with 503", seen.status(503));
-    outcome.figure("without an answer", seen.all_lost());
+    outcome.figure("rejected with 503", seen.status(503));
+    outcome.figure("without a response", seen.all_lost());
     outcome.figure("resident memory, warm", mebibytes(before));
     outcome.figure("resident memory, at the end", mebibytes(after));
     let strange: Vec<_> = seen.statuses.keys().filter(|status| !matches!(status, 200 | 503)).collect();
-    outcome.must(strange.is_empty(), format!("a request is served or refused: {:?}", seen.statuses));
-    outcome.must(seen.status(503) > 0, "an engine that is overloaded refuses");
-    outcome.must(seen.lost.is_empty() && warm.lost.is_empty(), format!("every request is answered: {:?}", seen.lost));
+    outcome.must(strange.is_empty(), format!("every request is served or rejected: {:?}", seen.statuses));
+    outcome.must(seen.status(503) > 0, "an overloaded engine rejects requests");
+    outcome
+        .must(seen.lost.is_empty() && warm.lost.is_empty(), format!("every request gets a response: {:?}", seen.lost));
     if !scale.short {
-        // A moment on a machine that others use says nothing of these.
+        // A brief run on a shared machine does not measure these.
         outcome.must(goodput >= 0.95, "the goodput is at least 95 % of the peak");
-        outcome.must(seen.percentile(0.99) <= bound, "p99 of the served is at most queue length times service time");
+        outcome
+            .must(seen.percentile(0.99) <= bound, "p99 of served requests is at most queue length times service time");
         outcome.must(after <= before * 1.1, "resident memory is flat within 10 %");
     }
-    outcome.must(engine.settle().is_empty(), "nothing is in flight in the end");
+    outcome.must(engine.settle().is_empty(), "nothing is in flight at the end");
     Ok(outcome)
 }

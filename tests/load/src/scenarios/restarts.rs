@@ -1,5 +1,5 @@
-//! Engines that are restarted one after the other by SIGTERM, behind a small round-robin client that respects readiness:
-//! no request fails.
+//! Engines that are restarted in turn with SIGTERM, behind a round-robin client that respects readiness: no request
+//! fails.
 
 use std::{
     net::SocketAddr,
@@ -24,11 +24,11 @@ use crate::{
 
 const ENGINES: usize = 3;
 const CLIENTS: usize = 8;
-/// How often readiness is asked, and how long an engine that is told to stop serves on.
+/// The interval of the readiness probe, and the drain delay of the engines.
 const PROBE: Duration = Duration::from_millis(100);
 const DRAIN: &str = "1s";
 
-/// The engines that are ready, as the probe knows them.
+/// The engines that are ready according to the probe.
 type Ready = Arc<Mutex<Vec<SocketAddr>>>;
 
 pub(super) fn run(exe: &Path, scale: Scale) -> Result<Outcome, Failure> {
@@ -59,13 +59,13 @@ pub(super) fn run(exe: &Path, scale: Scale) -> Result<Outcome, Failure> {
     let failed: usize = seen.statuses.iter().filter(|(status, _)| **status != 200).map(|(_, count)| count).sum();
     let mut outcome = Outcome::default();
     outcome.figure("restarts", restarts);
-    outcome.figure("requests served meanwhile", seen.status(200));
+    outcome.figure("requests served during restarts", seen.status(200));
     outcome.figure("failed requests", failed + seen.all_lost());
     outcome.figure("latency, p99", milliseconds(seen.percentile(0.99)));
     outcome.figure("longest stop", milliseconds(longest));
     outcome.must(seen.status(200) > 0, "requests are served");
     outcome.must(failed == 0 && seen.lost.is_empty(), format!("no request fails: {:?} {:?}", seen.statuses, seen.lost));
-    outcome.must(codes.iter().all(|code| *code == Some(0)), format!("every engine ends with 0: {codes:?}"));
+    outcome.must(codes.iter().all(|code| *code == Some(0)), format!("every engine exits with 0: {codes:?}"));
     Ok(outcome)
 }
 

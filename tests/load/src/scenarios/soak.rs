@@ -1,4 +1,4 @@
-//! Whatever can go wrong, mixed, for a while: every fault has its own answer, and in the end all is as before.
+//! A mix of all faults for a while: every fault has its status, and the engine recovers completely.
 
 use std::{
     path::Path,
@@ -16,7 +16,7 @@ use crate::{
     traffic::{Seen, traffic},
 };
 
-/// A request, and what it must be answered with, if not 503; `None`: its client hangs up.
+/// Returns a request and its expected status other than 503; `None` if its client disconnects.
 fn any() -> (Bytes, Option<u16>) {
     let size = fastrand::usize(0..50_000);
     match fastrand::u8(0..20) {
@@ -48,16 +48,19 @@ pub(super) fn run(exe: &Path, scale: Scale) -> Result<Outcome, Failure> {
     let next = block_on(traffic(address, 4, Duration::from_secs(1), None, move || plain.clone()))?;
     let mut outcome = Outcome::default();
     for (status, count) in &seen.statuses {
-        outcome.figure(&format!("answered with {status}"), count);
+        outcome.figure(&format!("responses with {status}"), count);
     }
     outcome.figure("panics of the model", engine.figure("chariot_panics_total{model=\"faulty\"}"));
-    outcome.figure("latency of the served, p99", milliseconds(seen.percentile(0.99)));
+    outcome.figure("latency of served requests, p99", milliseconds(seen.percentile(0.99)));
     outcome.figure("resident memory, warm", mebibytes(before));
     outcome.figure("resident memory, at the end", mebibytes(after));
-    outcome.must(wrong.is_empty(), format!("every fault has its own answer: {wrong:?}"));
-    outcome.must(seen.lost.is_empty(), format!("every request is answered: {:?}", seen.lost));
-    outcome.must(warm.is_empty() && left.is_empty(), format!("places and bytes come back: {left:?}"));
-    outcome.must(next.lost.is_empty() && next.statuses.len() == 1, format!("it serves as before: {:?}", next.statuses));
+    outcome.must(wrong.is_empty(), format!("every fault has its status: {wrong:?}"));
+    outcome.must(seen.lost.is_empty(), format!("every request gets a response: {:?}", seen.lost));
+    outcome.must(warm.is_empty() && left.is_empty(), format!("permits and bytes are released: {left:?}"));
+    outcome.must(
+        next.lost.is_empty() && next.statuses.len() == 1,
+        format!("the engine serves as before: {:?}", next.statuses),
+    );
     if !scale.short {
         outcome.must(after <= before * 1.1, "resident memory is flat within 10 %");
     }
@@ -85,7 +88,7 @@ async fn mixed(address: std::net::SocketAddr, length: Duration) -> (Seen, Vec<St
                     && *status != 503
                     && wrong.len() < 3
                 {
-                    wrong.push(format!("{status} in place of {expected}"));
+                    wrong.push(format!("{status} instead of {expected}"));
                 }
                 seen.add(result, sent.elapsed());
             }

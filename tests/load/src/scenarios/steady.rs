@@ -1,4 +1,4 @@
-//! As many clients as the engine can serve: nobody waits long, and nobody is refused.
+//! As many clients as the engine can serve: low latency and no rejections.
 
 use std::path::Path;
 
@@ -18,14 +18,14 @@ pub(super) fn run(exe: &Path, scale: Scale) -> Result<Outcome, Failure> {
     let body = command(&json!({"sleep_ms": SERVICE_MS}), 1000);
     let seen = block_on(traffic(engine.0.address(), WORKERS, scale.length(30), None, move || body.clone()))?;
     let mut outcome = Outcome::default();
-    outcome.figure("requests served a second", format!("{:.1}", seen.rate()));
+    outcome.figure("requests served per second", format!("{:.1}", seen.rate()));
     outcome.figure(
-        "of what the workers can do",
+        "share of the capacity of the workers",
         format!("{:.1} %", seen.rate() / (WORKERS as f64 * 1e3 / SERVICE_MS as f64) * 100.0),
     );
     outcome.figure("latency, median", milliseconds(seen.percentile(0.5)));
     outcome.figure("latency, p99", milliseconds(seen.percentile(0.99)));
     outcome.must(seen.status(200) > 0 && seen.statuses.len() == 1, format!("all are served: {:?}", seen.statuses));
-    outcome.must(seen.lost.is_empty(), format!("every request is answered: {:?}", seen.lost));
+    outcome.must(seen.lost.is_empty(), format!("every request gets a response: {:?}", seen.lost));
     Ok(outcome)
 }

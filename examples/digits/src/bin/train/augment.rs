@@ -8,7 +8,8 @@ use crate::rng::Rng;
 pub(crate) fn augmented(digit: &Digit, rng: &mut Rng) -> Digit {
     let (sin, cos) = rng.within(0.2).sin_cos();
     let slant = rng.within(0.15);
-    // The distance in the original between two adjacent pixels of the copy: above 1, the digit shrinks and gets a margin.
+    // The distance in the original between two adjacent pixels of the copy: above 1, the digit shrinks and gets a
+    // margin.
     let step = 1.2 + rng.within(0.3);
     let (right, down) = (rng.within(0.8), rng.within(0.8));
 

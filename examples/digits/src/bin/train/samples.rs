@@ -12,8 +12,9 @@ use digits::{CLASSES, Cnn, Digit, SIDE};
 /// Width and height of a sample in pixels.
 const SAMPLE_SIDE: u32 = 64;
 
-/// Fills the directory with two images of every digit, named `<digit>-<row>.png`: one with light ink on a dark background,
-/// one with dark ink on a light background. They are the first held-out rows that `net` classifies correctly.
+/// Fills the directory with two images of every digit, named `<digit>-<row>.png`: one with light ink on a dark
+/// background, one with dark ink on a light background. They are the first held-out rows that `net` classifies
+/// correctly.
 pub(crate) fn write(net: &Cnn, held_out: &[Digit], directory: &Path) -> Result<()> {
     if directory.exists() {
         fs::remove_dir_all(directory)?;
