@@ -1,6 +1,6 @@
 //! Registration and deployment: the parameters of a registration with Chariot, and manifests for Kubernetes and KServe.
 //! Everything is derived from an [`EngineDescription`], which comes from the engine's code and a few options. Nothing is
-//! read from the process. The command `describe` prints the renderings; [the guide](crate::guide::registration) explains
+//! read from the process. The command `describe` prints the renderings; [the guide](crate::guide::registering) explains
 //! their content. Requires the feature `cli`.
 //!
 //! ```

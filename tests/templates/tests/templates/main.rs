@@ -7,6 +7,7 @@
 //! | `new` | the documented ways to create a project, and the options of `templates/new` |
 //! | `project` | a rendered project that depends on this working tree, and commands in it |
 //! | `commands` | the commands in a README and in a CI file |
+//! | `tutorial` | the project that the guide's tutorial builds |
 //! | `copies` | checks that files which templates share, and weights, stay equal |
 
 mod commands;
@@ -14,6 +15,7 @@ mod copies;
 mod new;
 mod project;
 mod render;
+mod tutorial;
 
 use e2e::{Process, Signal};
 use serde_json::Value;

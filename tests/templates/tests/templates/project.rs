@@ -5,7 +5,7 @@ use std::{
     env, fs,
     io::ErrorKind,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
 };
 
 use crate::render::{Sdk, render};
@@ -23,17 +23,22 @@ pub(crate) fn root() -> PathBuf {
 }
 
 impl Project {
-    /// Renders a template into the same directory in every run. To cargo, another path is another package, so builds of
-    /// changing directories would pile up.
+    /// Renders a template.
     pub(crate) fn render(template: &str) -> Self {
         let name = format!("from-{template}");
-        let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("templates");
-        let directory = all.join(&name);
+        let sdk = root().join("chariot-engine");
+        let fill = |directory: &Path| render(template, &name, Sdk::Path(sdk.to_str().expect("UTF-8")), directory);
+        Self::new(&name, fill)
+    }
+
+    /// Makes a project in the same directory in every run. To cargo, another path is another package, so builds of
+    /// changing directories would pile up.
+    pub(crate) fn new(name: &str, fill: impl FnOnce(&Path)) -> Self {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("templates").join(name);
         if directory.exists() {
             fs::remove_dir_all(&directory).expect("the project of the last run is removed");
         }
-        let sdk = root().join("chariot-engine");
-        render(template, &name, Sdk::Path(sdk.to_str().expect("UTF-8")), &directory);
+        fill(&directory);
 
         // The project is in this workspace's directory, but not a member.
         let manifest = directory.join("Cargo.toml");
@@ -44,7 +49,7 @@ impl Project {
         fs::write(directory.join(".cargo/config.toml"), config()).expect("cargo's configuration is written");
         // Without it, rustfmt would find the configuration of this repository.
         fs::write(directory.join("rustfmt.toml"), "").expect("rustfmt's configuration is written");
-        Project { name, directory }
+        Project { name: name.into(), directory }
     }
 
     /// Returns the project's name.
@@ -67,12 +72,18 @@ impl Project {
         lines.map(|line| split(line).unwrap_or_else(|| panic!("expected a variable, got '{line}'"))).collect()
     }
 
+    /// Runs a cargo command and returns its result.
+    pub(crate) fn run_cargo(&self, command: &str, env: &[(&str, &str)]) -> Output {
+        let arguments = command.strip_prefix("cargo ").expect("a cargo command").split(' ');
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(arguments).envs(env.iter().copied()).current_dir(&self.directory).output().expect("cargo")
+    }
+
     /// Runs a cargo command, which must succeed, and returns its standard output.
     #[track_caller]
     pub(crate) fn cargo(&self, command: &str) -> String {
-        let arguments = command.strip_prefix("cargo ").expect("a cargo command").split(' ');
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo).args(arguments).current_dir(&self.directory).output().expect("cargo");
+        let output = self.run_cargo(command, &[]);
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{}: {command}: {}\n{out}\n{err}", self.name, output.status);
         out.into_owned()
