@@ -136,7 +136,7 @@ fn an_example_that_is_no_request_is_found_at_the_start() {
     }
     let error = TestEngine::start(builder::<Wrong>()).unwrap_err();
     assert_eq!(error.exit_code(), 78);
-    assert!(error.to_string().contains("example of a request: inputs: "), "{error}");
+    assert!(error.to_string().contains("example request: inputs: "), "{error}");
 }
 
 /// What the schema and the engine make of a body, which must be the same.
