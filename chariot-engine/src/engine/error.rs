@@ -62,3 +62,22 @@ impl StartError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_and_exit_codes() {
+        let source = || io::Error::from(io::ErrorKind::AddrInUse);
+        let errors = [
+            StartError::Bind { address: ([0, 0, 0, 0], 8080).into(), source: source() },
+            StartError::Load("reading the weights: no such file".into()),
+            StartError::DeviceLost("out of order".into()),
+            StartError::Thread(io::ErrorKind::WouldBlock.into()),
+            StartError::Stopped,
+        ];
+        let lines = errors.iter().map(|error| format!("{} → {error}\n", error.exit_code()));
+        insta::assert_snapshot!("messages_and_exit_codes", lines.collect::<String>());
+    }
+}

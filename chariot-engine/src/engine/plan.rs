@@ -300,7 +300,7 @@ impl Inventory for OpenDevices {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{prelude::*, protocol::Protocol, settings::Environment};
+    use crate::{ModelOptions, prelude::*, protocol::Protocol, settings::Environment};
 
     struct Echo;
 
@@ -471,6 +471,29 @@ mod tests {
         assert_eq!(warnings.len(), 1);
         insta::assert_snapshot!("named_tensors", format!("{error}\n{}", warnings[0]));
         assert_eq!(faults(Err(error)), [name]);
+    }
+
+    #[test]
+    fn models_must_differ_in_name_and_variables() {
+        let default = || ModelOptions::new().default_model();
+        let mut messages = String::new();
+        for (builder, name) in [
+            (Engine::builder().model::<Echo>("a-b").model::<Echo>("a_b"), "settings prefix"),
+            (Engine::builder().model::<Echo>("body").model::<Echo>("b"), "settings prefix"),
+            (Engine::builder().model_with::<Echo>("a", default()).model_with::<Echo>("b", default()), "default model"),
+            (Engine::builder().model::<Echo>("a b"), "model name"),
+            (
+                Engine::builder()
+                    .model_with::<Echo>("a", ModelOptions::new().settings_prefix("ONE_"))
+                    .model_with::<Echo>("a", ModelOptions::new().settings_prefix("TWO_")),
+                "model name",
+            ),
+        ] {
+            let error = Plan::new(builder, &mut Vec::new()).map(drop).unwrap_err();
+            messages += &format!("{error}\n");
+            assert_eq!(faults(Err(error)), [name]);
+        }
+        insta::assert_snapshot!("several_models", messages);
     }
 
     #[test]
