@@ -142,7 +142,7 @@ fn standard_input_is_read() {
 }
 
 #[test]
-fn what_is_refused_is_said_and_the_rest_is_answered() {
+fn a_rejected_file_is_reported_and_the_others_are_answered() {
     let mut files = vec![concat!(env!("CARGO_MANIFEST_DIR"), "/README.md").to_string(), "/no/such/file".into()];
     files.extend(samples(&["1"]));
     let ended = run(&with_files(&["infer"], &files));
@@ -180,7 +180,7 @@ fn all_is_well_with_the_shipped_model() {
 }
 
 #[test]
-fn what_is_wrong_with_a_model_is_said_before_it_is_served() {
+fn faults_of_a_model_are_reported_before_it_is_served() {
     let check = |dir: &Path| run_with(&["check"], &[("CHARIOT_ENGINE_MODEL_DIR", dir.to_str().unwrap())]);
 
     let ended = check(Path::new("/no/such/directory"));

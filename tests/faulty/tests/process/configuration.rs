@@ -153,7 +153,7 @@ fn values_are_read_as_people_write_them() {
 }
 
 #[test]
-fn how_much_is_logged_is_read_from_the_plain_name_too() {
+fn the_log_level_is_read_from_the_plain_name_too() {
     let warning = ("CHARIOT_ENGINE_PROT", "9000");
     let levels = |env: &[(&str, &str)]| {
         let log = log_of_end(env, 1);
