@@ -332,7 +332,7 @@ fn check_field(field: &syn::Field, sdk: &TokenStream) -> TokenStream {
     let what = "a type that is `Send` and `Sync`, as workers share the model";
     let advice = "keep per-worker state in `Batch::scratch`, and shared state in an `Arc` or a `Mutex`";
     let message = format!("{name}{}; {advice}", expected(what, source(ty)));
-    // In a call of its own, whose span is the field's type.
+    // The span of the check is the field's type, so that the error is reported there.
     let check = quote_spanned!(ty.span()=> ::core::assert!(<#sdk::__private::Field<#ty>>::IS_SHARED, #message));
     quote! {
         #(#cfg)*

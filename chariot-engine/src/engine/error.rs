@@ -71,7 +71,7 @@ mod tests {
     fn messages_and_exit_codes() {
         let source = || io::Error::from(io::ErrorKind::AddrInUse);
         let errors = [
-            StartError::Bind { address: ([0, 0, 0, 0], 8080).into(), source: source() },
+            StartError::Bind { address: "0.0.0.0:8080".into(), source: source() },
             StartError::Load("reading the weights: no such file".into()),
             StartError::DeviceLost("out of order".into()),
             StartError::Thread(io::ErrorKind::WouldBlock.into()),

@@ -25,7 +25,7 @@ use crate::{
 
 impl EngineBuilder {
     /// Returns the name and the version of the default model as far as the code sets them, and its declared task.
-    /// Without a default model, those of the first.
+    /// Uses the first model if there is no default model.
     pub(crate) fn identity(&self) -> (Option<&str>, Option<&str>, Option<&str>) {
         let default = plan::default_model(&self.sources, &mut Diagnostics::default()).unwrap_or(0);
         let source = self.sources.get(default);
@@ -40,8 +40,8 @@ impl EngineBuilder {
     }
 
     /// Returns all settings with their values in the builder's environment, or in this one if the builder has none; the
-    /// warnings; and the error that a start would return. Of the runtime's settings under a model's prefix, only those
-    /// that are set.
+    /// warnings; and the error that a start would return. Includes the runtime's settings under a model's prefix only if
+    /// they are set.
     pub(crate) fn explain(self, environment: Environment) -> (Vec<Explained>, Vec<String>, Option<StartError>) {
         let mut builder = if self.environment.is_some() { self } else { self.environment(environment) };
         let (mut own, mut runtime) = (Vec::new(), Vec::new());

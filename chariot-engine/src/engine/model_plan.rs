@@ -111,7 +111,7 @@ impl ModelPlan {
         let settings = &self.settings;
         let selection = device::select(settings.device, inventory)?;
         for (device, why) in &selection.tried {
-            // A GPU that does not open is no news in a build without GPU support.
+            // In a build without GPU support, no GPU is expected to open.
             if cfg!(any(feature = "cuda", feature = "metal")) {
                 tracing::info!(model = self.name, %device, "device not available: {why}");
             } else {
