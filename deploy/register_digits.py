@@ -35,7 +35,7 @@ engines.create_engine_version(
             "name": "TOP_K",
             "type": "int",
             "default_value": "3",
-            "display_text": "How many labels to report, in the layout `objects`"
+            "display_text": "Number of labels, in the layout `objects`"
         },
         {
             "name": "CHARIOT_ENGINE_DEVICE",

@@ -23,7 +23,7 @@ fn every_fault_is_one_error_with_one_stub_beside_them() {
         }
     });
     assert_eq!(expanded.matches("compile_error").count(), 6, "{expanded}");
-    for text in ["`1..=10`", "`defualt`", "`default` is", "`A`", "`runtime`"] {
+    for text in ["`1..=10`", "`defualt`", "key `default`", "`A`", "`runtime`"] {
         assert!(expanded.contains(text), "{text}: {expanded}");
     }
     assert_eq!(expanded.matches("Settings for Own").count(), 1, "{expanded}");

@@ -111,7 +111,7 @@ impl ModelPlan {
         let settings = &self.settings;
         let selection = device::select(settings.device, inventory)?;
         for (device, why) in &selection.tried {
-            // In a build without GPU support, no GPU is expected to open.
+            // A build without GPU support opens no GPU, so it is not worth a line.
             if cfg!(any(feature = "cuda", feature = "metal")) {
                 tracing::info!(model = self.name, %device, "device not available: {why}");
             } else {

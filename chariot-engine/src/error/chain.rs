@@ -247,6 +247,28 @@ impl<T> Context<T> for Option<T> {
     }
 }
 
+/// Rejects the request: returns from the function with a 400 whose text the caller reads.
+///
+/// Accepts the arguments of `format!`. Write the text as `expected X, got Y`; the SDK adds the name of the input.
+///
+/// ```
+/// use chariot_engine::{Result, reject};
+///
+/// fn check(width: u32) -> Result<()> {
+///     if width < 8 {
+///         reject!("expected an image at least 8 pixels wide, got one {width} pixels wide");
+///     }
+///     Ok(())
+/// }
+/// assert!(check(2).is_err());
+/// ```
+#[macro_export]
+macro_rules! reject {
+    ($($text:tt)*) => {
+        return ::core::result::Result::Err($crate::Error::rejected(::core::format_args!($($text)*)))
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

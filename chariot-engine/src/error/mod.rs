@@ -6,8 +6,8 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `chain` | `Error` and `ErrorKind`, and `.context(...)` |
-//! | `rejection` | `Rejection` and `reject!` |
+//! | `chain` | `Error` and `ErrorKind`, `.context(...)` and `reject!` |
+//! | `rejection` | `Rejection` |
 //! | `message` | the grammar of messages, and the quoting of untrusted text |
 
 mod chain;

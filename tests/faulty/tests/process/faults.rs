@@ -76,11 +76,11 @@ fn a_panic_fails_its_request_only() {
     assert_eq!(process.get("/ready").status, 200);
 }
 
-/// The stack backtrace that the log has of the first panic of a process.
+/// Returns the stack backtrace that the log has of the first panic of a process.
 fn backtrace(env: &[(&str, &str)]) -> Value {
     let process = Process::ready(FAULTY, env);
     assert_eq!(process.infer(&command(json!({"panic": "with a stack"}))).status, 500);
-    let line = process.wait_for_line("the panic", |line| line.get("place").is_some());
+    let line = process.wait_for_line("the panic", |line| line.get("location").is_some());
     assert!(line["message"].as_str().is_some_and(|text| text.contains("with a stack")), "{line}");
     line["backtrace"].clone()
 }

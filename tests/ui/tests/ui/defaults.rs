@@ -108,7 +108,7 @@ const ELSEWHERE: [(&str, Option<&str>); 12] = [
 ];
 
 /// The options of a host that are not settings.
-const BESIDE: [&str; 2] = ["version", "protocol"];
+const BESIDE: [&str; 3] = ["infer_url", "version", "protocol"];
 
 #[test]
 fn the_options_of_a_host_are_the_settings_of_a_model() {

@@ -1,4 +1,4 @@
-//! What the compiler says about an author's mistakes: the programs in `fail`, each with its messages beside it.
+//! The messages of the compiler about an author's mistakes: the programs in `fail`, each with its messages beside it.
 //!
 //! After a deliberate change, `TRYBUILD=overwrite cargo test -p ui` writes the messages anew. Read them as a newcomer
 //! would.

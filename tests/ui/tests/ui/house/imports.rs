@@ -19,7 +19,7 @@ pub(super) struct Import {
     pub(super) reexport: bool,
 }
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Target {
     module: usize,
