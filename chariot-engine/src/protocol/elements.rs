@@ -93,7 +93,7 @@ mod sealed {
         fn take(elements: Elements) -> Result<Vec<Self>, Elements>;
         fn to_json(self) -> Self::Json;
         /// Returns `false` for a number that JSON cannot represent.
-        fn is_representable(self) -> bool;
+        fn fits_json(self) -> bool;
     }
 }
 
@@ -111,7 +111,7 @@ pub trait ElementType: sealed::Typed + Copy + fmt::Debug + PartialEq + Send + Sy
 }
 
 macro_rules! element_types {
-    ($($variant:ident $type:ty => $json:ty, $to_json:expr, $is_representable:expr;)*) => {$(
+    ($($variant:ident $type:ty => $json:ty, $to_json:expr, $fits_json:expr;)*) => {$(
         impl ElementType for $type {
             const DATATYPE: DataType = DataType::$variant;
         }
@@ -143,8 +143,8 @@ macro_rules! element_types {
             }
 
             #[inline]
-            fn is_representable(self) -> bool {
-                $is_representable(self)
+            fn fits_json(self) -> bool {
+                $fits_json(self)
             }
         }
     )*};

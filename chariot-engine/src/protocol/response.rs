@@ -193,7 +193,7 @@ fn write_values<T: ElementType>(text: &mut Vec<u8>, values: &[T]) {
 }
 
 fn first_not_representable<T: ElementType>(values: &[T]) -> Option<usize> {
-    values.iter().position(|value| !value.is_representable())
+    values.iter().position(|value| !value.fits_json())
 }
 
 /// Writes a value that JSON can represent.
