@@ -97,6 +97,8 @@ pub use chariot_engine_macros::Settings;
 
 #[cfg(feature = "cli")]
 pub(crate) use self::export::about;
+#[cfg(feature = "cli")]
+pub(crate) use self::runtime_setting::{Needs, Offered};
 pub use self::{
     choices::{DeviceChoice, LogFormat, LogLevel, OutputEncoding, OutputLayout},
     engine::EngineSettings,
@@ -114,11 +116,7 @@ pub use self::{
     spec::{SettingRange, SettingSpec},
     value::{Ranged, SettingChoice, SettingText, SettingValue},
 };
-pub(crate) use self::{
-    engine::host_and_port,
-    runtime_setting::{Needs, Offered},
-    scope::scoped_variable,
-};
+pub(crate) use self::{engine::host_and_port, scope::scoped_variable};
 
 #[doc(hidden)]
 pub use self::{group::__Group, value::__choice};
