@@ -116,7 +116,7 @@ fn run_checks(builder: EngineBuilder, report: &mut Report) {
 /// Checks the files of a model.
 fn files(model: &ModelPlan, report: &mut Report) {
     let dir = model.model_dir();
-    let advice = "set the directory of the model's files with CHARIOT_ENGINE_MODEL_DIR";
+    let advice = "set the directory with CHARIOT_ENGINE_MODEL_DIR, unless the model reads no files";
     if !dir.is_dir() {
         report.warn("files", format_args!("'{}' is not a directory; {advice}", dir.display()));
         return;

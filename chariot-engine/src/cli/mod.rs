@@ -40,10 +40,11 @@ impl EngineBuilder {
     fn run_command(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         let (name, version, task) = self.identity();
         let task = task.map(|task| format!(" for {task}")).unwrap_or_default();
+        let about = self.summary().unwrap_or_else(|| format!("An inference engine{task}, for Chariot"));
         let command = Arguments::command()
             .name(name.unwrap_or("engine").to_string())
             .version(format!("{} (chariot-engine {})", version.unwrap_or("1"), env!("CARGO_PKG_VERSION")))
-            .about(format!("An inference engine{task}, for Chariot"));
+            .about(about);
         let parsed = command
             .try_get_matches_from(arguments)
             .and_then(|mut matches| Arguments::from_arg_matches_mut(&mut matches));

@@ -37,7 +37,6 @@ impl Plan {
             "MAX_CONCURRENCY" => workers.saturating_mul(spec.concurrency).to_string(),
             "MAX_BATCH" => batching.max_cost.to_string(),
             "BATCH_DELAY" => batching.across?.show(),
-            "OUTPUT_LAYOUT" => spec.layouts.first()?.show(),
             "MAX_INFLIGHT_BYTES" => ByteSize(inflight_bytes(settings)).show(),
             _ => return None,
         })

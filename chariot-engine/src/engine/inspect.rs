@@ -33,6 +33,13 @@ impl EngineBuilder {
         (source.map(|source| source.name.as_str()), version, source.and_then(|source| source.spec.task_name()))
     }
 
+    /// Returns the first paragraph of the description, if there is one.
+    pub(crate) fn summary(&self) -> Option<String> {
+        let first = self.description.as_deref()?.split("\n\n").next()?;
+        let words: Vec<&str> = first.split_whitespace().collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+
     /// Returns all settings: those of the models, then those of the runtime, with the code's defaults.
     pub(crate) fn schema(&self) -> Vec<SettingSpec> {
         let own = SettingNames::new(&self.sources).beside.into_iter().filter(|setting| !setting.runtime);
@@ -249,6 +256,7 @@ mod tests {
             ["CHARIOT_ENGINE_MODEL_NAME", "echo", "computed"],
             ["CHARIOT_ENGINE_MAX_INFLIGHT_BYTES", "1GiB", "computed"],
             ["CHARIOT_ENGINE_TIMEOUT", "", "not set"],
+            ["CHARIOT_ENGINE_OUTPUT_LAYOUT", "", "not set"],
         ] {
             assert!(has(&rows, computed) || cfg!(any(feature = "cuda", feature = "metal")), "{rows:?}");
         }

@@ -24,12 +24,12 @@ use crate::{
 pub struct EncodeContext<'a> {
     /// The item's action. The engine's default action if the caller named none, empty if there is no default.
     pub action: &'a str,
-    /// The layout that the operator chose with `CHARIOT_ENGINE_OUTPUT_LAYOUT`. `None` is the task's first layout.
+    /// The layout that the operator chose with `CHARIOT_ENGINE_OUTPUT_LAYOUT`. `None` is the form that the task's outputs have without a layout.
     pub layout: Option<OutputLayout>,
 }
 
 impl<'a> EncodeContext<'a> {
-    /// Creates a context with this action and the task's first layout.
+    /// Creates a context with this action and no layout.
     pub fn new(action: &'a str) -> Self {
         EncodeContext { action, layout: None }
     }
@@ -44,7 +44,7 @@ impl<'a> EncodeContext<'a> {
 
 /// A type that a model returns for an item, for inputs of the modality `M`.
 ///
-/// `Result<T, Error>` of an output is an output too, for one bad item among good ones. The SDK implements the trait for
+/// `Result<T, Error>` of an output is an output too: an error fails the request of its item, and not the other requests of the batch. The SDK implements the trait for
 /// [`Json<T>`](Json), for `Tensors`, and for the outputs in [`tasks`](crate::tasks). An implementation of your own decides
 /// what the caller gets: the JSON that [`encode`](Self::encode) returns is sent unchanged.
 ///

@@ -49,7 +49,7 @@ pub struct EngineSettings {
     /// Base URL. The path under which the engine serves its routes; `{model_id}` in it stands for the model's id.
     #[setting(runtime = PROCESS, default = "")]
     pub base_url: String,
-    /// Model directory. Default: `/mnt/models` if it exists, otherwise `model` beside the engine.
+    /// Model directory. Default: `/mnt/models` if it exists, otherwise `model` in the working directory, or beside `Cargo.toml` under `cargo run`.
     #[setting(runtime = MODEL)]
     pub model_dir: Option<PathBuf>,
     /// Model name. Default: the engine's name.
@@ -83,7 +83,7 @@ pub struct EngineSettings {
     /// Score threshold. The lowest score that is reported, for requests that do not specify one.
     #[setting(runtime = MODEL.offered(Offered::ByDefault).needs(Needs::Items), default = 0.5, range = 0.0..=1.0)]
     pub score_threshold: f32,
-    /// Output layout. The layout of the outputs, if the task has several. Default: the task's first layout.
+    /// Output layout. The layout of the outputs, if the task has several. Default: the form that the task's outputs have without a layout.
     #[setting(runtime = MODEL.offered(Offered::ByDefault).needs(Needs::Layouts))]
     pub output_layout: Option<OutputLayout>,
     /// Output encoding. The encoding of an output in `data`: a JSON value, or a string that contains JSON. Does not apply to

@@ -121,7 +121,7 @@ impl<T: SettingValue> SettingValue for Vec<T> {
 
     fn expected() -> String {
         match T::expected() {
-            any if any == String::expected() => "a comma-separated list".into(),
+            any if any == String::expected() => "a comma-separated list without empty entries".into(),
             element => format!("a comma-separated list, each element {element}"),
         }
     }
@@ -390,7 +390,7 @@ mod tests {
         for text in ["1,", ",", "1,x", "256"] {
             assert_eq!(parse::<Vec<u8>>(text), None, "{text}");
         }
-        assert_eq!(Vec::<String>::expected(), "a comma-separated list");
+        assert_eq!(Vec::<String>::expected(), "a comma-separated list without empty entries");
         assert_eq!(Vec::<u8>::expected(), "a comma-separated list, each element an integer from 0 to 255");
         assert_eq!(vec![1_u8, 2].show(), "1,2");
         let listed = ["1".to_owned(), "2".to_owned()];

@@ -72,7 +72,7 @@ mod tests {
             [
                 r"| `TEXT` | required | Either a\|b |",
                 "| `MAYBE` |  | Maybe (true or false) |",
-                "| `EMPTY` |  | a string |"
+                "| `EMPTY` |  | Empty |"
             ]
         );
     }
