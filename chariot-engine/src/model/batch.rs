@@ -158,7 +158,7 @@ impl<I> Batch<I> {
         }
     }
 
-    /// Maps each item to its result, in order. An error fails only its item. For `type Output = Result<T>`.
+    /// Maps each item to its result, in order. An error fails only the request of its item. For `type Output = Result<T>`.
     ///
     /// # Errors
     /// Never returns an error. The return type is a `Result` so that the call can be the last expression of `infer`.
@@ -166,7 +166,7 @@ impl<I> Batch<I> {
         Ok(self.items.into_iter().map(infer).collect())
     }
 
-    /// Accepts a scratch value of this worker (a KV cache, a buffer), or creates one with `make` if none is free.
+    /// Takes a scratch value of this worker (a KV cache, a buffer), or creates one with `make` if none is free.
     ///
     /// When the value is dropped, the worker keeps it for the next call.
     ///

@@ -23,7 +23,7 @@ impl ScratchPool {
         self.discards.set(discards);
     }
 
-    /// Accepts a free value of this type, or creates one.
+    /// Takes a free value of this type, or creates one.
     pub(crate) fn take<T: 'static>(self: &Rc<Self>, make: impl FnOnce() -> Result<T>) -> Result<Scratch<T>> {
         let kept = self.kept.borrow_mut().get_mut(&TypeId::of::<T>()).and_then(Vec::pop);
         let value = match kept.and_then(|value| value.downcast().ok()) {

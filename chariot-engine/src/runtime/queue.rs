@@ -320,7 +320,7 @@ impl Room {
     }
 }
 
-/// Accepts a batch: the first waiting item, and all items that may share a call with it.
+/// Takes the next batch: the first waiting item, and all items that may share a call with it.
 fn take(requests: &mut VecDeque<QueuedRequest>, policy: &BatchPolicy, now: Instant) -> Option<NextBatch> {
     let first = requests.front_mut()?;
     let group = first.items.front()?.cost.group;
