@@ -22,7 +22,7 @@ const MIN_CONTRAST: f32 = 1.0 / 32.0;
 /// use digits::ink;
 ///
 /// # fn main() -> chariot_engine::candle::Result<()> {
-/// // A dark grey stroke on light grey paper.
+/// // A dark gray stroke on light gray paper.
 /// let mut image = [0.8_f32; 64];
 /// image[27] = 0.4;
 /// let image = Tensor::from_slice(&image, (1, 1, 8, 8), &Device::Cpu)?;

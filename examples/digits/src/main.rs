@@ -30,7 +30,7 @@ impl Model for Digits {
     }
 
     async fn infer(&self, batch: Batch<Image>) -> Result<Vec<Classification>> {
-        let pixels = batch.to_tensor(Pixels::grey(8, 8))?;
+        let pixels = batch.to_tensor(Pixels::gray(8, 8))?;
         Classification::from_logits(&self.net.forward(&pixels)?, &self.labels, self.top_k)
     }
 }

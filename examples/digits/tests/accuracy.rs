@@ -1,4 +1,4 @@
-//! The accuracy of the shipped weights: on the held-out rows, and on the samples in every size, colour and polarity.
+//! The accuracy of the shipped weights: on the held-out rows, and on the samples in every size, color and polarity.
 
 use std::{fs, path::Path};
 
@@ -60,7 +60,7 @@ fn resized(image: &GrayImage, side: u32) -> GrayImage {
     imageops::resize(image, side, side, imageops::FilterType::CatmullRom)
 }
 
-/// Recolours an image: black becomes `black`, white becomes `white`, and gray a mixture.
+/// Recolors an image: black becomes `black`, white becomes `white`, and gray a mixture.
 fn coloured(image: &GrayImage, black: [u8; 3], white: [u8; 3]) -> DynamicImage {
     let mix = |value: u8| {
         std::array::from_fn(|at| {

@@ -58,7 +58,7 @@ fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     file.into_inner()
 }
 
-/// Changes the size and the two colours of an image.
+/// Changes the size and the two colors of an image.
 fn coloured(image: &GrayImage, side: u32, paper: Rgb<u8>, ink: Rgb<u8>) -> RgbImage {
     let resized = imageops::resize(image, side, side, imageops::FilterType::Triangle);
     RgbImage::from_fn(side, side, |x, y| {

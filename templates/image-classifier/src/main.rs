@@ -37,7 +37,7 @@ impl Model for Classifier {
     }
 
     async fn infer(&self, batch: Batch<Image>) -> Result<Vec<Classification>> {
-        let pixels = batch.to_tensor(Pixels::grey(SIDE, SIDE))?;
+        let pixels = batch.to_tensor(Pixels::gray(SIDE, SIDE))?;
         Classification::from_logits(&self.net.forward(&pixels)?, &self.labels, self.top_k)
     }
 }

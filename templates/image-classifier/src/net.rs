@@ -8,7 +8,7 @@ use chariot_engine::{
 /// Width and height of the network's input, in pixels.
 pub const SIDE: u32 = 8;
 
-/// A classifier for grey images of 8x8 pixels.
+/// A classifier for gray images of 8x8 pixels.
 pub struct Net {
     edges: Conv2d,
     strokes: Conv2d,

@@ -9,7 +9,7 @@
 //! | `answer` | a response of a server, and its inspection |
 //! | `connection` | HTTP/1.1 on one connection of which a test controls every byte |
 //! | `messages` | the wording of messages, collected for a snapshot |
-//! | `openapi` | the OpenAPI document of an engine, compared with its behaviour |
+//! | `openapi` | the OpenAPI document of an engine, compared with its behavior |
 //! | `script` | a script run as a test |
 //! | `wait` | waiting for a condition with a deadline |
 

@@ -1,4 +1,4 @@
-//! The OpenAPI document of an engine, compared with its behaviour: every route, every example, every response.
+//! The OpenAPI document of an engine, compared with its behavior: every route, every example, every response.
 
 use jsonschema::Validator;
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use crate::error::Rejection;
 
 /// One decoded image.
 ///
-/// It has the pixels as they are stored in the file: grey or colour, 8 bits or more, with or without alpha, and not
+/// It has the pixels as they are stored in the file: gray or color, 8 bits or more, with or without alpha, and not
 /// rotated. [`Pixels`](super::Pixels) converts it to the numbers that a model reads. For anything else use the crate
 /// `image`, re-exported as `chariot_engine::image`.
 ///

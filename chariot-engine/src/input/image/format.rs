@@ -22,7 +22,7 @@ pub enum ImageFormat {
     Bmp,
     /// GIF. The first frame is decoded.
     Gif,
-    /// TIFF. The first page is decoded. Palettes and floating-point grey are not supported.
+    /// TIFF. The first page is decoded. Palettes and floating-point gray are not supported.
     Tiff,
 }
 

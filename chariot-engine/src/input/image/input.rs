@@ -12,8 +12,8 @@ use crate::{
     protocol::{BytesElement, JsonText},
 };
 
-/// A grey square of 8 x 8 pixels as a PNG.
-const GREY: &str = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAADklEQVR42mNogAIGyhgAgIQgARDoahcAAAAASUVORK5CYII=";
+/// A gray square of 8 x 8 pixels as a PNG.
+const GRAY: &str = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAADklEQVR42mNogAIGyhgAgIQgARDoahcAAAAASUVORK5CYII=";
 
 impl Input for Image {
     type Modality = modality::Image;
@@ -27,7 +27,7 @@ impl Input for Image {
     }
 
     fn example() -> Option<JsonText> {
-        example::from_element("image", &JsonText::from_value(GREY).ok()?)
+        example::from_element("image", &JsonText::from_value(GRAY).ok()?)
     }
 
     fn memory(&self) -> usize {

@@ -1,4 +1,4 @@
-//! A check that a JPEG file is complete, because the decoder fills the missing part of an image with grey.
+//! A check that a JPEG file is complete, because the decoder fills the missing part of an image with gray.
 
 /// Returns `true` if the file contains the end of the image. Data after it (phones append videos) does not matter.
 pub(super) fn is_complete(bytes: &[u8]) -> bool {

@@ -12,10 +12,10 @@
 //! | `jpeg`, `tiff`, `webp` | checks of a file for what its decoder does not check |
 //! | `pixels`, `options` | `Pixels` and its options |
 //! | `geometry` | resizing, and the way back for boxes |
-//! | `colour` | conversion to 8 bits per channel, grey or colour |
+//! | `color` | conversion to 8 bits per channel, gray or color |
 
 mod base64;
-mod colour;
+mod color;
 mod decode;
 mod decoded;
 mod format;

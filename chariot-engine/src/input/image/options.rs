@@ -26,8 +26,8 @@ pub enum ChannelLayout {
 /// ```
 /// use chariot_engine::{Pixels, input::image::Filter};
 ///
-/// let masks = Pixels::grey(128, 128).filter(Filter::Nearest);
-/// assert_ne!(masks, Pixels::grey(128, 128));
+/// let masks = Pixels::gray(128, 128).filter(Filter::Nearest);
+/// assert_ne!(masks, Pixels::gray(128, 128));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]

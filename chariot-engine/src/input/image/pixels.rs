@@ -3,7 +3,7 @@
 use fast_image_resize as resizing;
 
 use super::{
-    colour::{self, Flat},
+    color::{self, Flat},
     decode::no_pixels,
     decoded::Image,
     geometry::{Placement, Plan, Resize},
@@ -13,10 +13,10 @@ use crate::error::{Error, Expected, Result};
 
 /// The conversion of images to the numbers that a model reads: size, channels, range and order.
 ///
-/// An image is converted to 8 bits per channel, blended with white where it is transparent, converted to grey or colour,
+/// An image is converted to 8 bits per channel, blended with white where it is transparent, converted to gray or color,
 /// and resized. Then each value `v` (0 to 255) becomes `(v * scale - mean) / deviation`, by default a number from 0 to 1.
 ///
-/// Grey is `0.299 R + 0.587 G + 0.114 B` (Rec. 601, like Pillow's `L`), rounded. A grey image converted to colour has the
+/// Gray is `0.299 R + 0.587 G + 0.114 B` (Rec. 601, like Pillow's `L`), rounded. A gray image converted to color has the
 /// same value in each channel.
 ///
 /// ```
@@ -39,7 +39,7 @@ use crate::error::{Error, Expected, Result};
 pub struct Pixels {
     width: u32,
     height: u32,
-    grey: bool,
+    gray: bool,
     bgr: bool,
     scale: f64,
     mean: PerChannel,
@@ -51,11 +51,11 @@ pub struct Pixels {
 
 impl Pixels {
     /// Creates a conversion to one channel and `width` x `height` pixels.
-    pub fn grey(width: u32, height: u32) -> Self {
+    pub fn gray(width: u32, height: u32) -> Self {
         Pixels {
             width,
             height,
-            grey: true,
+            gray: true,
             bgr: false,
             scale: 1.0 / 255.0,
             mean: 0.0.into(),
@@ -68,10 +68,10 @@ impl Pixels {
 
     /// Creates a conversion to three channels (red, green, blue) and `width` x `height` pixels.
     pub fn rgb(width: u32, height: u32) -> Self {
-        Pixels { grey: false, ..Pixels::grey(width, height) }
+        Pixels { gray: false, ..Pixels::gray(width, height) }
     }
 
-    /// Orders the channels blue, green, red, as in OpenCV. Has no effect on grey.
+    /// Orders the channels blue, green, red, as in OpenCV. Has no effect on gray.
     pub fn bgr(self) -> Self {
         Pixels { bgr: true, ..self }
     }
@@ -142,7 +142,7 @@ impl Pixels {
     ///
     /// # Errors
     /// Returns a rejection if the image has no pixels. Returns a failure, without appending anything, if mean or deviation
-    /// has three numbers for grey, if a deviation is 0 or NaN, or if there is not enough memory.
+    /// has three numbers for gray, if a deviation is 0 or NaN, or if there is not enough memory.
     pub fn write(&self, image: &Image, into: &mut Vec<f32>) -> Result<()> {
         let values = self.values()?;
         let (width, height) = (image.width(), image.height());
@@ -153,7 +153,7 @@ impl Pixels {
             return Ok(());
         }
         into.try_reserve(self.len())?;
-        let flat = colour::flatten(image.as_dynamic(), self.grey);
+        let flat = color::flatten(image.as_dynamic(), self.gray);
         let flat =
             if (width, height) == (self.width, self.height) { flat } else { self.resized(&flat, width, height)? };
         self.append(&flat, &values, into);
@@ -161,14 +161,14 @@ impl Pixels {
     }
 
     fn channels(&self) -> usize {
-        if self.grey { 1 } else { 3 }
+        if self.gray { 1 } else { 3 }
     }
 
     /// Returns the number for each of the 256 values, for each channel in the order of the model.
     fn values(&self) -> Result<Vec<[f32; 256]>> {
         for (name, numbers) in [("mean", &self.mean), ("deviation", &self.deviation)] {
             if !numbers.fits(self.channels()) {
-                return Err(Error::from(format!("{name}: {}", Expected::new("one number for grey pixels", "three"))));
+                return Err(Error::from(format!("{name}: {}", Expected::new("one number for gray pixels", "three"))));
             }
         }
         let mut all = Vec::with_capacity(self.channels());
@@ -209,7 +209,7 @@ impl Pixels {
     }
 
     fn append(&self, flat: &Flat<'_>, values: &[[f32; 256]], into: &mut Vec<f32>) {
-        // The channel of the image for a channel of the model. A grey image has one for all.
+        // The channel of the image for a channel of the model. A gray image has one for all.
         let from = |channel: usize| match flat.channels {
             1 => 0,
             _ if self.bgr => 2 - channel,
@@ -240,12 +240,12 @@ mod tests {
 
     use super::*;
 
-    fn grey(width: u32, height: u32, values: &[u8]) -> Image {
+    fn gray(width: u32, height: u32, values: &[u8]) -> Image {
         DynamicImage::from(GrayImage::from_raw(width, height, values.to_vec()).unwrap()).into()
     }
 
     /// Four pixels: red, green / blue, white.
-    fn colours() -> Image {
+    fn colors() -> Image {
         let values = vec![255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255];
         DynamicImage::from(RgbImage::from_raw(2, 2, values).unwrap()).into()
     }
@@ -264,8 +264,8 @@ mod tests {
 
     #[test]
     fn values_are_from_0_to_1_by_default() {
-        let image = grey(2, 2, &[0, 51, 128, 255]);
-        assert_eq!(numbers(Pixels::grey(2, 2), &image), [0.0, 0.2, 128.0 / 255.0, 1.0]);
+        let image = gray(2, 2, &[0, 51, 128, 255]);
+        assert_eq!(numbers(Pixels::gray(2, 2), &image), [0.0, 0.2, 128.0 / 255.0, 1.0]);
     }
 
     #[test]
@@ -273,10 +273,10 @@ mod tests {
         let first = [1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0];
         let last = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0];
         let pixels = Pixels::rgb(2, 2);
-        assert_eq!(numbers(pixels, &colours()), first);
-        assert_eq!(numbers(pixels.layout(ChannelLayout::Last), &colours()), last);
+        assert_eq!(numbers(pixels, &colors()), first);
+        assert_eq!(numbers(pixels.layout(ChannelLayout::Last), &colors()), last);
         let [red, green, blue] = [&first[..4], &first[4..8], &first[8..]];
-        assert_eq!(numbers(pixels.bgr(), &colours()), [blue, green, red].concat());
+        assert_eq!(numbers(pixels.bgr(), &colors()), [blue, green, red].concat());
     }
 
     #[test]
@@ -289,9 +289,9 @@ mod tests {
     }
 
     #[test]
-    fn colour_and_grey_are_converted_to_each_other() {
-        assert_eq!(values(Pixels::grey(2, 2), &colours()), [76.0, 150.0, 29.0, 255.0]);
-        assert_eq!(values(Pixels::rgb(2, 1), &grey(2, 1, &[7, 9])), [7.0, 9.0, 7.0, 9.0, 7.0, 9.0]);
+    fn colour_and_gray_are_converted_to_each_other() {
+        assert_eq!(values(Pixels::gray(2, 2), &colors()), [76.0, 150.0, 29.0, 255.0]);
+        assert_eq!(values(Pixels::rgb(2, 1), &gray(2, 1, &[7, 9])), [7.0, 9.0, 7.0, 9.0, 7.0, 9.0]);
     }
 
     #[test]
@@ -301,13 +301,13 @@ mod tests {
         let expected = [10.0, 20.0, 30.0, 255.0, 255.0, 255.0, 127.0, 127.0, 255.0];
         assert_eq!(values(Pixels::rgb(3, 1).layout(ChannelLayout::Last), &image), expected);
         let image = GrayAlphaImage::from_raw(2, 1, vec![10, 255, 10, 0]).unwrap();
-        assert_eq!(values(Pixels::grey(2, 1), &DynamicImage::from(image).into()), [10.0, 255.0]);
+        assert_eq!(values(Pixels::gray(2, 1), &DynamicImage::from(image).into()), [10.0, 255.0]);
     }
 
     #[test]
     fn images_with_more_bits_are_reduced_to_8() {
         let image = ImageBuffer::<Luma<u16>, _>::from_raw(2, 1, vec![0xffff, 0x8080]).unwrap();
-        assert_eq!(values(Pixels::grey(2, 1), &DynamicImage::from(image).into()), [255.0, 128.0]);
+        assert_eq!(values(Pixels::gray(2, 1), &DynamicImage::from(image).into()), [255.0, 128.0]);
         let image = ImageBuffer::<Rgb<f32>, _>::from_raw(1, 1, vec![2.0, 0.5, f32::NAN]).unwrap();
         let values = values(Pixels::rgb(1, 1), &DynamicImage::from(image).into());
         assert_eq!(values[..2], [255.0, 128.0]);
@@ -315,50 +315,50 @@ mod tests {
 
     #[test]
     fn an_image_is_stretched_to_the_size() {
-        let image = grey(4, 2, &[0, 0, 200, 200, 0, 0, 200, 200]);
-        assert_eq!(values(Pixels::grey(2, 2).filter(Filter::Nearest), &image), [0.0, 200.0, 0.0, 200.0]);
+        let image = gray(4, 2, &[0, 0, 200, 200, 0, 0, 200, 200]);
+        assert_eq!(values(Pixels::gray(2, 2).filter(Filter::Nearest), &image), [0.0, 200.0, 0.0, 200.0]);
         for filter in [Filter::Nearest, Filter::Bilinear, Filter::Bicubic, Filter::Lanczos] {
             let flat = DynamicImage::from(RgbImage::from_pixel(7, 5, Rgb([9, 90, 190]))).into();
             let values = values(Pixels::rgb(16, 3).filter(filter), &flat);
             assert_eq!(values, [[9.0; 48], [90.0; 48], [190.0; 48]].concat(), "{filter:?}");
         }
         // Every pixel of a chessboard contributes when it shrinks to one.
-        assert_eq!(values(Pixels::grey(1, 1), &grey(2, 2, &[0, 200, 200, 0])), [100.0]);
+        assert_eq!(values(Pixels::gray(1, 1), &gray(2, 2, &[0, 200, 200, 0])), [100.0]);
     }
 
     #[test]
     fn an_image_that_fits_is_padded_and_centred() {
-        let pixels = Pixels::grey(4, 4).resize(Resize::Fit { pad: 7 });
-        let wide = values(pixels, &grey(4, 2, &[50; 8]));
+        let pixels = Pixels::gray(4, 4).resize(Resize::Fit { pad: 7 });
+        let wide = values(pixels, &gray(4, 2, &[50; 8]));
         assert_eq!(wide, [[7.0; 4], [50.0; 4], [50.0; 4], [7.0; 4]].concat());
-        let high = values(pixels, &grey(1, 2, &[50; 2]));
+        let high = values(pixels, &gray(1, 2, &[50; 2]));
         assert_eq!(high, [7.0, 50.0, 50.0, 7.0].repeat(4));
         // A line of one pixel does not vanish.
-        let line = values(pixels, &grey(100, 1, &[50; 100]));
+        let line = values(pixels, &gray(100, 1, &[50; 100]));
         assert_eq!(line.iter().filter(|value| **value == 50.0).count(), 4);
-        let colour = DynamicImage::from(RgbImage::from_pixel(2, 1, Rgb([1, 2, 3]))).into();
-        let values = values(Pixels::rgb(2, 3).resize(Resize::Fit { pad: 0 }), &colour);
+        let color = DynamicImage::from(RgbImage::from_pixel(2, 1, Rgb([1, 2, 3]))).into();
+        let values = values(Pixels::rgb(2, 3).resize(Resize::Fit { pad: 0 }), &color);
         assert_eq!(values, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 2.0, 2.0, 0.0, 0.0, 0.0, 0.0, 3.0, 3.0, 0.0, 0.0]);
     }
 
     #[test]
     fn a_cropped_image_loses_its_sides() {
-        let image = grey(4, 2, &[1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(values(Pixels::grey(2, 2).resize(Resize::Crop), &image), [2.0, 3.0, 6.0, 7.0]);
-        let image = grey(1, 4, &[1, 2, 3, 4]);
-        assert_eq!(values(Pixels::grey(1, 2).resize(Resize::Crop), &image), [2.0, 3.0]);
+        let image = gray(4, 2, &[1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(values(Pixels::gray(2, 2).resize(Resize::Crop), &image), [2.0, 3.0, 6.0, 7.0]);
+        let image = gray(1, 4, &[1, 2, 3, 4]);
+        assert_eq!(values(Pixels::gray(1, 2).resize(Resize::Crop), &image), [2.0, 3.0]);
         for (width, height) in [(3, 1000), (1000, 3), (333, 777), (1, 1)] {
-            let image = grey(width, height, &vec![5; (width * height) as usize]);
-            assert_eq!(values(Pixels::grey(7, 3).resize(Resize::Crop), &image), [5.0; 21], "{width} x {height}");
+            let image = gray(width, height, &vec![5; (width * height) as usize]);
+            assert_eq!(values(Pixels::gray(7, 3).resize(Resize::Crop), &image), [5.0; 21], "{width} x {height}");
         }
     }
 
     #[test]
     fn images_are_appended() {
         let mut numbers = vec![0.5];
-        let pixels = Pixels::grey(1, 1);
+        let pixels = Pixels::gray(1, 1);
         for value in [0, 255] {
-            pixels.write(&grey(1, 1, &[value]), &mut numbers).unwrap();
+            pixels.write(&gray(1, 1, &[value]), &mut numbers).unwrap();
         }
         assert_eq!(numbers, [0.5, 0.0, 1.0]);
     }
@@ -370,12 +370,12 @@ mod tests {
         let error = Pixels::rgb(2, 2).write(&empty, &mut numbers).unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Rejected);
         let huge = Pixels::rgb(u32::MAX, u32::MAX);
-        for wrong in [Pixels::grey(2, 2).mean([0.1, 0.2, 0.3]), Pixels::rgb(2, 2).deviation(0.0), huge] {
-            let error = wrong.write(&colours(), &mut numbers).unwrap_err();
+        for wrong in [Pixels::gray(2, 2).mean([0.1, 0.2, 0.3]), Pixels::rgb(2, 2).deviation(0.0), huge] {
+            let error = wrong.write(&colors(), &mut numbers).unwrap_err();
             assert_eq!(error.public_message(), None);
         }
         let nothing = Pixels::rgb(0, 4);
-        assert!(nothing.is_empty() && nothing.write(&colours(), &mut numbers).is_ok() && numbers.is_empty());
+        assert!(nothing.is_empty() && nothing.write(&colors(), &mut numbers).is_ok() && numbers.is_empty());
         assert_eq!(nothing.placement(4, 4), Pixels::rgb(1, 4).placement(4, 4));
     }
 }

@@ -80,7 +80,7 @@ fn messages() {
     };
     let empty = pixels(Pixels::rgb(2, 2), 0, 3);
     assert_eq!(empty.kind(), ErrorKind::Rejected);
-    let three_means = pixels(Pixels::grey(2, 2).mean([0.1, 0.2, 0.3]), 2, 2);
+    let three_means = pixels(Pixels::gray(2, 2).mean([0.1, 0.2, 0.3]), 2, 2);
     let no_deviation = pixels(Pixels::rgb(2, 2).deviation(0.0), 2, 2);
     assert_eq!((three_means.kind(), no_deviation.kind()), (ErrorKind::Failed, ErrorKind::Failed));
     let cases = [
@@ -92,7 +92,7 @@ fn messages() {
         ("more pixels than are ever decoded", fault(&gif_bomb(), u64::MAX)),
         ("a frame larger than its image", fault(&gif_frame_bomb(), 50_000_000)),
         ("an image without pixels", empty.to_string()),
-        ("three means for grey", three_means.to_string()),
+        ("three means for gray", three_means.to_string()),
         ("a deviation of 0", no_deviation.to_string()),
         ("an invalid character in base64", base64("AAAA*AAA")),
         ("an invalid character after wider ones", base64("AA\u{1f600}A")),

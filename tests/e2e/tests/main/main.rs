@@ -1,4 +1,4 @@
-//! Engines in the process of the test, with and without sockets: the behaviour that callers, operators and embedders
+//! Engines in the process of the test, with and without sockets: the behavior that callers, operators and embedders
 //! rely on.
 
 mod bad_input;

@@ -1,4 +1,4 @@
-//! The OpenAPI document and the metadata of engines of every kind, compared with their behaviour: every route, example
+//! The OpenAPI document and the metadata of engines of every kind, compared with their behavior: every route, example
 //! and response is checked against the document, and the engine rejects what its schemas forbid.
 
 mod kinds;

@@ -23,7 +23,7 @@ pub(crate) fn augmented(digit: &Digit, rng: &mut Rng) -> Digit {
     copy
 }
 
-/// Interpolates the ink at a point between pixels from its four neighbours. Outside of the image, there is no ink.
+/// Interpolates the ink at a point between pixels from its four neighbors. Outside of the image, there is no ink.
 fn sample(pixels: &[f32; SIDE * SIDE], x: f32, y: f32) -> f32 {
     let (left, top) = (x.floor(), y.floor());
     let mut ink = 0.0;
