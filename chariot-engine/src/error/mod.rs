@@ -15,6 +15,5 @@ mod message;
 mod rejection;
 
 pub use chain::{BoxError, Context, Error, ErrorKind, Result};
-#[allow(unused_imports, reason = "every room moves to it")]
 pub(crate) use message::{Expected, put_causes_on_lines, quoted, quoted_up_to, shortened};
 pub use rejection::Rejection;
