@@ -129,7 +129,9 @@ impl Engine {
     /// To let a load balancer notice first, call [`drain`](Self::drain) and wait before you complete `stop`.
     pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> usize {
         let options = ListenerOptions {
+            max_head: self.settings.max_head.as_u64(),
             header_timeout: self.settings.header_timeout,
+            idle_timeout: self.settings.idle_timeout,
             write_timeout: self.settings.write_timeout,
             max_connections: self.settings.max_connections,
         };

@@ -1,11 +1,13 @@
 //! Reading a request body within limits of size and time. The handlers call it.
 
-use std::{pin::Pin, time::Duration};
+use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
 
 use bytes::{Buf, Bytes};
-use http::{HeaderMap, header};
+use http::{HeaderMap, Version, header};
 use http_body::Body;
 use http_body_util::BodyExt;
+
+use super::lingering::Lingering;
 
 /// The reason why a body was not read.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,10 +27,15 @@ pub(super) const INCOMPLETE: &str = "request body is incomplete";
 
 /// Returns the message for a body that exceeds the size limit.
 pub(super) fn too_large(limit: u64) -> String {
+    format!("request body exceeds the limit of {}", size(limit))
+}
+
+/// Returns a number of bytes in the largest unit that shows it exactly.
+pub(super) fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let unit = UNITS.iter().find(|(size, _)| limit > 0 && limit.is_multiple_of(*size));
-    let (count, unit) = unit.map_or((limit, "bytes"), |(size, unit)| (limit / size, *unit));
-    format!("request body exceeds the limit of {count} {unit}")
+    let unit = UNITS.iter().find(|(size, _)| bytes > 0 && bytes.is_multiple_of(*size));
+    let (count, unit) = unit.map_or((bytes, "bytes"), |(size, unit)| (bytes / size, *unit));
+    format!("{count} {unit}")
 }
 
 /// Returns the message for a body that was not received in time.
@@ -39,10 +46,6 @@ pub(super) fn too_slow(time: Duration) -> String {
 /// The largest buffer allocated on the strength of a `Content-Length` alone, in bytes. Once this much has arrived, the rest
 /// is allocated at once, because a buffer that grows step by step is copied at each step.
 const FIRST_ALLOCATION: u64 = 1 << 20;
-
-/// The amount of an unread body that is received and discarded, and for how long.
-const LINGER_BYTES: usize = 4 << 20;
-const LINGER_TIME: Duration = Duration::from_secs(2);
 
 /// Reads a body of at most `limit` bytes within `time`. `charge` is called for every chunk and returns `false` if the memory
 /// budget is exhausted. A body of one chunk is not copied.
@@ -113,29 +116,32 @@ async fn next<B: Body>(body: &mut Pin<&mut B>) -> Result<Option<Bytes>, BodyFaul
     Ok(None)
 }
 
-/// Receives and discards the rest of a body for a while, in the background. Otherwise, a client that is still sending would
-/// see a broken connection instead of the response. A client that waits for `100 Continue` is not sending.
-pub(super) fn linger<B>(headers: &HeaderMap, body: B)
+/// Receives and discards the rest of the body of a refused request, in the background and within the limits of
+/// [`Lingering`]. Otherwise, a client that is still sending would see a broken connection instead of the response.
+///
+/// In HTTP/2, dropping the body tells the client to stop sending, after the response. A client that waits for
+/// `100 Continue` is not sending.
+pub(super) fn linger<B>(version: Version, headers: &HeaderMap, body: B)
 where
     B: Body + Send + 'static,
     B::Data: Send,
 {
-    if body.is_end_stream() || headers.contains_key(header::EXPECT) {
+    if version > Version::HTTP_11 || body.is_end_stream() || headers.contains_key(header::EXPECT) {
         return;
     }
+    let Some(mut lingering) = Lingering::start() else { return };
     tokio::spawn(async move {
-        let drain = async {
-            let mut body = Box::pin(body);
-            let mut left = LINGER_BYTES;
-            while let Some(Ok(frame)) = body.frame().await {
-                let received = frame.data_ref().map_or(0, Buf::remaining);
-                match left.checked_sub(received) {
-                    Some(rest) => left = rest,
-                    None => break,
+        let mut body = Box::pin(body);
+        poll_fn(|cx| {
+            loop {
+                match body.as_mut().poll_frame(cx) {
+                    Poll::Ready(Some(Ok(frame))) => lingering.received(frame.data_ref().map_or(0, Buf::remaining)),
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return lingering.poll_over(cx),
                 }
             }
-        };
-        let _ = tokio::time::timeout(LINGER_TIME, drain).await;
+        })
+        .await;
     });
 }
 

@@ -1,54 +1,41 @@
-//! Accepting connections, and closing them without losing a request. Used by engines that listen on a port of their own.
+//! Accepting connections, up to their number. Used by engines that listen on a port of their own.
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
-use hyper::service::{Service, service_fn};
-
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto::Builder,
-};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::MissedTickBehavior,
 };
-use tokio_io_timeout::TimeoutWriter;
 
-use super::{preface_timeout::PrefaceTimeout, service::EngineService};
+use super::{
+    connections::Connections,
+    requests::ConnectionService,
+    serve::{Protocols, serve},
+    service::EngineService,
+    wire::Wire,
+};
 
 /// The pause after a failure to accept a connection, usually for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The interval of pings on an idle HTTP/2 connection, and the timeout of a ping.
-const PING_INTERVAL: Duration = Duration::from_secs(30);
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// The time after which another connection is closed for one that still waits: the first may have received a request.
+const CLOSE_ANOTHER: Duration = Duration::from_millis(100);
 
 /// The options for connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ListenerOptions {
-    /// The time limit for the headers of a request, which includes the wait for it on an idle connection.
+    /// The largest head of a request in bytes.
+    pub(crate) max_head: u64,
+    /// The time limit for the head of a request, from its first byte.
     pub(crate) header_timeout: Duration,
+    /// The time after which a connection without a request is closed. A new connection is one: proxies open some ahead of
+    /// their first request, and a connection that is closed under a request is an error of the proxy's.
+    pub(crate) idle_timeout: Duration,
     /// The time after which a client that receives nothing of its response is disconnected.
     pub(crate) write_timeout: Duration,
     /// The number of concurrent connections.
     pub(crate) max_connections: usize,
-}
-
-/// The time that a connection without a request has to send one after the port has closed.
-const FIRST_REQUEST: Duration = Duration::from_secs(1);
-
-/// The open connections. Each holds a receiver of the signal to close.
-pub(crate) struct Connections(watch::Sender<bool>);
-
-impl Connections {
-    /// Tells every connection to close after its current request, and waits up to `limit` for all of them. Connections that
-    /// are still open then stay until their client closes them or the process exits.
-    pub(crate) async fn close(self, limit: Duration) {
-        self.0.send_replace(true);
-        if tokio::time::timeout(limit, self.0.closed()).await.is_err() {
-            tracing::warn!("connections still open after the grace period");
-        }
-    }
 }
 
 /// Accepts HTTP/1.1 and cleartext HTTP/2 connections until `stop` completes; then accepts those that the system has already
@@ -59,79 +46,89 @@ pub(crate) async fn accept(
     options: ListenerOptions,
     stop: impl Future<Output = ()>,
 ) -> Connections {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(options.header_timeout);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(PING_INTERVAL).keep_alive_timeout(PING_TIMEOUT);
-    let connections = watch::Sender::new(false);
+    let mut accepting = Accepting {
+        connections: Connections::new(options.header_timeout, options.idle_timeout),
+        protocols: Protocols::new(options.max_head),
+        service,
+        write_timeout: options.write_timeout,
+    };
     let permits = Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS)));
-    let serve = |stream: TcpStream, permit: Option<OwnedSemaphorePermit>| {
-        // Responses are written whole, so waiting for more data (Nagle's algorithm) would only delay them.
-        let _ = stream.set_nodelay(true);
-        let mut stream = TimeoutWriter::new(PrefaceTimeout::new(stream, options.header_timeout));
-        stream.set_timeout(Some(options.write_timeout));
-        let stream = Box::pin(stream);
-        let asked = Arc::new(Notify::new());
-        let service = service_fn({
-            let (asked, service) = (asked.clone(), service.clone());
-            move |request| {
-                asked.notify_one();
-                service.call(request)
-            }
-        });
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-        let mut closing = connections.subscribe();
-        tokio::spawn(async move {
-            let mut connection = std::pin::pin!(connection);
-            // hyper closes a connection without a request at once, although the request may have arrived already.
-            let end = async {
-                let _ = closing.wait_for(|closing| *closing).await;
-                let _ = tokio::time::timeout(FIRST_REQUEST, asked.notified()).await;
-            };
-            let result = tokio::select! {
-                biased;
-                result = connection.as_mut() => result,
-                () = end => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = result {
-                tracing::debug!("connection failed: {error}");
-            }
-            drop((closing, permit));
-        });
-    };
-    let next = async || {
-        let permit = permits.clone().acquire_owned().await.ok();
-        listener.accept().await.map(|(stream, _)| (stream, permit))
-    };
+    let mut ticks = tokio::time::interval(accepting.connections.tick_length());
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stop = std::pin::pin!(stop);
+    // A connection over the limit, which waits until another one is closed for it.
+    let mut waiting: Option<TcpStream> = None;
     loop {
+        if let Some(stream) = waiting.take() {
+            match permits.clone().try_acquire_owned() {
+                Ok(permit) => accepting.serve(stream, Some(permit)),
+                Err(_) => waiting = Some(stream),
+            }
+        }
         tokio::select! {
             biased;
             () = &mut stop => break,
-            accepted = next() => match accepted {
-                Ok((stream, permit)) => serve(stream, permit),
+            _ = ticks.tick() => accepting.connections.tick(),
+            accepted = listener.accept(), if waiting.is_none() => match accepted {
+                Ok((stream, _)) => waiting = Some(stream),
                 Err(error) if is_connection_error(&error) => {}
                 Err(error) => {
                     tracing::warn!("failed to accept a connection: {error}");
+                    accepting.connections.close_longest_idle();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
+            () = room(&mut accepting.connections, &permits), if waiting.is_some() => {}
         }
     }
     // Closing the port resets connections that the system has established and nobody has accepted. This asks the system
     // itself: tokio learns of a connection only when its driver runs, and yields after several in a row.
+    if let Some(stream) = waiting {
+        accepting.serve(stream, None);
+    }
     if let Ok(listener) = listener.into_std() {
         while let Ok((stream, _)) = listener.accept() {
             if stream.set_nonblocking(true).is_ok()
                 && let Ok(stream) = TcpStream::from_std(stream)
             {
-                serve(stream, None);
+                accepting.serve(stream, None);
             }
         }
     }
-    Connections(connections)
+    accepting.connections
+}
+
+/// What is needed to serve another connection.
+struct Accepting {
+    connections: Connections,
+    protocols: Protocols,
+    service: EngineService,
+    write_timeout: Duration,
+}
+
+impl Accepting {
+    fn serve(&mut self, stream: TcpStream, permit: Option<OwnedSemaphorePermit>) {
+        // Responses are written whole, so waiting for more data (Nagle's algorithm) would only delay them.
+        let _ = stream.set_nodelay(true);
+        let (state, guard) = self.connections.add();
+        let (protocols, limits) = (self.protocols.clone(), self.protocols.limits);
+        let wire = Wire::new(stream, state.clone(), limits, self.write_timeout);
+        let service = ConnectionService { engine: self.service.clone(), state, limits };
+        tokio::spawn(async move {
+            serve(wire, service, protocols).await;
+            drop((guard, permit));
+        });
+    }
+}
+
+/// Makes room for a connection: closes the longest idle one, or waits until any one closes.
+async fn room(connections: &mut Connections, permits: &Semaphore) {
+    loop {
+        connections.close_longest_idle();
+        if tokio::time::timeout(CLOSE_ANOTHER, permits.acquire()).await.is_ok() {
+            return;
+        }
+    }
 }
 
 /// Returns `true` if an error concerns one connection and not the listener.

@@ -15,27 +15,44 @@
 //! | `coding` | content codings of requests and responses |
 //! | `respond` | responses: statuses, headers, the error envelope |
 //! | `events` | responses streamed as server-sent events |
-//! | `listener` | accepting connections, and closing them without losing a request |
-//! | `preface_timeout` | a time limit for the first bytes of a connection |
+//! | `listener` | accepting connections, up to their number |
+//! | `connections` | all connections: their time limits, which one makes room for another, their end |
+//! | `connection` | the state of one connection |
+//! | `serve` | the life of one connection |
+//! | `requests` | the service of one connection: refuses and counts its requests |
+//! | `head` | the checks of heads that hyper leaves to a server |
+//! | `wire` | the stream of one connection, beneath hyper |
+//! | `refused_head` | the response to a head that hyper cannot read |
+//! | `half_close` | telling a client that has finished sending from one that is gone |
+//! | `lingering` | how long the rest of a refused request is received |
 
 mod accept;
 mod body;
 mod body_format;
 mod coding;
+mod connection;
+mod connections;
 mod events;
+mod half_close;
 mod handle;
+mod head;
 mod infer;
+mod lingering;
 mod listener;
-mod preface_timeout;
+mod refused_head;
 mod repository;
 mod request_id;
 mod request_timeout;
+mod requests;
 mod respond;
 mod route;
+mod serve;
 mod service;
+mod wire;
 
+pub(crate) use connections::Connections;
 pub(crate) use handle::Served;
-pub(crate) use listener::{Connections, ListenerOptions, accept};
+pub(crate) use listener::{ListenerOptions, accept};
 pub use respond::{ResponseBody, error_response};
 pub(crate) use route::{ModelRoute, Routes};
 pub use service::{EngineService, ResponseFuture};

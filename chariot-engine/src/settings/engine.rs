@@ -107,16 +107,25 @@ pub struct EngineSettings {
         range = 1..
     )]
     pub max_pixels: u64,
-    /// Header timeout. The time for the headers of a request to arrive, including the wait on an idle connection.
+    /// Maximum head size. The largest head of a request, which is its request line and its header fields; larger ones are
+    /// rejected with 431.
+    #[setting(runtime = PROCESS, default = "64KiB", range = ByteSize::kib(8)..=ByteSize::mib(1))]
+    pub max_head: ByteSize,
+    /// Header timeout. The time for the head of a request to arrive, from its first byte.
     #[setting(runtime = PROCESS, default = "30s")]
     pub header_timeout: Duration,
+    /// Idle timeout. The time that a connection stays open without a request; longer than proxies and load balancers keep
+    /// theirs.
+    #[setting(runtime = PROCESS, default = "620s")]
+    pub idle_timeout: Duration,
     /// Body timeout. The time for the body of a request to arrive.
     #[setting(runtime = MODEL, default = "30s")]
     pub body_timeout: Duration,
     /// Write timeout. The time that a client can go without reading its response before the connection is closed.
     #[setting(runtime = PROCESS, default = "30s")]
     pub write_timeout: Duration,
-    /// Maximum connections. The number of open connections; further connections wait until one closes.
+    /// Maximum connections. The number of open connections; a further one takes the place of the one that has been idle for
+    /// longest, and waits if none is idle.
     #[setting(runtime = PROCESS, default = 16384, range = 1..)]
     pub max_connections: usize,
     /// Request timeout. The time from the arrival of a request to its response. Default: no limit.
@@ -250,6 +259,7 @@ mod tests {
             (settings.header_timeout, settings.body_timeout),
             (Duration::from_secs(30), Duration::from_secs(30))
         );
+        assert_eq!((settings.max_head, settings.idle_timeout), (ByteSize::kib(64), Duration::from_secs(620)));
         assert_eq!((settings.drain_delay, settings.grace), (Duration::from_secs(5), Duration::from_secs(20)));
         assert_eq!((settings.workers, settings.threads, settings.max_concurrency), (None, None, None));
         assert_eq!((settings.timeout, settings.log_level, settings.log_format), (None, LogLevel::Info, None));
@@ -334,7 +344,7 @@ mod tests {
     }
 
     /// Every setting with a value that it does not accept.
-    const INVALID: [(&str, &str); 12] = [
+    const INVALID: [(&str, &str); 13] = [
         ("HOST", "localhost:80"),
         ("PORT", "http"),
         ("DEVICE", "tpu"),
@@ -343,6 +353,7 @@ mod tests {
         ("SCORE_THRESHOLD", "1.5"),
         ("OUTPUT_LAYOUT", "rows"),
         ("MAX_BODY", "much"),
+        ("MAX_HEAD", "1KiB"),
         ("TIMEOUT", "5 parsecs"),
         ("METRICS", "maybe"),
         ("LOG_LEVEL", "loud"),

@@ -1,0 +1,187 @@
+//! [`Connections`], all connections of a listener: their time limits, which of them makes room for another, and their end.
+//! The listener calls it.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+use super::connection::{Clock, ConnectionState, Order};
+
+/// The number of connections that one search for idle ones yields, so that a flood of new connections does not search all
+/// the others for each.
+const SEARCHED: usize = 64;
+
+/// The bounds of a tick, in which the time limits are counted.
+const SHORTEST_TICK: Duration = Duration::from_millis(1);
+const LONGEST_TICK: Duration = Duration::from_secs(1);
+
+/// The open connections of a listener.
+pub(crate) struct Connections {
+    clock: Arc<Clock>,
+    tick: Duration,
+    /// The limits in ticks.
+    header_limit: u64,
+    idle_limit: u64,
+    list: Vec<Weak<ConnectionState>>,
+    /// Connections that were idle at the last search, the longest idle at the end, with the time since when.
+    idle: Vec<(u64, Weak<ConnectionState>)>,
+    /// Every task of a connection holds a receiver.
+    tasks: watch::Sender<()>,
+}
+
+/// Held by the task of a connection until it ends.
+pub(super) struct TaskGuard {
+    _task: watch::Receiver<()>,
+}
+
+impl Connections {
+    /// Creates an empty list. A head may take `header_timeout`, and a connection may be without a request for
+    /// `idle_timeout`.
+    pub(super) fn new(header_timeout: Duration, idle_timeout: Duration) -> Self {
+        let tick = (header_timeout.min(idle_timeout) / 10).clamp(SHORTEST_TICK, LONGEST_TICK);
+        let ticks = |limit: Duration| u64::try_from(limit.as_nanos().div_ceil(tick.as_nanos())).unwrap_or(u64::MAX);
+        Connections {
+            clock: Arc::new(Clock::new()),
+            tick,
+            header_limit: ticks(header_timeout),
+            idle_limit: ticks(idle_timeout),
+            list: Vec::new(),
+            idle: Vec::new(),
+            tasks: watch::Sender::new(()),
+        }
+    }
+
+    /// Returns the time between two calls of [`tick`](Self::tick).
+    pub(super) fn tick_length(&self) -> Duration {
+        self.tick
+    }
+
+    /// Adds a connection.
+    pub(super) fn add(&mut self) -> (Arc<ConnectionState>, TaskGuard) {
+        let state = Arc::new(ConnectionState::new(self.clock.clone()));
+        self.list.push(Arc::downgrade(&state));
+        (state, TaskGuard { _task: self.tasks.subscribe() })
+    }
+
+    /// Advances the clock by a tick, and closes the connections that are over a limit.
+    pub(super) fn tick(&mut self) {
+        let now = self.clock.tick();
+        let (header_limit, idle_limit) = (self.header_limit, self.idle_limit);
+        self.list.retain(|connection| {
+            let Some(state) = connection.upgrade() else { return false };
+            let head_since = state.head_since();
+            // More than the limit: a tick that has begun is not a whole one.
+            let is_late = head_since != 0 && now.saturating_sub(head_since) > header_limit;
+            if state.is_idle() && (is_late || now.saturating_sub(state.idle_since()) > idle_limit) {
+                state.command(Order::Close);
+            }
+            true
+        });
+    }
+
+    /// Closes the connection that has been without a request for longest. Returns `false` if every one has a request.
+    pub(super) fn close_longest_idle(&mut self) -> bool {
+        for searched in [false, true] {
+            if searched {
+                self.search_idle();
+            }
+            while let Some((since, connection)) = self.idle.pop() {
+                if let Some(state) = connection.upgrade()
+                    && state.is_idle()
+                    && state.idle_since() == since
+                    && state.is_kept()
+                {
+                    state.command(Order::Close);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn search_idle(&mut self) {
+        self.idle.extend(self.list.iter().filter_map(|connection| {
+            let state = connection.upgrade()?;
+            (state.is_idle() && state.is_kept()).then(|| (state.idle_since(), connection.clone()))
+        }));
+        if self.idle.len() > SEARCHED {
+            self.idle.select_nth_unstable_by_key(SEARCHED, |(since, _)| *since);
+            self.idle.truncate(SEARCHED);
+        }
+        self.idle.sort_by_key(|(since, _)| std::cmp::Reverse(*since));
+    }
+
+    /// Tells every connection to close after its current request, and waits up to `limit` for all of them. Connections that
+    /// are still open then stay until their client closes them or the process exits.
+    pub(crate) async fn close(self, limit: Duration) {
+        for connection in &self.list {
+            if let Some(state) = connection.upgrade() {
+                state.command(Order::Drain);
+            }
+        }
+        if tokio::time::timeout(limit, self.tasks.closed()).await.is_err() {
+            tracing::warn!("connections still open after the grace period");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    fn advance(connections: &mut Connections, ticks: usize) {
+        (0..ticks).for_each(|_| connections.tick());
+    }
+
+    #[test]
+    fn a_head_and_an_idle_connection_have_limits_of_their_own() {
+        let mut connections = Connections::new(LIMIT, 4 * LIMIT);
+        let (idle, _idle) = connections.add();
+        let (slow, _slow) = connections.add();
+        let (busy, _busy) = connections.add();
+        let request = busy.begin();
+        slow.begin_head();
+        advance(&mut connections, 10);
+        assert!(slow.is_kept());
+        advance(&mut connections, 1);
+        assert!(!slow.is_kept() && idle.is_kept());
+        advance(&mut connections, 30);
+        assert!(!idle.is_kept() && busy.is_kept());
+        // Its time begins with the end of the request.
+        drop(request);
+        advance(&mut connections, 40);
+        assert!(busy.is_kept());
+        advance(&mut connections, 1);
+        assert!(!busy.is_kept());
+    }
+
+    #[test]
+    fn the_longest_idle_connection_is_closed_first() {
+        let mut connections = Connections::new(LIMIT, LIMIT);
+        let open: Vec<_> = (0..3 * SEARCHED)
+            .map(|_| {
+                connections.clock.tick();
+                connections.add()
+            })
+            .collect();
+        let busy = open[1].0.begin();
+        // A request makes the first connection the youngest.
+        connections.clock.tick();
+        drop(open[0].0.begin());
+        let mut expected: Vec<usize> = (2..open.len()).collect();
+        expected.push(0);
+        for index in expected {
+            assert!(open[index].0.is_kept(), "{index}");
+            assert!(connections.close_longest_idle());
+            assert!(!open[index].0.is_kept(), "{index}");
+        }
+        assert!(!connections.close_longest_idle());
+        drop(busy);
+        assert!(connections.close_longest_idle());
+    }
+}

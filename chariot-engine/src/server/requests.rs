@@ -1,0 +1,193 @@
+//! [`ConnectionService`], the service of one connection: refuses requests by their heads, and keeps the state of the
+//! connection. The task of a connection hands it to hyper.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use http::{Request, Response, Version};
+use http_body::{Body, Frame, SizeHint};
+use hyper::{body::Incoming, service::Service};
+
+use super::{
+    connection::{ConnectionState, InFlight},
+    head,
+    refused_head::HeadLimits,
+    respond::ResponseBody,
+    service::{EngineService, ResponseFuture},
+};
+
+/// An engine as the service of one connection.
+#[derive(Clone, Debug)]
+pub(super) struct ConnectionService {
+    pub(super) engine: EngineService,
+    pub(super) state: Arc<ConnectionState>,
+    pub(super) limits: HeadLimits,
+}
+
+impl Service<Request<Incoming>> for ConnectionService {
+    type Response = Response<CountedResponse>;
+    type Error = Infallible;
+    type Future = CountedFuture;
+
+    fn call(&self, request: Request<Incoming>) -> CountedFuture {
+        let in_flight = self.state.begin();
+        let version = request.version();
+        let refused = head::refuse(&request, self.limits);
+        let (head, incoming) = request.into_parts();
+        let body = RequestBody::new(incoming, &in_flight, version);
+        let future: ResponseFuture = match refused {
+            Some(refused) => {
+                // The connection closes after the response and lingers by itself.
+                drop(body);
+                Box::pin(std::future::ready(Ok(refused)))
+            }
+            None => Service::call(&self.engine, Request::from_parts(head, body)),
+        };
+        CountedFuture { future, in_flight: Some(in_flight), version }
+    }
+}
+
+/// The future of a response. Dropping it ends the request.
+pub(super) struct CountedFuture {
+    future: ResponseFuture,
+    in_flight: Option<InFlight>,
+    version: Version,
+}
+
+impl Future for CountedFuture {
+    type Output = Result<Response<CountedResponse>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let response = ready!(self.future.as_mut().poll(cx))?;
+        let in_flight = self.in_flight.take();
+        if self.version == Version::HTTP_11
+            && let Some(in_flight) = &in_flight
+        {
+            // hyper sends a body of unknown length in chunks.
+            in_flight.state().set_chunked(response.body().size_hint().exact().is_none());
+        }
+        Poll::Ready(Ok(response.map(|body| CountedResponse { body, in_flight })))
+    }
+}
+
+/// The body of a request that is in flight until all of it is read.
+#[derive(Debug)]
+pub(super) struct RequestBody {
+    body: Incoming,
+    /// `None` once the body has ended, and in HTTP/2.
+    in_flight: Option<InFlight>,
+}
+
+impl RequestBody {
+    fn new(body: Incoming, in_flight: &InFlight, version: Version) -> Self {
+        // In HTTP/2 the end of one stream says nothing of the others.
+        let is_received = version > Version::HTTP_11 || body.is_end_stream();
+        in_flight.state().set_receiving(!is_received);
+        RequestBody { body, in_flight: (!is_received).then(|| in_flight.clone()) }
+    }
+
+    fn end(&mut self) {
+        if let Some(in_flight) = self.in_flight.take() {
+            in_flight.state().set_receiving(false);
+        }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if frame.is_none() || self.body.is_end_stream() {
+            self.end();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if let Some(in_flight) = &self.in_flight {
+            in_flight.state().set_unread();
+            self.end();
+        }
+    }
+}
+
+/// The body of a response that is in flight until all of it is written.
+#[derive(Debug)]
+pub(super) struct CountedResponse {
+    body: ResponseBody,
+    in_flight: Option<InFlight>,
+}
+
+impl CountedResponse {
+    fn end(&mut self) -> Option<InFlight> {
+        let in_flight = self.in_flight.take();
+        if let Some(in_flight) = &in_flight {
+            in_flight.state().set_chunked(false);
+        }
+        in_flight
+    }
+}
+
+impl Body for CountedResponse {
+    type Data = CountedBytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<CountedBytes>, Infallible>>> {
+        let Some(Ok(frame)) = ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
+            self.end();
+            return Poll::Ready(None);
+        };
+        let in_flight = if self.body.is_end_stream() { self.end() } else { self.in_flight.clone() };
+        Poll::Ready(Some(Ok(frame.map_data(|bytes| CountedBytes { bytes, _in_flight: in_flight }))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Bytes of a response that are in flight until hyper has written them.
+#[derive(Debug)]
+pub(super) struct CountedBytes {
+    bytes: Bytes,
+    _in_flight: Option<InFlight>,
+}
+
+impl Buf for CountedBytes {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+    }
+}

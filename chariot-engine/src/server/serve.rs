@@ -1,0 +1,180 @@
+//! [`serve`], the life of one connection, from its first byte to its end. The listener spawns it.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::time::timeout;
+
+use super::{
+    connection::{ConnectionState, Order},
+    refused_head::HeadLimits,
+    requests::ConnectionService,
+    wire::{HttpVersion, Wire},
+};
+
+/// The interval of pings on an HTTP/2 connection, and the timeout of a ping.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The time that a connection without a request has to send one after the port has closed, and to end once it is told to
+/// close.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// The smallest number of bytes of which a header field is made on average, for the limit of their number.
+const SMALL_FIELD: u64 = 64;
+
+/// How many times the limit a head in HTTP/2 can be before hyper refuses it. Smaller ones are refused by our own service,
+/// with an error envelope and without harm to the other requests of the connection.
+const REFUSED_BY_HYPER: u64 = 4;
+
+/// The buffer of hyper for what it reads from a connection in HTTP/1, and for the heads that it writes.
+const READ_BUFFER: usize = 408 << 10;
+
+/// How connections are served: what hyper is told about each version of HTTP.
+#[derive(Clone)]
+pub(super) struct Protocols {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+    pub(super) limits: HeadLimits,
+}
+
+impl Protocols {
+    /// Creates the protocols. A head has at most `max_head` bytes.
+    pub(super) fn new(max_head: u64) -> Self {
+        // hyper makes room for all fields at each request.
+        let fields = usize::try_from(max_head / SMALL_FIELD).unwrap_or(usize::MAX);
+        let bytes = usize::try_from(max_head).unwrap_or(usize::MAX);
+        let mut http1 = http1::Builder::new();
+        http1
+            .max_headers(fields)
+            .max_header_size(bytes)
+            .max_buf_size(READ_BUFFER.max(bytes))
+            // Our stream tells a client that has finished sending from one that is gone.
+            .half_close(true)
+            // Our own clock limits the time, because hyper's includes the wait for the first byte.
+            .header_read_timeout(None);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .max_header_list_size(u32::try_from(max_head * REFUSED_BY_HYPER).unwrap_or(u32::MAX));
+        Protocols { http1, http2, limits: HeadLimits { bytes: max_head, fields } }
+    }
+
+    fn connection(&self, version: HttpVersion, wire: Wire, service: ConnectionService) -> Connection {
+        let io = TokioIo::new(wire);
+        match version {
+            HttpVersion::One => Connection::One(Box::pin(self.http1.serve_connection(io, service))),
+            HttpVersion::Two => Connection::Two(Box::pin(self.http2.serve_connection(io, service))),
+        }
+    }
+}
+
+/// A connection of either version.
+enum Connection {
+    One(Pin<Box<http1::Connection<TokioIo<Wire>, ConnectionService>>>),
+    Two(Pin<Box<http2::Connection<TokioIo<Wire>, ConnectionService, TokioExecutor>>>),
+}
+
+impl Connection {
+    fn graceful_shutdown(&mut self) {
+        match self {
+            Connection::One(connection) => connection.as_mut().graceful_shutdown(),
+            Connection::Two(connection) => connection.as_mut().graceful_shutdown(),
+        }
+    }
+}
+
+impl Future for Connection {
+    type Output = hyper::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        match &mut *self {
+            Connection::One(connection) => connection.as_mut().poll(cx),
+            Connection::Two(connection) => connection.as_mut().poll(cx),
+        }
+    }
+}
+
+/// Serves a connection until it ends, or until it is told to close and no request is in flight.
+pub(super) async fn serve(mut wire: Wire, service: ConnectionService, protocols: Protocols) {
+    let state = service.state.clone();
+    let version = match obeyed(&state, wire.version()).await {
+        Ok(version) => version,
+        Err(Order::Drain) => match timeout(LAST_CALL, wire.version()).await {
+            Ok(version) => version,
+            Err(_) => return,
+        },
+        Err(_) => return,
+    };
+    let Ok(Some(version)) = version else { return };
+    let mut connection = protocols.connection(version, wire, service);
+    let order = loop {
+        match obeyed(&state, &mut connection).await {
+            Ok(result) => return log(result),
+            Err(Order::Close) if !state.is_idle() => state.withdraw_close(),
+            Err(order) => break order,
+        }
+    };
+    // Only HTTP/2 can tell its client.
+    let is_silent = matches!(connection, Connection::One(_));
+    if order == Order::Close && is_silent {
+        return;
+    }
+    // hyper closes a connection without a request at once, although the request may have arrived already.
+    if order == Order::Drain && !state.has_served() {
+        match timeout(LAST_CALL, until_request(&state, &mut connection)).await {
+            Ok(Some(result)) => return log(result),
+            Ok(None) => {}
+            Err(_) if is_silent => return,
+            Err(_) => {}
+        }
+    }
+    connection.graceful_shutdown();
+    loop {
+        match timeout(LAST_CALL, &mut connection).await {
+            Ok(result) => return log(result),
+            // Half a head, or a client of HTTP/2 that does not answer.
+            Err(_) if state.is_idle() => return,
+            Err(_) => {}
+        }
+    }
+}
+
+fn log(result: hyper::Result<()>) {
+    if let Err(error) = result {
+        tracing::debug!("connection failed: {error}");
+    }
+}
+
+/// Runs a future until it completes or the connection gets an order.
+async fn obeyed<F: Future>(state: &ConnectionState, future: F) -> Result<F::Output, Order> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        match state.poll_order(cx) {
+            Order::Serve => Poll::Pending,
+            order => Poll::Ready(Err(order)),
+        }
+    })
+    .await
+}
+
+/// Serves a connection until it has received a request. Returns the result of one that ends before.
+async fn until_request(state: &ConnectionState, connection: &mut Connection) -> Option<hyper::Result<()>> {
+    std::future::poll_fn(|cx| match Pin::new(&mut *connection).poll(cx) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending if state.has_served() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
+}

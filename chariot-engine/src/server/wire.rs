@@ -1,0 +1,231 @@
+//! [`Wire`], the stream of a connection beneath hyper. It does what hyper leaves open: finds the version of HTTP, notes when
+//! a head begins, answers a head that hyper cannot read, notices that a client is gone, and closes a connection without
+//! cutting off a client that is still sending. The task of a connection creates it.
+
+use std::{
+    future::poll_fn,
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_io_timeout::TimeoutWriter;
+
+use super::{
+    connection::{ConnectionState, InFlight},
+    half_close::HalfClose,
+    lingering::Lingering,
+    refused_head::{HeadLimits, RefusedHead},
+};
+
+/// The first bytes of an HTTP/2 connection.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The bytes that are discarded at once from a client that is still sending.
+const DISCARDED: usize = 16 << 10;
+
+/// A version of HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HttpVersion {
+    One,
+    Two,
+}
+
+/// The stream of a connection.
+pub(super) struct Wire {
+    stream: Pin<Box<TimeoutWriter<TcpStream>>>,
+    state: Arc<ConnectionState>,
+    limits: HeadLimits,
+    is_http1: bool,
+    /// The bytes that were read to find the version.
+    first: [u8; PREFACE.len()],
+    /// The number of these bytes, and how many of them hyper has read.
+    first_read: usize,
+    first_taken: usize,
+    half_close: HalfClose,
+    refused: Option<RefusedHead>,
+    lingering: Option<(Lingering, InFlight)>,
+}
+
+impl Wire {
+    /// Wraps a stream. A client that receives nothing of its response for `write_timeout` is disconnected.
+    pub(super) fn new(
+        stream: TcpStream,
+        state: Arc<ConnectionState>,
+        limits: HeadLimits,
+        write_timeout: Duration,
+    ) -> Self {
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(write_timeout));
+        Wire {
+            stream: Box::pin(stream),
+            state,
+            limits,
+            is_http1: false,
+            first: [0; PREFACE.len()],
+            first_read: 0,
+            first_taken: 0,
+            half_close: HalfClose::default(),
+            refused: None,
+            lingering: None,
+        }
+    }
+
+    /// Reads until the version of HTTP is known. `None` is a connection that ends without a byte.
+    ///
+    /// # Errors
+    /// Fails if the connection is lost.
+    ///
+    /// # Cancel safety
+    /// Call it again after it was dropped.
+    pub(super) async fn version(&mut self) -> io::Result<Option<HttpVersion>> {
+        loop {
+            let mut buffer = ReadBuf::new(&mut self.first[self.first_read..]);
+            poll_fn(|cx| self.stream.as_mut().poll_read(cx, &mut buffer)).await?;
+            let read = buffer.filled().len();
+            self.first_read += read;
+            let first = &self.first[..self.first_read];
+            if first.is_empty() {
+                return Ok(None);
+            }
+            if is_head(first) {
+                self.state.begin_head();
+            }
+            if first == PREFACE {
+                self.state.end_head();
+                return Ok(Some(HttpVersion::Two));
+            }
+            if read == 0 || !PREFACE.starts_with(first) {
+                self.is_http1 = true;
+                return Ok(Some(HttpVersion::One));
+            }
+        }
+    }
+
+    /// Replaces hyper's response to a head that it cannot read.
+    fn replace(&mut self, response: &[u8]) -> bool {
+        if self.is_http1 && self.state.is_in_head() && self.refused.is_none() {
+            self.state.set_unread();
+            self.refused = RefusedHead::new(response, self.limits);
+            return self.refused.is_some();
+        }
+        false
+    }
+
+    /// Writes the response that replaces hyper's.
+    fn poll_refused(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(refused) = &mut self.refused
+            && !refused.rest().is_empty()
+        {
+            match ready!(self.stream.as_mut().poll_write(cx, refused.rest()))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent => refused.sent(sent),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Receives and discards what the client is still sending, for a while.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some((lingering, _)) = &mut self.lingering else { return Poll::Ready(()) };
+        loop {
+            let mut discarded = [std::mem::MaybeUninit::uninit(); DISCARDED];
+            let mut buffer = ReadBuf::uninit(&mut discarded);
+            match self.stream.as_mut().poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => lingering.received(buffer.filled().len()),
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return lingering.poll_over(cx),
+            }
+        }
+    }
+}
+
+/// Returns `true` if bytes before a head have one in them. Some clients send an empty line after a body.
+fn is_head(bytes: &[u8]) -> bool {
+    bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.first_taken < self.first_read {
+            let first = &self.first[self.first_taken..self.first_read];
+            let taken = first.len().min(buffer.remaining());
+            buffer.put_slice(&first[..taken]);
+            self.first_taken += taken;
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        ready!(self.stream.as_mut().poll_read(cx, buffer))?;
+        if self.is_http1 && self.state.is_idle() && is_head(&buffer.filled()[before..]) {
+            self.state.begin_head();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.replace(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let this = &mut *self;
+        if let Some(is_ahead) = this.half_close.ahead()
+            && let [_, rest @ ..] = bytes
+        {
+            let sent = if rest.is_empty() { 0 } else { ready!(this.stream.as_mut().poll_write(cx, rest))? };
+            *is_ahead = false;
+            return Poll::Ready(Ok(sent + 1));
+        }
+        let sent = ready!(this.stream.as_mut().poll_write(cx, bytes))?;
+        this.state.set_responding();
+        Poll::Ready(Ok(sent))
+    }
+
+    /// Also watches the client: hyper flushes whenever it has polled the service, and not before everything is written.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        ready!(this.poll_refused(cx))?;
+        ready!(this.stream.as_mut().poll_flush(cx))?;
+        if this.is_http1 && this.state.is_awaiting_response() {
+            this.half_close.watch(cx, &this.state, this.stream.as_mut())?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.lingering.is_none() {
+            ready!(this.poll_refused(cx))?;
+            ready!(this.stream.as_mut().poll_shutdown(cx))?;
+            if this.is_http1 && this.state.has_unread() {
+                let in_flight = this.state.hold();
+                this.lingering = Lingering::start().map(|lingering| (lingering, in_flight));
+            }
+        }
+        this.poll_linger(cx).map(Ok)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let first = parts.iter().find(|part| !part.is_empty()).map_or(&[][..], |part| part);
+        if self.half_close.ahead().is_some() || (self.state.is_in_head() && parts.len() == 1) {
+            return self.poll_write(cx, first);
+        }
+        let sent = ready!(self.stream.as_mut().poll_write_vectored(cx, parts))?;
+        self.state.set_responding();
+        Poll::Ready(Ok(sent))
+    }
+}
