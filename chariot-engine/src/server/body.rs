@@ -3,7 +3,7 @@
 use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
 
 use bytes::{Buf, Bytes};
-use http::{HeaderMap, Version, header};
+use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 
@@ -119,14 +119,15 @@ async fn next<B: Body>(body: &mut Pin<&mut B>) -> Result<Option<Bytes>, BodyFaul
 /// Receives and discards the rest of the body of a refused request, in the background and within the limits of
 /// [`Lingering`]. Otherwise, a client that is still sending would see a broken connection instead of the response.
 ///
-/// In HTTP/2, dropping the body tells the client to stop sending, after the response. A client that waits for
-/// `100 Continue` is not sending.
-pub(super) fn linger<B>(version: Version, headers: &HeaderMap, body: B)
+/// In HTTP/2, dropping the body resets the stream after the response, without an error. Clients may take that for a failure
+/// while they are sending (curl 7.88 does), so they are listened to as well. A client that waits for `100 Continue` is not
+/// sending.
+pub(super) fn linger<B>(headers: &HeaderMap, body: B)
 where
     B: Body + Send + 'static,
     B::Data: Send,
 {
-    if version > Version::HTTP_11 || body.is_end_stream() || headers.contains_key(header::EXPECT) {
+    if body.is_end_stream() || headers.contains_key(header::EXPECT) {
         return;
     }
     let Some(mut lingering) = Lingering::start() else { return };

@@ -171,7 +171,7 @@ where
     B::Data: Send,
 {
     let (head, body) = request.into_parts();
-    body::linger(head.version, &head.headers, body);
+    body::linger(&head.headers, body);
 }
 
 #[derive(Serialize)]

@@ -41,7 +41,7 @@ where
     let admitted = match admit(model, &head.headers, body.size_hint().lower(), arrived) {
         Ok(admitted) => admitted,
         Err(fault) => {
-            body::linger(head.version, &head.headers, body);
+            body::linger(&head.headers, body);
             return fault.response(model);
         }
     };
@@ -53,7 +53,7 @@ where
     let bytes = match body::read(body.as_mut(), limit, body_timeout(&model.settings, timeout), charge).await {
         Ok(bytes) => bytes,
         Err(fault) => {
-            body::linger(head.version, &HeaderMap::new(), body);
+            body::linger(&HeaderMap::new(), body);
             return body_fault(model, &fault);
         }
     };

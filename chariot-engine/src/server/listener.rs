@@ -5,7 +5,7 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::MissedTickBehavior,
+    time::{Instant, MissedTickBehavior},
 };
 
 use super::{
@@ -19,8 +19,10 @@ use super::{
 /// The pause after a failure to accept a connection, usually for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The time after which another connection is closed for one that still waits: the first may have received a request.
-const CLOSE_ANOTHER: Duration = Duration::from_millis(100);
+/// The time after which another connection is closed for one that still waits, because the first has received a request in
+/// the meantime; and the time after which an idle one is looked for again if there was none.
+const CLOSE_ANOTHER: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The options for connections.
 #[derive(Clone, Copy, Debug)]
@@ -56,21 +58,29 @@ pub(crate) async fn accept(
     let mut ticks = tokio::time::interval(accepting.connections.tick_length());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stop = std::pin::pin!(stop);
-    // A connection over the limit, which waits until another one is closed for it.
-    let mut waiting: Option<TcpStream> = None;
+    // A connection that is not served yet, and when another one is closed for it.
+    let mut waiting: Option<(TcpStream, Instant)> = None;
     loop {
-        if let Some(stream) = waiting.take() {
+        if let Some((stream, mut close_at)) = waiting.take() {
             match permits.clone().try_acquire_owned() {
                 Ok(permit) => accepting.serve(stream, Some(permit)),
-                Err(_) => waiting = Some(stream),
+                Err(_) => {
+                    let now = Instant::now();
+                    if now >= close_at {
+                        let is_closed = accepting.connections.close_longest_idle();
+                        close_at = now + if is_closed { CLOSE_ANOTHER } else { LOOK_AGAIN };
+                    }
+                    waiting = Some((stream, close_at));
+                }
             }
         }
+        let close_at = waiting.as_ref().map(|(_, at)| *at);
         tokio::select! {
             biased;
             () = &mut stop => break,
             _ = ticks.tick() => accepting.connections.tick(),
             accepted = listener.accept(), if waiting.is_none() => match accepted {
-                Ok((stream, _)) => waiting = Some(stream),
+                Ok((stream, _)) => waiting = Some((stream, Instant::now())),
                 Err(error) if is_connection_error(&error) => {}
                 Err(error) => {
                     tracing::warn!("failed to accept a connection: {error}");
@@ -78,12 +88,12 @@ pub(crate) async fn accept(
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            () = room(&mut accepting.connections, &permits), if waiting.is_some() => {}
+            () = room(&permits, close_at), if waiting.is_some() => {}
         }
     }
     // Closing the port resets connections that the system has established and nobody has accepted. This asks the system
     // itself: tokio learns of a connection only when its driver runs, and yields after several in a row.
-    if let Some(stream) = waiting {
+    if let Some((stream, _)) = waiting {
         accepting.serve(stream, None);
     }
     if let Ok(listener) = listener.into_std() {
@@ -121,13 +131,10 @@ impl Accepting {
     }
 }
 
-/// Makes room for a connection: closes the longest idle one, or waits until any one closes.
-async fn room(connections: &mut Connections, permits: &Semaphore) {
-    loop {
-        connections.close_longest_idle();
-        if tokio::time::timeout(CLOSE_ANOTHER, permits.acquire()).await.is_ok() {
-            return;
-        }
+/// Waits until a connection has closed, or until it is time to close another.
+async fn room(permits: &Semaphore, close_at: Option<Instant>) {
+    if let Some(close_at) = close_at {
+        let _ = tokio::time::timeout_at(close_at, permits.acquire()).await;
     }
 }
 

@@ -45,13 +45,13 @@ where
 {
     let (head, body) = request.into_parts();
     let Ok(None) = coding::request_coding(&head.headers) else {
-        body::linger(head.version, &head.headers, body);
+        body::linger(&head.headers, body);
         return coding::unsupported();
     };
     let mut body = Box::pin(body);
     let read = body::read(body.as_mut(), MAX_BYTES, TIME, |_| true).await;
     if read.is_err() {
-        body::linger(head.version, &HeaderMap::new(), body);
+        body::linger(&HeaderMap::new(), body);
     }
     let query: IndexRequest = match read {
         Ok(bytes) if bytes.trim_ascii().is_empty() => IndexRequest::default(),

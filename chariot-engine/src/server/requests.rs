@@ -15,6 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::{body::Incoming, service::Service};
 
 use super::{
+    body,
     connection::{ConnectionState, InFlight},
     head,
     refused_head::HeadLimits,
@@ -39,15 +40,19 @@ impl Service<Request<Incoming>> for ConnectionService {
         let in_flight = self.state.begin();
         let version = request.version();
         let refused = head::refuse(&request, self.limits);
-        let (head, incoming) = request.into_parts();
-        let body = RequestBody::new(incoming, &in_flight, version);
+        let (parts, incoming) = request.into_parts();
+        let received = RequestBody::new(incoming, &in_flight, version);
         let future: ResponseFuture = match refused {
             Some(refused) => {
-                // The connection closes after the response and lingers by itself.
-                drop(body);
+                if version > Version::HTTP_11 {
+                    body::linger(&parts.headers, received);
+                } else {
+                    // The connection closes after the response and lingers by itself.
+                    drop(received);
+                }
                 Box::pin(std::future::ready(Ok(refused)))
             }
-            None => Service::call(&self.engine, Request::from_parts(head, body)),
+            None => Service::call(&self.engine, Request::from_parts(parts, received)),
         };
         CountedFuture { future, in_flight: Some(in_flight), version }
     }

@@ -27,6 +27,9 @@ use super::{
 /// The first bytes of an HTTP/2 connection.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// What hyper sends ahead of a response, to a client that waits before it sends the body.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 /// The bytes that are discarded at once from a client that is still sending.
 const DISCARDED: usize = 16 << 10;
 
@@ -183,7 +186,9 @@ impl AsyncWrite for Wire {
             return Poll::Ready(Ok(sent + 1));
         }
         let sent = ready!(this.stream.as_mut().poll_write(cx, bytes))?;
-        this.state.set_responding();
+        if sent != CONTINUE.len() || bytes != CONTINUE {
+            this.state.set_responding();
+        }
         Poll::Ready(Ok(sent))
     }
 
@@ -220,8 +225,8 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let first = parts.iter().find(|part| !part.is_empty()).map_or(&[][..], |part| part);
-        if self.half_close.ahead().is_some() || (self.state.is_in_head() && parts.len() == 1) {
+        if parts.len() == 1 || self.half_close.ahead().is_some() {
+            let first = parts.iter().find(|part| !part.is_empty()).map_or(&[][..], |part| part);
             return self.poll_write(cx, first);
         }
         let sent = ready!(self.stream.as_mut().poll_write_vectored(cx, parts))?;

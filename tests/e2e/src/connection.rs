@@ -94,6 +94,24 @@ impl Connection {
         Ok(answer)
     }
 
+    /// Closes the direction to the server, which sees the end of what this client sends.
+    ///
+    /// # Errors
+    /// Returns the error of the system.
+    pub fn finish_sending(&mut self) -> io::Result<()> {
+        self.0.get_ref().shutdown(std::net::Shutdown::Write)
+    }
+
+    /// Reads until the server closes the connection.
+    ///
+    /// # Errors
+    /// Returns the error of the system.
+    pub fn rest(&mut self) -> io::Result<Vec<u8>> {
+        let mut rest = Vec::new();
+        self.0.read_to_end(&mut rest)?;
+        Ok(rest)
+    }
+
     /// Returns `true` if bytes have arrived that have not been read.
     ///
     /// # Panics

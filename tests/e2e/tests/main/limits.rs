@@ -137,20 +137,6 @@ fn the_request_timeout_covers_the_body_too() {
 }
 
 #[test]
-fn a_connection_whose_headers_do_not_arrive_in_time_is_closed() {
-    let server = small(|settings| settings.header_timeout = Duration::from_millis(200));
-    for sent in ["GET /ready HT", "GET /ready HTTP/1.1\r\nHost: eng", "", "P", "PRI * HTTP/2.0\r\n"] {
-        let mut connection = server.connect();
-        connection.write(sent).unwrap();
-        connection.closed().unwrap_or_else(|error| panic!("after '{sent}': {error}"));
-    }
-    // A connection that idles after a request is closed likewise.
-    let mut connection = server.connect();
-    assert_eq!(connection.post("/infer", &text("a")).unwrap().values(), ["a"]);
-    connection.closed().expect("an idle connection is closed");
-}
-
-#[test]
 fn a_client_that_disconnects_within_its_body_releases_its_permit() {
     // A single permit in total.
     let server = small(|settings| settings.queue_size = 0);
@@ -227,19 +213,6 @@ fn idle_connections_do_not_block_active_ones() {
 }
 
 #[test]
-fn oversized_headers_do_no_harm() {
-    let server = small(|_| ());
-    let mut connection = server.connect();
-    let many: String = (0..200).map(|index| format!("X-{index}: {}\r\n", "x".repeat(4096))).collect();
-    // The server may close the connection before it has read everything.
-    let _ = connection.write(format!("GET /ready HTTP/1.1\r\nHost: engine\r\n{many}\r\n"));
-    if let Ok(answer) = connection.answer() {
-        assert!((400..500).contains(&answer.status), "{answer:?}");
-    }
-    assert_eq!(server.get("/ready").status, 200);
-}
-
-#[test]
 fn a_client_that_does_not_read_its_response_is_disconnected() {
     let model = Scripted::blocking(|batch| batch.try_map(|_| Ok(Json("x".repeat(64 << 20)))));
     let server = Server::start(Engine::builder().instance("large", model).configure(move |settings| {
@@ -250,23 +223,4 @@ fn a_client_that_does_not_read_its_response_is_disconnected() {
     connection.write(head("POST", "/infer", &[], body.len()) + &body).unwrap();
     until("the server closes the connection", || connection.write(" ").is_err().then_some(()));
     assert_eq!(server.get("/ready").status, 200);
-}
-
-#[test]
-fn connections_over_the_limit_wait_until_one_closes() {
-    let server = small(|settings| settings.max_connections = 2);
-    let mut open = [server.connect(), server.connect()];
-    for connection in &mut open {
-        assert_eq!(connection.post("/infer", &text("a")).unwrap().values(), ["a"]);
-    }
-    let mut third = server.connect();
-    let body = text("b");
-    third.write(head("POST", "/infer", &[], body.len()) + &body).unwrap();
-    for connection in &mut open {
-        assert_eq!(connection.post("/infer", &text("a")).unwrap().values(), ["a"]);
-    }
-    assert!(!third.has_received(), "it waits");
-    let [first, _second] = open;
-    drop(first);
-    assert_eq!(third.answer().unwrap().values(), ["b"]);
 }
