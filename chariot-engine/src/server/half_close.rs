@@ -31,7 +31,7 @@ const STATUS_LINE: u8 = b'H';
 /// The byte between two chunks.
 const CHUNK_SIZE: u8 = b'0';
 
-/// Whether the client can still send.
+/// The direction from the client to the server.
 #[derive(Default)]
 pub(super) enum HalfClose {
     /// The client can send.

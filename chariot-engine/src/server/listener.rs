@@ -108,7 +108,7 @@ pub(crate) async fn accept(
     accepting.connections
 }
 
-/// What is needed to serve another connection.
+/// The means to serve another connection.
 struct Accepting {
     connections: Connections,
     protocols: Protocols,

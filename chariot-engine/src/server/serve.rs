@@ -29,14 +29,14 @@ const LAST_CALL: Duration = Duration::from_secs(1);
 /// The smallest number of bytes of which a header field is made on average, for the limit of their number.
 const SMALL_FIELD: u64 = 64;
 
-/// How many times the limit a head in HTTP/2 can be before hyper refuses it. Smaller ones are refused by our own service,
-/// with an error envelope and without harm to the other requests of the connection.
+/// The multiple of the limit from which hyper refuses a head in HTTP/2. Our own service refuses smaller ones, with an error
+/// envelope and without harm to the other requests of the connection.
 const REFUSED_BY_HYPER: u64 = 4;
 
 /// The buffer of hyper for what it reads from a connection in HTTP/1, and for the heads that it writes.
 const READ_BUFFER: usize = 408 << 10;
 
-/// How connections are served: what hyper is told about each version of HTTP.
+/// The options of hyper for each version of HTTP.
 #[derive(Clone)]
 pub(super) struct Protocols {
     http1: http1::Builder,

@@ -27,7 +27,7 @@ use super::{
 /// The first bytes of an HTTP/2 connection.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// What hyper sends ahead of a response, to a client that waits before it sends the body.
+/// The bytes that hyper sends ahead of a response, to a client that waits before it sends the body.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// The bytes that are discarded at once from a client that is still sending.

@@ -59,8 +59,8 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     });
 
     let mut server = auto::Builder::new(TokioExecutor::new());
-    // Without a timer, hyper enforces no timeouts.
-    server.http1().timer(TokioTimer::new()).header_read_timeout(engine.settings().header_timeout);
+    // Without a timer, hyper enforces no timeouts. This one includes the wait for a request on an idle connection.
+    server.http1().timer(TokioTimer::new()).header_read_timeout(engine.settings().idle_timeout);
     let listener = TcpListener::bind(std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:8080")).await?;
     println!("listening on {}", listener.local_addr()?);
     let connections = GracefulShutdown::new();

@@ -124,7 +124,7 @@ fn a_head_that_servers_could_understand_differently_is_refused() {
         let [(status, text)] = &answers[..] else { panic!("{lines:?}: {answers:?}") };
         assert_eq!(*status, expected, "{lines:?}: {text}");
         if expected != 200 {
-            messages.add(&format!("HTTP/{version} {}", lines[..lines.len() - 1].join(", ")), text);
+            messages.add(format!("HTTP/{version} {}", lines[..lines.len() - 1].join(", ")), text);
         }
     }
     for (lines, expected) in [
@@ -146,7 +146,7 @@ fn a_head_that_servers_could_understand_differently_is_refused() {
         let [(status, text)] = &answers[..] else { panic!("{lines:?}: {answers:?}") };
         assert_eq!(*status, expected, "{lines:?}: {text}");
         if expected != 200 {
-            messages.add(&lines[1..].join(", "), text);
+            messages.add(lines[1..].join(", "), text);
         }
     }
     // Lengths that are not one number, or stand beside chunks: no second request is found in the body.
