@@ -45,7 +45,7 @@ enum Value {
 
 /// The runtime's settings that can have a default: the fields of the SDK's `EngineSettings`. A test of the package `ui`
 /// compares them.
-const SETTINGS: [(&str, Value); 30] = [
+const SETTINGS: [(&str, Value); 32] = [
     ("host", Value::Text),
     ("port", Value::Int(0, 65535)),
     ("base_url", Value::Text),
