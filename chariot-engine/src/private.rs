@@ -29,9 +29,11 @@ pub fn main<M: Model>(attribute: Attribute) -> ExitCode {
     let code = match std::env::args().nth(1).filter(|argument| argument != "serve") {
         None => builder.run(),
         Some(argument) => {
+            use std::io::Write;
             let argument = crate::error::quoted(&argument);
             let fault = crate::error::Expected::new("`serve` or no argument, as the feature `cli` is off", argument);
-            eprintln!("error: {fault}");
+            // If this cannot be written, there is no other place to report it.
+            let _ = writeln!(std::io::stderr(), "error: {fault}");
             ExitCode::from(2)
         }
     };

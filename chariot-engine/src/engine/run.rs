@@ -29,7 +29,8 @@ impl EngineBuilder {
     /// complete drain, 78 for a fault of configuration, 74 for a lost device, 1 for a model that fails to load or for
     /// abandoned requests.
     ///
-    /// It reads the process's environment, logs to standard output, listens on `CHARIOT_ENGINE_HOST` and
+    /// It reads the process's environment, logs to standard output (a line that nobody reads in time is lost and
+    /// counted, and never holds up a request), listens on `CHARIOT_ENGINE_HOST` and
     /// `CHARIOT_ENGINE_PORT`, and handles SIGTERM and SIGINT. Call it first in `main`: it sets environment variables,
     /// which is safe only before any other thread exists.
     pub fn run(self) -> ExitCode {
@@ -45,7 +46,7 @@ impl EngineBuilder {
             runtime.shutdown_background();
             result
         });
-        match result {
+        let code = match result {
             Ok(code) => code,
             Err(error) => {
                 match &error {
@@ -55,7 +56,9 @@ impl EngineBuilder {
                 }
                 ExitCode::from(error.exit_code())
             }
-        }
+        };
+        telemetry::flush();
+        code
     }
 }
 

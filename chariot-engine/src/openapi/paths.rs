@@ -64,7 +64,8 @@ fn server_operation(endpoint: ServerEndpoint) -> Option<Value> {
         ServerEndpoint::ServerReady => get("serverReady", "Returns the readiness of the server", "ServerReady", true),
         ServerEndpoint::Models => get("models", "Lists the models", "Models", false),
         ServerEndpoint::RepositoryIndex => index(),
-        ServerEndpoint::Metrics => return None,
+        // For load balancers and operators, not for callers.
+        ServerEndpoint::Root | ServerEndpoint::Metrics => return None,
     })
 }
 

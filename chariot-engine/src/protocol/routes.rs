@@ -3,6 +3,8 @@
 /// A route of the engine as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ServerEndpoint {
+    /// The root, which load balancers probe by default. Answered like the metadata of the server.
+    Root,
     /// The readiness of all models.
     Ready,
     /// The OpenAPI document.
@@ -42,12 +44,22 @@ pub(crate) enum Endpoint {
     Model(ModelEndpoint),
 }
 
-/// The methods of a route.
+/// The methods of a route, besides OPTIONS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Methods {
     /// GET, and HEAD for the same response without its body.
     Get,
     Post,
+}
+
+impl Methods {
+    /// Returns the value of the header `Allow`.
+    pub(crate) fn allow(self) -> &'static str {
+        match self {
+            Methods::Get => "GET, HEAD, OPTIONS",
+            Methods::Post => "POST, OPTIONS",
+        }
+    }
 }
 
 impl Endpoint {
@@ -65,6 +77,7 @@ pub(crate) type Row = (&'static [&'static str], Endpoint);
 
 /// The routes directly under the base URL and at the root.
 pub(crate) const BASE: &[Row] = &[
+    (&[], Endpoint::Server(ServerEndpoint::Root)),
     (&["ready"], Endpoint::Server(ServerEndpoint::Ready)),
     (&["infer"], Endpoint::Model(ModelEndpoint::Infer)),
     (&["openapi.json"], Endpoint::Server(ServerEndpoint::OpenApi)),

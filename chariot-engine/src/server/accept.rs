@@ -1,4 +1,5 @@
-//! The parsing of the headers `Accept` and `Accept-Encoding`: lists of elements with weights.
+//! The parsing of the headers `Accept` and `Accept-Encoding`: lists of elements with weights. The handlers choose the form
+//! of a response by them.
 
 use http::{HeaderMap, HeaderName, header};
 
@@ -6,6 +7,9 @@ use crate::protocol::Coding;
 
 /// The media type of server-sent events.
 pub(super) const EVENTS: &str = "text/event-stream";
+
+/// The media type of OpenMetrics, without its parameters.
+const OPEN_METRICS: &str = "application/openmetrics-text";
 
 /// The name of the coding that leaves a body as it is.
 pub(super) const IDENTITY: &str = "identity";
@@ -38,12 +42,47 @@ pub(super) fn preferred_coding(headers: &HeaderMap) -> Option<Coding> {
     best.map(|(coding, _)| coding)
 }
 
+/// Returns `true` if the caller accepts OpenMetrics by name, in the version that this server writes, and does not prefer
+/// plain text. Prometheus names both, with weights; parsers of the text format name neither.
+pub(super) fn prefers_open_metrics(headers: &HeaderMap) -> bool {
+    let (mut open, mut plain, mut any_text, mut any) = (0, None, None, None);
+    for range in elements(headers, header::ACCEPT).flatten() {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let (mut of_range, mut version) = (1.0, None);
+        for (name, value) in parts.filter_map(|parameter| parameter.split_once('=')) {
+            match name.trim() {
+                name if name.eq_ignore_ascii_case("q") => of_range = value.trim().parse().unwrap_or(0.0),
+                name if name.eq_ignore_ascii_case("version") => version = Some(value.trim().trim_matches('"')),
+                _ => {}
+            }
+        }
+        let of_range = thousandths(of_range);
+        let most = |of: Option<u16>| of.max(Some(of_range));
+        match name {
+            name if name.eq_ignore_ascii_case(OPEN_METRICS) && matches!(version, None | Some("1.0.0")) => {
+                open = open.max(of_range);
+            }
+            name if name.eq_ignore_ascii_case("text/plain") => plain = most(plain),
+            "text/*" => any_text = most(any_text),
+            "*/*" => any = most(any),
+            _ => {}
+        }
+    }
+    open > 0 && open >= plain.or(any_text).or(any).unwrap_or(0)
+}
+
 /// Parses an element such as `gzip;q=0.5` into the coding and its weight in thousandths. Returns `None` if it is malformed.
 fn weighted_coding(element: &str) -> Option<(&str, u16)> {
     let Some((token, parameter)) = element.split_once(';') else {
         return Some((element, 1000));
     };
-    Some((token.trim(), (weight(parameter)? * 1000.0) as u16))
+    Some((token.trim(), thousandths(weight(parameter)?)))
+}
+
+/// Converts a weight into thousandths.
+fn thousandths(weight: f32) -> u16 {
+    (weight * 1000.0) as u16
 }
 
 /// Parses a parameter such as `q=0.5`. Returns `None` if it is not a weight from 0 to 1.
@@ -89,6 +128,44 @@ mod tests {
             assert!(!accepts(&[accept]), "{accept}");
         }
         assert!(!accepts(&[]));
+    }
+
+    #[test]
+    fn open_metrics_is_for_those_who_ask_for_it() {
+        let prefers = |lines: &[&'static str]| prefers_open_metrics(&headers(header::ACCEPT, lines));
+        for accept in [
+            // Prometheus 2.x and 3.x.
+            "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,\
+             text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+             application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
+             text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+            "application/openmetrics-text",
+            "Application/OpenMetrics-Text; Version=\"1.0.0\"",
+            "text/plain, application/openmetrics-text",
+            "*/*, application/openmetrics-text",
+            "text/plain;q=0, application/openmetrics-text;q=0.001",
+        ] {
+            assert!(prefers(&[accept]), "{accept}");
+        }
+        assert!(prefers(&["text/plain;q=0.5", "application/openmetrics-text;q=0.6"]));
+        assert!(!prefers(&[]));
+        for accept in [
+            "",
+            "*/*",
+            "text/plain",
+            "application/json",
+            "application/*",
+            "text/plain;version=0.0.4;q=0.5,application/openmetrics-text;q=0.4",
+            "application/openmetrics-text;q=0.4, */*",
+            "application/openmetrics-text;q=0",
+            "application/openmetrics-text;q=much",
+            "application/openmetrics-text;version=0.0.1",
+            "application/openmetrics-text;version=2.0.0, text/plain;q=0.1",
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
+        ] {
+            assert!(!prefers(&[accept]), "{accept}");
+        }
     }
 
     #[cfg(feature = "compression")]

@@ -1,4 +1,5 @@
-//! Streamed responses: server-sent events, one for each part that the model emits, then the complete response.
+//! Streamed responses: server-sent events, one for each part that the model emits, then the complete response. A silent model
+//! is no reason for a proxy to give up: comments, which clients ignore, fill the silence.
 
 use std::{
     fmt,
@@ -6,17 +7,25 @@ use std::{
     pin::Pin,
     sync::{Mutex, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::Frame;
 use serde::Serialize;
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
     inflight::{PartReceiver, PartSender, part_channel},
     protocol::{EncodedResponse, JsonText},
     runtime::Failure,
 };
+
+/// The silence after which a comment is sent: well below the read timeouts of proxies, the shortest of which are 30 s.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// A comment, and the blank line that makes clients process what they have.
+const COMMENT: &[u8] = b":\n\n";
 
 type Outcome = Result<EncodedResponse, Failure>;
 
@@ -29,25 +38,29 @@ pub(super) struct Events {
     work: Option<Mutex<Pin<Box<dyn Future<Output = Outcome> + Send>>>>,
     /// The outcome of the work, until its event is read.
     outcome: Option<Outcome>,
+    /// Ends when a comment is due.
+    silence: Pin<Box<Sleep>>,
 }
 
 enum Next {
+    /// Nothing has happened for a while.
+    Silence,
     Part(Bytes),
     Outcome(Outcome),
 }
 
 impl Events {
-    /// Starts the work and waits for its first event.
+    /// Starts the work and waits for its first event, or for the first comment: by then the response must begin.
     ///
     /// # Errors
-    /// Returns a failure that occurs before the first event, which becomes a plain error response.
+    /// Returns a failure that occurs before, which becomes a plain error response.
     pub(super) async fn start<F>(work: impl FnOnce(PartSender) -> F) -> Result<Events, Failure>
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
         let (sender, parts) = part_channel();
         let work = Some(Mutex::new(Box::pin(work(sender)) as Pin<Box<dyn Future<Output = Outcome> + Send>>));
-        let mut events = Events { parts, first: None, work, outcome: None };
+        let mut events = Events { parts, first: None, work, outcome: None, silence: Box::pin(sleep(SILENCE)) };
         match poll_fn(|cx| events.poll(cx)).await {
             Some(Next::Outcome(Err(failure))) => Err(failure),
             first => Ok(Events { first, ..events }),
@@ -55,6 +68,15 @@ impl Events {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Next>> {
+        let next = self.poll_work(cx);
+        let is_silent = next.is_pending() && self.silence.as_mut().poll(cx).is_ready();
+        if is_silent || next.is_ready() {
+            self.silence.as_mut().reset(Instant::now() + SILENCE);
+        }
+        if is_silent { Poll::Ready(Some(Next::Silence)) } else { next }
+    }
+
+    fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<Option<Next>> {
         if let Poll::Ready(part) = self.parts.poll(cx) {
             return Poll::Ready(Some(Next::Part(part)));
         }
@@ -88,6 +110,7 @@ impl Events {
 impl Next {
     fn encode(self) -> Bytes {
         match self {
+            Next::Silence => Bytes::from_static(COMMENT),
             Next::Part(part) => event("", &part),
             Next::Outcome(Ok(response)) => event("", &response.body),
             Next::Outcome(Err(failure)) => {
@@ -128,6 +151,35 @@ impl fmt::Debug for Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Reads the next event in its encoded form.
+    async fn next(events: &mut Events) -> Option<Bytes> {
+        poll_fn(|cx| events.poll_frame(cx)).await.map(|frame| frame.into_data().unwrap())
+    }
+
+    fn whole(text: &'static str) -> Outcome {
+        Ok(EncodedResponse { body: text.into(), json_length: None, content_type: "application/json" })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_filled_with_comments_before_and_after_the_first_part() {
+        let begin = Instant::now();
+        let mut events = Events::start(|parts| async move {
+            sleep(SILENCE * 2 + SILENCE / 2).await;
+            parts.send("1".into(), None).unwrap();
+            sleep(SILENCE + SILENCE / 2).await;
+            whole("2")
+        })
+        .await
+        .unwrap();
+        assert_eq!(begin.elapsed(), SILENCE);
+        for (halves, expected) in [(2, ":\n\n"), (4, ":\n\n"), (5, "data: 1\n\n"), (7, ":\n\n"), (8, "data: 2\n\n")] {
+            assert_eq!(next(&mut events).await.unwrap(), expected);
+            assert_eq!(begin.elapsed(), SILENCE / 2 * halves);
+        }
+        assert!(events.is_over());
+        assert_eq!(next(&mut events).await, None);
+    }
 
     #[test]
     fn each_line_of_the_data_is_a_line_of_the_event() {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    accept::accepts_events,
+    accept::{accepts_events, prefers_open_metrics},
     body,
     infer::infer,
     repository,
@@ -24,7 +24,7 @@ use crate::{
         routes::{Methods, ModelEndpoint, ServerEndpoint},
     },
     runtime::{Host, Models, Readiness},
-    telemetry::metrics::{Metrics, OPEN_METRICS, Stage},
+    telemetry::metrics::{Metrics, MetricsFormat, Stage},
 };
 
 /// The state of the service.
@@ -52,6 +52,9 @@ const PLATFORM: &str = "chariot-engine";
 /// The extensions of the Open Inference Protocol that this server supports.
 const EXTENSIONS: &[&str] = &["binary_tensor_data"];
 
+/// The methods that some route of the server has.
+const EVERY_METHOD: &str = "GET, HEAD, POST, OPTIONS";
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Serves a request.
@@ -62,10 +65,15 @@ where
 {
     let request_id = request.headers().get(REQUEST_ID).filter(|id| is_request_id(id)).cloned();
     let is_head = request.method() == Method::HEAD;
+    // Caches store the response to a POST only if it says so.
+    let is_post = request.method() == Method::POST;
     let http1 = request.version() < http::Version::HTTP_2;
     let mut response = dispatch(&served, request, request_id.as_ref()).await;
     if let Some(id) = request_id {
         response.headers_mut().insert(REQUEST_ID, id);
+    }
+    if !is_post {
+        respond::forbid_storing(&mut response);
     }
     if served.closes_connections && http1 && served.models.is_draining() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -83,12 +91,18 @@ where
         Ok(Route::Model(index, ModelEndpoint::GenerateStream)) if !served.models.get(index).host.spec().streaming => {
             Err(RouteError::Path)
         }
+        Ok(Route::Server(ServerEndpoint::Metrics)) if !served.shows_metrics => Err(RouteError::Path),
         found => found,
     };
+    let asks_for_options = request.method() == Method::OPTIONS;
     let route = match route {
         Ok(route) => route,
         Err(error) => {
+            let is_for_server = request.uri().path() == "*";
             linger(request);
+            if asks_for_options && is_for_server {
+                return respond::options(EVERY_METHOD);
+            }
             return respond::error(StatusCode::NOT_FOUND, &not_found(&served.models, &error));
         }
     };
@@ -98,7 +112,8 @@ where
     };
     if !is_allowed {
         linger(request);
-        return respond::method_not_allowed(route.methods());
+        let methods = route.methods();
+        return if asks_for_options { respond::options(methods.allow()) } else { respond::method_not_allowed(methods) };
     }
     match route {
         Route::Model(index, endpoint @ (ModelEndpoint::Infer | ModelEndpoint::GenerateStream)) => {
@@ -130,12 +145,11 @@ where
     B::Data: Send,
 {
     match endpoint {
-        ServerEndpoint::Metrics if served.shows_metrics => metrics(served),
-        ServerEndpoint::Metrics => respond::error(StatusCode::NOT_FOUND, NO_ROUTE),
+        ServerEndpoint::Metrics => metrics(served, request.headers()),
         ServerEndpoint::Live => respond::json(StatusCode::OK, r#"{"live":true}"#),
         ServerEndpoint::Ready => ready(&served.name, &served.models.readiness()),
         ServerEndpoint::ServerReady => server_ready(served),
-        ServerEndpoint::Metadata => server(served),
+        ServerEndpoint::Root | ServerEndpoint::Metadata => server(served),
         ServerEndpoint::Models => {
             let models = served.models.iter().map(|model| model.host.name()).collect();
             respond::value(StatusCode::OK, &ModelNames { models })
@@ -238,10 +252,11 @@ fn metadata(host: &Host) -> ModelMetadata {
     }
 }
 
-fn metrics(served: &Served) -> Response<ResponseBody> {
+fn metrics(served: &Served, headers: &HeaderMap) -> Response<ResponseBody> {
     served.models.iter().for_each(|model| model.host.take_snapshot());
-    match served.metrics.encode() {
-        Ok(text) => respond::text(OPEN_METRICS, text),
+    let format = if prefers_open_metrics(headers) { MetricsFormat::OpenMetrics } else { MetricsFormat::Text };
+    match served.metrics.encode(format) {
+        Ok(text) => respond::text(format.media_type(), text),
         Err(error) => {
             tracing::error!("failed to encode metrics: {error}");
             respond::error(StatusCode::INTERNAL_SERVER_ERROR, "internal error")

@@ -99,8 +99,11 @@ pub(super) fn inference(encoded: EncodedResponse) -> Response<ResponseBody> {
 /// Returns a streamed response.
 pub(super) fn events(events: Events) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody(BodyKind::Events(Box::new(events))));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // nginx holds back a response until it is complete, unless the response says otherwise.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }
 
@@ -151,13 +154,26 @@ pub(super) fn unavailable(text: &str, retry_after: u64) -> Response<ResponseBody
 
 /// Returns a 405 response that names the allowed methods.
 pub(super) fn method_not_allowed(methods: Methods) -> Response<ResponseBody> {
-    let (text, allowed) = match methods {
-        Methods::Get => ("method not allowed: use GET or HEAD", "GET, HEAD"),
-        Methods::Post => ("method not allowed: use POST", "POST"),
+    let text = match methods {
+        Methods::Get => "method not allowed: use GET or HEAD",
+        Methods::Post => "method not allowed: use POST",
     };
     let mut response = error(StatusCode::METHOD_NOT_ALLOWED, text);
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods.allow()));
     response
+}
+
+/// Returns the response to an OPTIONS request, with the value of `Allow`.
+pub(super) fn options(allow: &'static str) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    response
+}
+
+/// Keeps caches between the server and a caller from storing a response: it tells the state of this moment.
+pub(super) fn forbid_storing(response: &mut Response<ResponseBody>) {
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
 /// Returns the response to a HEAD request: the response to GET without its body.

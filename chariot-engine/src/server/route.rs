@@ -136,6 +136,12 @@ impl Routes {
         if let Some(rest) = self.under_base(&path) {
             match rest {
                 ["v2", rest @ ..] if self.tree_under_base => return self.tree(rest),
+                // The base URL can be that of a route under `/v2`, which then answers as itself.
+                [] if let ["v2", tree @ ..] = &path[..]
+                    && let Ok(route) = self.tree(tree) =>
+                {
+                    return Ok(route);
+                }
                 _ => {
                     if let Some(endpoint) = routes::find(routes::BASE, rest) {
                         return self.route(endpoint);
@@ -282,13 +288,26 @@ mod tests {
     }
 
     #[test]
+    fn the_root_is_served_also_under_the_base_url_unless_that_is_a_route() {
+        let root = Ok(Route::Server(ServerEndpoint::Root));
+        for base in ["", "/base", "/a/b", "/x/v2", "/v2/other", "/x/v2/models/digits"] {
+            for path in ["/", "//", base, &format!("{base}/")] {
+                assert_eq!(routes(base, None).find(path), root, "{base} {path}");
+            }
+        }
+        assert_eq!(routes("/v2", None).find("/v2/"), Ok(Route::Server(ServerEndpoint::Metadata)));
+        let model = routes("/v2/models/digits", None).find("/v2/models/digits");
+        assert_eq!(model, Ok(Route::Model(0, ModelEndpoint::Metadata)));
+    }
+
+    #[test]
     fn near_misses_are_not_found() {
         let routes = routes("/base", None);
         for path in [
-            "/",
             "/readyz",
-            "/base",
+            "/bas",
             "/base/readyz",
+            "/*",
             "/v2/modelsX",
             "/v2/health",
             "/v3",

@@ -1,14 +1,21 @@
 //! Log lines on a standard stream: standard output, or standard error for a command that has other output. They are JSON,
 //! or text for people on a terminal. `run` installs the subscriber, and a panic hook that logs in the same format.
+//!
+//! No log line ever fails, blocks a request or ends the process: lines for standard output pass through a queue, and a line
+//! that cannot be written is lost and counted.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
     io::{self, IsTerminal, Write, stderr, stdout},
     panic::PanicHookInfo,
+    sync::OnceLock,
+    thread,
+    time::Duration,
 };
 
 use tracing_subscriber::{filter::LevelFilter, fmt::writer::BoxMakeWriter};
 
+use super::log_queue::LogQueue;
 use crate::{
     error::put_causes_on_lines,
     settings::{LogFormat, LogLevel},
@@ -19,6 +26,27 @@ use crate::{
 pub(crate) enum Stream {
     Output,
     Error,
+}
+
+/// The most bytes of lines that wait for the reader of standard output.
+const CAPACITY: usize = 4 << 20;
+
+/// The time that the last lines get to reach the reader before the process exits.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// The lines for standard output, of which a process has only one.
+static QUEUE: OnceLock<LogQueue> = OnceLock::new();
+
+/// Returns the number of log lines that the reader of standard output has not received.
+pub(super) fn lost_lines() -> u64 {
+    QUEUE.get().map_or(0, LogQueue::lost)
+}
+
+/// Waits until every line is written, for at most a second. The process calls it before it exits.
+pub(crate) fn flush() {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush(LAST_LINES);
+    }
 }
 
 /// Installs the subscriber and the panic hook of this process. An existing subscriber is kept.
@@ -34,11 +62,17 @@ pub(crate) fn install(level: LogLevel, format: Option<LogFormat>, stream: Stream
         LogLevel::Trace => LevelFilter::TRACE,
     };
     let (on_terminal, writer) = match stream {
-        Stream::Output => (stdout().is_terminal(), BoxMakeWriter::new(|| Indented(stdout()))),
-        Stream::Error => (stderr().is_terminal(), BoxMakeWriter::new(|| Indented(stderr()))),
+        Stream::Output => {
+            let queue = QUEUE.get_or_init(|| LogQueue::new(CAPACITY));
+            (stdout().is_terminal(), BoxMakeWriter::new(move || Indented(|lines: Vec<u8>| queue.push(lines))))
+        }
+        // A command prints messages of its own there, and serves nobody: its lines are written in their order.
+        Stream::Error => (stderr().is_terminal(), BoxMakeWriter::new(|| Indented(write_to_stderr))),
     };
     let format = format.unwrap_or(if on_terminal { LogFormat::Human } else { LogFormat::Json });
     let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(writer).with_ansi(on_terminal);
+    // The subscriber reports an error with `eprintln!`, which panics if standard error is broken too.
+    let builder = builder.log_internal_errors(false);
     let installed = match format {
         LogFormat::Human => builder.with_target(false).try_init(),
         LogFormat::Json => builder
@@ -55,7 +89,40 @@ pub(crate) fn install(level: LogLevel, format: Option<LogFormat>, stream: Stream
             put_causes_on_lines();
         }
         std::panic::set_hook(Box::new(move |panic| log_panic(panic, format)));
+        if stream == Stream::Output {
+            start_writing();
+        }
     }
+}
+
+/// Writes lines to standard error. If they cannot be written, there is no other place to report it.
+fn write_to_stderr(lines: Vec<u8>) {
+    let _ = stderr().write_all(&lines);
+}
+
+/// Starts the thread that writes the lines for standard output.
+fn start_writing() {
+    let Some(queue) = QUEUE.get() else { return };
+    let report = |lines| tracing::warn!(lines, "{lines} log lines were lost: standard output was broken or too slow");
+    let started =
+        thread::Builder::new().name("chariot-log".into()).spawn(move || queue.write_to(standard_output(), report));
+    // No other thread can be started either, and the engine fails to start for that reason.
+    if let Err(error) = started {
+        let _ = writeln!(stderr(), "error: cannot start the thread of the log: {error}");
+    }
+}
+
+/// Opens standard output without the buffer and the lock of the standard library: a writer that is held by a stalled
+/// reader holds up neither another writer nor the exit.
+fn standard_output() -> Box<dyn Write> {
+    #[cfg(unix)]
+    {
+        use std::{fs::File, os::fd::AsFd};
+        if let Ok(owned) = stdout().as_fd().try_clone_to_owned() {
+            return Box::new(File::from(owned));
+        }
+    }
+    Box::new(stdout())
 }
 
 /// Logs a panic, with its backtrace if `RUST_BACKTRACE` or `RUST_LIB_BACKTRACE` asks for one.
@@ -77,13 +144,16 @@ fn log_panic(panic: &PanicHookInfo<'_>, format: LogFormat) {
             tracing::error!(location, thread, backtrace, "thread '{thread}' panicked at {location}: {text}");
         }
     }
+    if cfg!(panic = "abort") {
+        flush();
+    }
 }
 
-/// Writes events, with all lines of an event after the first indented, so that no text can be mistaken for another event.
-/// The subscriber writes an event as a whole. In JSON, events have no line breaks.
-struct Indented<W>(W);
+/// Passes events on, with all lines of an event after the first indented, so that no text can be mistaken for another
+/// event. The subscriber writes an event as a whole. In JSON, events have no line breaks.
+struct Indented<F>(F);
 
-impl<W: Write> Write for Indented<W> {
+impl<F: FnMut(Vec<u8>)> Write for Indented<F> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = event.strip_suffix(b"\n").unwrap_or(event);
         if text.contains(&b'\n') {
@@ -93,15 +163,15 @@ impl<W: Write> Write for Indented<W> {
                 lines.extend_from_slice(line);
             }
             lines.push(b'\n');
-            self.0.write_all(&lines)?;
-        } else {
-            self.0.write_all(event)?;
+            (self.0)(lines);
+        } else if !event.is_empty() {
+            (self.0)(event.to_vec());
         }
         Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        Ok(())
     }
 }
 
@@ -111,10 +181,11 @@ mod tests {
 
     #[test]
     fn the_later_lines_of_an_event_are_indented() {
-        let mut written = Indented(Vec::new());
+        let mut written = Vec::new();
+        let mut indented = Indented(|lines: Vec<u8>| written.extend(lines));
         for event in ["one\n", "two\nlines\n", ""] {
-            written.write_all(event.as_bytes()).unwrap();
+            indented.write_all(event.as_bytes()).unwrap();
         }
-        assert_eq!(written.0, b"one\ntwo\n    lines\n");
+        assert_eq!(written, b"one\ntwo\n    lines\n");
     }
 }

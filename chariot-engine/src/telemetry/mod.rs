@@ -3,9 +3,11 @@
 //! | file | contents |
 //! |---|---|
 //! | `logs` | log lines on a standard stream. `run` installs them; an embedded engine does not |
+//! | `log_queue` | log lines on their way to a reader that can be slow, stalled or gone |
 //! | `metrics` | counters, gauges and histograms, in a registry of the engine's own |
 
+mod log_queue;
 mod logs;
 pub mod metrics;
 
-pub(crate) use logs::{Stream, install};
+pub(crate) use logs::{Stream, flush, install};

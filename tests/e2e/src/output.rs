@@ -35,6 +35,13 @@ impl Output {
         output
     }
 
+    /// Returns an output without lines, which has ended.
+    pub(crate) fn none() -> Self {
+        let output = Output::default();
+        output.change(|state| state.ended = true);
+        output
+    }
+
     /// Returns all lines, once the stream has ended.
     pub(crate) fn whole(&self) -> Vec<String> {
         match self.wait(|_| None::<()>) {

@@ -1,7 +1,7 @@
 //! An engine as a child process: its address, its log, its signals, its exit.
 
 use std::{
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
     thread,
@@ -45,6 +45,10 @@ impl Process {
     /// # Panics
     /// Panics if the binary cannot be started.
     pub fn start_with(exe: &str, arguments: &[&str], env: &[(&str, &str)]) -> Self {
+        Self::spawn(exe, arguments, env, [Stdio::piped(), Stdio::piped()])
+    }
+
+    fn spawn(exe: &str, arguments: &[&str], env: &[(&str, &str)], [out, err]: [Stdio; 2]) -> Self {
         let mut command = Command::new(exe);
         for (name, _) in std::env::vars_os() {
             if name.to_str().is_some_and(|name| name.starts_with("CHARIOT_") || name == "LOG_LEVEL") {
@@ -57,13 +61,27 @@ impl Process {
             .env("CHARIOT_ENGINE_PORT", "0")
             .envs(env.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .stdout(out)
+            .stderr(err);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("starting {exe}: {error}"));
-        let out = Output::read(child.stdout.take().expect("a pipe"));
-        let err = Output::read(child.stderr.take().expect("a pipe"));
+        let out = child.stdout.take().map_or_else(Output::none, Output::read);
+        let err = child.stderr.take().map_or_else(Output::none, Output::read);
         let client = Client::builder().timeout(DEADLINE).no_proxy().build().expect("a client");
         Process { child: Mutex::new(child), out, err, client, address: OnceLock::new() }
+    }
+
+    /// Starts a binary as [`start`](Self::start) does, with an output that the test provides and that is not read here.
+    ///
+    /// # Panics
+    /// Panics if the binary cannot be started, or if no port is free.
+    pub fn start_unheard(exe: &str, arguments: &[&str], env: &[(&str, &str)], output: [Stdio; 2]) -> Self {
+        // As nothing names the port, it is chosen here.
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+        let port = free.port().to_string();
+        let env: Vec<(&str, &str)> = env.iter().copied().chain([("CHARIOT_ENGINE_PORT", port.as_str())]).collect();
+        let process = Self::spawn(exe, arguments, &env, output);
+        process.address.set(free).expect("a new process");
+        process
     }
 
     /// Starts a binary as [`start`](Self::start) does, and waits until its model is ready.

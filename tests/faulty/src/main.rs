@@ -19,6 +19,8 @@ struct FaultySettings {
 struct Command {
     /// Logs this text before anything else, which shows that the item has reached the model.
     log: Option<String>,
+    /// Prints this text to standard output, without the log.
+    print: Option<String>,
     /// Blocks the thread for this time.
     sleep_ms: u64,
     /// Awaits for this time.
@@ -74,6 +76,9 @@ impl Model for Faulty {
             let command = &item.params;
             if let Some(text) = &command.log {
                 tracing::info!("{text}");
+            }
+            if let Some(text) = &command.print {
+                println!("{text}");
             }
             let memory = vec![1u8; command.allocate_mb << 20];
             if command.sleep_ms > 0 {

@@ -60,6 +60,13 @@ impl AuthorMetrics {
         if let Some((_, own)) = all.iter().find(|(known, _)| known == name) {
             return get(own).ok_or_else(|| format!("metric '{name}' already exists with another type").into());
         }
+        let samples = new.samples(name);
+        let taken = all.iter().find(|(known, own)| own.samples(known).iter().any(|sample| samples.contains(sample)));
+        if let Some((known, _)) = taken {
+            return Err(format!("metric '{name}': samples of metric '{known}' have the same name").into());
+        }
+        // A line break would end the line of the description.
+        let help = &help.replace('\\', "\\\\").replace('\n', "\\n");
         let mut registry = self.metrics.registry();
         match &new {
             Own::Counter(family) => registry.register(name, help, family.clone()),
@@ -89,19 +96,21 @@ fn check(name: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::metrics::MetricsFormat;
 
     #[test]
     fn an_author_s_metrics_are_exported_beside_the_runtime_s() {
         let metrics = Metrics::new();
         let author = AuthorMetrics::new(&metrics, "m");
-        let tokens = author.counter("tokens_total", "Tokens").unwrap();
+        let tokens = author.counter("tokens_total", "Tokens\nand \\").unwrap();
         tokens.add(2.5);
         tokens.add(-1.0);
         AuthorMetrics::new(&metrics, "n").counter("tokens", "Tokens").unwrap().inc();
         author.gauge("entries", "Entries").unwrap().set(-3.0);
         author.histogram("length", "Lengths", &[1.0, 2.0]).unwrap().observe(1.5);
-        let text = metrics.encode().unwrap();
+        let text = metrics.encode(MetricsFormat::OpenMetrics).unwrap();
         for line in [
+            "# HELP tokens Tokens\\nand \\\\.",
             "# TYPE tokens counter",
             "tokens_total{model=\"m\"} 2.5",
             "tokens_total{model=\"n\"} 1.0",
@@ -118,9 +127,14 @@ mod tests {
     fn an_invalid_metric_is_an_error() {
         let author = AuthorMetrics::new(&Metrics::new(), "m");
         author.counter("a", "").unwrap();
+        author.histogram("spent", "", &[1.0]).unwrap();
+        author.gauge("spare_sum", "").unwrap();
         let mut messages = String::new();
         for (case, result) in [
             ("another type", author.gauge("a", "").err()),
+            ("the name of a counter's samples", author.gauge("a_total", "").err()),
+            ("the name of a histogram's samples", author.gauge("spent_count", "").err()),
+            ("a histogram with the name of a gauge", author.histogram("spare", "", &[1.0]).err()),
             ("a digit first", author.gauge("1a", "").err()),
             ("the runtime's prefix", author.gauge("chariot_x", "").err()),
             ("a metric of the runtime", author.gauge("process_resident_memory_bytes", "").err()),

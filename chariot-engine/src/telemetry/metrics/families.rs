@@ -1,12 +1,15 @@
 //! The metrics of the runtime as families of a registry. [`Metrics`](super::Metrics) owns them; the metrics of a model are
 //! looked up in them once.
 
+use std::sync::atomic::Ordering;
+
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, info::Info},
     registry::{Metric, Registry},
 };
 
 use super::{distribution::Distribution, table::described};
+use crate::telemetry::logs::lost_lines;
 
 /// The names and values of labels. None of them comes from a caller.
 pub(super) type Labels = Vec<(&'static str, String)>;
@@ -29,6 +32,7 @@ pub(super) struct Families {
     pub(super) load: Family<Labels, Float>,
     pub(super) state: Family<Labels, Gauge>,
     memory: Gauge,
+    lost_log_lines: Counter,
 }
 
 /// The bounds for times: from a tenth of a millisecond, about the time that the runtime itself takes, to two minutes.
@@ -62,6 +66,7 @@ impl Families {
             load: add(registry, "chariot_load_seconds", Family::default()),
             state: add(registry, "chariot_state", Family::default()),
             memory: Gauge::default(),
+            lost_log_lines: add(registry, "chariot_lost_log_lines_total", Counter::default()),
         };
         if resident_bytes().is_some() {
             add(registry, "process_resident_memory_bytes", families.memory.clone());
@@ -76,6 +81,7 @@ impl Families {
         if let Some(bytes) = resident_bytes() {
             self.memory.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         }
+        self.lost_log_lines.inner().store(lost_lines(), Ordering::Relaxed);
     }
 }
 

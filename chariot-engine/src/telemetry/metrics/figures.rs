@@ -121,3 +121,15 @@ pub(super) enum Own {
     Gauge(Family<Labels, FloatGauge>),
     Histogram(Histograms),
 }
+
+impl Own {
+    /// Returns the names of the samples of a family with this name, in either format.
+    pub(super) fn samples(&self, name: &str) -> Vec<String> {
+        let suffixes: &[&str] = match self {
+            Own::Counter(_) => &["", "_total", "_created"],
+            Own::Gauge(_) => &[""],
+            Own::Histogram(_) => &["", "_bucket", "_sum", "_count", "_created"],
+        };
+        suffixes.iter().map(|suffix| format!("{name}{suffix}")).collect()
+    }
+}

@@ -9,6 +9,7 @@
 //! | `model` | the metrics of one model, which the runtime and the server update |
 //! | `figures` | the counters, gauges and histograms of authors |
 //! | `registry` | the registry of an engine |
+//! | `text_format` | the text format of Prometheus, made from OpenMetrics |
 //! | `author` | the registry as authors use it |
 
 mod author;
@@ -18,11 +19,12 @@ mod figures;
 mod model;
 mod registry;
 mod table;
+mod text_format;
 
 pub(crate) use author::AuthorMetrics;
 #[cfg(feature = "cli")]
 pub(crate) use families::resident_bytes;
 pub use figures::{Counter, Gauge, Histogram};
 pub(crate) use model::{ModelMetrics, Rejected, Snapshot, Stage};
-pub(crate) use registry::{Metrics, OPEN_METRICS};
+pub(crate) use registry::{Metrics, MetricsFormat};
 pub use table::{Description, METRICS};

@@ -7,10 +7,25 @@ use std::{
 
 use prometheus_client::{encoding::text, registry::Registry};
 
-use super::{families::Families, figures::Own, model::ModelMetrics};
+use super::{families::Families, figures::Own, model::ModelMetrics, text_format};
 
-/// The media type of the text that [`Metrics::encode`] returns.
-pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// A format of all metrics as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MetricsFormat {
+    /// The text format of Prometheus, version 0.0.4, which every scraper reads.
+    Text,
+    /// OpenMetrics 1.0.0.
+    OpenMetrics,
+}
+
+impl MetricsFormat {
+    pub(crate) fn media_type(self) -> &'static str {
+        match self {
+            MetricsFormat::Text => "text/plain; version=0.0.4; charset=utf-8",
+            MetricsFormat::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
 
 /// The metrics of an engine.
 #[derive(Clone)]
@@ -34,12 +49,15 @@ impl Metrics {
         Arc::new(ModelMetrics::new(&self.0.families, name))
     }
 
-    /// Returns all metrics as OpenMetrics text.
-    pub(crate) fn encode(&self) -> Result<String, fmt::Error> {
+    /// Returns all metrics in a format.
+    pub(crate) fn encode(&self, format: MetricsFormat) -> Result<String, fmt::Error> {
         self.0.families.update_process();
         let mut written = String::with_capacity(16 * 1024);
         text::encode(&mut written, &self.registry())?;
-        Ok(written)
+        Ok(match format {
+            MetricsFormat::Text => text_format::from_open_metrics(&written),
+            MetricsFormat::OpenMetrics => written,
+        })
     }
 
     /// Locks the families that authors have registered, by name.

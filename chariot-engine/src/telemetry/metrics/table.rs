@@ -83,6 +83,12 @@ pub const METRICS: &[Description] = &[
         &["model", "state"],
         "1 for the current state of the model, 0 for the others: starting, ready, unhealthy, draining, stopped, failed",
     ),
+    metric(
+        "chariot_lost_log_lines_total",
+        "counter",
+        &[],
+        "Log lines that were lost because the reader of standard output was gone or too slow",
+    ),
     metric("process_resident_memory_bytes", "gauge", &[], "Resident memory of the process in bytes, on Linux"),
     metric("chariot_build_info", "info", &["sdk_version"], "The version of the SDK that the engine was built with"),
 ];

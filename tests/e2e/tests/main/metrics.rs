@@ -1,10 +1,15 @@
 //! The page of `GET /metrics`: the metrics of the runtime and of an author.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io::{ErrorKind, Write},
+    process::{Command, Stdio},
+    sync::Arc,
+};
 
 use chariot_engine::{
     prelude::*,
-    telemetry::metrics::{Counter, METRICS},
+    telemetry::metrics::{Counter, Gauge, Histogram, METRICS},
 };
 use e2e::until;
 
@@ -13,12 +18,17 @@ use crate::{
     support::{Gate, Server, text, texts},
 };
 
+/// The content type of the text format, which every scraper reads.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The content type of OpenMetrics.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 /// Reads the page into samples by name and labels.
 fn scrape(server: &Server) -> BTreeMap<String, f64> {
     let answer = server.get("/metrics");
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
-    assert!(answer.text.ends_with("# EOF\n"), "{}", answer.text);
+    assert_eq!(answer.header("content-type"), Some(TEXT));
     let samples = answer.text.lines().filter(|line| !line.starts_with('#'));
     samples
         .map(|line| line.rsplit_once(' ').map(|(name, value)| (name.to_string(), value.parse().unwrap())).unwrap())
@@ -122,11 +132,15 @@ fn the_page_has_exactly_the_documented_metrics() {
     let page = server.get("/metrics").text;
     let types: BTreeMap<&str, &str> =
         page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
-    let expected: BTreeMap<&str, &str> = METRICS
-        .iter()
-        .map(|metric| (metric.name.trim_end_matches("_total").trim_end_matches("_info"), metric.kind))
-        .collect();
+    let expected: BTreeMap<&str, &str> =
+        METRICS.iter().map(|metric| (metric.name, if metric.kind == "info" { "gauge" } else { metric.kind })).collect();
     assert_eq!(types, expected);
+    let open = server.ask("GET", "/metrics", &["Accept: application/openmetrics-text"], "").text;
+    for metric in METRICS {
+        let family = metric.name.trim_end_matches("_total").trim_end_matches("_info");
+        let line = format!("# TYPE {family} {}", metric.kind);
+        assert!(open.lines().any(|of| of == line), "{line}: {open}");
+    }
     for metric in METRICS {
         let samples = page.lines().filter(|line| line.starts_with(metric.name));
         for sample in samples {
@@ -160,6 +174,85 @@ fn an_author_can_add_a_counter() {
     let server = Server::start(Engine::builder().model::<Counting>("counting"));
     server.infer(text("one two three"));
     assert_eq!(value(&scrape(&server), "words_total{model=\"counting\"}"), 3.0);
+}
+
+#[test]
+fn the_format_is_the_one_that_the_scraper_asks_for() {
+    let server = started(&Arc::default());
+    let ask = |accept: &str| server.ask("GET", "/metrics", &[&format!("Accept: {accept}")], "");
+    let open = ask("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2");
+    assert_eq!((open.header("content-type"), open.header("cache-control")), (Some(OPEN_METRICS), Some("no-store")));
+    assert!(open.text.ends_with("# EOF\n"), "{}", open.text);
+    for accept in ["*/*", "text/plain", "application/openmetrics-text;q=0.1, text/plain", "application/json"] {
+        let text = ask(accept);
+        assert_eq!((text.header("content-type"), text.header("cache-control")), (Some(TEXT), Some("no-store")));
+        assert!(!text.text.contains("# EOF") && !text.text.contains("# TYPE chariot_build "), "{}", text.text);
+    }
+}
+
+/// Asserts that Prometheus' own tool accepts the page and has nothing to say about it.
+#[track_caller]
+fn check_by_promtool(server: &Server) {
+    let checked = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .and_then(|mut promtool| {
+            promtool.stdin.take().expect("a pipe").write_all(server.get("/metrics").text.as_bytes())?;
+            promtool.wait_with_output()
+        });
+    match checked {
+        Err(error) if error.kind() == ErrorKind::NotFound => println!("skipped: promtool not found"),
+        checked => {
+            let checked = checked.expect("the output of promtool");
+            let told = [checked.stdout, checked.stderr].map(|told| String::from_utf8_lossy(&told).into_owned());
+            assert!(checked.status.success() && told.iter().all(|told| told.trim().is_empty()), "{told:#?}");
+        }
+    }
+}
+
+#[test]
+fn promtool_accepts_the_page_of_a_new_engine() {
+    check_by_promtool(&started(&Arc::default()));
+}
+
+#[test]
+fn promtool_accepts_the_page_with_metrics_of_every_kind() {
+    struct Counting(Counter, Gauge, Histogram);
+    impl Model for Counting {
+        type Settings = ();
+        type Input = Text;
+        type Output = Json<String>;
+
+        async fn load(ctx: &LoadContext) -> Result<Self> {
+            // Never set, so without a value other than its first.
+            ctx.gauge("words_in_cache", "Words in the cache")?;
+            Ok(Counting(
+                ctx.counter("words_total", "Words read, \"quoted\" or not,\nby \\ anyone")?,
+                ctx.gauge("temperature_celsius", "Temperature; # is not a comment")?,
+                ctx.histogram("word_letters", "Letters of a word", &[0.5, 1.0, 1e9])?,
+            ))
+        }
+
+        async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
+            self.0.add(0.5);
+            self.1.set(f64::NAN);
+            [0.0, 0.75, 1e12].iter().for_each(|value| self.2.observe(*value));
+            echo(batch)
+        }
+    }
+    let names = ["first", "second"];
+    let two = names.into_iter().fold(Engine::builder(), |builder, name| builder.model::<Counting>(name));
+    let server = Server::start(two);
+    check_by_promtool(&server);
+    for name in names {
+        assert_eq!(server.ask("POST", &format!("/v2/models/{name}/infer"), &[], text("a")).status, 200);
+    }
+    assert_eq!(server.infer("{").status, 404, "no default model");
+    assert_eq!(value(&scrape(&server), "words_total{model=\"second\"}"), 0.5);
+    check_by_promtool(&server);
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn the_document_is_served_like_any_route() {
     assert_eq!((head.status, head.body.len()), (200, 0));
     assert_eq!(head.headers["content-length"], got.body.len().to_string());
     assert_eq!(head.headers["content-type"], "application/json");
-    assert_eq!((posted.status, &posted.headers["allow"]), (405, &"GET, HEAD".parse().unwrap()));
+    assert_eq!((posted.status, &posted.headers["allow"]), (405, &"GET, HEAD, OPTIONS".parse().unwrap()));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     scripted::{Scripted, echo},
-    support::{Server, http2, text},
+    support::{Gate, Server, http2, text},
 };
 
 const ID: &str = "2ABCdefGHIjklMNOpqrSTUvwxYZ";
@@ -31,7 +31,8 @@ const MODELS: &str = r#"{"models":["echo"]}"#;
 const MODEL: &str = r#"{"name":"echo","versions":["1.0"],"platform":"chariot-engine","inputs":[{"name":"text","datatype":"BYTES","shape":[-1]}],"outputs":[{"name":"text","datatype":"BYTES","shape":[-1]}]}"#;
 
 /// The GET routes without a base URL, and their exact bodies.
-const GETS: [(&str, &str); 9] = [
+const GETS: [(&str, &str); 10] = [
+    ("/", SERVER),
     ("/ready", READY),
     ("/v2", SERVER),
     ("/v2/health/live", LIVE),
@@ -89,7 +90,7 @@ fn head_responds_like_get_without_a_body() {
     }
     assert_eq!(ask("/nowhere").status().as_u16(), 404);
     let rejected = ask("/infer");
-    assert_eq!((rejected.status().as_u16(), &rejected.headers()["allow"]), (405, &"POST".parse().unwrap()));
+    assert_eq!((rejected.status().as_u16(), &rejected.headers()["allow"]), (405, &"POST, OPTIONS".parse().unwrap()));
 }
 
 #[test]
@@ -97,8 +98,8 @@ fn a_wrong_method_is_a_405_that_names_the_allowed_ones() {
     let server = Server::start(echoes());
     let mut messages = Messages::new();
     for (paths, methods, allow) in [
-        (&GETS.map(|(path, _)| path)[..], &["POST", "PUT", "DELETE", "PATCH", "OPTIONS"][..], "GET, HEAD"),
-        (&POSTS[..], &["GET", "PUT", "DELETE", "PATCH", "OPTIONS"], "POST"),
+        (&GETS.map(|(path, _)| path)[..], &["POST", "PUT", "DELETE", "PATCH", "TRACE"][..], "GET, HEAD, OPTIONS"),
+        (&POSTS[..], &["GET", "PUT", "DELETE", "PATCH", "TRACE"], "POST, OPTIONS"),
     ] {
         let expected = server.ask(methods[1], paths[0], &[], "").error(405);
         for path in paths {
@@ -113,14 +114,95 @@ fn a_wrong_method_is_a_405_that_names_the_allowed_ones() {
     insta::assert_snapshot!("wrong_method", messages);
 }
 
+/// Sends OPTIONS, and returns the status and the methods of the response, which has no body.
+#[track_caller]
+fn options(server: &Server, path: &str) -> (u16, Option<String>) {
+    let mut connection = server.connect();
+    connection.write(format!("OPTIONS {path} HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n")).unwrap();
+    let answer = connection.answer().unwrap();
+    if answer.status == 204 {
+        connection.closed().expect("no body");
+    }
+    (answer.status, answer.header("allow").map(str::to_string))
+}
+
+#[test]
+fn options_names_the_methods_of_a_route() {
+    let server = on_the_platform("/base");
+    let allows = |methods: &str| (204, Some(methods.to_string()));
+    for base in ["", "/base"] {
+        for (path, _) in GETS {
+            assert_eq!(options(&server, &format!("{base}{path}")), allows("GET, HEAD, OPTIONS"), "{base}{path}");
+        }
+        for path in POSTS {
+            assert_eq!(options(&server, &format!("{base}{path}")), allows("POST, OPTIONS"), "{base}{path}");
+        }
+    }
+    for path in ["/metrics", "/openapi.json"] {
+        assert_eq!(options(&server, path), allows("GET, HEAD, OPTIONS"));
+    }
+    assert_eq!(options(&server, "*"), allows("GET, HEAD, POST, OPTIONS"));
+    for path in ["/nowhere", "/v2/models/other", "/v2/models/echo/generate_stream", "/*"] {
+        assert_eq!(options(&server, path), (404, None), "{path}");
+    }
+    assert_eq!(server.get("*").status, 404);
+    // A route that the operator has switched off is none.
+    let server = Server::start(echoes().configure(|settings| settings.metrics = false));
+    for method in ["GET", "OPTIONS", "POST"] {
+        assert_eq!(server.ask(method, "/metrics", &[], "").status, 404, "{method}");
+    }
+}
+
+#[test]
+fn the_root_is_served_while_the_model_loads() {
+    static GATE: Gate = Gate::new();
+    struct Slow;
+    impl Model for Slow {
+        type Settings = ();
+        type Input = Text;
+        type Output = Json<String>;
+
+        async fn load(_: &LoadContext) -> Result<Self> {
+            GATE.pass("load");
+            Ok(Slow)
+        }
+
+        async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
+            echo(batch)
+        }
+    }
+    let server = Server::begin(Engine::builder().model::<Slow>("slow").setting("CHARIOT_ENGINE_BASE_URL", "/base"));
+    GATE.wait_for(1);
+    for path in ["/", "/base", "/base/"] {
+        let root = server.get(path);
+        assert_eq!((root.ok()["name"].as_str(), root.header("cache-control")), (Some("slow"), Some("no-store")));
+    }
+    assert_eq!(server.get("/ready").status, 503);
+    GATE.open();
+    server.block_on(server.engine.ready()).expect("the model is loaded");
+}
+
+#[test]
+fn no_cache_stores_the_state_of_a_moment() {
+    let server = Server::start(echoes());
+    let stores =
+        |method: &str, path: &str| server.ask(method, path, &[], "").header("cache-control").map(str::to_string);
+    let others = ["/metrics", "/openapi.json", "/infer", "/nowhere", "/v2/models/other", "/v2/models/echo/versions/2"];
+    for path in GETS.map(|(path, _)| path).into_iter().chain(others) {
+        assert_eq!(stores("GET", path).as_deref(), Some("no-store"), "{path}");
+    }
+    assert_eq!(stores("PUT", "/ready").as_deref(), Some("no-store"));
+    server.engine.drain();
+    assert_eq!((server.get("/ready").status, stores("GET", "/ready").as_deref()), (503, Some("no-store")));
+}
+
 #[test]
 fn an_unknown_path_is_a_404() {
     let server = Server::start(echoes());
-    let unknown = server.get("/").error(404);
+    let unknown = server.get("/nowhere").error(404);
     let mut messages = Messages::new();
-    messages.add("/", &unknown);
+    messages.add("/nowhere", &unknown);
     for path in [
-        "/",
         "/readyz",
         "/Ready",
         "/ready/x",
@@ -137,7 +219,7 @@ fn an_unknown_path_is_a_404() {
         "/%72eady",
         "/../ready",
     ] {
-        for method in ["GET", "POST"] {
+        for method in ["GET", "POST", "OPTIONS"] {
             let answer = server.ask(method, path, &[], "");
             assert_eq!(answer.error(404), unknown, "{path}");
         }
@@ -186,7 +268,7 @@ fn every_route_is_served_with_and_without_the_base_url() {
         }
         assert_eq!(server.ask("GET", &format!("{base}/infer"), &[], "").status, 405);
     }
-    for path in [format!("/engines/m-{lower}"), format!("/Engines/m-{lower}/ready"), "/engines/m-x/ready".into()] {
+    for path in [format!("/engines/m-{lower}x"), format!("/Engines/m-{lower}/ready"), "/engines/m-x/ready".into()] {
         assert_eq!(server.get(&path).status, 404, "{path}");
     }
 
@@ -197,6 +279,7 @@ fn every_route_is_served_with_and_without_the_base_url() {
         assert_eq!(server.ask("POST", &format!("{prefix}/infer"), &[], text("a")).values(), ["a"]);
     }
     assert_eq!(server.get(&format!("/v2/models/m-{lower}/v2/health/live")).status, 404);
+    is_json(&server.get(&format!("/v2/models/m-{lower}/")), 200, MODEL);
 }
 
 #[test]
@@ -228,7 +311,12 @@ fn http_2_is_served_without_tls_and_without_an_upgrade() {
             assert_eq!(body["outputs"][0]["data"], json!([word]));
         }
         let (head, text) = ask(Method::GET, "/infer", String::new()).await;
-        assert_eq!((head.status.as_u16(), &head.headers["allow"]), (405, &"POST".parse().unwrap()));
+        assert_eq!((head.status.as_u16(), &head.headers["allow"]), (405, &"POST, OPTIONS".parse().unwrap()));
         assert!(text.starts_with(r#"{"error":"#), "{text}");
+        let (head, text) = ask(Method::OPTIONS, "/infer", String::new()).await;
+        assert_eq!(
+            (head.status.as_u16(), &head.headers["allow"], &*text),
+            (204, &"POST, OPTIONS".parse().unwrap(), "")
+        );
     });
 }

@@ -148,7 +148,7 @@ fn the_index_accepts_an_object_or_no_body() {
     assert_eq!(server.ask("POST", "/v2/repository/index", &[], vec![b' '; 2 << 20]).status, 413);
     assert_eq!(server.ask("POST", "/v2/repository/index", &["Content-Encoding: gzip"], "{}").status, 415);
     let wrong = server.get("/v2/repository/index");
-    assert_eq!((wrong.status, wrong.header("allow")), (405, Some("POST")));
+    assert_eq!((wrong.status, wrong.header("allow")), (405, Some("POST, OPTIONS")));
 }
 
 /// A model that cannot be loaded.

@@ -70,6 +70,7 @@ fn events(response: Response) -> String {
     assert_eq!(response.status(), 200);
     let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap());
     assert_eq!((header("content-type"), header("cache-control")), (Some("text/event-stream"), Some("no-cache")));
+    assert_eq!(header("x-accel-buffering"), Some("no"));
     assert_eq!(header("content-length"), None);
     response.text().unwrap()
 }
@@ -137,7 +138,7 @@ fn a_caller_that_does_not_accept_events_gets_one_response() {
         assert_eq!(format!("data: {}\n\n", response.text().unwrap()), whole(&output("a", "\"2\"")));
     }
     let get = server.get("/v2/models/speaks/generate_stream");
-    assert_eq!((get.status, get.header("allow")), (405, Some("POST")));
+    assert_eq!((get.status, get.header("allow")), (405, Some("POST, OPTIONS")));
     // An engine without streaming has no such route and ignores the `Accept` header.
     let server = Server::start(Engine::builder().instance("echo", Scripted::<1, 32>::blocking(echo)));
     let response = stream(&server, &request);

@@ -5,6 +5,7 @@ mod commands;
 mod configuration;
 mod faults;
 mod load;
+mod logs;
 mod overload;
 mod shutdown;
 
