@@ -6,8 +6,9 @@ use super::{
     builder::EngineBuilder,
     diagnostics::Diagnostics,
     error::StartError,
-    model_plan::{batching, check_name, inflight_bytes},
+    model_plan::{batching, inflight_bytes},
     options::Change,
+    path_segment::{check_name, check_version},
     plan,
     setting_names::SettingNames,
 };
@@ -61,6 +62,7 @@ impl EngineBuilder {
         let version = source.options.version.or(self.version).unwrap_or_else(|| plan::DEFAULT_VERSION.into());
         let name = of_model.model_name.clone().unwrap_or(source.name);
         check_name(&name).map_err(|text| StartError::Configuration(format!("model name: {text}")))?;
+        check_version(&version).map_err(|text| StartError::Configuration(format!("model version: {text}")))?;
         let base_url = options.base_url.as_deref().unwrap_or(&settings.base_url);
         let route = ModelRoute { name: name.clone(), version: version.clone() };
         // The platform gives every model an id.

@@ -9,6 +9,7 @@
 //! | `diagnostics` | faults and warnings, collected while a plan is made |
 //! | `threads` | the number of workers and of threads |
 //! | `model_plan` | one model whose configuration has been read and checked |
+//! | `path_segment` | the checks of the names and versions that callers put in paths |
 //! | `setting_names` | the environment variables that the models read |
 //! | `handle` | a running engine: its service, its state, its shutdown |
 //! | `served` | one model of a running engine |
@@ -31,6 +32,7 @@ mod handle;
 mod inspect;
 mod model_plan;
 mod options;
+mod path_segment;
 mod plan;
 mod run;
 mod served;

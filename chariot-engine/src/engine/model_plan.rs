@@ -6,7 +6,12 @@ use std::{
     time::Duration,
 };
 
-use super::{diagnostics::Diagnostics, error::StartError, threads};
+use super::{
+    diagnostics::Diagnostics,
+    error::StartError,
+    path_segment::{check_name, check_version},
+    threads,
+};
 use crate::{
     device::{self, Device, DeviceId, Inventory},
     error::{Expected, quoted},
@@ -95,6 +100,9 @@ impl ModelPlan {
             let is_set = self.settings.model_name.is_some();
             let name = if is_set { variable("CHARIOT_ENGINE_MODEL_NAME") } else { "model name".into() };
             diagnostics.fault(name, text);
+        }
+        if let Err(text) = check_version(&self.version) {
+            diagnostics.fault("model version", text);
         }
     }
 
@@ -192,18 +200,6 @@ fn unknown_layout(given: OutputLayout, known: &[OutputLayout]) -> Expected<Strin
         }
     };
     Expected::new(what, quoted(&given.show()))
-}
-
-/// Checks the name of a model.
-///
-/// # Errors
-/// A name that is empty or has other characters than a path segment can have.
-pub(super) fn check_name(name: &str) -> Result<(), String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if !name.is_empty() && name.chars().all(fits) {
-        return Ok(());
-    }
-    Err(Expected::new("letters, digits, '-', '_' and '.'", quoted(name)).into())
 }
 
 /// Returns the directory of a model's files: `given`, else the default of the platform or of cargo. With several models

@@ -365,6 +365,7 @@ mod tests {
         // The messages of those that are checked here are in the snapshot.
         for (name, value, is_own) in [
             ("CHARIOT_ENGINE_MODEL_NAME", "a b", true),
+            ("CHARIOT_ENGINE_MODEL_NAME", "..", true),
             ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v9", true),
             ("CHARIOT_ENGINE_OUTPUT_LAYOUT", "columns", true),
             ("CHARIOT_ENGINE_BASE_URL", "/m-{model_id}", false),
@@ -482,6 +483,9 @@ mod tests {
             (Engine::builder().model::<Echo>("body").model::<Echo>("b"), "settings prefix"),
             (Engine::builder().model_with::<Echo>("a", default()).model_with::<Echo>("b", default()), "default model"),
             (Engine::builder().model::<Echo>("a b"), "model name"),
+            (Engine::builder().model::<Echo>("a").model::<Echo>(".."), "model name"),
+            (Engine::builder().model::<Echo>("a").version("."), "model version"),
+            (Engine::builder().model_with::<Echo>("a", ModelOptions::new().version("1/2")), "model version"),
             (
                 Engine::builder()
                     .model_with::<Echo>("a", ModelOptions::new().settings_prefix("ONE_"))

@@ -81,7 +81,10 @@ impl Routes {
             }
             None => base_url.to_string(),
         };
-        if base_url.contains(['?', '#', '{', '}', ' ']) || base_url.contains("://") {
+        // Clients resolve `.` and `..`, and encode or replace the other characters, before they send a path.
+        let is_sent_as_it_is = |c: char| c.is_ascii_graphic() && !"?#{}<>\"\\^`|".contains(c);
+        let is_relative = segments(&base_url).any(|segment| matches!(segment, "." | ".."));
+        if !base_url.chars().all(is_sent_as_it_is) || is_relative || base_url.contains("://") {
             return Err(Expected::new("a path such as /v2/models/m-{model_id}", quoted(&base_url)).into());
         }
         let base: Vec<String> = segments(&base_url).map(str::to_string).collect();
@@ -189,7 +192,7 @@ impl Routes {
         let endpoint = routes::find(routes::MODEL, rest).ok_or(RouteError::Path)?;
         let index = self.model(model).ok_or_else(|| RouteError::Model((*model).to_string()))?;
         match version {
-            Some(version) if version != self.models[index].version => {
+            Some(version) if !is_same(version, &self.models[index].version) => {
                 Err(RouteError::Version { model: index, version: version.to_string() })
             }
             _ => Ok(Route::Model(index, endpoint)),
@@ -198,7 +201,7 @@ impl Routes {
 
     /// Returns the model of this name, or the default model if this is the platform's name of it.
     fn model(&self, name: &str) -> Option<usize> {
-        let named = self.models.iter().position(|model| model.name == name);
+        let named = self.models.iter().position(|model| is_same(name, &model.name));
         named.or_else(|| self.default.filter(|_| self.is_platforms(name)))
     }
 
@@ -212,6 +215,24 @@ impl Routes {
             None => id.len() == KSUID && id.bytes().all(|byte| byte.is_ascii_alphanumeric()),
         }
     }
+}
+
+/// Returns `true` if a segment of a path is this name, as it is or percent-encoded: some clients encode a `+`.
+fn is_same(segment: &str, name: &str) -> bool {
+    segment == name || (segment.contains('%') && decoded(segment).as_deref() == Some(name.as_bytes()))
+}
+
+/// Decodes a percent-encoded segment. Returns `None` if it is malformed.
+fn decoded(segment: &str) -> Option<Vec<u8>> {
+    let mut parts = segment.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (code, rest) = part.split_at_checked(2)?;
+        // `from_str_radix` takes a sign too.
+        bytes.push(u8::from_str_radix(code, 16).ok().filter(|_| !code.starts_with('+'))?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    Some(bytes)
 }
 
 /// Returns the segments of a path. Repeated and trailing slashes are ignored.
@@ -284,6 +305,20 @@ mod tests {
             for (segments, endpoint) in routes::MODEL {
                 assert_eq!(find(prefix, segments), Route::Model(0, *endpoint), "{prefix} {segments:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_client_can_percent_encode_a_name_or_a_version() {
+        let model = ModelRoute { name: "a-b".into(), version: "1.0+c".into() };
+        let routes = Routes::new("", vec![model], Some(0), None).unwrap();
+        for path in ["a-b/versions/1.0+c", "a%2db/versions/1.0%2Bc", "%61-b/versions/1%2E0%2bc"] {
+            let found = routes.find(&format!("/v2/models/{path}/infer"));
+            assert_eq!(found, Ok(Route::Model(0, ModelEndpoint::Infer)), "{path}");
+        }
+        for name in ["a%2", "a%", "a%+2db", "a%2Dc", "a%252db", "a%ff"] {
+            let found = routes.find(&format!("/v2/models/{name}"));
+            assert_eq!(found, Err(RouteError::Model(name.into())));
         }
     }
 
@@ -374,7 +409,7 @@ mod tests {
     #[test]
     fn a_base_url_that_cannot_be_served_is_an_error() {
         let mut messages = Vec::new();
-        for base in ["/m-{model_id}", "http://x/y", "/a b", "/a?b", "/v2/models/other"] {
+        for base in ["/m-{model_id}", "http://x/y", "/a b", "/a?b", "/a/../b", "/ä", "/a\\b", "/v2/models/other"] {
             let error = Routes::new(base, vec![model("digits"), model("other")], Some(0), None).unwrap_err();
             messages.push(format!("{base} → {error}"));
         }
