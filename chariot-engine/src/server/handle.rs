@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -67,7 +67,7 @@ where
     let is_head = request.method() == Method::HEAD;
     // Caches store the response to a POST only if it says so.
     let is_post = request.method() == Method::POST;
-    let http1 = request.version() < http::Version::HTTP_2;
+    let version = request.version();
     let mut response = dispatch(&served, request, request_id.as_ref()).await;
     if let Some(id) = request_id {
         response.headers_mut().insert(REQUEST_ID, id);
@@ -75,7 +75,10 @@ where
     if !is_post {
         respond::forbid_storing(&mut response);
     }
-    if served.closes_connections && http1 && served.models.is_draining() {
+    let is_http1 = version < Version::HTTP_2;
+    // HTTP/1.0 has no chunks, so there the end of a stream is the end of the connection.
+    let ends_with_body = version == Version::HTTP_10 && response.body().size_hint().exact().is_none();
+    if ends_with_body || (served.closes_connections && is_http1 && served.models.is_draining()) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if is_head { respond::without_body(response) } else { response }

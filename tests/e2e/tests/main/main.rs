@@ -22,6 +22,7 @@ mod memory;
 mod metrics;
 mod openapi;
 mod overload;
+mod proxies;
 mod refused_clients;
 mod rejecting;
 mod routes;
