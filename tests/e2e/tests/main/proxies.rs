@@ -1,5 +1,5 @@
-//! Engines behind nginx with its defaults, which hold back and store what the response does not forbid. Skipped where
-//! nginx is not installed.
+//! Engines behind proxies with their defaults: nginx, which holds back and stores what the response does not forbid, and
+//! HAProxy, which probes by OPTIONS. Skipped where a proxy is not installed.
 
 use std::{
     fs,
@@ -17,41 +17,76 @@ use crate::{
     support::{Gate, Server, head, text},
 };
 
-/// nginx in front of a server, with a cache for every response that may be stored. It is killed on drop.
-struct Nginx {
+/// A proxy as a child process. It is killed on drop.
+struct Proxy {
     process: Child,
+    dir: tempfile::TempDir,
+}
+
+impl Proxy {
+    /// Starts a program with a file of configuration in a directory of its own, and waits until it listens. Returns `None`
+    /// if it is not installed.
+    fn start(program: &str, configuration: &str, arguments: &[&str], address: SocketAddr) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(CONFIGURATION), configuration).unwrap();
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(dir.path()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        let process = match command.spawn() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                println!("skipped: {program} not found");
+                return None;
+            }
+            started => started.expect("the proxy starts"),
+        };
+        let mut proxy = Proxy { process, dir };
+        until("the proxy listens", || {
+            let ended = proxy.process.try_wait().expect("the state of the proxy");
+            assert_eq!(ended, None, "{program} ended");
+            Connection::open(address).ok()
+        });
+        Some(proxy)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // Fails if the process has already exited, when there is nothing to kill.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The name of the file of configuration.
+const CONFIGURATION: &str = "proxy.conf";
+
+/// Returns a free address of the loopback interface.
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap()
+}
+
+/// nginx in front of a server, with a cache for every response that may be stored.
+struct Nginx {
     address: SocketAddr,
-    _dir: tempfile::TempDir,
+    _proxy: Proxy,
 }
 
 impl Nginx {
     /// Starts nginx and waits until it listens. Returns `None` if it is not installed.
     fn start(server: &Server) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
+        let address = free_address();
         let temporary = ["client_body", "fastcgi", "proxy", "scgi", "uwsgi"]
             .map(|what| format!("{what}_temp_path {what};\n"))
             .concat();
         let configuration = format!(
             "daemon off;\nmaster_process off;\npid nginx.pid;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}\
              proxy_cache_path cache keys_zone=all:1m;\n\
-             server {{ listen {free}; location / {{ proxy_pass http://{}; proxy_cache all; proxy_cache_valid any 1h; }} }}\n}}\n",
+             server {{ listen {address}; location / {{ \
+             proxy_pass http://{}; proxy_cache all; proxy_cache_valid any 1h; }} }}\n}}\n",
             server.address
         );
-        let file = dir.path().join("nginx.conf");
-        fs::write(&file, configuration).unwrap();
-        let mut command = Command::new("nginx");
-        command.arg("-p").arg(dir.path()).arg("-c").arg(&file).args(["-e", "errors"]).stderr(Stdio::inherit());
-        let process = match command.spawn() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                println!("skipped: nginx not found");
-                return None;
-            }
-            started => started.expect("nginx starts"),
-        };
-        let nginx = Nginx { process, address: free, _dir: dir };
-        until("nginx listens", || Connection::open(free).ok());
-        Some(nginx)
+        let arguments = ["-p", ".", "-c", CONFIGURATION, "-e", "stderr"];
+        let proxy = Proxy::start("nginx", &configuration, &arguments, address)?;
+        Some(Nginx { address, _proxy: proxy })
     }
 
     /// Sends a GET.
@@ -59,14 +94,6 @@ impl Nginx {
         let mut connection = Connection::open(self.address).expect("nginx accepts");
         connection.write(head("GET", path, &[], 0)).expect("nginx reads");
         connection.answer().expect("nginx answers")
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // Fails if the process has already exited, when there is nothing to kill.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -165,4 +192,29 @@ fn nginx_stores_no_state_of_a_moment() {
     for path in ["/ready", "/v2/health/ready", "/v2/models/echo/ready"] {
         assert_eq!(nginx.get(path).status, 503, "{path}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_default_probe_of_haproxy_passes() {
+    use std::{io::Write, os::unix::net::UnixStream};
+
+    let server = Server::start(Engine::builder().instance("echo", Scripted::<1, 32>::blocking(echo)));
+    let address = free_address();
+    let configuration = format!(
+        "global\n  stats socket unix@admin.sock\ndefaults\n  mode http\n  timeout connect 10s\n  timeout client 60s\n  \
+         timeout server 60s\nlisten all\n  bind {address}\n  option httpchk\n  server engine {} check inter 100ms\n",
+        server.address
+    );
+    let Some(proxy) = Proxy::start("haproxy", &configuration, &["-db", "-f", CONFIGURATION], address) else { return };
+    let socket = proxy.dir.path().join("admin.sock");
+    until("the probe passes", || {
+        let mut socket = UnixStream::connect(&socket).expect("the socket of the proxy");
+        socket.write_all(b"show stat\n").expect("the proxy reads");
+        let mut stat = String::new();
+        socket.read_to_string(&mut stat).expect("the proxy answers");
+        let line = stat.lines().find(|line| line.starts_with("all,engine,")).expect("a line of the engine");
+        assert!(!line.contains("L7STS"), "{line}");
+        line.contains("L7OK,204").then_some(())
+    });
 }

@@ -283,6 +283,58 @@ fn every_route_is_served_with_and_without_the_base_url() {
 }
 
 #[test]
+fn every_name_and_version_that_is_accepted_is_reached_by_a_client() {
+    let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
+    let longest = "n".repeat(128);
+    let too_long = "n".repeat(129);
+    let mut accepted = 0;
+    for odd in [
+        "",
+        ".",
+        "..",
+        "...",
+        "a/b",
+        "a b",
+        " ",
+        "a\tb",
+        "a%2Fb",
+        "%2e%2e",
+        "a?b",
+        "a#b",
+        "a\\b",
+        "a;b",
+        "ä",
+        "a:b",
+        "-",
+        "_",
+        ".a",
+        "infer",
+        "versions",
+        "v2",
+        "1.0.0-rc.1+build",
+        &longest,
+        &too_long,
+    ] {
+        let builder = |name: &str| Engine::builder().instance(name, Scripted::<1, 32>::blocking(echo));
+        for (name, version) in [(odd, "1"), ("echo", odd)] {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            if runtime.block_on(async { builder(name).version(version).start() }).is_err() {
+                continue;
+            }
+            accepted += 1;
+            let server = Server::start(builder(name).version(version));
+            for path in [format!("/v2/models/{name}/infer"), format!("/v2/models/{name}/versions/{version}/infer")] {
+                let url = format!("http://{}{path}", server.address);
+                let answer = client.post(url).body(text("a")).send().unwrap();
+                assert_eq!(answer.status().as_u16(), 200, "{path}");
+            }
+        }
+    }
+    // As a name and as a version; one of them only as a version.
+    assert_eq!(accepted, 2 * 8 + 1);
+}
+
+#[test]
 fn http_2_is_served_without_tls_and_without_an_upgrade() {
     let server = Server::start(echoes());
     let address = server.address;

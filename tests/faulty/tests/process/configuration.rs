@@ -63,6 +63,7 @@ fn every_fault_names_what_to_change() {
         ("CHARIOT_ENGINE_DEVICE", "cuda", "cuda:0"),
         ("CHARIOT_ENGINE_BASE_URL", "/m-{model_id}", "CHARIOT_MODEL_ID"),
         ("CHARIOT_ENGINE_MODEL_NAME", "a/b", "CHARIOT_ENGINE_MODEL_NAME"),
+        ("CHARIOT_ENGINE_MODEL_NAME", "..", "CHARIOT_ENGINE_MODEL_NAME"),
         ("CHARIOT_ENGINE_OUTPUT_LAYOUT", "objects", "CHARIOT_ENGINE_OUTPUT_LAYOUT"),
         ("CHARIOT_INFERENCE_PROTOCOL", "chariot-v9", "'chariot-v9'"),
     ] {
