@@ -171,8 +171,18 @@ mod tests {
         }
     }
 
-    /// Starts a thread that writes. Returns the queue, the bytes of each write, the results of the writes, and the reports.
-    fn started(capacity: usize) -> (Arc<LogQueue>, Receiver<Vec<u8>>, Sender<io::Result<usize>>, Receiver<u64>) {
+    /// A queue whose thread writes to a reader.
+    struct Started {
+        queue: Arc<LogQueue>,
+        /// The bytes of each write.
+        asked: Receiver<Vec<u8>>,
+        /// The result of each write.
+        answer: Sender<io::Result<usize>>,
+        /// The reports of lost lines.
+        reported: Receiver<u64>,
+    }
+
+    fn started(capacity: usize) -> Started {
         let queue = Arc::new(LogQueue::new(capacity));
         let (asks, asked) = channel();
         let (answer, answers) = channel();
@@ -181,7 +191,7 @@ mod tests {
         thread::spawn(move || {
             writer.write_to(Reader { asks, answers }, |lost| reports.send(lost).unwrap());
         });
-        (queue, asked, answer, reported)
+        Started { queue, asked, answer, reported }
     }
 
     fn line(text: &str) -> Vec<u8> {
@@ -190,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_stalled_reader_costs_only_what_does_not_fit() {
-        let (queue, asked, answer, reported) = started(8);
+        let Started { queue, asked, answer, reported } = started(8);
         queue.push(line("one"));
         assert_eq!(asked.recv_timeout(DEADLINE).unwrap(), b"one\n");
         // The writer is held; two lines wait, one is too many.
@@ -210,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_failed_write_loses_its_line_and_the_next_starts_on_a_new_line() {
-        let (queue, asked, answer, reported) = started(1000);
+        let Started { queue, asked, answer, reported } = started(1000);
         let write = |bytes: &[u8], result: io::Result<usize>| {
             assert_eq!(asked.recv_timeout(DEADLINE).unwrap(), bytes);
             answer.send(result).unwrap();

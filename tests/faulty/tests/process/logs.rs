@@ -18,6 +18,9 @@ const LONG: usize = 128 << 10;
 /// Enough failures with a long text to fill the queue of the log.
 const FAILURES: usize = 64;
 
+/// Starts an engine with arguments and an environment.
+type Start = fn(&[&str], &[(&str, &str)]) -> Process;
+
 /// Starts an engine with both standard streams on one pipe, and returns the end to read.
 fn into_pipe(arguments: &[&str], env: &[(&str, &str)]) -> (Process, PipeReader) {
     let (reader, writer) = pipe().expect("a pipe");
@@ -73,7 +76,7 @@ fn assert_drains(process: &Process) {
 #[test]
 fn an_engine_outlives_the_reader_of_its_log() {
     let env = [("CHARIOT_ENGINE_DRAIN_DELAY", "2s"), ("CHARIOT_ENGINE_GRACE", "60s")];
-    let starts: &[fn(&[&str], &[(&str, &str)]) -> Process] = &[
+    let starts: &[Start] = &[
         into_closed_pipe,
         #[cfg(target_os = "linux")]
         into_full_disk,
