@@ -198,7 +198,8 @@ const EVENTS: &str = "text/event-stream";
 
 fn events() -> Value {
     let text = "One event per part, with the data `{\"name\", \"index\", \"part\"}`, then one event with the whole response as in \
-                `application/json`. A failure after the first event is sent as an event `error`, of the schema `Error`.";
+                `application/json`. A failure after the first event is sent as an event `error`, of the schema `Error`. Comments \
+                fill silences of 15 s; the first of them begins the response, as an event does.";
     json!({ "schema": { "description": text } })
 }
 
