@@ -5,7 +5,7 @@ import java.net.http.HttpResponse;
 
 /**
  * Sends a body that the server refuses, and prints the status and the {@code Retry-After} of the response.
- * Usage: Refused.java VERSION URL BYTES, where VERSION is HTTP_1_1.
+ * Usage: Refused.java VERSION URL BYTES, where VERSION is HTTP_1_1 or HTTP_2.
  */
 public class Refused {
     public static void main(String[] arguments) throws Exception {

@@ -30,9 +30,11 @@ else:
     except ImportError:
         print(f"skipped: {client} not found")
         sys.exit()
-    session = module.Session() if client.startswith("requests") else module.Client(trust_env=False)
-    session.trust_env = False
-    sent = {"content": body} if client == "httpx" else {"data": pieces() if client.endswith("chunked") else body}
+    if client == "httpx":
+        session, sent = module.Client(trust_env=False), {"content": body}
+    else:
+        session, sent = module.Session(), {"data": pieces() if client.endswith("chunked") else body}
+        session.trust_env = False
     response = session.post(url, timeout=60, **sent)
     status, headers, text = response.status_code, response.headers, response.content
 

@@ -63,7 +63,13 @@ fn a_caller_that_disconnects_releases_its_bytes_at_once() {
     let _running = server.admitted(&text("first"));
     gate.wait_for(1);
     let large = text(&"x".repeat(30_000));
-    drop(server.admitted(&large));
+    let gone = server.admitted(&large);
+    until("its body is read", || {
+        let metrics = server.get("/metrics").text;
+        let bytes = metrics.lines().find_map(|line| line.strip_prefix("chariot_in_flight_bytes{")?.split(' ').nth(1));
+        (bytes.and_then(|bytes| bytes.parse::<f64>().ok())? >= 30_000.0).then_some(())
+    });
+    drop(gone);
     // The worker is still blocked.
     let next = until("memory is released", || {
         let mut connection = server.connect();

@@ -10,7 +10,7 @@ use std::{
 };
 
 use chariot_engine::{prelude::*, settings::ByteSize};
-use e2e::{Connection, until};
+use e2e::{Connection, DEADLINE, until};
 
 use crate::{
     scripted::{Scripted, echo},
@@ -37,6 +37,8 @@ impl Refusing {
         let server = |limit: ByteSize| {
             Server::start(Engine::builder().instance("echo", Scripted::blocking(echo)).configure(move |settings| {
                 (settings.max_body, settings.queue_size, settings.workers) = (limit, 0, Some(1));
+                // The permit is held by a body that never arrives.
+                settings.body_timeout = 100 * DEADLINE;
             }))
         };
         let (too_large, full) = (server(ByteSize::kib(1)), server(ByteSize::mib(100)));
@@ -149,11 +151,14 @@ fn a_client_of_go_reads_the_refusal() {
 #[test]
 fn a_client_of_java_reads_the_refusal() {
     let refusing = Refusing::start();
-    refusing.check("java", |url| {
-        let mut command = installed("java")?;
-        command.arg(script("Refused.java")).args(["HTTP_1_1", url, &size()]);
-        Some(command)
-    });
+    // By default, Java asks to go on in HTTP/2.
+    for version in ["HTTP_1_1", "HTTP_2"] {
+        refusing.check(&format!("java {version}"), |url| {
+            let mut command = installed("java")?;
+            command.arg(script("Refused.java")).args([version, url, &size()]);
+            Some(command)
+        });
+    }
 }
 
 /// A running nginx, killed on drop.
@@ -166,7 +171,7 @@ impl Drop for Nginx {
     }
 }
 
-fn nginx(folder: &Path, buffers: bool, refusing: &Refusing) -> Option<(Nginx, SocketAddr, SocketAddr)> {
+fn nginx(folder: &Path, buffers: bool, version: &str, refusing: &Refusing) -> Option<(Nginx, SocketAddr, SocketAddr)> {
     let mut command = installed("nginx")?;
     let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
     let (too_large, full) = (free(), free());
@@ -174,7 +179,7 @@ fn nginx(folder: &Path, buffers: bool, refusing: &Refusing) -> Option<(Nginx, So
         let buffering = if buffers { "on" } else { "off" };
         format!(
             "server {{ listen {port}; client_max_body_size 0; location / {{ proxy_pass http://{to};
-            proxy_request_buffering {buffering}; proxy_http_version 1.1; }} }}"
+            proxy_request_buffering {buffering}; proxy_http_version {version}; }} }}"
         )
     };
     let folder = folder.display();
@@ -199,12 +204,12 @@ fn nginx(folder: &Path, buffers: bool, refusing: &Refusing) -> Option<(Nginx, So
 #[test]
 fn nginx_passes_the_refusal_on() {
     let refusing = Refusing::start();
-    for buffers in [true, false] {
+    for (buffers, version) in [(true, "1.1"), (false, "1.1"), (true, "1.0"), (false, "1.0")] {
         let folder = tempfile::tempdir().unwrap();
-        let Some((_nginx, too_large, full)) = nginx(folder.path(), buffers, &refusing) else {
+        let Some((_nginx, too_large, full)) = nginx(folder.path(), buffers, version, &refusing) else {
             return println!("skipped: nginx not found");
         };
-        refusing.check_at(&format!("nginx with buffering {buffers}"), too_large, full, |url| {
+        refusing.check_at(&format!("nginx with buffering {buffers} in HTTP/{version}"), too_large, full, |url| {
             let mut command = installed("python3")?;
             command.arg(script("refused.py")).args(["urllib", url, &size()]);
             Some(command)
