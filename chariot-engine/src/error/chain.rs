@@ -109,6 +109,11 @@ impl Error {
         Reason::Unwritable(text.to_string()).into()
     }
 
+    /// Returns `true` if the error is about an output that the caller's response format cannot represent.
+    pub(crate) fn is_unwritable(&self) -> bool {
+        self.kind == ErrorKind::Failed && matches!(self.reason().downcast_ref(), Some(Reason::Unwritable(_)))
+    }
+
     pub(crate) fn timed_out() -> Self {
         Reason::TimedOut.into()
     }
@@ -145,12 +150,10 @@ impl Error {
     ///
     /// For a failure it returns `None`, except for an output that contains a number that JSON cannot represent.
     pub fn public_message(&self) -> Option<String> {
-        let reason = self.reason();
-        let is_public = self.kind != ErrorKind::Failed || matches!(reason.downcast_ref(), Some(Reason::Unwritable(_)));
-        if !is_public {
+        if self.kind == ErrorKind::Failed && !self.is_unwritable() {
             return None;
         }
-        let mut text = reason.to_string();
+        let mut text = self.reason().to_string();
         for location in &self.locations {
             text = format!("{location}: {text}");
         }

@@ -2,7 +2,7 @@
 //!
 //! Each modality defines how a request is split into items.
 
-use super::payload::{ElementPayload, EncodedOutput, NAMELESS, Slot, SplitItem, Unit, elements};
+use super::payload::{ElementKind, ElementPayload, EncodedOutput, NAMELESS, Slot, SplitItem, Unit, elements};
 use crate::{
     error::Rejection,
     protocol::{InferOutput, InferRequest, JsonText, Origin, Parameters},
@@ -64,7 +64,7 @@ pub(crate) mod sealed {
 }
 
 macro_rules! by_element {
-    ($($modality:ty = $name:literal, $raw:literal;)*) => { $(
+    ($($modality:ty = $name:literal, $raw:literal, $kind:expr;)*) => { $(
         impl sealed::Sealed for $modality {}
 
         impl Modality for $modality {
@@ -78,15 +78,15 @@ macro_rules! by_element {
             }
 
             fn split(request: InferRequest) -> Result<Vec<SplitItem<ElementPayload>>, Rejection> {
-                elements(request)
+                elements(request, $kind)
             }
         }
     )* };
 }
 by_element! {
-    Image = "image", true;
-    Text = "text", true;
-    Json = "json", false;
+    Image = "image", true, ElementKind::Strings;
+    Text = "text", true, ElementKind::Strings;
+    Json = "json", false, ElementKind::Values;
 }
 
 impl sealed::Sealed for Request {}

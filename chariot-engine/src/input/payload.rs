@@ -7,7 +7,9 @@ use std::{
 
 use crate::{
     error::{Expected, Rejection},
-    protocol::{BytesElement, DataType, InferOutput, InferRequest, JsonText, Origin, Parameters},
+    protocol::{
+        BytesElement, BytesElementRef, DataType, InferOutput, InferRequest, JsonText, Origin, Parameters, TensorData,
+    },
 };
 
 /// The maximum number of items in one request. Each item takes memory in addition to its bytes.
@@ -123,8 +125,41 @@ impl From<Vec<InferOutput>> for EncodedOutput {
     }
 }
 
+/// The JSON values that an element can be, which decides whether a list is an element or holds some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ElementKind {
+    /// Strings only: a list holds elements.
+    Strings,
+    /// Any value: a list holds elements only if it is nested like the shape and each of its lists holds one string.
+    Values,
+    /// An object or a string that contains one: a list that is nested like the shape holds elements.
+    Objects,
+}
+
+impl ElementKind {
+    /// Returns the elements of an input without the lists around them.
+    ///
+    /// # Errors
+    /// Returns a rejection if lists that must hold elements are not nested like the shape.
+    pub(super) fn flatten(self, data: TensorData, shape: &[usize]) -> Result<TensorData, Rejection> {
+        let is_element = match self {
+            ElementKind::Strings => return Ok(data.nested_elements(shape, MAX_ITEMS)?.unwrap_or(data)),
+            ElementKind::Values if shape.iter().skip(1).any(|length| *length != 1) => return Ok(data),
+            ElementKind::Values => |element: BytesElementRef<'_>| element.is_string(),
+            ElementKind::Objects => |element: BytesElementRef<'_>| element.holds_object(),
+        };
+        let are_elements =
+            |flat: &TensorData| (0..flat.len()).all(|index| flat.bytes_element_ref(index).is_some_and(is_element));
+        Ok(match data.nested_elements(shape, MAX_ITEMS) {
+            Ok(Some(flat)) if are_elements(&flat) => flat,
+            // The lists are elements themselves.
+            _ => data,
+        })
+    }
+}
+
 /// Splits a request into the elements of its inputs.
-pub(super) fn elements(request: InferRequest) -> Result<Vec<SplitItem<ElementPayload>>, Rejection> {
+pub(super) fn elements(request: InferRequest, kind: ElementKind) -> Result<Vec<SplitItem<ElementPayload>>, Rejection> {
     let mut items = Vec::new();
     let mut faults = Vec::new();
     for (index, input) in request.inputs.into_iter().enumerate() {
@@ -132,7 +167,14 @@ pub(super) fn elements(request: InferRequest) -> Result<Vec<SplitItem<ElementPay
         let origin = input.origin;
         let name: Arc<str> = input.name.into();
         let datatype = input.data.datatype();
-        let Some(values) = input.data.bytes_elements() else {
+        let data = match kind.flatten(input.data, input.shape.as_deref().unwrap_or_default()) {
+            Ok(data) => data,
+            Err(fault) => {
+                faults.push(fault.at(location).text().to_owned());
+                continue;
+            }
+        };
+        let Some(values) = data.bytes_elements() else {
             let fault = Expected::new(format_args!("datatype {}", DataType::Bytes), datatype).to_string();
             faults.push(format!("{location}: {fault}"));
             continue;

@@ -1,62 +1,20 @@
-//! The format of a request body: decided by the headers and the first byte of the body. The server makes a [`BodyFormat`]
+//! The format of a request body: decided by the headers and the first bytes of the body. The server makes a [`BodyFormat`]
 //! from headers, and the host decodes bodies with it.
 
 use bytes::Bytes;
 
 use super::{
-    chariot_v2, datatype::DataType, json_text::JsonText, metadata::TensorMetadata, request::InferRequest,
+    chariot_v2,
+    datatype::DataType,
+    decode::Items,
+    json_text::{self, BYTE_ORDER_MARK},
+    media_type::MediaType,
+    metadata::TensorMetadata,
+    picture,
+    request::InferRequest,
     version::Protocol,
 };
 use crate::error::{Expected, Rejection};
-
-/// The meaning of a `Content-Type` for the body.
-///
-/// ```
-/// use chariot_engine::protocol::MediaType;
-///
-/// assert_eq!(MediaType::from_content_type(b"Application/JSON; charset=utf-8"), MediaType::Json);
-/// assert_eq!(MediaType::from_content_type(b"image/png"), MediaType::Raw);
-/// assert_eq!(MediaType::from_content_type(b"text/plain"), MediaType::Other);
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum MediaType {
-    /// No media type.
-    #[default]
-    Absent,
-    /// JSON: `application/json`, or a media type that ends in `+json`.
-    Json,
-    /// Lines of JSON objects: `application/jsonl`.
-    Lines,
-    /// The raw bytes of one item: `image/*`, `audio/*`, `video/*`, `application/octet-stream`.
-    Raw,
-    /// Any other media type, which does not decide the format.
-    Other,
-}
-
-impl MediaType {
-    /// Parses the value of a `Content-Type` header.
-    pub fn from_content_type(value: &[u8]) -> Self {
-        let essence = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-        let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
-        let ends_in = |end: &str| {
-            essence.len().checked_sub(end.len()).is_some_and(|at| essence[at..].eq_ignore_ascii_case(end.as_bytes()))
-        };
-        let begins_with =
-            |kind: &str| essence.get(..kind.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(kind.as_bytes()));
-        if essence.is_empty() {
-            MediaType::Absent
-        } else if is("application/json") || ends_in("+json") {
-            MediaType::Json
-        } else if is("application/jsonl") {
-            MediaType::Lines
-        } else if is("application/octet-stream") || ["image/", "audio/", "video/"].into_iter().any(begins_with) {
-            MediaType::Raw
-        } else {
-            MediaType::Other
-        }
-    }
-}
 
 /// The headers of a request that decide the format of its body. The default is a request without such headers.
 ///
@@ -80,9 +38,12 @@ pub struct BodyFormat {
     pub media_type: MediaType,
     /// The value of [`PARAMETERS_HEADER`](super::PARAMETERS_HEADER).
     pub parameters: Option<Bytes>,
+    /// Set if a body without a media type that starts like an image file is one raw item, for a model of images. The
+    /// server sets it on the route `/infer`, and not on the routes of the Open Inference Protocol. Default: `false`.
+    pub detects_images: bool,
 }
 
-/// The requests that a model accepts, as far as decoding depends on it. The default is a model of images or text.
+/// The requests that a model accepts, as far as decoding depends on it. The default is a model of texts.
 ///
 /// ```
 /// use chariot_engine::protocol::{Accepts, BodyFormat, Protocol};
@@ -102,6 +63,10 @@ pub struct Accepts {
     pub items: bool,
     /// Set if any bytes or any text can be an item.
     pub raw_items: bool,
+    /// Set if an item is an image file.
+    pub images: bool,
+    /// Set if any JSON value can be an item, and not only a string.
+    pub json_items: bool,
     /// The input whose tensor can be the whole body; `None` if the model has several inputs.
     pub single_input: Option<TensorMetadata>,
 }
@@ -109,7 +74,7 @@ pub struct Accepts {
 impl Default for Accepts {
     fn default() -> Self {
         let single_input = Some(TensorMetadata::new("", DataType::Bytes, [1]));
-        Accepts { protocol: None, items: true, raw_items: true, single_input }
+        Accepts { protocol: None, items: true, raw_items: true, images: false, json_items: false, single_input }
     }
 }
 
@@ -142,8 +107,8 @@ pub(super) enum BodyKind {
     Item,
     /// A JSON document, whose members decide the protocol.
     Document,
-    /// A JSON document if the body is JSON, otherwise one raw item.
-    DocumentOrItem,
+    /// A form or a body of parts, which is not read.
+    Unsupported,
 }
 
 impl BodyFormat {
@@ -152,43 +117,72 @@ impl BodyFormat {
         BodyFormat { media_type, ..BodyFormat::default() }
     }
 
-    /// Returns the way to decode a body whose first byte after whitespace is `first`. `raw_items` is set if any bytes or
-    /// any text can be an item. The protocol defines the order of the rules: the first match decides.
-    pub(super) fn kind(&self, first: Option<u8>, raw_items: bool) -> BodyKind {
+    /// Returns the way to decode a body. The protocol defines the order of the rules: the first match decides.
+    pub(super) fn kind(&self, body: &[u8], accepts: &Accepts) -> BodyKind {
+        let takes_items = accepts.supports(Protocol::V2);
         match (self.json_length, self.media_type, &self.parameters) {
             (Some(json_length), ..) => BodyKind::Binary(json_length),
             (_, MediaType::Lines, _) => BodyKind::Lines,
+            // If the body cannot be an item, the media type does not count: clients send JSON as
+            // `application/octet-stream`.
+            (_, MediaType::Raw, None) if !takes_items && begins_as_object(body) => BodyKind::Document,
             (_, MediaType::Raw, _) | (.., Some(_)) => BodyKind::Item,
-            (_, MediaType::Other, _) if raw_items && first == Some(b'{') => BodyKind::DocumentOrItem,
-            (_, MediaType::Other, _) if raw_items => BodyKind::Item,
-            _ => BodyKind::Document,
+            (_, MediaType::Json, None) => BodyKind::Document,
+            // Whatever the media type: a request that is broken must never be the text that a model reads.
+            _ if begins_as_object(body) => BodyKind::Document,
+            (_, MediaType::Form | MediaType::Multipart, None) => BodyKind::Unsupported,
+            (_, MediaType::Absent, None) => {
+                let is_image = self.detects_images && accepts.images && takes_items;
+                if is_image && picture::media_type(body).is_some() { BodyKind::Item } else { BodyKind::Document }
+            }
+            (_, MediaType::Other, None) => {
+                if accepts.raw_items && takes_items {
+                    BodyKind::Item
+                } else {
+                    BodyKind::Document
+                }
+            }
         }
     }
 
-    /// Decodes a body of this format. Returns the request and its protocol, which is also that of the response.
+    /// Rejects a body whose media type is not supported. The server answers with 415.
+    ///
+    /// # Errors
+    /// Returns an error that says how to send the request.
+    pub(crate) fn check_media_type(&self, body: &[u8], accepts: &Accepts) -> Result<(), Rejection> {
+        if !matches!(self.media_type, MediaType::Form | MediaType::Multipart)
+            || self.kind(body, accepts) != BodyKind::Unsupported
+        {
+            return Ok(());
+        }
+        let item = match accepts {
+            _ if !accepts.supports(Protocol::V2) || !accepts.raw_items => "",
+            Accepts { images: true, .. } => ", or the file alone with its media type, such as image/png",
+            _ => ", or the text alone as text/plain",
+        };
+        let expected = format_args!("a JSON object as application/json{item}");
+        let got = if self.media_type == MediaType::Form { "a form" } else { "a body of several parts" };
+        Err(Rejection::new(Expected::new(expected, got)).at("Content-Type"))
+    }
+
+    /// Decodes a body of this format. Returns the request and its protocol, which is also that of the response. Skips a
+    /// byte order mark in front of JSON or of a text.
     ///
     /// # Errors
     /// Returns an error with the location of the first fault in the body, the expected and the given value, or an error if
-    /// the model does not accept the protocol.
+    /// the model does not accept the protocol or the media type.
     pub fn decode(&self, body: &Bytes, accepts: &Accepts) -> Result<(InferRequest, Protocol), Rejection> {
-        let first = body.iter().copied().find(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t'));
-        let kind = match self.kind(first, accepts.raw_items && accepts.supports(Protocol::V2)) {
-            // If the body cannot be an item, the media type does not count: clients send JSON as
-            // `application/octet-stream`.
-            BodyKind::Item if first == Some(b'{') && self.parameters.is_none() && !accepts.supports(Protocol::V2) => {
-                BodyKind::Document
-            }
-            kind => kind,
-        };
+        self.check_media_type(body, accepts)?;
+        let kind = self.kind(body, accepts);
         let protocol_of_headers = match kind {
             BodyKind::Binary(_) => Some(Protocol::V2Kserve),
             BodyKind::Lines | BodyKind::Item => Some(Protocol::V2),
-            BodyKind::Document | BodyKind::DocumentOrItem => None,
+            BodyKind::Document | BodyKind::Unsupported => None,
         };
         if let Some(protocol) = protocol_of_headers {
             accepts.check(protocol)?;
         }
-        let item = || Ok((chariot_v2::item(body, self.parameters.as_ref())?, Protocol::V2));
+        let items = if accepts.json_items { Items::Json } else { Items::Strings };
         let (request, protocol) = match kind {
             BodyKind::Binary(0) => match &accepts.single_input {
                 Some(input) => (InferRequest::decode_raw(body, input)?, Protocol::V2Kserve),
@@ -198,16 +192,35 @@ impl BodyFormat {
                 }
             },
             BodyKind::Binary(json_length) => (InferRequest::decode_binary(body, json_length)?, Protocol::V2Kserve),
-            BodyKind::Lines => (chariot_v2::lines(body)?, Protocol::V2),
-            BodyKind::Item => item()?,
-            BodyKind::Document => chariot_v2::document(body)?,
-            BodyKind::DocumentOrItem => match chariot_v2::document(body) {
-                // A body that is not JSON is an item.
-                Err(_) if JsonText::from_text(body.clone()).is_err() => item()?,
-                decoded => decoded?,
-            },
+            BodyKind::Lines => (chariot_v2::lines(body, items)?, Protocol::V2),
+            BodyKind::Item => {
+                let is_text = self.media_type == MediaType::Other;
+                let body = if is_text { &json_text::without_mark(body) } else { body };
+                (chariot_v2::item(body, self.parameters.as_ref())?, Protocol::V2)
+            }
+            BodyKind::Document | BodyKind::Unsupported => {
+                if self.media_type == MediaType::Absent
+                    && accepts.images
+                    && let Some(image) = picture::media_type(body)
+                {
+                    let expected = format_args!("{image} for the bytes of an image");
+                    return Err(Rejection::new(Expected::new(expected, "no media type")).at("Content-Type"));
+                }
+                chariot_v2::document(body, items, accepts.supports(Protocol::V2))?
+            }
         };
         accepts.check(protocol)?;
         Ok((request, protocol))
+    }
+}
+
+/// Returns `true` if a body starts like a JSON object. Blanks, byte order marks and the zeros of wider encodings in front
+/// of it do not count.
+fn begins_as_object(mut body: &[u8]) -> bool {
+    loop {
+        body = match body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body) {
+            [b' ' | b'\t'..=b'\r' | 0 | 0xfe | 0xff, rest @ ..] => rest,
+            rest => return rest.first() == Some(&b'{'),
+        };
     }
 }

@@ -46,6 +46,18 @@ impl BytesElementRef<'_> {
         matches!(self, BytesElementRef::Json(value) if value.starts_with('['))
     }
 
+    /// Returns `true` if the element is a JSON string.
+    pub(crate) fn is_string(self) -> bool {
+        matches!(self, BytesElementRef::Json(value) if value.starts_with('"'))
+    }
+
+    /// Returns `true` if the first value within a JSON list, which is not a list itself, holds an object.
+    pub(crate) fn first_leaf_holds_object(self) -> bool {
+        let BytesElementRef::Json(value) = self else { return false };
+        let mut reader = JsonReader::new(value.trim_start_matches(['[', ' ', '\n', '\r', '\t']));
+        reader.value().is_ok_and(|leaf| BytesElementRef::Json(leaf).holds_object())
+    }
+
     /// Returns `true` if the element is a JSON object, or a string or bytes that start like one.
     pub(crate) fn holds_object(self) -> bool {
         match self {
@@ -79,6 +91,16 @@ impl BytesData {
             BytesData::Body { ranges, .. } | BytesData::Binary { ranges, .. } => ranges.len() * size_of::<(u32, u32)>(),
             BytesData::Strings(strings) => strings.iter().map(|text| text.len() + size_of::<String>()).sum(),
             BytesData::Values(values) => values.iter().map(|text| text.as_bytes().len() + size_of::<JsonText>()).sum(),
+        }
+    }
+
+    /// Returns `true` if JSON can represent every element, which it cannot if one is bytes that are not UTF-8.
+    pub(super) fn fits_json(&self) -> bool {
+        match self {
+            BytesData::Binary { bytes, ranges } => {
+                ranges.iter().all(|element| std::str::from_utf8(&bytes[range(*element)]).is_ok())
+            }
+            BytesData::Body { .. } | BytesData::Strings(_) | BytesData::Values(_) => true,
         }
     }
 

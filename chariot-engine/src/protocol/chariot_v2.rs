@@ -4,10 +4,11 @@
 use bytes::Bytes;
 
 use super::{
-    binary, data, decode,
+    binary,
+    decode::{self, ItemMember, Items},
     fault::{Fault, ReadResult},
     input_label::Origin,
-    json_text::{JsonText, utf8},
+    json_text::{JsonText, utf8, without_mark},
     parameters::Parameters,
     reader::JsonReader,
     request::{InferInput, InferRequest},
@@ -20,13 +21,14 @@ use crate::error::{Expected, Rejection};
 /// The limit on the lines of a request; each costs memory beyond its bytes.
 const MAX_LINES: usize = 16_384;
 
-/// Decodes a JSON document: one item, or a request of `chariot-v2-kserve`.
-pub(super) fn document(body: &Bytes) -> Result<(InferRequest, Protocol), Rejection> {
+/// Decodes a JSON document: one item, or a request of `chariot-v2-kserve`. `takes_items` is set if the model accepts both.
+pub(super) fn document(body: &Bytes, items: Items, takes_items: bool) -> Result<(InferRequest, Protocol), Rejection> {
+    let body = &without_mark(body);
     let text = decode::document(body)?;
-    let mut item = None;
+    let mut item = ItemMember { items, takes_items, data: None };
     let read = decode::members(&mut JsonReader::new(text), body, &mut None, Some(&mut item));
     let request = read.map_err(|fault| fault.rejection_in(text))?;
-    Ok(match item {
+    Ok(match item.data {
         None => (request, Protocol::V2Kserve),
         Some(data) => {
             let input = InferInput::item(data, request.parameters, Origin::Body);
@@ -36,7 +38,8 @@ pub(super) fn document(body: &Bytes) -> Result<(InferRequest, Protocol), Rejecti
 }
 
 /// Decodes lines of JSON, one item per line. Skips blank lines, but counts them.
-pub(super) fn lines(body: &Bytes) -> Result<InferRequest, Rejection> {
+pub(super) fn lines(body: &Bytes, items: Items) -> Result<InferRequest, Rejection> {
+    let body = &without_mark(body);
     let text = utf8(body)?;
     let mut inputs = Vec::new();
     let (mut line, mut counted) = (1, 0);
@@ -53,7 +56,8 @@ pub(super) fn lines(body: &Bytes) -> Result<InferRequest, Rejection> {
         let mut within = JsonReader::new(&text[..end]);
         within.go_to(start);
         let origin = Origin::Line(line);
-        let read = line_item(&mut within, body).map_err(|fault| fault.in_owner(origin.label("", 0)).rejection_in(text));
+        let read =
+            line_item(&mut within, body, items).map_err(|fault| fault.in_owner(origin.label("", 0)).rejection_in(text));
         let (data, parameters) = read?;
         inputs.push(InferInput::item(data, parameters, origin));
         reader.go_to(end);
@@ -65,11 +69,11 @@ pub(super) fn lines(body: &Bytes) -> Result<InferRequest, Rejection> {
 }
 
 /// Reads the object of one line.
-fn line_item(reader: &mut JsonReader<'_>, body: &Bytes) -> ReadResult<(TensorData, Parameters)> {
+fn line_item(reader: &mut JsonReader<'_>, body: &Bytes, items: Items) -> ReadResult<(TensorData, Parameters)> {
     let (mut data, mut parameters) = (None, Parameters::default());
     reader.members(&["input", "parameters"], |reader, member| {
         match member {
-            0 => data = Some(data::one_string(reader, body)?),
+            0 => data = Some(items.read(reader, body)?),
             _ => parameters = Parameters::decode_from(reader, body)?,
         }
         Ok(())
@@ -77,7 +81,7 @@ fn line_item(reader: &mut JsonReader<'_>, body: &Bytes) -> ReadResult<(TensorDat
     reader.end()?;
     match data {
         Some(data) => Ok((data, parameters)),
-        None => Err(Fault::new(Expected::new("a string", "nothing")).in_member("input")),
+        None => Err(Fault::new(Expected::new(items.expected(), "nothing")).in_member("input")),
     }
 }
 

@@ -1,4 +1,7 @@
-//! Lossless conversion of numbers from one data type to another. Tensor inputs use it to accept what clients send.
+//! Conversion of numbers from one data type to another, exact but for the rounding of floating-point numbers. Tensor inputs
+//! use it to accept what clients send.
+
+use std::fmt;
 
 use half::{bf16, f16};
 
@@ -10,16 +13,31 @@ use super::{
 use crate::error::{Expected, Rejection};
 
 /// A number between two types.
+#[derive(Clone, Copy)]
 enum Number {
     Integer(i128),
     Float(f64),
 }
 
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Number::Integer(value) => value.fmt(f),
+            Number::Float(value) if value.is_nan() => f.write_str("NaN"),
+            Number::Float(value) if value.is_infinite() => f.write_str("an infinity"),
+            // Without an exponent it has up to 309 digits.
+            Number::Float(value) => write!(f, "{value:e}"),
+        }
+    }
+}
+
 /// A type that numbers are converted from and to.
 trait Numeric: ElementType {
     fn number(self) -> Number;
-    /// Returns `None` if the type cannot represent the number exactly.
+    /// Returns `None` if the type cannot represent the number: an integer exactly, a floating-point number rounded.
     fn from_number(number: Number) -> Option<Self>;
+    /// Returns the message for a number that the type cannot represent.
+    fn fault(number: Number) -> String;
 }
 
 macro_rules! integers {
@@ -36,6 +54,14 @@ macro_rules! integers {
                     Number::Float(value) if (value as i128) as f64 == value => (value as i128).try_into().ok(),
                     Number::Float(_) => None,
                 }
+            }
+
+            fn fault(number: Number) -> String {
+                let got = match number {
+                    Number::Float(value) if value.fract() != 0.0 => "a fraction".into(),
+                    number => number.to_string(),
+                };
+                Expected::new(format_args!("an integer from {} to {}", Self::MIN, Self::MAX), got).into()
             }
         }
     )*};
@@ -57,9 +83,17 @@ macro_rules! floats {
                     }
                     Number::Float(value) => {
                         let float: $type = $narrow(value);
-                        ($wide(float) == value || value.is_nan()).then_some(float)
+                        ($wide(float).is_finite() || !value.is_finite()).then_some(float)
                     }
                 }
+            }
+
+            fn fault(number: Number) -> String {
+                let what = match number {
+                    Number::Integer(_) => format!("an integer that {} represents exactly", Self::DATATYPE),
+                    Number::Float(_) => format!("a number within the range of {}", Self::DATATYPE),
+                };
+                Expected::new(what, number).into()
             }
         }
     )*};
@@ -74,8 +108,10 @@ floats! {
 impl TensorData {
     /// Converts the numbers to another data type.
     ///
-    /// The other type must represent each value exactly: INT64 5 becomes FP32 5.0; INT64 16777217 and FP64 0.1 are
-    /// rejected because no FP32 equals them. BOOL and BYTES convert only to themselves.
+    /// A floating-point number is rounded to the nearest one of the other type, as if it had been sent as JSON: FP64 0.1
+    /// becomes the FP32 nearest to it, and FP64 1e300 is rejected as out of range. NaN and infinities stay what they are.
+    /// Everything else must be exact: INT64 5 becomes FP32 5.0, and FP32 3.0 becomes INT64 3; INT64 16777217 is rejected
+    /// because no FP32 equals it, and FP32 3.5 because it is no integer. BOOL and BYTES convert only to themselves.
     ///
     /// # Errors
     /// Returns an error with the index of the first value that the other type cannot represent.
@@ -84,11 +120,11 @@ impl TensorData {
     /// ```
     /// use chariot_engine::protocol::{DataType, TensorData};
     ///
-    /// let data = TensorData::from(vec![5_i64, -1]).convert(DataType::Fp32).unwrap();
-    /// assert_eq!(data.into_vec::<f32>().unwrap(), [5.0, -1.0]);
+    /// let data = TensorData::from(vec![5.1_f64, -1.0]).convert(DataType::Fp32).unwrap();
+    /// assert_eq!(data.into_vec::<f32>().unwrap(), [5.1, -1.0]);
     ///
     /// let rejected = TensorData::from(vec![0_i64, 300]).convert(DataType::Uint8).unwrap_err();
-    /// assert!(rejected.text().starts_with("data[1]: expected a value that UINT8 can represent exactly"));
+    /// assert_eq!(rejected.text(), "data[1]: expected an integer from 0 to 255, got 300");
     /// ```
     pub fn convert(self, to: DataType) -> Result<TensorData, Rejection> {
         if to == self.datatype() {
@@ -126,10 +162,9 @@ fn convert_each<S: Numeric, T: Numeric>(values: impl ExactSizeIterator<Item = S>
     // Collecting a `Result` loses the length, and a vector that grows needs the memory twice.
     let mut converted = Vec::with_capacity(values.len());
     for (index, value) in values.enumerate() {
-        let Some(value) = T::from_number(value.number()) else {
-            let expected = format!("a value that {} can represent exactly", T::DATATYPE);
-            let fault = Expected::new(expected, format!("one of type {} that it cannot", S::DATATYPE));
-            return Err(Rejection::new(fault).at(format_args!("data[{index}]")));
+        let number = value.number();
+        let Some(value) = T::from_number(number) else {
+            return Err(Rejection::new(T::fault(number)).at(format_args!("data[{index}]")));
         };
         converted.push(value);
     }

@@ -58,28 +58,31 @@ fn elements_ahead(reader: &JsonReader<'_>, needed: usize) -> usize {
 
 /// Reads the `data` of a BYTES tensor: a list of any JSON values, or a single string. `body` is the text of the reader.
 pub(super) fn bytes(reader: &mut JsonReader<'_>, body: &Bytes) -> ReadResult<TensorData> {
-    let mut ranges = Ranges::default();
-    let mut element = |reader: &mut JsonReader<'_>| {
-        reader.peek();
-        let start = reader.position();
-        reader.skip()?;
-        let offset =
-            |at: usize| u32::try_from(at).map_err(|_| Fault::at(at, "request body exceeds the limit of 4 GiB"));
-        ranges.push((offset(start)?, offset(reader.position())?));
-        Ok(())
-    };
     if reader.peek() == Some(b'"') {
-        element(reader)?;
-    } else {
-        reader.list("a list or a string", |reader, _| element(reader))?;
+        return one_value(reader, body);
     }
-    Ok(TensorData::new(Elements::Bytes(BytesData::Body { body: body.clone(), ranges })))
+    let mut ranges = Ranges::default();
+    reader.list("a list or a string", |reader, _| {
+        ranges.push(value(reader)?);
+        Ok(())
+    })?;
+    Ok(elements(body, ranges))
 }
 
-/// Reads a BYTES tensor of one element, which must be a string.
-pub(super) fn one_string(reader: &mut JsonReader<'_>, body: &Bytes) -> ReadResult<TensorData> {
-    match reader.peek() {
-        Some(b'"') => bytes(reader, body),
-        _ => Err(reader.unexpected("a string")),
-    }
+/// Reads a BYTES tensor of one element, which is any JSON value.
+pub(super) fn one_value(reader: &mut JsonReader<'_>, body: &Bytes) -> ReadResult<TensorData> {
+    Ok(elements(body, value(reader)?.into()))
+}
+
+fn elements(body: &Bytes, ranges: Ranges) -> TensorData {
+    TensorData::new(Elements::Bytes(BytesData::Body { body: body.clone(), ranges }))
+}
+
+/// Consumes any value and returns its range in the body.
+fn value(reader: &mut JsonReader<'_>) -> ReadResult<(u32, u32)> {
+    reader.peek();
+    let start = reader.position();
+    reader.skip()?;
+    let offset = |at: usize| u32::try_from(at).map_err(|_| Fault::at(at, "request body exceeds the limit of 4 GiB"));
+    Ok((offset(start)?, offset(reader.position())?))
 }

@@ -8,7 +8,7 @@ use super::{
     datatype::DataType,
     fault::{Fault, ReadResult},
     input_label::{Origin, input_label, owner},
-    json_text::utf8,
+    json_text::{utf8, without_mark},
     leaves::{self, Leaf},
     metadata::TensorMetadata,
     parameters::Parameters,
@@ -84,6 +84,7 @@ impl InferRequest {
 
     /// Decodes JSON; takes binary tensors from `tail`, if there is one.
     fn decode_with(body: &Bytes, tail: &mut Option<BinaryTail>) -> Result<InferRequest, Rejection> {
+        let body = &without_mark(body);
         let text = document(body)?;
         members(&mut JsonReader::new(text), body, tail, None).map_err(|fault| fault.rejection_in(text))
     }
@@ -98,13 +99,49 @@ pub(super) fn document(body: &Bytes) -> Result<&str, Rejection> {
     Ok(text)
 }
 
+/// The JSON values that an item of `chariot-v2` can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Items {
+    /// Strings only.
+    Strings,
+    /// Any value.
+    Json,
+}
+
+impl Items {
+    /// Reads an item as a BYTES tensor of one element.
+    pub(super) fn read(self, reader: &mut JsonReader<'_>, body: &Bytes) -> ReadResult<TensorData> {
+        match (self, reader.peek()) {
+            (Items::Json, _) | (Items::Strings, Some(b'"')) => data::one_value(reader, body),
+            (Items::Strings, _) => Err(reader.unexpected("a string")),
+        }
+    }
+
+    /// Returns the expected value for messages.
+    pub(super) fn expected(self) -> &'static str {
+        match self {
+            Items::Strings => "a string",
+            Items::Json => "a value",
+        }
+    }
+}
+
+/// The member `input` of a document that may be a request of `chariot-v2`.
+pub(super) struct ItemMember {
+    pub(super) items: Items,
+    /// Set if the model accepts items, so that messages name the member.
+    pub(super) takes_items: bool,
+    /// The item, if the document has one.
+    pub(super) data: Option<TensorData>,
+}
+
 /// Reads a request. Given an `item`, accepts a request of `chariot-v2` too: stores its item there, and its parameters as
 /// those of the request.
 pub(super) fn members(
     reader: &mut JsonReader<'_>,
     body: &Bytes,
     tail: &mut Option<BinaryTail>,
-    mut item: Option<&mut Option<TensorData>>,
+    mut item: Option<&mut ItemMember>,
 ) -> ReadResult<InferRequest> {
     let mut request = InferRequest::default();
     let mut has_inputs = false;
@@ -127,7 +164,7 @@ pub(super) fn members(
             3 if !reader.null()? => request.outputs = tensors(reader, "a list of outputs", output)?,
             4 if !reader.null()? => {
                 if let Some(item) = &mut item {
-                    **item = Some(data::one_string(reader, body)?);
+                    item.data = Some(item.items.read(reader, body)?);
                 }
             }
             _ => {}
@@ -135,12 +172,16 @@ pub(super) fn members(
         Ok(())
     })?;
     reader.end()?;
-    match (has_inputs, item.is_some_and(|item| item.is_some())) {
+    match (has_inputs, item.as_ref().is_some_and(|item| item.data.is_some())) {
         (true, true) => {
             return Err(Fault::new(Expected::new("either input or inputs", "both")).in_member("input"));
         }
         (true, false) => {}
         (false, true) => return Ok(request),
+        (false, false) if item.is_some_and(|item| item.takes_items) => {
+            let expected = "a list of inputs, or one item as the member 'input'";
+            return Err(Fault::new(Expected::new(expected, "neither")).in_member("inputs"));
+        }
         (false, false) => {
             return Err(Fault::new(Expected::new("a list of inputs", "nothing")).in_member("inputs"));
         }

@@ -47,12 +47,12 @@ impl JsonText {
         Ok(JsonText(text.into()))
     }
 
-    /// Checks that a text is one JSON value, and removes the whitespace around it.
+    /// Checks that a text is one JSON value, and removes the whitespace around it and a byte order mark in front of it.
     ///
     /// # Errors
     /// Returns an error with line and column if the text is not JSON.
     pub fn from_text(text: impl Into<Bytes>) -> Result<JsonText, Rejection> {
-        let text = text.into();
+        let text = without_mark(&text.into());
         let checked = utf8(&text)?;
         let value = JsonReader::new(checked).whole().map_err(|fault| fault.rejection_in(checked))?;
         Ok(JsonText(text.slice_ref(value.as_bytes())))
@@ -130,6 +130,17 @@ impl fmt::Debug for JsonText {
 impl fmt::Display for JsonText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// The byte order mark of UTF-8. Editors and tools of Windows write it in front of a text.
+pub(super) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Returns a text without the byte order mark in front of it.
+pub(super) fn without_mark(text: &Bytes) -> Bytes {
+    match text.strip_prefix(BYTE_ORDER_MARK) {
+        Some(rest) => text.slice_ref(rest),
+        None => text.clone(),
     }
 }
 

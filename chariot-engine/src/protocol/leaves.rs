@@ -94,8 +94,8 @@ fn integer_fault(reader: &mut JsonReader<'_>, min: i128, max: i128) -> Box<Fault
         None => reader.unexpected(&expected),
         Some(text) => {
             let got = match number::not_integer(text) {
-                NotInteger::Fraction => "a fraction",
-                NotInteger::Range => "a number out of range",
+                NotInteger::Fraction => "a fraction".into(),
+                NotInteger::Range => number::out_of_range(text),
             };
             Fault::at(reader.position(), Expected::new(expected, got))
         }
@@ -106,9 +106,9 @@ fn integer_fault(reader: &mut JsonReader<'_>, min: i128, max: i128) -> Box<Fault
 fn float_fault(reader: &mut JsonReader<'_>, datatype: DataType) -> Box<Fault> {
     match reader.number_ahead() {
         None => reader.unexpected("a number"),
-        Some(_) => {
+        Some(text) => {
             let expected = format_args!("a number within the range of {datatype}");
-            Fault::at(reader.position(), Expected::new(expected, "a number out of range"))
+            Fault::at(reader.position(), Expected::new(expected, number::out_of_range(text)))
         }
     }
 }

@@ -8,9 +8,11 @@
 //! | `elements` | [`ElementType`], and the elements of a tensor as typed vectors |
 //! | `binary_elements` | the elements of a binary tensor as a slice of the body |
 //! | `bytes_element`, `bytes_data`, `ranges` | [`BytesElement`], and the elements of a BYTES tensor |
-//! | `tensor`, `convert` | [`TensorData`], the data of one tensor, and lossless conversion between data types |
+//! | `nested_bytes` | the elements of a BYTES tensor that are nested like its shape |
+//! | `tensor`, `convert` | [`TensorData`], the data of one tensor, and conversion between data types |
 //! | `version` | [`Protocol`], the two protocols |
-//! | `body_format` | [`BodyFormat`], which protocol a body speaks, from its headers and its first byte |
+//! | `media_type`, `picture` | [`MediaType`], and the first bytes of image files |
+//! | `body_format` | [`BodyFormat`], which protocol a body speaks, from its headers and its first bytes |
 //! | `chariot_v2` | the items and outputs of `chariot-v2` |
 //! | `coding/` | [`Coding`], content codings: decompression within limits, and compression |
 //! | `json_text`, `finite` | [`JsonText`], a JSON value kept as text, and the rejection of `NaN` while one is written |
@@ -45,9 +47,12 @@ mod input_label;
 mod json_text;
 mod leaves;
 mod little_endian;
+mod media_type;
 mod metadata;
+mod nested_bytes;
 mod number;
 mod parameters;
+mod picture;
 mod ranges;
 mod reader;
 mod request;
@@ -62,7 +67,7 @@ mod version;
 
 pub use binary::JSON_LENGTH_HEADER;
 pub(crate) use binary::json_length;
-pub use body_format::{Accepts, BodyFormat, MediaType};
+pub use body_format::{Accepts, BodyFormat};
 pub(crate) use bytes_data::BytesElementRef;
 pub use bytes_element::BytesElement;
 pub(crate) use chariot_v2::encode as encode_chariot_v2;
@@ -72,6 +77,7 @@ pub use elements::ElementType;
 pub use encode_error::EncodeError;
 pub(crate) use input_label::{Origin, input_label};
 pub use json_text::JsonText;
+pub use media_type::MediaType;
 pub use metadata::{ModelMetadata, TensorMetadata};
 pub use parameters::Parameters;
 pub use request::{InferInput, InferRequest, WantedOutput};

@@ -2,6 +2,8 @@
 //!
 //! Common notations are parsed in one pass; all others go to the standard library, which rounds correctly.
 
+use std::borrow::Cow;
+
 use half::{bf16, f16};
 
 /// The powers of ten that FP64 represents exactly.
@@ -219,6 +221,13 @@ pub(super) fn integer<T: TryFrom<i128>>(text: &str, start: usize) -> Option<(T, 
 /// Returns the reason why the well-formed number `text` is not an integer of some type.
 pub(super) fn not_integer(text: &str) -> NotInteger {
     integral(text).err().unwrap_or(NotInteger::Range)
+}
+
+/// Returns a number that is out of range for a message: the number itself, unless it is too long to read.
+pub(super) fn out_of_range(text: &str) -> Cow<'_, str> {
+    /// Enough for any integer of 64 bits and for an FP64 with all its digits.
+    const LONGEST: usize = 25;
+    if text.len() <= LONGEST { text.into() } else { format!("a number of {} characters", text.len()).into() }
 }
 
 /// Returns the value of a whole number, also if it is written with a decimal point or an exponent.

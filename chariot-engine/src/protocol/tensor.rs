@@ -106,6 +106,22 @@ impl TensorData {
         }
     }
 
+    /// Returns `true` if JSON can represent every element. Only a binary tensor can have others: NaN, infinities, and bytes
+    /// that are not UTF-8.
+    pub(crate) fn fits_json(&self) -> bool {
+        match &self.0 {
+            Storage::Binary(binary) => match binary.datatype() {
+                DataType::Fp16 => binary.values::<f16>().all(ElementType::fits_json),
+                DataType::Bf16 => binary.values::<bf16>().all(ElementType::fits_json),
+                DataType::Fp32 => binary.values::<f32>().all(ElementType::fits_json),
+                DataType::Fp64 => binary.values::<f64>().all(ElementType::fits_json),
+                _ => true,
+            },
+            Storage::Typed(Elements::Bytes(data)) => data.fits_json(),
+            Storage::Typed(_) => true,
+        }
+    }
+
     /// Returns the data type of the elements.
     pub fn datatype(&self) -> DataType {
         match &self.0 {

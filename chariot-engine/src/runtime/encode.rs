@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use super::{erased::ItemOutput, job::ResponseContext, options::HostOptions};
 use crate::{
     error::{Error, ErrorKind, Expected, Rejection, Result, quoted},
-    model::ItemInfo,
+    model::{ItemInfo, Spec},
     output::EncodedOutput,
     protocol::{
-        EncodeError, EncodedResponse, InferOutput, InferResponse, JsonText, Protocol, ResponseHead, TensorData,
-        WantedOutput, encode_chariot_v2,
+        DataType, EncodeError, EncodedResponse, InferInput, InferOutput, InferResponse, JsonText, Protocol,
+        ResponseHead, TensorData, WantedOutput, encode_chariot_v2,
     },
     settings::OutputEncoding,
 };
@@ -39,6 +39,44 @@ pub(super) fn encode(
         EncodeError::NotFinite(_) | EncodeError::NotText(_) => Error::unwritable(error),
         error => error.into(),
     })
+}
+
+/// Returns the fault of a request whose inputs hold elements that JSON cannot represent, for a response in JSON. The fault
+/// counts only if the outputs cannot be represented either: a model may well accept NaN.
+///
+/// Only binary tensors are read, and only if the response may be JSON.
+pub(super) fn unwritable_inputs(
+    inputs: &[InferInput],
+    spec: &Spec,
+    requested: &[WantedOutput],
+    binary: bool,
+) -> Option<Rejection> {
+    // The output for an item is JSON also within a binary response. An item itself is bytes of any kind.
+    let is_item = spec.element.is_some();
+    if !is_item && binary && requested.iter().all(|output| output.binary != Some(false)) {
+        return None;
+    }
+    let mut faults = Vec::new();
+    for (index, input) in inputs.iter().enumerate() {
+        let is_text = input.data.datatype() == DataType::Bytes;
+        if is_text && is_item || input.data.fits_json() {
+            continue;
+        }
+        let fault = match is_text {
+            true => Expected::new("UTF-8 text for a response in JSON", "other bytes"),
+            false => Expected::new("finite numbers for a response in JSON", "NaN or an infinity"),
+        };
+        faults.push(format!("{}: {fault}", input.label(index)));
+    }
+    Rejection::all(&faults).err()
+}
+
+/// Blames the request for an output that JSON cannot represent, if its inputs hold such elements already.
+pub(super) fn blame(error: Error, unwritable_inputs: Option<Rejection>) -> Error {
+    match unwritable_inputs {
+        Some(rejection) if error.is_unwritable() => rejection.into(),
+        _ => error,
+    }
 }
 
 /// Returns the error of the request, if items were rejected or failed.

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    deadline,
+    deadline, encode,
     erased::{DecodeOptions, ErasedItem, Loader, check_selection, panic_error},
     ids::Ids,
     job::{Job, ResponseContext},
@@ -28,8 +28,9 @@ use super::{
     worker,
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Rejection, Result},
     inflight::{Budget, PartSender, RequestToken},
+    input::{Modality, modality},
     model::{LoadCommon, Spec},
     protocol::{Accepts, BodyFormat, DataType, EncodedResponse, TensorMetadata},
     telemetry::metrics::{ModelMetrics, Rejected, Snapshot, Stage},
@@ -361,7 +362,7 @@ impl Host {
         *id = Some(request_id);
         let decoded = Instant::now();
         self.metrics().took(Stage::Decode, decoded - begin);
-        let (items, context) = prepared.inspect_err(|error| {
+        let Prepared { items, context, unwritable_inputs } = prepared.inspect_err(|error| {
             let reason = match error.kind() {
                 ErrorKind::Rejected => Rejected::Invalid,
                 ErrorKind::Unavailable => Rejected::Memory,
@@ -379,12 +380,13 @@ impl Host {
             return Err(Error::unavailable("the engine is shutting down"));
         }
         let response = async { response.await.unwrap_or_else(|_| Err("the worker sent no response".into())) };
-        match body_deadline {
+        let response = match body_deadline {
             None => response.await,
             Some(deadline) => {
                 tokio::time::timeout_at(deadline, response).await.unwrap_or_else(|_| Err(Error::timed_out()))
             }
-        }
+        };
+        response.map_err(|error| encode::blame(error, unwritable_inputs))
     }
 
     fn log(&self, id: &str, error: &Error) {
@@ -470,8 +472,13 @@ struct Request {
     arrived: Instant,
 }
 
-/// The decoded items, and the context of the response.
-type Prepared = (Vec<ErasedItem>, ResponseContext);
+/// A decoded request.
+struct Prepared {
+    items: Vec<ErasedItem>,
+    context: ResponseContext,
+    /// The fault of the request if the response is JSON that cannot represent the outputs.
+    unwritable_inputs: Option<Rejection>,
+}
 
 impl Request {
     /// Decodes the request. Returns its ID also if it is invalid.
@@ -510,21 +517,16 @@ impl Request {
             binary = false;
             requested.iter_mut().for_each(|output| output.binary = None);
         }
+        let unwritable_inputs = encode::unwritable_inputs(&request.inputs, model.spec(), &requested, binary);
         let options = DecodeOptions {
             max_pixels: self.shared.options.max_pixels,
             score_threshold: self.shared.options.score_threshold,
         };
         let decoded = model.decode(request, &self.token, options)?;
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
-        Ok((
-            decoded.items,
-            ResponseContext {
-                id: id.get_or_insert_with(|| self.shared.ids.fresh()).clone(),
-                protocol,
-                requested,
-                binary,
-            },
-        ))
+        let id = id.get_or_insert_with(|| self.shared.ids.fresh()).clone();
+        let context = ResponseContext { id, protocol, requested, binary };
+        Ok(Prepared { items: decoded.items, context, unwritable_inputs })
     }
 }
 
@@ -540,6 +542,8 @@ fn accepts(options: &HostOptions, spec: &Spec) -> Accepts {
         protocol: options.protocol,
         items: spec.element.is_some() && spec.inputs.is_empty(),
         raw_items: spec.raw,
+        images: spec.element == <modality::Image as Modality>::ELEMENT,
+        json_items: spec.element.is_some() && !spec.raw,
         single_input: alone,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use http_body::Body;
 use tokio::time::Instant;
 
@@ -38,7 +38,7 @@ where
     B::Data: Send,
 {
     let (head, body) = request.into_parts();
-    let admitted = match admit(model, &head.headers, body.size_hint().lower(), arrived) {
+    let admitted = match admit(model, &head, body.size_hint().lower(), arrived) {
         Ok(admitted) => admitted,
         Err(fault) => {
             body::linger(&head.headers, body);
@@ -73,6 +73,9 @@ where
             Err(failure) => return failed(model, &failure),
         },
     };
+    if let Err(fault) = format.check_media_type(&bytes, model.host.accepts()) {
+        return unsupported_type(model, &fault);
+    }
     if streams {
         let host = model.host.clone();
         let work = |parts| async move { host.infer(permit, bytes, format, request_id, arrived, Some(parts)).await };
@@ -110,13 +113,14 @@ impl From<Rejection> for HeadFault {
     }
 }
 
-/// Admits a request by its headers. Its body has at least `declared` bytes.
-fn admit(model: &OneModel, headers: &HeaderMap, declared: u64, arrived: Instant) -> Result<Admitted, HeadFault> {
+/// Admits a request by its head. Its body has at least `declared` bytes.
+fn admit(model: &OneModel, head: &Parts, declared: u64, arrived: Instant) -> Result<Admitted, HeadFault> {
+    let headers = &head.headers;
     let coding = coding::request_coding(headers).map_err(|_| HeadFault::Coding)?;
     if declared > model.settings.max_body.as_u64() {
         return Err(HeadFault::TooLarge);
     }
-    let format = body_format::from_headers(headers)?;
+    let format = body_format::from_headers(headers, head.uri.path())?;
     let timeout = request_timeout::from_headers(headers)?;
     let permit = model.host.admit(arrived, timeout, declared).map_err(HeadFault::Admission)?;
     Ok(Admitted { coding, format, timeout, permit })
@@ -175,6 +179,14 @@ fn body_fault(model: &OneModel, fault: &BodyFault) -> Response<ResponseBody> {
     }
 }
 
+/// Returns a 415 response for a body whose media type is not supported.
+fn unsupported_type(model: &OneModel, fault: &Rejection) -> Response<ResponseBody> {
+    model.host.metrics().rejected(Rejected::Invalid);
+    let mut response = respond::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, fault.text());
+    response.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    response
+}
+
 fn failed(model: &OneModel, failure: &Failure) -> Response<ResponseBody> {
     let text = failure.public_message();
     match failure.error.kind() {
@@ -205,18 +217,18 @@ mod tests {
             [100, 10_000, 90_000]
                 .map(|millis| format!("body after {millis} ms → {}", body::too_slow(Duration::from_millis(millis)))),
         );
-        let header = |name: &'static str, values: &[&'static str]| -> HeaderMap {
+        let headers = |name: &'static str, values: &[&'static str]| -> HeaderMap {
             let name = HeaderName::from_static(name);
             values.iter().map(|value| (name.clone(), HeaderValue::from_static(value))).collect()
         };
         for value in ["soon", "-1s", "1x", ""] {
-            let fault = request_timeout::from_headers(&header("x-request-timeout", &[value])).unwrap_err();
+            let fault = request_timeout::from_headers(&headers("x-request-timeout", &[value])).unwrap_err();
             messages.push(format!("x-request-timeout: {value} → {}", fault.text()));
         }
         for (name, values) in
             [("inference-header-content-length", &["1", "2"][..]), ("chariot-inference-parameters", &["{}", "{}"])]
         {
-            let fault = body_format::from_headers(&header(name, values)).unwrap_err();
+            let fault = body_format::from_headers(&headers(name, values), "/infer").unwrap_err();
             messages.push(format!("{name}: {} → {}", values.join(", "), fault.text()));
         }
         insta::assert_snapshot!("not_served", messages.join("\n"));

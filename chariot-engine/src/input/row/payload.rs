@@ -11,7 +11,7 @@ use crate::{
         decode::{DecodeContext, Input},
         json::Json,
         modality::{self, Modality, sealed},
-        payload::{ElementPayload, HasParameters, Slot, SplitItem, Unit, elements},
+        payload::{ElementKind, ElementPayload, HasParameters, Slot, SplitItem, Unit, elements},
     },
     protocol::{DataType, InferInput, InferRequest, JsonText, Origin, Parameters},
 };
@@ -93,7 +93,7 @@ impl Modality for modality::Row {
                 let payload = RowPayload { source: Source::Element(element), parameters: parameters.clone() };
                 (slot, parameters, payload)
             };
-            return Ok(elements(request)?.into_iter().map(from_element).collect());
+            return Ok(elements(request, ElementKind::Objects)?.into_iter().map(from_element).collect());
         }
         let parameters = parameters(&request);
         let table = Arc::new(Table::new(request.inputs)?);
@@ -122,10 +122,11 @@ fn are_objects(inputs: &[InferInput]) -> bool {
     if first.name.is_empty() || first.datatype.is_none() || shape.is_empty() {
         return true;
     }
-    first
-        .data
-        .bytes_element_ref(0)
-        .is_none_or(|element| element.holds_object() || (shape.len() == 1 && element.is_list()))
+    let first = first.data.bytes_element_ref(0);
+    first.is_none_or(|element| match element.is_list() {
+        false => element.holds_object(),
+        true => shape.len() == 1 || element.first_leaf_holds_object(),
+    })
 }
 
 /// Returns the parameters of all rows: those of the only input or of the request, completed by those of the other.

@@ -24,10 +24,10 @@ const LEVEL: flate2::Compression = flate2::Compression::new(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Coding {
-    /// gzip (RFC 1952), with one member or several.
+    /// gzip (RFC 1952), with one member or several. Zeros after them are ignored.
     #[cfg(feature = "compression")]
     Gzip,
-    /// deflate, in the zlib format (RFC 1950).
+    /// deflate, in the zlib format (RFC 1950). A raw stream (RFC 1951) is decompressed too.
     #[cfg(feature = "compression")]
     Deflate,
     /// zstd (RFC 8878), with one frame or several and a window of at most 8 MiB (RFC 9659).

@@ -40,7 +40,8 @@ pub(super) fn decompress(
     }
 }
 
-/// Decompresses gzip: one member or several.
+/// Decompresses gzip: one member or several. Ignores zeros after the last one, like gzip itself: they fill the blocks of
+/// tapes and of some file systems.
 pub(super) fn gunzip(input: &mut Input<'_>, output: &mut Output) -> Result<(), CodingError> {
     loop {
         let mut member = GzDecoder::new(&mut *input);
@@ -50,18 +51,19 @@ pub(super) fn gunzip(input: &mut Input<'_>, output: &mut Output) -> Result<(), C
                 count => output.add(count)?,
             }
         }
-        if input.rest.is_empty() {
-            return Ok(());
+        if input.rest.starts_with(&GZIP) {
+            continue;
         }
-        if !input.rest.starts_with(&GZIP) {
-            return Err(CodingError::Trailing(input.rest.len()));
-        }
+        return match input.rest.iter().all(|byte| *byte == 0) {
+            true => Ok(()),
+            false => Err(CodingError::Trailing(input.rest.len())),
+        };
     }
 }
 
-/// Decompresses deflate: one stream of the zlib format.
+/// Decompresses deflate: one stream of the zlib format, or of the raw format that some clients send by this name.
 pub(super) fn inflate(input: &mut Input<'_>, output: &mut Output) -> Result<(), CodingError> {
-    let mut stream = Decompress::new(true);
+    let mut stream = Decompress::new(has_zlib_header(input.rest));
     loop {
         let (taken, given) = (stream.total_in(), stream.total_out());
         let piece = input.fill_buf().map_err(|_| CodingError::Cancelled)?;
@@ -77,6 +79,16 @@ pub(super) fn inflate(input: &mut Input<'_>, output: &mut Output) -> Result<(), 
             _ if taken == 0 && given == 0 => return Err(CodingError::Truncated),
             _ => {}
         }
+    }
+}
+
+/// Returns `true` unless a stream must be raw deflate, judging by the first two bytes (RFC 1950, section 2.2).
+///
+/// The same two bytes could only start a raw stream whose encoder fills the rest of a byte with a one, and none does.
+fn has_zlib_header(stream: &[u8]) -> bool {
+    match stream {
+        [method, flags, ..] => method & 0x8f == 0x08 && u16::from_be_bytes([*method, *flags]).is_multiple_of(31),
+        _ => true,
     }
 }
 
