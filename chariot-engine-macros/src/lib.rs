@@ -84,7 +84,7 @@ pub fn setting_choice(input: TokenStream) -> TokenStream {
 /// | `shape = [n, 4, _, {WIDTH}]` | a name (only first): the rows, along which requests are joined; a number or a constant in braces: a fixed length; `_`: any length |
 /// | `name = "..."` | the tensor's name, instead of the field's |
 /// | `datatype = "INT64"` | the datatype, instead of that of the field's type (`Tensor`: `FP32`) |
-/// | `convert` | accepts the other numeric datatypes too, if every value can be represented exactly |
+/// | `convert` | accepts the other numeric datatypes too: floating-point numbers are rounded, integers must be exact |
 ///
 /// On the struct, `#[tensors(crate = path)]` sets the path of the SDK. A struct that is also an output derives
 /// [`macro@TensorOutput`] too.

@@ -49,7 +49,8 @@ impl TensorSpec {
         Self { name: name.into(), datatype, shape: shape.to_vec(), help: help.into(), converts: false }
     }
 
-    /// Accepts the other numeric data types too, if every value is exactly representable in the declared one.
+    /// Accepts the other numeric data types too: floating-point numbers are rounded to the declared one, integers must be
+    /// exact, and a value out of range is rejected.
     #[must_use]
     pub fn converting(mut self) -> Self {
         self.converts = true;

@@ -37,6 +37,7 @@ pub(super) fn body(model: &ModelInfo<'_>) -> Value {
         bytes.push("Without that header: the raw data of one item.".into());
         let lines = "One JSON object per line, each a request of one item in `chariot-v2`.";
         content.insert("application/jsonl".into(), described(lines));
+        content.insert("application/x-ndjson".into(), described(lines));
         match model.element() {
             Some("image") => content.insert("image/*".into(), described("An image file.")),
             Some("text") => content.insert("text/plain".into(), described("UTF-8 text.")),
@@ -93,7 +94,7 @@ pub(super) fn schemas(model: &ModelInfo<'_>) -> Map<String, Value> {
             "type": "object",
             "description": "One item, in `chariot-v2`.",
             "required": ["input"],
-            "properties": { "input": string_element(model), "parameters": item_parameters(model) },
+            "properties": { "input": sole_item(model), "parameters": item_parameters(model) },
         });
         require_parameters(&mut item, model);
         schemas.insert("ItemRequest".into(), item);
@@ -187,7 +188,10 @@ fn declared_inputs(declared: &[TensorSpec]) -> Value {
 fn item(model: &ModelInfo<'_>) -> Value {
     let string = string_element(model);
     let element = match model.element() {
-        Some("image" | "text") => string.clone(),
+        Some("image" | "text") => {
+            let nested = json!({ "type": "array", "description": "Elements that are nested like `shape`." });
+            json!({ "anyOf": [string.clone(), nested] })
+        }
         Some("row") => json!({ "description": row_description(model.spec.columns()) }),
         _ => json!({ "description": "A JSON value, or a string of JSON." }),
     };
@@ -200,7 +204,7 @@ fn item(model: &ModelInfo<'_>) -> Value {
             "shape": {
                 "type": ["array", "null"],
                 "items": { "type": "integer", "minimum": 0 },
-                "description": "Ignored: `data` alone determines the number of elements.",
+                "description": "Ignored, unless `data` is nested like it: `data` determines the number of elements.",
             },
             "data": { "anyOf": [{ "type": "array", "minItems": 1, "items": element }, string] },
             "parameters": item_parameters(model),
@@ -218,6 +222,14 @@ fn row_description(columns: &[TensorSpec]) -> String {
         text.push_str(&format!(" Its members, or the names of the columns: {}.", names.join(", ")));
     }
     text
+}
+
+/// Returns the schema of the item of `chariot-v2`.
+fn sole_item(model: &ModelInfo<'_>) -> Value {
+    match model.element() {
+        Some("image" | "text") => string_element(model),
+        _ => json!({ "description": "A JSON value, or a string that contains one." }),
+    }
 }
 
 /// Returns the schema of an item as a string.

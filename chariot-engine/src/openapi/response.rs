@@ -127,7 +127,11 @@ pub(super) fn responses(model: &ModelInfo<'_>) -> Map<String, Value> {
         error("MethodNotAllowed", "The path does not support this method.", Some("Allow")),
         error("RequestTimeout", "The body did not arrive in time.", None),
         error("ContentTooLarge", "The body exceeds the size limit.", None),
-        error("UnsupportedCoding", "The content encoding of the body is not supported.", Some("Accept-Encoding")),
+        error(
+            "UnsupportedCoding",
+            "The content encoding of the body is not supported, or the body is a form.",
+            Some("Accept-Encoding"),
+        ),
         error("Failed", "The model failed.", None),
         error("Unavailable", "The model is not ready, shutting down or overloaded. Retry later.", Some("Retry-After")),
         error("DeadlinePassed", "The request exceeded its deadline, which includes the time in the queue.", None),

@@ -25,8 +25,9 @@ impl fmt::Display for Number {
             Number::Integer(value) => value.fmt(f),
             Number::Float(value) if value.is_nan() => f.write_str("NaN"),
             Number::Float(value) if value.is_infinite() => f.write_str("an infinity"),
-            // Without an exponent it has up to 309 digits.
-            Number::Float(value) => write!(f, "{value:e}"),
+            // Without an exponent it could have 309 digits.
+            Number::Float(value) if value.abs() >= 1e16 => write!(f, "{value:e}"),
+            Number::Float(value) => value.fmt(f),
         }
     }
 }
@@ -58,7 +59,7 @@ macro_rules! integers {
 
             fn fault(number: Number) -> String {
                 let got = match number {
-                    Number::Float(value) if value.fract() != 0.0 => "a fraction".into(),
+                    Number::Float(value) if value.is_finite() && value.fract() != 0.0 => "a fraction".into(),
                     number => number.to_string(),
                 };
                 Expected::new(format_args!("an integer from {} to {}", Self::MIN, Self::MAX), got).into()

@@ -223,10 +223,11 @@ pub(super) fn not_integer(text: &str) -> NotInteger {
     integral(text).err().unwrap_or(NotInteger::Range)
 }
 
+/// The longest number in a message, in bytes. Enough for any integer of 64 bits and for an FP64 with all its digits.
+pub(super) const LONGEST: usize = 25;
+
 /// Returns a number that is out of range for a message: the number itself, unless it is too long to read.
 pub(super) fn out_of_range(text: &str) -> Cow<'_, str> {
-    /// Enough for any integer of 64 bits and for an FP64 with all its digits.
-    const LONGEST: usize = 25;
     if text.len() <= LONGEST { text.into() } else { format!("a number of {} characters", text.len()).into() }
 }
 

@@ -7,6 +7,7 @@ use serde::de::Error;
 
 use super::{
     fault::{Fault, ReadResult},
+    number,
     reader::JsonReader,
 };
 use crate::error::{Expected, Rejection, quoted};
@@ -86,7 +87,9 @@ pub(crate) fn public_message(text: &str) -> String {
         let (got, expected) = got_and_expected(rest);
         let expected = type_name(expected);
         let got = match got {
-            "a number" if expected.starts_with("an integer") || expected == "a number" => "a number out of range",
+            "a number" if expected.starts_with("an integer") || expected == "a number" => {
+                number_in(rest).unwrap_or("a number out of range")
+            }
             "a string" => "another string",
             "a number" => "another number",
             _ => "another value",
@@ -118,6 +121,14 @@ pub(crate) fn public_message(text: &str) -> String {
         short.push_str("...");
     }
     short
+}
+
+/// Returns the number in ``integer `300`, expected u8``, if it is short enough for a message.
+fn number_in(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once('`')?;
+    let (number, _) = rest.split_once('`')?;
+    let is_number = number.parse::<f64>().is_ok() && number.bytes().any(|byte| byte.is_ascii_digit());
+    (is_number && number.len() <= number::LONGEST).then_some(number)
 }
 
 /// Parses `string "...", expected u32` into the kind of the given value, and the expected type.

@@ -111,10 +111,10 @@ impl TensorData {
     pub(crate) fn fits_json(&self) -> bool {
         match &self.0 {
             Storage::Binary(binary) => match binary.datatype() {
-                DataType::Fp16 => binary.values::<f16>().all(ElementType::fits_json),
-                DataType::Bf16 => binary.values::<bf16>().all(ElementType::fits_json),
-                DataType::Fp32 => binary.values::<f32>().all(ElementType::fits_json),
-                DataType::Fp64 => binary.values::<f64>().all(ElementType::fits_json),
+                DataType::Fp16 => binary.values::<f16>().all(f16::is_finite),
+                DataType::Bf16 => binary.values::<bf16>().all(bf16::is_finite),
+                DataType::Fp32 => binary.values::<f32>().all(f32::is_finite),
+                DataType::Fp64 => binary.values::<f64>().all(f64::is_finite),
                 _ => true,
             },
             Storage::Typed(Elements::Bytes(data)) => data.fits_json(),

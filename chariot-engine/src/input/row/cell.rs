@@ -69,12 +69,12 @@ impl<'de> Cell<'de> {
         const BEYOND_UNSIGNED: f64 = 18_446_744_073_709_551_616.0;
         let got = match self.float() {
             None => return self.deserialize_any(visitor),
-            Some(value) if value.is_nan() => "NaN",
-            Some(value) if value.is_infinite() => "an infinity",
-            Some(value) if value.fract() != 0.0 => "a fraction",
+            Some(value) if value.is_nan() => "NaN".into(),
+            Some(value) if value.is_infinite() => "an infinity".into(),
+            Some(value) if value.fract() != 0.0 => "a fraction".into(),
             Some(value) if (-BEYOND_SIGNED..BEYOND_SIGNED).contains(&value) => return visitor.visit_i64(value as i64),
             Some(value) if (0.0..BEYOND_UNSIGNED).contains(&value) => return visitor.visit_u64(value as u64),
-            Some(_) => "a number out of range",
+            Some(value) => format!("{value:e}"),
         };
         Err(Fault::new(At::Row, Expected::new("an integer", got)))
     }
@@ -85,13 +85,15 @@ impl<'de> Cell<'de> {
     }
 }
 
-fn out_of_range(datatype: DataType) -> Fault {
-    Fault::new(At::Row, Expected::new(format_args!("a number in the range of {datatype}"), "a number outside it"))
+fn out_of_range(datatype: DataType, value: f64) -> Fault {
+    Fault::new(
+        At::Row,
+        Expected::new(format_args!("a number within the range of {datatype}"), format_args!("{value:e}")),
+    )
 }
 
-fn inexact(datatype: DataType) -> Fault {
-    let what = format_args!("a number that {datatype} represents exactly");
-    Fault::new(At::Row, Expected::new(what, "an integer that would be rounded"))
+fn inexact(datatype: DataType, integer: i128) -> Fault {
+    Fault::new(At::Row, Expected::new(format_args!("an integer that {datatype} represents exactly"), integer))
 }
 
 /// Deserializes a JSON value.
@@ -183,14 +185,14 @@ impl<'de> Deserializer<'de> for Cell<'de> {
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let exact = |integer: i128| {
             let value = integer as f32;
-            (value as i128 == integer).then_some(value).ok_or_else(|| inexact(DataType::Fp32))
+            (value as i128 == integer).then_some(value).ok_or_else(|| inexact(DataType::Fp32, integer))
         };
         match self {
             Cell::Text(Text::Json(text)) => json(text, |json| json.deserialize_f32(visitor)),
             Cell::Signed(value) => visitor.visit_f32(exact(value.into())?),
             Cell::Unsigned(value) => visitor.visit_f32(exact(value.into())?),
             Cell::Double(value) if value.is_finite() && (value as f32).is_infinite() => {
-                Err(out_of_range(DataType::Fp32))
+                Err(out_of_range(DataType::Fp32, value))
             }
             Cell::Double(value) => visitor.visit_f32(value as f32),
             other => other.deserialize_any(visitor),
@@ -200,7 +202,7 @@ impl<'de> Deserializer<'de> for Cell<'de> {
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let exact = |integer: i128| {
             let value = integer as f64;
-            (value as i128 == integer).then_some(value).ok_or_else(|| inexact(DataType::Fp64))
+            (value as i128 == integer).then_some(value).ok_or_else(|| inexact(DataType::Fp64, integer))
         };
         match self {
             Cell::Text(Text::Json(text)) => json(text, |json| json.deserialize_f64(visitor)),

@@ -5,8 +5,8 @@ use half::{bf16, f16};
 use proptest::prelude::*;
 
 use crate::protocol::{
-    BytesElement, ElementType, InferOutput, InferRequest, InferResponse, JsonText, ResponseHead, TensorData, number,
-    reader::JsonReader,
+    BytesElement, DataType, ElementType, InferOutput, InferRequest, InferResponse, JsonText, ResponseHead, TensorData,
+    number, reader::JsonReader,
 };
 
 const HEAD: ResponseHead<'_> = ResponseHead::new("m", Some("1"), "7");
@@ -106,6 +106,54 @@ proptest! {
         prop_assert_eq!(read, texts);
     }
 
+    /// Lists that are nested like their shape hold the same elements as the flat list.
+    #[test]
+    fn nested_elements_are_those_of_the_flat_list(shape in prop::collection::vec(1_usize..4, 2..5), space in " ?") {
+        let count: usize = shape.iter().product();
+        let flat: Vec<_> = (0..count).map(|index| format!("\"{index}[\\u00e9\"")).collect();
+        let mut lists = flat.clone();
+        for length in shape.iter().rev() {
+            lists = lists.chunks(*length).map(|list| format!("[{space}{}{space}]", list.join(","))).collect();
+        }
+        let read = |data: &str| {
+            let body = format!("{{\"inputs\":[{{\"datatype\":\"BYTES\",\"data\":{data}}}]}}");
+            InferRequest::decode(&body.into()).unwrap().inputs.remove(0).data
+        };
+        let nested = read(&lists[0]);
+        let leaves = nested.nested_elements(&shape, count).unwrap().unwrap();
+        let flat = read(&format!("[{}]", flat.join(",")));
+        prop_assert!(leaves.bytes_elements().unwrap().eq(flat.bytes_elements().unwrap()));
+        prop_assert!(flat.nested_elements(&shape, count).unwrap().is_none());
+        prop_assert!(nested.nested_elements(&shape, count - 1).is_err());
+        for axis in 0..shape.len() {
+            let mut other = shape.clone();
+            other[axis] += 1;
+            prop_assert!(nested.nested_elements(&other, usize::MAX).is_err());
+        }
+    }
+
+    /// A binary number is rounded like the same number as JSON, and is out of range where that is.
+    #[test]
+    fn doubles_convert_as_json_is_read(values in prop::collection::vec(any::<f64>(), 1..6)) {
+        let json = |datatype: DataType| {
+            let data = JsonText::from_value(&values).unwrap();
+            let length = values.len();
+            let body = format!(
+                "{{\"inputs\":[{{\"datatype\":\"{datatype}\",\"shape\":[{length}],\"data\":{data}}}]}}"
+            );
+            InferRequest::decode(&body.into()).ok().map(|mut request| request.inputs.remove(0).data)
+        };
+        let bytes = |data: Option<TensorData>| data.map(|data| {
+            let mut bytes = Vec::new();
+            data.write_binary(&mut bytes).unwrap();
+            bytes
+        });
+        for datatype in [DataType::Fp16, DataType::Bf16, DataType::Fp32, DataType::Fp64] {
+            let converted = TensorData::from(values.clone()).convert(datatype).ok();
+            prop_assert_eq!(bytes(converted), bytes(json(datatype)), "{}", datatype);
+        }
+    }
+
     #[test]
     fn arbitrary_bytes_never_panic(body: Vec<u8>) {
         let _ = InferRequest::decode(&Bytes::from(body));
@@ -131,6 +179,7 @@ proptest! {
         if let Ok(request) = InferRequest::decode(&body.into()) {
             for input in &request.inputs {
                 let _ = input.data.strings(&[1, 2]);
+                let _ = input.data.nested_elements(&[1, 2], 8);
                 let _ = input.parameters.decode::<std::collections::BTreeMap<String, u8>>();
             }
         }

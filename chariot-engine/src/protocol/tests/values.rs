@@ -220,25 +220,37 @@ fn parameters_are_found_by_name() {
 }
 
 #[test]
-fn numbers_convert_without_loss() {
+fn numbers_convert_exactly_or_by_rounding() {
     let converted = |data: TensorData, to| data.convert(to).map_err(|rejection| rejection.text().to_owned());
     let singles = converted(vec![5.5_f64, -0.0].into(), DataType::Fp32).unwrap().into_vec::<f32>().unwrap();
     assert_eq!(
         singles.iter().map(|value| value.to_bits()).collect::<Vec<_>>(),
         [5.5_f32.to_bits(), (-0.0_f32).to_bits()]
     );
+    let rounded =
+        converted(vec![5.1_f64, 0.1, 1e-50, f64::from(f32::MAX), f64::NAN, f64::NEG_INFINITY].into(), DataType::Fp32);
+    let rounded = rounded.unwrap().into_vec::<f32>().unwrap();
+    assert_eq!(rounded[..4], [5.1, 0.1, 0.0, f32::MAX]);
+    assert!(rounded[4].is_nan() && rounded[5] == f32::NEG_INFINITY);
+    let halves = converted(vec![0.1_f32, 65_519.0].into(), DataType::Fp16).unwrap();
+    assert_eq!(halves.into_vec::<f16>().unwrap(), [f16::from_f32(0.1), f16::MAX]);
     let whole = converted(vec![3.0_f32, -4.0].into(), DataType::Int64).unwrap();
     assert_eq!(whole.into_vec::<i64>().unwrap(), [3, -4]);
     let halves = converted(vec![2048_u64].into(), DataType::Fp16).unwrap();
     assert_eq!(halves.into_vec::<f16>().unwrap(), [f16::from_f32(2048.0)]);
     let mut messages = Messages::default();
-    let rejected: [(&str, TensorData, DataType, &str); 9] = [
-        ("[5.1]", vec![5.1_f64].into(), DataType::Fp32, "data[0]"),
+    let rejected: [(&str, TensorData, DataType, &str); 14] = [
         ("[0, 16777217]", vec![0, 16_777_217_i64].into(), DataType::Fp32, "data[1]"),
         ("[2^64 - 1]", vec![u64::MAX].into(), DataType::Fp64, "data[0]"),
         ("[-1]", vec![-1_i8].into(), DataType::Uint64, "data[0]"),
         ("[0.5]", vec![0.5_f32].into(), DataType::Int8, "data[0]"),
         ("[1e39]", vec![1e39_f64].into(), DataType::Fp32, "data[0]"),
+        ("[65520]", vec![65_520_f32].into(), DataType::Fp16, "data[0]"),
+        ("[70000.5]", vec![70_000.5_f64].into(), DataType::Fp16, "data[0]"),
+        ("[1e300]", vec![1e300_f64].into(), DataType::Uint64, "data[0]"),
+        ("[300]", vec![300_f64].into(), DataType::Uint8, "data[0]"),
+        ("[NaN]", vec![f32::NAN].into(), DataType::Int8, "data[0]"),
+        ("[-inf]", vec![f32::NEG_INFINITY].into(), DataType::Int8, "data[0]"),
         ("[70000]", vec![70_000_i32].into(), DataType::Fp16, "data[0]"),
         ("[true]", vec![true].into(), DataType::Fp32, ""),
         ("[\"1\"]", vec!["1".to_owned()].into(), DataType::Int64, ""),
