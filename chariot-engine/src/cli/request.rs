@@ -31,7 +31,11 @@ pub(super) struct Request {
 ///
 /// # Errors
 /// A file that cannot be an input of the engine.
-pub(super) fn request(path: &Path, content: Vec<u8>, model: &Target, options: &Infer) -> Result<Request, String> {
+pub(super) fn request(path: &Path, mut content: Vec<u8>, model: &Target, options: &Infer) -> Result<Request, String> {
+    // Editors of Windows write a byte order mark in front of a text. No image starts with one.
+    if content.starts_with("\u{feff}".as_bytes()) {
+        content.drain(..'\u{feff}'.len_utf8());
+    }
     let spec = &model.spec;
     let takes_json = matches!(spec.element, Some("json" | "row"));
     let has_json_name = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
@@ -67,9 +71,7 @@ pub(super) fn request(path: &Path, content: Vec<u8>, model: &Target, options: &I
     let name =
         if path == Path::new(STDIN) { "stdin".into() } else { path.file_name().unwrap_or_default().to_string_lossy() };
     let body = if model.protocol == Some(Protocol::V2) {
-        // Its items can only be strings.
-        let input = if data.is_string() { data } else { data.to_string().into() };
-        json!({ "input": input, "parameters": parameters })
+        json!({ "input": data, "parameters": parameters })
     } else {
         let input =
             json!({ "name": name, "datatype": "BYTES", "shape": [1], "data": [data], "parameters": parameters });
@@ -150,7 +152,7 @@ mod tests {
     #[test]
     fn the_request_is_in_the_only_protocol() {
         let item = made_for::<Json<Value>>(Some(Protocol::V2), "a.json", "[1]", &["a=1"]).unwrap();
-        assert_eq!(item, json!({"input": "[1]", "parameters": {"a": 1}}));
+        assert_eq!(item, json!({"input": [1], "parameters": {"a": 1}}));
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Input for Json<T> {
         };
         // A string is the value itself or contains it. A string that looks like an object or a list contains it, and so
         // does one that `T` can only be read from by its content (a number, for example).
-        let holds_tree = text.trim_start().starts_with(['{', '[']);
+        let holds_tree = text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']);
         let content = || JsonText::from_text(text.into_owned()).and_then(|content| content.parse());
         if holds_tree {
             content().or_else(|fault| value.parse().map_err(|_| fault))

@@ -106,13 +106,17 @@ impl<S> LoadContext<S> {
         file_in(&self.common.model_dir, name.as_ref())
     }
 
-    /// Reads one of the model's text files.
+    /// Reads one of the model's text files, without a byte order mark at its start.
     ///
     /// # Errors
     /// Returns an error if the file does not exist, or if it is not UTF-8.
     pub fn read_to_string(&self, name: impl AsRef<Path>) -> Result<String> {
         let path = self.file(&name)?;
-        std::fs::read_to_string(&path).context(format_args!("reading '{}'", path.display()))
+        let text = std::fs::read_to_string(&path).context(format_args!("reading '{}'", path.display()))?;
+        Ok(match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        })
     }
 
     /// Reads the labels of the model's classes from `class_labels.json`.
@@ -276,6 +280,15 @@ mod tests {
         let text: String = cases.iter().map(|(case, message)| format!("{case} → {message}\n")).collect();
         insta::assert_snapshot!("files", text.replace(&place, "/model"));
         assert!(empty.ends_with("which is empty"), "{empty}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_text() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("class_labels.json"), "\u{feff}[\"a\"]\r\n").unwrap();
+        std::fs::write(dir.path().join("words.txt"), "\u{feff}one\u{feff}").unwrap();
+        assert_eq!(context(dir.path()).class_labels().unwrap().len(), 1);
+        assert_eq!(context(dir.path()).read_to_string("words.txt").unwrap(), "one\u{feff}");
     }
 
     #[test]

@@ -28,13 +28,13 @@ impl TensorData {
         if !data.element_ref(0).is_some_and(|first| first.is_list()) {
             return Ok(None);
         }
+        let in_data = |fault: Box<Fault>| fault.in_member("data").rejection();
+        check_length(*length, ranges.len()).map_err(|text| in_data(Fault::new(text)))?;
         let count = product(shape).map_err(|fault| fault.rejection())?;
         if count > limit {
             let expected = format_args!("at most {limit} elements");
             return Err(Rejection::new(Expected::new(expected, count)));
         }
-        let in_data = |fault: Box<Fault>| fault.in_member("data").rejection();
-        check_length(*length, ranges.len()).map_err(|text| in_data(Fault::new(text)))?;
         let mut leaves = Ranges::default();
         for (index, (start, end)) in ranges.iter().enumerate() {
             // The decoder has checked that the JSON of a body is UTF-8.

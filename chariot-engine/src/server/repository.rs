@@ -53,6 +53,10 @@ where
     if read.is_err() {
         body::linger(&HeaderMap::new(), body);
     }
+    let read = read.map(|bytes| match bytes.strip_prefix("\u{feff}".as_bytes()) {
+        Some(rest) => bytes.slice_ref(rest),
+        None => bytes,
+    });
     let query: IndexRequest = match read {
         Ok(bytes) if bytes.trim_ascii().is_empty() => IndexRequest::default(),
         Ok(bytes) => match serde_json::from_slice(&bytes) {

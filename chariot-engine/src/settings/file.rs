@@ -10,12 +10,15 @@ const MAX_PATH: usize = 512;
 /// The maximum size of a file in bytes, which is that of a Kubernetes secret.
 const MAX_BYTES: usize = 1 << 20;
 
+/// The byte order mark, which editors of Windows write in front of a text.
+const MARK: char = '\u{feff}';
+
 /// Returns a path as messages show it.
 pub(super) fn shown(path: &str) -> String {
     quoted_up_to(path, MAX_PATH)
 }
 
-/// Returns the contents of a file without trailing whitespace, or the reason why it cannot be read, which never contains
+/// Returns the contents of a file without a byte order mark and trailing whitespace, or the reason why it cannot be read, which never contains
 /// any of the contents.
 pub(super) fn contents(path: &str) -> Result<String, String> {
     let shown = shown(path);
@@ -29,6 +32,9 @@ pub(super) fn contents(path: &str) -> Result<String, String> {
     let mut text = String::from_utf8(bytes)
         .map_err(|_| String::from(Expected::new("UTF-8", format_args!("invalid bytes in {shown}"))))?;
     text.truncate(text.trim_end().len());
+    if text.starts_with(MARK) {
+        text.drain(..MARK.len_utf8());
+    }
     Ok(text)
 }
 
@@ -45,6 +51,7 @@ mod tests {
             contents(path.to_str().unwrap())
         };
         assert_eq!(written("key", b" se same \r\n\n"), Ok(" se same".into()));
+        assert_eq!(written("marked", "\u{feff}sesame\r\n".as_bytes()), Ok("sesame".into()));
         assert_eq!(written("blank", b" \n"), Ok(String::new()));
         assert_eq!(written("most", &vec![b'a'; MAX_BYTES]).map(|text| text.len()), Ok(MAX_BYTES));
         let mut messages = String::new();

@@ -39,6 +39,8 @@ impl ClassLabels {
     /// # Errors
     /// Returns an error if the text is neither, if it has no labels, or if the IDs are not `0..n-1`, each once.
     pub fn from_json(text: &str) -> Result<Self, ClassLabelsError> {
+        // Editors of Windows write a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let labels: Vec<String> = match serde_json::from_str(text) {
             Ok(File::List(labels)) => labels,
             Ok(File::Ids(ids)) => {
@@ -103,6 +105,7 @@ mod tests {
     fn an_object_and_a_list_mean_the_same() {
         let object = ClassLabels::from_json(r#"{"b": 1, "a": 0, "c": 2}"#).unwrap();
         assert_eq!(object, ClassLabels::from_json(r#"["a", "b", "c"]"#).unwrap());
+        assert_eq!(object, ClassLabels::from_json("\u{feff}[\"a\", \"b\", \"c\"]").unwrap());
     }
 
     #[test]

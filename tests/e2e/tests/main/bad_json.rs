@@ -17,7 +17,7 @@ fn every_engine_rejects_malformed_json() {
         row("... line 1, column 2", "{"),
         row("... line 1, column 2", "{'inputs': []}"),
         row("... line 1, column 2", "{inputs: []}"),
-        row("... line 1, column 1", "\u{feff}{}"),
+        row("... line 1, column 2", " \u{feff}{}"),
         row("inputs", r#"{"inputs": ["#),
         row("inputs", r#"{"inputs": [{"name": "a", "data": ["x"]} {"#),
         row("inputs", r#"{"inputs": [{"name": "a", "data": ["x"]},]}"#),

@@ -150,13 +150,90 @@ fn values_that_json_cannot_hold_are_returned_in_binary_form_only() {
     for (case, datatype, bytes) in [("NaN", "FP32", &nan[..]), ("not UTF-8", "BYTES", &elements(&[b"\xff\0"]))] {
         let mut request = json!({"inputs": [input("x", datatype, &[1], bytes.len())]});
         let answer = ask_binary(&server, &request, bytes);
-        let error = answer.error(500);
-        assert!(error.starts_with("output 'x': data[0]"), "{error}");
+        // The caller has sent what cannot be returned.
+        let error = answer.error(400);
+        assert!(error.starts_with("input 'x': "), "{error}");
         messages.add(case, error);
         request["outputs"] = json!([{"name": "x", "parameters": {"binary_data": true}}]);
         assert_eq!(ask_binary(&server, &request, bytes).outputs()[0].1, bytes);
     }
     insta::assert_snapshot!("not_json", messages);
+}
+
+/// A model that divides one number by another, row by row.
+struct Ratio;
+
+impl Model for Ratio {
+    type Settings = ();
+    type Input = Row<[f32; 2]>;
+    type Output = Regression;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Ratio)
+    }
+
+    async fn infer(&self, batch: Batch<Row<[f32; 2]>>) -> Result<Vec<Regression>> {
+        batch.try_map(|row| Ok((row.0[0] / row.0[1]).into()))
+    }
+}
+
+/// A model that divides the elements of tensors by themselves.
+struct Unit;
+
+impl Model for Unit {
+    type Settings = ();
+    type Input = Tensors;
+    type Output = Tensors;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Unit)
+    }
+
+    async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
+        batch.try_map(|item| {
+            let mut output = Tensors::default();
+            for (name, shape, data) in item.iter() {
+                let values = data.as_slice::<f32>().unwrap_or_default();
+                output.push(name, shape, values.iter().map(|value| value / value).collect::<Vec<f32>>());
+            }
+            Ok(output)
+        })
+    }
+}
+
+#[test]
+fn an_output_that_json_cannot_hold_blames_the_caller_only_for_an_input_that_it_cannot_hold() {
+    let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let rows = Server::start(Engine::builder().model::<Ratio>("ratio"));
+    let tensors = Server::start(Engine::builder().model::<Unit>("unit"));
+    for server in [&rows, &tensors] {
+        let send = |values: &[f32], asks_binary: bool| {
+            let request = json!({
+                "inputs": [input("x", "FP32", &[1, 2], 8)],
+                "parameters": {"binary_data_output": asks_binary},
+            });
+            ask_binary(server, &request, &bytes(values))
+        };
+        assert_eq!(send(&[2.0, 4.0], false).status, 200);
+        // The model divides by zero: its own fault, whatever the form of the request.
+        send(&[0.0, 0.0], false).error(500);
+        let written = json!({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [0, 0]}]});
+        ask(server, &[], written.to_string().into()).error(500);
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let error = send(&[bad, bad], false);
+            assert!(error.error(400).starts_with("input 'x': "), "{error:?}");
+        }
+    }
+    // An infinity is a value like any other if the output is finite.
+    let request = json!({"inputs": [input("x", "FP32", &[1, 2], 8)]});
+    let answer = ask_binary(&rows, &request, &bytes(&[1.0, f32::INFINITY]));
+    assert_eq!(answer.json["outputs"][0]["data"], json!([0.0]));
+    let mut binary = request;
+    binary["parameters"] = json!({"binary_data_output": true});
+    assert_eq!(ask_binary(&tensors, &binary, &bytes(&[f32::NAN, 1.0])).outputs().len(), 1);
+    // The output for a row is JSON also within a binary response.
+    let error = ask_binary(&rows, &binary, &bytes(&[f32::NAN, 1.0]));
+    assert!(error.error(400).starts_with("input 'x': "), "{error:?}");
 }
 
 #[test]

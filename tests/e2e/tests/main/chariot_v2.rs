@@ -286,7 +286,9 @@ fn a_raw_item_is_the_body_and_its_parameters_are_a_header() {
 fn under_another_media_type_json_is_a_document_and_everything_else_an_item() {
     let server = Server::start(described());
     is_one(&post(&server, &[TEXT], " {\"input\": \"a\"}"), r#"{"output":["a","tell",0.5]}"#);
-    is_one(&post(&server, &[TEXT], "{a}"), r#"{"output":["{a}","tell",0.5]}"#);
+    let error = post(&server, &[TEXT], "{a}").error(400);
+    assert!(error.contains("line 1, column 2"), "{error}");
+    is_one(&post(&server, &[TEXT], "\u{feff}hi"), r#"{"output":["hi","tell",0.5]}"#);
     is_one(&post(&server, &[TEXT], "7"), r#"{"output":["7","tell",0.5]}"#);
     assert_eq!(post(&server, &[TEXT], r#"{"inputs":[{"name":"a","data":["b"]}]}"#).values()[0][0], "b");
     let error = post(&server, &[TEXT], "{}").error(400);

@@ -119,6 +119,11 @@ fn a_body_in_any_supported_coding_is_decoded() {
     assert_eq!(send(&server, "identity", text("plain")).value(), "plain");
     let members = [encoded("gzip", "{\"inputs\":["), encoded("gzip", "{\"data\":[\"two\"]}]}")].concat();
     assert_eq!(send(&server, "gzip", members).value(), "two");
+    let padded = [encoded("gzip", text("padded")), vec![0; 500]].concat();
+    assert_eq!(send(&server, "gzip", padded).value(), "padded");
+    // Raw deflate, which some clients send by the name of the zlib format.
+    let zlib = encoded("deflate", text("raw"));
+    assert_eq!(send(&server, "deflate", &zlib[2..zlib.len() - 4]).value(), "raw");
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod harness;
 mod heads;
 mod life;
 mod limits;
+mod media_types;
 mod memory;
 mod metrics;
 mod openapi;
