@@ -25,10 +25,20 @@ pub(super) const WORDS: &[&str] = &[
     "{\"inputs\":[{\"data\":[\"a\"]}]}",
     "\\n",
     "null",
+    "\u{feff}",
+    "{\"input\":{\"a\":[1]}}",
+    "\u{89}PNG\r\n\u{1a}\n",
 ];
 
-const MEDIA_TYPES: [MediaType; 5] =
-    [MediaType::Absent, MediaType::Json, MediaType::Lines, MediaType::Raw, MediaType::Other];
+const MEDIA_TYPES: [MediaType; 7] = [
+    MediaType::Absent,
+    MediaType::Json,
+    MediaType::Lines,
+    MediaType::Raw,
+    MediaType::Other,
+    MediaType::Form,
+    MediaType::Multipart,
+];
 
 /// The first byte selects the media type. The second one decides what the model accepts, and whether there are parameters
 /// (the first line of the rest) and a length of the JSON (the third byte).
@@ -42,11 +52,15 @@ pub(super) fn body_format(input: &[u8]) -> Outcome {
     let mut format = BodyFormat::new(MEDIA_TYPES[usize::from(*media_type) % MEDIA_TYPES.len()]);
     format.json_length = flag(1).then_some(usize::from(*length));
     format.parameters = parameters;
+    // A length that the flag above does not use decides the rest.
+    format.detects_images = length & 1 != 0;
     let datatype = if flag(6) { DataType::Uint8 } else { DataType::Bytes };
     let mut accepts = Accepts::default();
     accepts.protocol = flag(2).then_some(if flag(3) { Protocol::V2 } else { Protocol::V2Kserve });
     accepts.items = flag(4);
     accepts.raw_items = flag(5);
+    accepts.images = flag(5) && length & 2 != 0;
+    accepts.json_items = !flag(5);
     accepts.single_input = (!flag(7)).then(|| TensorMetadata::new("x", datatype, [-1]));
     let bytes = Bytes::copy_from_slice(body);
     let (read, cost) = memory::cost(|| format.decode(&bytes, &accepts));
@@ -78,11 +92,13 @@ fn same_items(read: &InferRequest, format: &BodyFormat, body: &[u8]) {
     let items: Vec<_> =
         read.inputs.iter().flat_map(|input| input.data.bytes_elements().into_iter().flatten()).collect();
     assert_eq!(items.len(), read.inputs.len());
+    let unmarked = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     if let [BytesElement::Binary(item)] = &items[..] {
-        assert!(item == body, "the item differs from the body");
+        assert!(item == body || item == unmarked, "the item differs from the body");
         return;
     }
-    let text = std::str::from_utf8(body).expect("JSON is UTF-8");
+    assert!(!matches!(format.media_type, MediaType::Raw), "raw bytes are read as JSON");
+    let text = std::str::from_utf8(unmarked).expect("JSON is UTF-8");
     let values: Vec<Value> = match format.media_type {
         MediaType::Lines => {
             let lines = text.split('\n').filter(|line| !line.trim_matches([' ', '\t', '\r']).is_empty());
@@ -93,7 +109,10 @@ fn same_items(read: &InferRequest, format: &BodyFormat, body: &[u8]) {
     // A member that nothing reads may be a number beyond FP64, which serde_json rejects.
     if values.len() == items.len() {
         for (item, value) in items.iter().zip(&values) {
-            assert_eq!(item.text().ok().as_deref(), value["input"].as_str());
+            assert_eq!(
+                item.clone().json().ok().and_then(|item| item.parse::<Value>().ok()).as_ref(),
+                Some(&value["input"])
+            );
         }
     }
 }

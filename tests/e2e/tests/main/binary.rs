@@ -3,7 +3,11 @@
 
 use std::io::Cursor;
 
-use chariot_engine::{prelude::*, protocol::DataType};
+use chariot_engine::{
+    model::{Dim, TensorSpec},
+    prelude::*,
+    protocol::DataType,
+};
 use e2e::{DEADLINE, Messages};
 use serde_json::{Value, json};
 
@@ -234,6 +238,60 @@ fn an_output_that_json_cannot_hold_blames_the_caller_only_for_an_input_that_it_c
     // The output for a row is JSON also within a binary response.
     let error = ask_binary(&rows, &binary, &bytes(&[f32::NAN, 1.0]));
     assert!(error.error(400).starts_with("input 'x': "), "{error:?}");
+}
+
+/// A model of one FP32 tensor that accepts other data types.
+struct Converting;
+
+impl Model for Converting {
+    type Settings = ();
+    type Input = Tensors;
+    type Output = Tensors;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Converting)
+    }
+
+    fn spec() -> Spec {
+        Spec::new::<Self>().inputs([TensorSpec::new("x", DataType::Fp32, &[Dim::Any], "").converting()])
+    }
+
+    async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
+        batch.try_map(|item| Ok(item.into_value()))
+    }
+}
+
+/// NumPy makes FP64 of numbers unless told otherwise.
+#[test]
+fn doubles_are_rounded_where_a_model_converts() {
+    let server = Server::start(Engine::builder().model::<Converting>("converting"));
+    let values = [5.1, -0.1, 1e-50, f64::from(f32::MAX), 3.0];
+    let rounded = values.map(|value| value as f32);
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let written = json!({"name": "x", "datatype": "FP64", "shape": [5], "data": values});
+    let binary = json!({"inputs": [input("x", "FP64", &[5], 40)]});
+    for answer in
+        [ask(&server, &[], json!({"inputs": [written]}).to_string().into()), ask_binary(&server, &binary, &bytes)]
+    {
+        let output = &answer.outputs()[0].0;
+        assert_eq!(output["datatype"], "FP32");
+        let data: Vec<f32> = serde_json::from_value(output["data"].clone()).unwrap();
+        assert_eq!(data, rounded);
+    }
+    let integers = json!({"inputs": [{"name": "x", "datatype": "INT64", "shape": [2], "data": [16_777_216, -3]}]});
+    let answer = ask(&server, &[], integers.to_string().into());
+    assert_eq!(answer.outputs()[0].0["data"], json!([16_777_216.0, -3.0]));
+    let mut messages = Messages::new();
+    for (datatype, data) in
+        [("FP64", json!([1.0, 3.5e38])), ("FP64", json!([1.0, -1e300])), ("INT64", json!([1, 16_777_217]))]
+    {
+        let request = json!({"inputs": [{"name": "x", "datatype": datatype, "shape": [2], "data": data}]});
+        let answer = ask(&server, &[], request.to_string().into());
+        let error = answer.error(400);
+        assert!(error.starts_with("input 'x': data[1]: "), "{error}");
+        messages.add(format!("{datatype} {data}"), error);
+    }
+    insta::assert_snapshot!("converted", messages);
 }
 
 #[test]
