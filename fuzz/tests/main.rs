@@ -80,7 +80,7 @@ fn a_session_is_reproducible_and_finds_inputs_that_panic() {
 }
 
 /// The start of a message that names a location in a request, or that is about the body as a whole.
-const LOCATIONS: [&str; 15] = [
+const LOCATIONS: [&str; 16] = [
     "input '",
     "input:",
     "inputs",
@@ -90,6 +90,7 @@ const LOCATIONS: [&str; 15] = [
     "line ",
     "Inference-Header-Content-Length",
     "Chariot-Inference-Parameters",
+    "Content-Type: ",
     "expected JSON before",
     "expected a JSON object",
     "expected a chariot-v",

@@ -129,7 +129,7 @@ pub(super) fn responses(model: &ModelInfo<'_>) -> Map<String, Value> {
         error("ContentTooLarge", "The body exceeds the size limit.", None),
         error(
             "UnsupportedCoding",
-            "The content encoding of the body is not supported, or the body is a form.",
+            "The content encoding of the body is not supported, or its media type is not: forms are not read.",
             Some("Accept-Encoding"),
         ),
         error("Failed", "The model failed.", None),

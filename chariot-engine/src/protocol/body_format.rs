@@ -107,7 +107,7 @@ pub(super) enum BodyKind {
     Item,
     /// A JSON document, whose members decide the protocol.
     Document,
-    /// A form or a body of parts, which is not read.
+    /// A form, a body of parts or a text that is not UTF-8, which is not read.
     Unsupported,
 }
 
@@ -130,7 +130,7 @@ impl BodyFormat {
             (_, MediaType::Json, None) => BodyKind::Document,
             // Whatever the media type: a request that is broken must never be the text that a model reads.
             _ if begins_as_object(body) => BodyKind::Document,
-            (_, MediaType::Form | MediaType::Multipart, None) => BodyKind::Unsupported,
+            (_, MediaType::Form | MediaType::Multipart | MediaType::WideText, None) => BodyKind::Unsupported,
             (_, MediaType::Absent, None) => {
                 let is_image = self.detects_images && accepts.images && takes_items;
                 if is_image && picture::media_type(body).is_some() { BodyKind::Item } else { BodyKind::Document }
@@ -150,18 +150,21 @@ impl BodyFormat {
     /// # Errors
     /// Returns an error that says how to send the request.
     pub(crate) fn check_media_type(&self, body: &[u8], accepts: &Accepts) -> Result<(), Rejection> {
-        if !matches!(self.media_type, MediaType::Form | MediaType::Multipart)
-            || self.kind(body, accepts) != BodyKind::Unsupported
-        {
+        let got = match self.media_type {
+            MediaType::Form => "a form",
+            MediaType::Multipart => "a body of several parts",
+            MediaType::WideText => "a text that is not UTF-8",
+            _ => return Ok(()),
+        };
+        if self.kind(body, accepts) != BodyKind::Unsupported {
             return Ok(());
         }
         let item = match accepts {
             _ if !accepts.supports(Protocol::V2) || !accepts.raw_items => "",
             Accepts { images: true, .. } => ", or the file alone with its media type, such as image/png",
-            _ => ", or the text alone as text/plain",
+            _ => ", or the text alone as text/plain in UTF-8",
         };
         let expected = format_args!("a JSON object as application/json{item}");
-        let got = if self.media_type == MediaType::Form { "a form" } else { "a body of several parts" };
         Err(Rejection::new(Expected::new(expected, got)).at("Content-Type"))
     }
 

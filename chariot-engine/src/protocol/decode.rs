@@ -112,8 +112,10 @@ impl Items {
     /// Reads an item as a BYTES tensor of one element.
     pub(super) fn read(self, reader: &mut JsonReader<'_>, body: &Bytes) -> ReadResult<TensorData> {
         match (self, reader.peek()) {
+            // `null` counts as absent.
+            (Items::Json, Some(b'n')) => Err(reader.unexpected(self.expected())),
             (Items::Json, _) | (Items::Strings, Some(b'"')) => data::one_value(reader, body),
-            (Items::Strings, _) => Err(reader.unexpected("a string")),
+            (Items::Strings, _) => Err(reader.unexpected(self.expected())),
         }
     }
 

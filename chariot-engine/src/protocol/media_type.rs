@@ -26,6 +26,9 @@ pub enum MediaType {
     Form,
     /// A body of several parts, which the SDK does not read: `multipart/*`.
     Multipart,
+    /// A text in an encoding with several bytes per character, such as `text/plain; charset=utf-16`, which the SDK does not
+    /// read. As UTF-8 it would be a text with zeros.
+    WideText,
     /// Any other media type, which does not decide the format.
     Other,
 }
@@ -33,7 +36,8 @@ pub enum MediaType {
 impl MediaType {
     /// Parses the value of a `Content-Type` header.
     pub fn from_content_type(value: &[u8]) -> Self {
-        let essence = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        let mut parts = value.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let essence = parts.next().unwrap_or_default();
         let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
         let ends_in = |end: &str| {
             essence.len().checked_sub(end.len()).is_some_and(|at| essence[at..].eq_ignore_ascii_case(end.as_bytes()))
@@ -52,8 +56,20 @@ impl MediaType {
             MediaType::Form
         } else if begins_with("multipart/") {
             MediaType::Multipart
+        } else if parts.any(is_wide_charset) {
+            MediaType::WideText
         } else {
             MediaType::Other
         }
     }
+}
+
+/// Returns `true` for a parameter such as `charset=utf-16le`.
+fn is_wide_charset(parameter: &[u8]) -> bool {
+    let parameter = parameter.to_ascii_lowercase();
+    let charset = parameter.strip_prefix(b"charset=").map(<[u8]>::trim_ascii_start).unwrap_or_default();
+    let charset = charset.strip_prefix(b"\"").unwrap_or(charset);
+    [&b"utf-16"[..], b"utf16", b"utf-32", b"utf32", b"ucs-2", b"ucs-4"]
+        .into_iter()
+        .any(|wide| charset.starts_with(wide))
 }

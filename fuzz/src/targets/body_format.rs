@@ -30,7 +30,7 @@ pub(super) const WORDS: &[&str] = &[
     "\u{89}PNG\r\n\u{1a}\n",
 ];
 
-const MEDIA_TYPES: [MediaType; 7] = [
+const MEDIA_TYPES: [MediaType; 8] = [
     MediaType::Absent,
     MediaType::Json,
     MediaType::Lines,
@@ -38,6 +38,7 @@ const MEDIA_TYPES: [MediaType; 7] = [
     MediaType::Other,
     MediaType::Form,
     MediaType::Multipart,
+    MediaType::WideText,
 ];
 
 /// The first byte selects the media type. The second one decides what the model accepts, and whether there are parameters

@@ -33,13 +33,14 @@ fn items(format: &BodyFormat, body: impl Into<Bytes>) -> Vec<String> {
 }
 
 /// Every media type.
-const MEDIA_TYPES: [MediaType; 7] = [
+const MEDIA_TYPES: [MediaType; 8] = [
     MediaType::Absent,
     MediaType::Json,
     MediaType::Lines,
     MediaType::Raw,
     MediaType::Form,
     MediaType::Multipart,
+    MediaType::WideText,
     MediaType::Other,
 ];
 
@@ -78,7 +79,7 @@ fn the_first_matching_rule_decides_the_format() {
                 // (4) A body that starts like an object, whatever the media type, and (5) JSON.
                 _ if is_object || media_type == MediaType::Json => BodyKind::Document,
                 // (6) Forms.
-                MediaType::Form | MediaType::Multipart => BodyKind::Unsupported,
+                MediaType::Form | MediaType::Multipart | MediaType::WideText => BodyKind::Unsupported,
                 // (7) No media type: an image, if the model takes images and the route allows it.
                 MediaType::Absent if model == 1 && detects_images && body == PNG => BodyKind::Item,
                 MediaType::Absent => BodyKind::Document,
@@ -145,9 +146,13 @@ fn a_broken_request_is_never_an_item() {
 fn a_form_is_rejected_with_the_way_to_send_the_request() {
     let mut messages = Messages::default();
     for (model, accepts) in models().iter().enumerate() {
-        for (media_type, body) in
-            [(MediaType::Form, "text=hello"), (MediaType::Multipart, "--x\r\n"), (MediaType::Form, "")]
-        {
+        for (media_type, body) in [
+            (MediaType::Form, "text=hello"),
+            (MediaType::Multipart, "--x\r\n"),
+            (MediaType::Form, ""),
+            (MediaType::WideText, "h\0i\0"),
+            (MediaType::WideText, "h\0i\0"),
+        ] {
             let format = BodyFormat::new(media_type);
             let fault = format.check_media_type(body.as_bytes(), accepts).unwrap_err();
             assert_location(fault.text(), "Content-Type", "");
@@ -208,6 +213,8 @@ fn an_item_is_any_json_value_for_a_model_of_json_values() {
     }
     let fault = BodyFormat::default().decode(&r#"{"input": null}"#.into(), accepts).unwrap_err();
     assert_location(fault.text(), "inputs", "");
+    let fault = BodyFormat::new(MediaType::Lines).decode(&r#"{"input": null}"#.into(), accepts).unwrap_err();
+    assert_location(fault.text(), "line 1: input", "1:11");
 }
 
 #[test]
@@ -225,6 +232,10 @@ fn a_media_type_is_parsed_without_case_and_parameters() {
         ("application/jsonlx", MediaType::Other),
         ("multipart/form-data; boundary=x", MediaType::Multipart),
         ("multipart/mixed", MediaType::Multipart),
+        ("text/plain; charset=UTF-16LE", MediaType::WideText),
+        ("text/csv;header=present; Charset=\"utf-32\"", MediaType::WideText),
+        ("text/plain; charset=iso-8859-1", MediaType::Other),
+        ("application/json; charset=utf-16", MediaType::Json),
         ("application/octet-stream", MediaType::Raw),
         ("image/png", MediaType::Raw),
         ("Image/*", MediaType::Raw),

@@ -221,6 +221,9 @@ fn a_form_is_a_415_that_says_how_to_send_the_request() {
             assert_eq!(answer.header("accept"), Some("application/json"));
             messages.add(format!("{}, {media_type}", engine.name), error);
         }
+        // As UTF-8 it is a text with zeros.
+        let wide: Vec<u8> = "hello".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        messages.add(engine.name, engine.post("/infer", Some("text/plain; charset=utf-16le"), wide).error(415));
         assert_eq!(engine.items.load(Ordering::Relaxed), 0, "{}", engine.name);
     }
     insta::assert_snapshot!("forms", messages);
