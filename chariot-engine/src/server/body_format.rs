@@ -39,7 +39,7 @@ pub(super) fn from_headers(headers: &HeaderMap, path: &str) -> Result<BodyFormat
 fn names_model(path: &str) -> bool {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     let mut before = None;
-    segments.any(|segment| std::mem::replace(&mut before, Some(segment)) == Some("v2") && segment == "models")
+    segments.any(|segment| before.replace(segment) == Some("v2") && segment == "models")
 }
 
 /// Sets the value of a header that may occur only once.

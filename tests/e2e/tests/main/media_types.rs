@@ -248,7 +248,7 @@ fn an_image_without_a_media_type_is_recognized_on_the_platforms_route_only() {
     assert_eq!(texts.post("/infer", None, png(3)).status, 400);
 }
 
-/// What the documentation of an engine tells people to type.
+/// The commands that people copy from the documentation of an engine.
 #[test]
 fn curl_is_answered_or_told_how_to_send_the_request() {
     if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
