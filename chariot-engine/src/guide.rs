@@ -19,6 +19,7 @@
 //! | reference | |
 //! |---|---|
 //! | [`command_line`] | the commands of an engine's binary |
+//! | [`images`] | the image files that are decoded |
 //! | [`EngineSettings`](crate::settings::EngineSettings) | the runtime's settings |
 //! | [`Settings`](macro@crate::Settings), [`TensorInput`](macro@crate::TensorInput), [`chariot_engine`](macro@crate::chariot_engine) | the keys of the macros |
 //! | [features](crate#features) | the features of the crate |
@@ -35,6 +36,8 @@ pub mod deploying {}
 pub mod devices {}
 #[doc = include_str!("docs/guide/embedding.md")]
 pub mod embedding {}
+#[doc = include_str!("docs/guide/images.md")]
+pub mod images {}
 #[doc = include_str!("docs/guide/inputs_and_outputs.md")]
 pub mod inputs_and_outputs {}
 #[doc = include_str!("docs/guide/migrating.md")]

@@ -19,6 +19,7 @@ use super::log_queue::LogQueue;
 use crate::{
     error::put_causes_on_lines,
     settings::{LogFormat, LogLevel},
+    telemetry::panics::is_caught,
 };
 
 /// The stream that log lines are written to.
@@ -88,7 +89,12 @@ pub(crate) fn install(level: LogLevel, format: Option<LogFormat>, stream: Stream
         if format == LogFormat::Human && stream == Stream::Output {
             put_causes_on_lines();
         }
-        std::panic::set_hook(Box::new(move |panic| log_panic(panic, format)));
+        std::panic::set_hook(Box::new(move |panic| {
+            // Whoever catches it logs it as what it is.
+            if !is_caught() {
+                log_panic(panic, format);
+            }
+        }));
         if stream == Stream::Output {
             start_writing();
         }

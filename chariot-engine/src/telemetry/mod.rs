@@ -4,10 +4,13 @@
 //! |---|---|
 //! | `logs` | log lines on a standard stream. `run` installs them; an embedded engine does not |
 //! | `log_queue` | log lines on their way to a reader that can be slow, stalled or gone |
+//! | `panics` | panics that are the fault of data, not of the engine |
 //! | `metrics` | counters, gauges and histograms, in a registry of the engine's own |
 
 mod log_queue;
 mod logs;
 pub mod metrics;
+mod panics;
 
 pub(crate) use logs::{Stream, flush, install};
+pub(crate) use panics::catch;

@@ -1,11 +1,14 @@
-//! Decoding of the bytes of a file within limits.
+//! Decoding of the bytes of a file within limits. `decoded` calls it.
 
 use std::io::Cursor;
 
 use ::image::{DynamicImage, ImageDecoder, ImageError, ImageReader, metadata::Orientation};
 
-use super::{format::ImageFormat, jpeg, limits::ImageLimits, tiff, webp};
-use crate::error::{Expected, Rejection};
+use super::{bmp, fault::Fault, foreign, format::ImageFormat, jpeg, limits::ImageLimits, tiff, webp};
+use crate::{
+    error::{Expected, Rejection},
+    telemetry,
+};
 
 /// A decoded file.
 pub(super) struct Decoded {
@@ -16,73 +19,109 @@ pub(super) struct Decoded {
 
 /// Decodes a file by its content. `encoding` describes the form in which the caller sent it: `base64-encoded `, or empty.
 pub(super) fn decode(bytes: &[u8], limits: &ImageLimits, encoding: &str) -> Result<Decoded, Rejection> {
-    let unknown = |got| {
+    let Some(format) = detect(bytes) else {
         let what = format_args!("a {encoding}PNG, JPEG, WebP, BMP, GIF or TIFF image");
-        Rejection::new(Expected::new(what, got))
+        return Err(Rejection::new(match foreign::name(bytes) {
+            Some(name) => Expected::new(what, format_args!("{name}, which is not supported")).to_string(),
+            None if bytes.is_empty() => Expected::new(what, "no data").to_string(),
+            None => Expected::new(what, "data in none of these formats").to_string(),
+        }));
     };
-    if bytes.is_empty() {
-        return Err(unknown("no data"));
-    }
-    let Some((format, coded)) = detect(bytes) else {
-        return Err(unknown("data in none of these formats"));
-    };
-    let is_valid = match format {
-        ImageFormat::Jpeg => jpeg::is_complete(bytes),
-        ImageFormat::Tiff => tiff::is_valid(bytes),
-        ImageFormat::WebP => webp::is_valid(bytes),
-        ImageFormat::Png | ImageFormat::Bmp | ImageFormat::Gif => true,
-    };
-    if !is_valid {
-        return Err(corrupt(format));
-    }
-    let too_large = |got: String| {
-        let what = format_args!("an image of at most {} pixels", limits.pixels());
-        Rejection::new(Expected::new(what, got))
-    };
-    let rejection = |error: ImageError| match error {
-        ImageError::Limits(_) => too_large(format!("a {format} image that needs more memory")),
-        ImageError::Unsupported(_) => {
-            let what = format_args!("a supported {format} image");
-            Rejection::new(Expected::new(what, "a variant that is not supported"))
-        }
-        _ => corrupt(format),
-    };
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), coded);
-    reader.limits(limits.for_decoder(format));
-    let mut decoder = reader.into_decoder().map_err(rejection)?;
-    let (width, height) = decoder.dimensions();
-    if width == 0 || height == 0 {
-        return Err(no_pixels(width, height));
-    }
-    if u64::from(width) * u64::from(height) > limits.pixels() {
-        return Err(too_large(format!("{width} x {height} pixels")));
-    }
-    // An image with corrupt EXIF data can still be decoded.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let pixels = DynamicImage::from_decoder(decoder).map_err(rejection)?;
+    let (pixels, orientation) = guarded(format, || match format {
+        ImageFormat::Jpeg => jpeg::decode(bytes, |width, height| check_size(width, height, limits)),
+        _ => decode_by_crate(bytes, format, limits),
+    })?;
     Ok(Decoded { pixels, format, orientation })
 }
 
-/// Returns the rejection of an image of which one side is 0.
-pub(super) fn no_pixels(width: u32, height: u32) -> Rejection {
-    Rejection::new(Expected::new("an image with at least one pixel", format_args!("{width} x {height} pixels")))
+/// Runs a decoder. A panic of it is the fault of the file, as any other error of it is.
+pub(super) fn guarded<T>(format: ImageFormat, decode: impl FnOnce() -> Result<T, Fault>) -> Result<T, Rejection> {
+    let fault = match telemetry::catch(decode) {
+        Ok(Ok(decoded)) => return Ok(decoded),
+        Ok(Err(fault)) => fault,
+        Err(panic) => {
+            tracing::warn!("the decoder of {format} files panicked, and the file was rejected as corrupt: {panic}");
+            Fault::Corrupt
+        }
+    };
+    Err(fault.rejection(format))
 }
 
-fn corrupt(format: ImageFormat) -> Rejection {
-    Rejection::new(Expected::new(format_args!("a valid {format} image"), "one that is corrupt or truncated"))
+/// Decodes a file of a format other than JPEG with the crate `image`.
+fn decode_by_crate(
+    bytes: &[u8],
+    format: ImageFormat,
+    limits: &ImageLimits,
+) -> Result<(DynamicImage, Orientation), Fault> {
+    let mut alpha = tiff::Alpha::Straight;
+    let coded = match format {
+        ImageFormat::Jpeg => ::image::ImageFormat::Jpeg,
+        ImageFormat::Png => ::image::ImageFormat::Png,
+        ImageFormat::Bmp => {
+            bmp::check(bytes)?;
+            ::image::ImageFormat::Bmp
+        }
+        ImageFormat::Gif => ::image::ImageFormat::Gif,
+        ImageFormat::WebP => {
+            webp::check(bytes)?;
+            ::image::ImageFormat::WebP
+        }
+        ImageFormat::Tiff => {
+            alpha = tiff::check(bytes)?;
+            ::image::ImageFormat::Tiff
+        }
+    };
+    let fault = |error: ImageError| match error {
+        ImageError::Limits(_) => {
+            Fault::TooLarge { max_pixels: limits.pixels(), got: format!("a {format} image that needs more memory") }
+        }
+        ImageError::Unsupported(_) => Fault::unsupported("of another variant"),
+        _ => Fault::Corrupt,
+    };
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), coded);
+    reader.limits(limits.for_decoder(format));
+    let mut decoder = reader.into_decoder().map_err(fault)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width, height, limits)?;
+    let orientation = orientation(&mut decoder);
+    let mut pixels = DynamicImage::from_decoder(decoder).map_err(fault)?;
+    if alpha == tiff::Alpha::Premultiplied {
+        tiff::straighten(&mut pixels);
+    }
+    Ok((pixels, orientation))
+}
+
+fn check_size(width: u32, height: u32, limits: &ImageLimits) -> Result<(), Fault> {
+    if width == 0 || height == 0 {
+        return Err(Fault::NoPixels { width, height });
+    }
+    if u64::from(width) * u64::from(height) > limits.pixels() {
+        return Err(Fault::TooLarge { max_pixels: limits.pixels(), got: format!("{width} x {height} pixels") });
+    }
+    Ok(())
+}
+
+/// Returns the orientation of an image. One with corrupt EXIF data can still be decoded.
+fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
+    // Some encoders write the head of a JPEG's EXIF segment into other formats too.
+    let exif = decoder.exif_metadata().ok().flatten();
+    let headed = exif.as_deref().and_then(|exif| exif.strip_prefix(b"Exif\0\0"));
+    match headed {
+        Some(exif) => Orientation::from_exif_chunk(exif),
+        None => decoder.orientation().ok(),
+    }
+    .unwrap_or(Orientation::NoTransforms)
 }
 
 /// Detects the format of a file.
-fn detect(bytes: &[u8]) -> Option<(ImageFormat, ::image::ImageFormat)> {
-    let coded = ::image::guess_format(bytes).ok()?;
-    let format = match coded {
-        ::image::ImageFormat::Png => ImageFormat::Png,
-        ::image::ImageFormat::Jpeg => ImageFormat::Jpeg,
-        ::image::ImageFormat::WebP => ImageFormat::WebP,
-        ::image::ImageFormat::Bmp => ImageFormat::Bmp,
-        ::image::ImageFormat::Gif => ImageFormat::Gif,
-        ::image::ImageFormat::Tiff => ImageFormat::Tiff,
-        _ => return None,
-    };
-    Some((format, coded))
+fn detect(bytes: &[u8]) -> Option<ImageFormat> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(ImageFormat::Png),
+        [0xff, 0xd8, 0xff, ..] => Some(ImageFormat::Jpeg),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(ImageFormat::WebP),
+        [b'B', b'M', ..] => Some(ImageFormat::Bmp),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(ImageFormat::Gif),
+        [b'I', b'I', b'*' | b'+', 0, ..] | [b'M', b'M', 0, b'*' | b'+', ..] => Some(ImageFormat::Tiff),
+        _ => None,
+    }
 }

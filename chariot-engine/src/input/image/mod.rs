@@ -9,15 +9,21 @@
 //! | `format`, `limits` | `ImageFormat`, `ImageLimits` |
 //! | `decode` | decoding of a file |
 //! | `base64` | decoding of base64 |
-//! | `jpeg`, `tiff`, `webp` | checks of a file for what its decoder does not check |
+//! | `fault` | a reason not to decode a file |
+//! | `foreign` | names of formats that are not decoded |
+//! | `jpeg` | decoding of a JPEG, by the decoder that is right for its structure |
+//! | `bmp`, `tiff`, `webp` | checks of a file for what its decoder does not check |
 //! | `pixels`, `options` | `Pixels` and its options |
 //! | `geometry` | resizing, and the way back for boxes |
 //! | `color` | conversion to 8 bits per channel, gray or color |
 
 mod base64;
+mod bmp;
 mod color;
 mod decode;
 mod decoded;
+mod fault;
+mod foreign;
 mod format;
 mod geometry;
 mod input;

@@ -4,8 +4,8 @@ use fast_image_resize as resizing;
 
 use super::{
     color::{self, Flat},
-    decode::no_pixels,
     decoded::Image,
+    fault::no_pixels,
     geometry::{Placement, Plan, Resize},
     options::{ChannelLayout, Filter, PerChannel},
 };

@@ -1,9 +1,15 @@
-//! A check of a WebP file for sizes that its decoder trusts.
+//! A check of a WebP file for sizes that its decoder trusts. `decode` calls it.
 
-/// Returns `true` if every chunk lies within the file and every lossy frame has the size that its container states.
+use super::fault::Fault;
+
+/// Checks that every chunk lies within the file and every lossy frame has the size that its container states.
 ///
 /// Without this check a small file could make the decoder allocate memory for the largest possible image.
-pub(super) fn is_valid(bytes: &[u8]) -> bool {
+pub(super) fn check(bytes: &[u8]) -> Result<(), Fault> {
+    if is_valid(bytes) { Ok(()) } else { Err(Fault::Corrupt) }
+}
+
+fn is_valid(bytes: &[u8]) -> bool {
     // The header is "RIFF", the length, "WEBP". The first chunk is the image itself or the extended header.
     let Some(mut chunks) = bytes.get(12..).map(Chunks) else { return false };
     let Some((kind, first)) = chunks.next().flatten() else { return false };

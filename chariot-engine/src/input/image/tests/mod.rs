@@ -8,6 +8,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::{ErrorKind, Rejection};
 
+mod faults;
+mod jpeg;
+mod variants;
+
 const FORMATS: [(ImageFormat, ::image::ImageFormat); 6] = [
     (ImageFormat::Png, ::image::ImageFormat::Png),
     (ImageFormat::Jpeg, ::image::ImageFormat::Jpeg),
@@ -85,8 +89,9 @@ fn messages() {
     assert_eq!((three_means.kind(), no_deviation.kind()), (ErrorKind::Failed, ErrorKind::Failed));
     let cases = [
         ("no data", fault(b"", 1)),
-        ("another format", fault(b"%PDF-1.7", 1)),
-        ("another format as base64", base64("JVBERi0xLjc=")),
+        ("another format", fault(b"{}", 1)),
+        ("another format as base64", base64("e30=")),
+        ("another format that is recognized", fault(b"%PDF-1.7", 1)),
         ("a truncated file", fault(&png[..20], 1 << 20)),
         ("too many pixels", fault(&png, 199)),
         ("more pixels than are ever decoded", fault(&gif_bomb(), u64::MAX)),

@@ -1,0 +1,47 @@
+//! [`catch`]: panics that are the fault of data, not of the engine. Code that hands a caller's data to a decoder calls it.
+
+use std::{
+    any::Any,
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+thread_local! {
+    /// Set while this thread runs code whose panics are caught.
+    static CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs code that may panic because of its data. Returns the message of a panic, which is not logged.
+///
+/// What the code has changed when it panics must not be used after it.
+///
+/// # Errors
+/// Returns the message of the panic.
+pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    let outer = CAUGHT.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(run));
+    CAUGHT.set(outer);
+    result.map_err(|payload| message(payload.as_ref()))
+}
+
+/// Returns `true` if a panic of this thread is caught by [`catch`].
+pub(super) fn is_caught() -> bool {
+    CAUGHT.get()
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_returned_and_the_mark_is_removed() {
+        assert_eq!(catch(|| catch(|| is_caught())), Ok(Ok(true)));
+        assert_eq!(catch(|| -> u8 { panic!("value {}", 1) }), Err("value 1".to_owned()));
+        assert!(!is_caught());
+    }
+}
