@@ -13,4 +13,5 @@ pub mod metrics;
 mod panics;
 
 pub(crate) use logs::{Stream, flush, install};
+#[cfg(feature = "image")]
 pub(crate) use panics::catch;

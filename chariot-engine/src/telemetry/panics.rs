@@ -1,10 +1,6 @@
 //! [`catch`]: panics that are the fault of data, not of the engine. Code that hands a caller's data to a decoder calls it.
 
-use std::{
-    any::Any,
-    cell::Cell,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::cell::Cell;
 
 thread_local! {
     /// Set while this thread runs code whose panics are caught.
@@ -17,9 +13,10 @@ thread_local! {
 ///
 /// # Errors
 /// Returns the message of the panic.
+#[cfg(feature = "image")]
 pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     let outer = CAUGHT.replace(true);
-    let result = catch_unwind(AssertUnwindSafe(run));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
     CAUGHT.set(outer);
     result.map_err(|payload| message(payload.as_ref()))
 }
@@ -29,12 +26,13 @@ pub(super) fn is_caught() -> bool {
     CAUGHT.get()
 }
 
-fn message(payload: &(dyn Any + Send)) -> String {
+#[cfg(feature = "image")]
+fn message(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").to_owned()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "image"))]
 mod tests {
     use super::*;
 

@@ -29,7 +29,7 @@ const JPEG_TABLES: u16 = 347;
 
 const JPEG: u32 = 7;
 
-/// How the colors of a file relate to its alpha, if it has any.
+/// The relation of colors to alpha in a file, if it has any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Alpha {
     Straight,
