@@ -120,13 +120,14 @@ fn decode_scans(bytes: &[u8], head: &Head<'_>) -> Result<Vec<u8>, Fault> {
 /// Returns `true` if `jpeg-decoder` reads as many blocks from a scan as it has.
 ///
 /// It takes the blocks of a component that is alone in a scan from the units of the whole frame, and cuts them off at the
-/// size of the image, which is wrong for a component that is sampled at two of four.
+/// size of the image, which is wrong for a component that is sampled at two of four. It counts their pixels in 16 bits.
 fn blocks_are_counted_right(scan: &Scan, frame: &Frame) -> bool {
     let [component] = *scan.components else { return true };
     let (h, v) = frame.components[component].factors;
     let (across, down) = frame.units();
-    let counted = |units: u32, factor: u8, size: u16| (units * u32::from(factor)).min(u32::from(size).div_ceil(8));
-    frame.blocks(component) == (counted(across, h, frame.width), counted(down, v, frame.height))
+    let (across, down) = (across * u32::from(h), down * u32::from(v));
+    let cut = |blocks: u32, size: u16| blocks.min(u32::from(size).div_ceil(8));
+    frame.blocks(component) == (cut(across, frame.width), cut(down, frame.height)) && across.max(down) <= 1 << 13
 }
 
 /// Converts ink, of which 0 is none, to light.
