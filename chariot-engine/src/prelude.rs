@@ -10,8 +10,8 @@ pub use crate::{
     reject,
     tasks::{
         ClassLabels, Classification, ClassifiedToken, Detection, Detections, Embedding, ExtractedAnswer, FillMask,
-        GeneratedText, MaskPrediction, OrientedDetection, OrientedDetections, Regression, Segmentation, Summary,
-        TokenClassification, Translation,
+        GeneratedText, MaskLabels, MaskPrediction, OrientedDetection, OrientedDetections, Regression, Segmentation,
+        Summary, TokenClassification, Translation,
     },
 };
 // By its own path: at the root, the name means this crate too, which must not be re-exported.

@@ -6,6 +6,7 @@ use super::{
     info::{EngineInfo, ModelInfo},
     merge, paths, request, response,
 };
+use crate::settings::SettingValue;
 
 /// Returns the document, as JSON.
 pub(crate) fn document(engine: &EngineInfo<'_>, models: &[ModelInfo<'_>]) -> Vec<u8> {
@@ -26,13 +27,21 @@ fn of_model(model: &ModelInfo<'_>) -> Value {
     let mut schemas = response::schemas(model);
     schemas.extend(request::schemas(model));
     let task = model.spec.task_name().map(|task| format!("Chariot task: {task}."));
+    let mut info = json!({
+        "title": model.name,
+        "version": model.version,
+        "description": description(model.engine, &task.unwrap_or_default()),
+    });
+    // For programs that must know the form of the outputs, such as a conformance suite or a page that draws them.
+    if let Some(task) = model.spec.task_name() {
+        info["x-chariot-task"] = task.into();
+    }
+    if let Some(layout) = model.layout {
+        info["x-chariot-output-layout"] = layout.show().into();
+    }
     json!({
         "openapi": "3.1.0",
-        "info": {
-            "title": model.name,
-            "version": model.version,
-            "description": description(model.engine, &task.unwrap_or_default()),
-        },
+        "info": info,
         "servers": paths::servers(&model.engine.servers.base),
         "paths": paths::paths(model),
         "components": {

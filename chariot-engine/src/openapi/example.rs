@@ -1,4 +1,5 @@
-//! An example request: the author's, else that of the input type, else one of zeros.
+//! Examples of a request and of its response. The request is the author's, else the golden one of the task, else that of
+//! the input type, else one of zeros. The response is the golden one of the task.
 
 use serde_json::{Map, Value, json};
 

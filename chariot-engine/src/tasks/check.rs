@@ -81,6 +81,7 @@ pub(super) mod tests {
         let filled = |score| {
             FillMask::new(vec![MaskPrediction { sequence: "a x".into(), score, token: 7, token_str: "x".into() }])
         };
+        let mask = |ids, labels: MaskLabels<'_>| Segmentation::new(ids, labels, (3, 2));
         let messages = [
             ("Classification: three classes", failure(Classification::new(vec![0.1; 3], &labels, 1), "")),
             ("Classification: NaN", failure(Classification::new(vec![0.5, f32::NAN], &labels, 1), "")),
@@ -93,7 +94,15 @@ pub(super) mod tests {
             ("OrientedDetections: class 2", failure(rotated(2, 0.9, 1.0), "detection 0: ")),
             ("OrientedDetections: score", failure(rotated(0, f32::NEG_INFINITY, 1.0), "detection 0: score: ")),
             ("OrientedDetections: width", failure(rotated(0, 0.9, -1.0), "detection 0: w: ")),
-            ("Segmentation: five IDs", failure(Segmentation::new(vec![1; 5], (3, 2)), "mask: ")),
+            ("Segmentation: five IDs", failure(mask(vec![1; 5], MaskLabels::ById(&labels)), "mask: ")),
+            (
+                "Segmentation: ID 2",
+                failure(mask(vec![0, 0, 0, 0, 2, 0], MaskLabels::ById(&labels)), "mask: pixel (1, 1): "),
+            ),
+            (
+                "Segmentation: ID 3 after the background",
+                failure(mask(vec![3; 6], MaskLabels::AfterBackground(&labels)), "mask: pixel (0, 0): "),
+            ),
             ("Embedding: empty", failure(Embedding::new(vec![]), "embedding: ")),
             ("Embedding: NaN", failure(Embedding::new(vec![0.0, f32::NAN]), "dimension 1: value: ")),
             ("TokenClassification: class 2", failure(token(2, 0.9, 0), "token 0: ")),

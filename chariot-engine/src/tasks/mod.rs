@@ -12,6 +12,7 @@
 //! | `text_generation` | Text Generation, Summarization, Translation |
 //! | `fill_mask`, `extracted_answer` | Text Fill Mask, Question Answering |
 //! | `regression` | Structured Data Regression |
+//! | `golden` | the golden files: the wire form of every task, as requests and responses |
 //! | `check` | validation of a model's numbers, shared by the constructors |
 //! | `schema` | building blocks of the outputs' JSON Schemas |
 //! | `open_actions` | the `Output` implementation of tasks that the platform does not document |
@@ -22,6 +23,7 @@ mod detections;
 mod embedding;
 mod extracted_answer;
 mod fill_mask;
+pub(crate) mod golden;
 mod labels;
 mod open_actions;
 mod oriented_detections;
@@ -40,7 +42,7 @@ pub use fill_mask::{FillMask, MaskPrediction};
 pub use labels::{ClassLabels, ClassLabelsError};
 pub use oriented_detections::{OrientedDetection, OrientedDetections};
 pub use regression::Regression;
-pub use segmentation::Segmentation;
+pub use segmentation::{MaskLabels, Segmentation};
 pub(crate) use task::same_task;
 pub use text_generation::{GeneratedText, Summary, Translation};
 pub use token_classification::{ClassifiedToken, TokenClassification};

@@ -20,9 +20,11 @@
 //! | `target/` | the server and the facts known about it |
 //! | `request/` | the request of a case, built for a server |
 //! | `check/` | checks of a response against the expectations |
+//! | `golden/` | comparison with golden files |
 //! | `report/` | the results: a table, JUnit XML, JSON |
 
 mod check;
+mod golden;
 mod http;
 mod report;
 mod request;
@@ -32,6 +34,7 @@ mod target;
 mod tensor;
 mod text;
 
+pub use golden::{Exchange, Exchanged, Golden, GoldenFile, compare};
 pub use report::{CaseReport, Fault, Outcome, Report, SectionReport};
 pub use run::run;
 pub use suite::{Case, Level, LoadError, Section, Suite};

@@ -4,7 +4,7 @@
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
-use conformance::{Level, Spec, Suite, Target, run};
+use conformance::{Golden, Level, Spec, Suite, Target, compare, run};
 
 /// Checks a server for conformance with the Open Inference Protocol.
 #[derive(Parser)]
@@ -25,6 +25,18 @@ struct Arguments {
     /// Path prefix of Chariot's own routes /ready and /infer
     #[arg(long, value_name = "PATH")]
     base: Option<String>,
+    /// Directory of golden files to compare the server with, in a section 'golden'
+    #[arg(long, value_name = "DIR")]
+    golden: Option<PathBuf>,
+    /// With --golden: the server has the model of the golden files, so compare its values too
+    #[arg(long, requires = "golden")]
+    values: bool,
+    /// Task of the model, such as 'Object Detection', if the server does not name it
+    #[arg(long, value_name = "NAME")]
+    task: Option<String>,
+    /// Output layout of the server, if it does not name it
+    #[arg(long, value_name = "NAME")]
+    layout: Option<String>,
     /// Writes the results as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -59,10 +71,9 @@ fn main() -> ExitCode {
 /// Returns `true` if no case failed.
 fn asked(arguments: &Arguments) -> Result<bool, String> {
     let wanted = |name: &str| arguments.case.as_ref().is_none_or(|part| name.contains(part.as_str()));
-    let suite = Suite::embedded().only(|section, case| {
-        (arguments.section.is_empty() || arguments.section.contains(&section.number)) && wanted(&case.name)
-    });
-    if suite.cases().is_empty() {
+    let suite = Suite::embedded().only(|section, case| is_wanted(arguments, &section.number) && wanted(&case.name));
+    let golden = arguments.golden.as_deref().filter(|_| is_wanted(arguments, GOLDEN));
+    if suite.cases().is_empty() && golden.is_none() {
         return Err("no case matches".into());
     }
     let (Some(url), Some(model), false) = (&arguments.url, &arguments.model, arguments.list) else {
@@ -74,12 +85,14 @@ fn asked(arguments: &Arguments) -> Result<bool, String> {
     if let Some(base) = &arguments.base {
         target = target.base(base);
     }
-    if let Some(file) = &arguments.inputs {
-        let in_context = |fault: String| format!("{}: {fault}", file.display());
-        let text = fs::read_to_string(file).map_err(|error| in_context(error.to_string()))?;
-        target = target.spec(Spec::from_json(&text).map_err(in_context)?);
+    let target = target.spec(spec(arguments)?);
+    let mut report = run(&target, &suite).map_err(|fault| fault.to_string())?;
+    if let Some(directory) = golden {
+        let mut section =
+            compare(&target, &Golden::read(directory)?, arguments.values).map_err(|fault| fault.to_string())?;
+        section.cases.retain(|case| wanted(&case.name));
+        report.sections.push(section);
     }
-    let report = run(&target, &suite).map_err(|fault| fault.to_string())?;
     print!("{}", report.table());
     let write = |file: &Option<PathBuf>, text: Result<String, String>| match file {
         Some(file) => fs::write(file, text?).map_err(|error| format!("{}: {error}", file.display())),
@@ -88,6 +101,27 @@ fn asked(arguments: &Arguments) -> Result<bool, String> {
     write(&arguments.junit, report.junit().map_err(|error| error.to_string()))?;
     write(&arguments.json, report.json().map_err(|error| error.to_string()))?;
     Ok(report.failed() == 0)
+}
+
+/// The section of the comparison with golden files.
+const GOLDEN: &str = "golden";
+
+fn is_wanted(arguments: &Arguments, section: &str) -> bool {
+    arguments.section.is_empty() || arguments.section.iter().any(|wanted| wanted == section)
+}
+
+/// Returns the description of the server by its operator.
+fn spec(arguments: &Arguments) -> Result<Spec, String> {
+    let mut spec = Spec::default();
+    if let Some(file) = &arguments.inputs {
+        let in_context = |fault: String| format!("{}: {fault}", file.display());
+        let text = fs::read_to_string(file).map_err(|error| in_context(error.to_string()))?;
+        spec = Spec::from_json(&text).map_err(in_context)?;
+    }
+    let named = [("task", &arguments.task), ("layout", &arguments.layout)];
+    let named = named.into_iter().filter_map(|(family, name)| Some(format!("{family}:{}", name.as_ref()?)));
+    spec.conditions.extend(named);
+    Ok(spec)
 }
 
 fn listed(suite: &Suite) -> String {

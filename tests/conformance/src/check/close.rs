@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Returns `true` if two values are equal up to a small absolute or relative difference of their numbers.
-pub(super) fn is_close(got: &Value, expected: &Value, within: f64) -> bool {
+pub(crate) fn is_close(got: &Value, expected: &Value, within: f64) -> bool {
     match (got, expected) {
         (Value::Number(a), Value::Number(b)) => match (a.as_f64(), b.as_f64()) {
             (Some(a), Some(b)) => (a - b).abs() <= within * b.abs().max(1.0),

@@ -8,7 +8,7 @@ pub(crate) struct Mismatch {
 }
 
 impl Mismatch {
-    pub(super) fn new(expected: impl Into<String>, got: impl Into<String>) -> Self {
+    pub(crate) fn new(expected: impl Into<String>, got: impl Into<String>) -> Self {
         Mismatch { expected: expected.into(), got: got.into() }
     }
 }

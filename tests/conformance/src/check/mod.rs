@@ -15,4 +15,5 @@ mod mismatch;
 mod predicate;
 
 pub(crate) use answer::check;
+pub(crate) use close::is_close;
 pub(crate) use mismatch::Mismatch;

@@ -19,5 +19,5 @@ pub(crate) use case::{
 };
 pub use case::{Case, Level};
 pub use load::{LoadError, Section, Suite};
-pub(crate) use needs::means;
+pub(crate) use needs::{means, same_name};
 pub(crate) use placeholder::{Names, Writing, is_one_name};

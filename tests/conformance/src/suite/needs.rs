@@ -2,7 +2,7 @@
 //! a case forever; `target::learn` finds out which conditions hold.
 
 /// The conditions and their meanings.
-const CONDITIONS: [(&str, &str); 26] = [
+const CONDITIONS: [(&str, &str); 27] = [
     ("declared-inputs", "the metadata names the inputs"),
     ("any-inputs", "the model accepts tensors of any name, datatype and shape"),
     ("tensors", "inputs are named tensors"),
@@ -22,6 +22,7 @@ const CONDITIONS: [(&str, &str); 26] = [
     ("version", "the metadata has a version"),
     ("openapi", "the server has an OpenAPI document"),
     ("example", "GET /openapi.json has an example of an inference"),
+    ("task", "the server names its task"),
     ("base", "--base is given"),
     ("model-id", "the id of the model on the platform is given"),
     ("closed-actions", "the actions are a closed set"),
@@ -39,6 +40,14 @@ const FAMILIES: [(&str, &str); 5] = [
     ("encoding:", "the output encoding is"),
     ("scripted:", "the scripted engine of these tests is"),
 ];
+
+/// Returns `true` if two names of tasks or layouts are the same, ignoring case, spaces, `_` and `-`.
+pub(crate) fn same_name(a: &str, b: &str) -> bool {
+    let folded = |name: &str| -> String {
+        name.chars().filter(|c| !matches!(c, ' ' | '_' | '-')).flat_map(char::to_lowercase).collect()
+    };
+    folded(a) == folded(b)
+}
 
 /// Returns `true` if the condition exists, with or without `not:`.
 pub(crate) fn is_known(need: &str) -> bool {

@@ -71,6 +71,11 @@ impl Facts {
         }
     }
 
+    /// Returns the name in the condition of a family, such as `task:`, if one holds.
+    pub(crate) fn named(&self, family: &str) -> Option<&str> {
+        self.holds.iter().find_map(|condition| condition.strip_prefix(family))
+    }
+
     /// Returns the reason to skip a case with these conditions: the first one that does not hold.
     pub(crate) fn unmet<'a>(&self, needs: impl IntoIterator<Item = &'a str>) -> Option<String> {
         let unmet = needs.into_iter().find(|need| match need.strip_prefix("not:") {

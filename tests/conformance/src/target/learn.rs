@@ -30,6 +30,7 @@ pub(crate) fn learn(target: &Target) -> Result<Facts, Unusable> {
         facts.hold_if("example", true);
     }
     facts.hold_if("closed-actions", has_closed_actions(&openapi));
+    about_task(&mut facts, &openapi, target);
     about_metadata(&mut facts, &metadata, kind.as_deref());
     about_inputs(&mut facts, &metadata, kind.as_deref());
     let echo = || facts.holds.contains("tensors") && is_echo(target, &facts.valid, &answer);
@@ -72,6 +73,18 @@ fn first_valid(target: &Target, candidates: Vec<Candidate>) -> Result<(Candidate
 
 fn infer(target: &Target, request: &Value) -> Result<Answer, String> {
     target.ask(&Request::post(format!("/v2/models/{}/infer", target.model()), request.to_string()))
+}
+
+/// Learns the task and the layout from the target's conditions, or else from the document.
+fn about_task(facts: &mut Facts, openapi: &Value, target: &Target) {
+    for (family, member) in [("task:", "x-chariot-task"), ("layout:", "x-chariot-output-layout")] {
+        let is_given = target.spec.conditions.iter().any(|condition| condition.starts_with(family));
+        if let Some(name) = openapi["info"][member].as_str().filter(|_| !is_given) {
+            facts.hold_if(&format!("{family}{name}"), true);
+        }
+    }
+    let is_named = facts.named("task:").is_some() || target.spec.conditions.iter().any(|of| of.starts_with("task:"));
+    facts.hold_if("task", is_named);
 }
 
 fn about_metadata(facts: &mut Facts, metadata: &Value, kind: Option<&str>) {

@@ -114,7 +114,8 @@ fn detect_oriented(image: &Item<Image>) -> Result<OrientedDetections> {
 }
 
 fn segment(image: &Item<Image>) -> Result<Segmentation> {
-    Segmentation::new(vec![0, 3], (2, 1))?.resized((image.width(), image.height()))
+    Segmentation::new(vec![0, 2], MaskLabels::AfterBackground(&labels()), (2, 1))?
+        .resized((image.width(), image.height()))
 }
 
 fn embed_image(image: &Item<Image>) -> Result<Embedding> {

@@ -66,7 +66,10 @@ kinds! {
         let ship = OrientedDetection { class: 1, score: 0.75, cx: 3.0, cy: 3.0, w: 2.0, h: 1.0, r: 0.5 };
         OrientedDetections::new([ship], &labels(), (image.width(), image.height()))
     };
-    Mask: Image => Segmentation, image => Segmentation::new(vec![0, 3], (2, 1))?.resized((image.width(), image.height()));
+    Mask: Image => Segmentation, image => {
+        let mask = Segmentation::new(vec![0, 2], MaskLabels::AfterBackground(&labels()), (2, 1))?;
+        mask.resized((image.width(), image.height()))
+    };
     Vector: Image => Embedding, _ => Embedding::new(vec![0.5, -2.0]);
     Mood: Text => Classification, _ => Classification::new(vec![0.25, 0.75], &labels(), 2);
     Names: Text => TokenClassification, text => {
