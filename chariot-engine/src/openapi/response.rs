@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
+    example,
     info::ModelInfo,
     json::{object, schema},
     tensor,
@@ -193,7 +194,12 @@ fn inference(model: &ModelInfo<'_>) -> Value {
         content.insert(EVENTS.into(), events());
     }
     let body = if bodies.len() == 1 { bodies.remove(0) } else { json!({ "oneOf": bodies }) };
-    content.insert("application/json".into(), json!({ "schema": body }));
+    let mut json = object([("schema", body)]);
+    let examples = example::responses(model);
+    if !examples.is_empty() {
+        json.insert("examples".into(), examples.into());
+    }
+    content.insert("application/json".into(), json.into());
     let headers = headers.into_iter().map(|name| (name, json!({ "$ref": format!("#/components/headers/{name}") })));
     json!({ "description": "The outputs.", "headers": object(headers), "content": content })
 }

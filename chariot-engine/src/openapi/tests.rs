@@ -9,7 +9,7 @@ use crate::{
     model::{Dim, TensorSpec},
     prelude::*,
     protocol::{Accepts, DataType, Protocol},
-    settings::OutputEncoding,
+    settings::{OutputEncoding, OutputLayout},
 };
 
 /// A model of these types, which is never loaded.
@@ -264,6 +264,49 @@ fn an_example_is_that_of_the_author_or_of_the_type_or_zeros() {
     let of_author = of(&spec::<Text, Json<String>>().example(given));
     assert_eq!(example(&of_author, "chariot-v2-kserve")["inputs"][0]["data"], json!(["a", "b"]));
     assert!(example(&of_author, "chariot-v2").is_null(), "`chariot-v2` has one item");
+}
+
+#[cfg(feature = "image")]
+#[test]
+fn examples_of_a_task_are_its_golden_ones() {
+    let responses = |spec: &Spec, change: fn(&mut ModelInfo<'_>)| {
+        let document = with(spec, &takes(spec, None), change);
+        document["components"]["responses"]["Inference"]["content"]["application/json"]["examples"].clone()
+    };
+    let ships = spec::<Image, Detections>();
+    let golden = crate::tasks::golden::exchange("Object Detection", None).unwrap();
+    assert_eq!(example(&of(&ships), "chariot-v2-kserve"), &golden["chariot-v2-kserve"]["request"]);
+    assert_eq!(example(&of(&ships), "chariot-v2"), &golden["chariot-v2"]["request"]);
+    let examples = responses(&ships, |_| {});
+    assert_eq!(examples["chariot-v2"]["value"], golden["chariot-v2"]["response"]);
+    let mut named = golden["chariot-v2-kserve"]["response"].clone();
+    (named["model_name"], named["model_version"]) = ("shout".into(), "1.0".into());
+    assert_eq!(examples["chariot-v2-kserve"]["value"], named);
+
+    let in_columns = responses(&ships, |engine| engine.layout = Some(OutputLayout::Columns));
+    assert_ne!(in_columns["chariot-v2"]["value"]["output"], golden["chariot-v2"]["response"]["output"]);
+    let as_text = responses(&ships, |engine| engine.encoding = OutputEncoding::String);
+    let element = as_text["chariot-v2-kserve"]["value"]["outputs"][0]["data"][0].as_str().expect("a string");
+    assert_eq!(serde_json::from_str::<Value>(element).unwrap(), golden["chariot-v2"]["response"]["output"]);
+
+    let other_actions = spec::<Image, Detections>().actions(["find"]);
+    assert_eq!(example(&of(&other_actions), "chariot-v2-kserve")["inputs"][0].get("parameters"), None);
+    assert!(responses(&spec::<Text, Json<String>>().task("Object Detection"), |_| {}).is_null(), "no schema");
+    assert!(responses(&spec::<Text, Json<String>>(), |_| {}).is_null(), "no task");
+    let rows = spec::<Row<[f32; 2]>, Regression>();
+    assert!(!responses(&rows, |_| {}).is_null());
+    assert_ne!(example(&of(&rows), "chariot-v2-kserve")["inputs"][0]["data"][0]["rooms"], json!(6), "its own row");
+}
+
+#[cfg(feature = "image")]
+#[test]
+fn the_document_names_the_task_and_the_layout_for_programs() {
+    let info = |spec: &Spec, layout| with(spec, &takes(spec, None), |engine| engine.layout = layout)["info"].clone();
+    let ships = spec::<Image, Detections>();
+    assert_eq!(info(&ships, None)["x-chariot-task"], "Object Detection");
+    assert_eq!(info(&ships, None).get("x-chariot-output-layout"), None);
+    assert_eq!(info(&ships, Some(OutputLayout::Columns))["x-chariot-output-layout"], "columns");
+    assert_eq!(info(&spec::<Text, Json<String>>(), None).get("x-chariot-task"), None);
 }
 
 #[test]

@@ -13,15 +13,38 @@ use crate::{
 
 /// The class of an item, with the probability of every class.
 ///
-/// | task | action `predict` | layout `objects` | action `predict_proba` |
-/// |---|---|---|---|
-/// | Image Classification | `"<label>"` | `[{"label","score"},...]`, best first | `[p0, p1, ...]` by class ID |
-/// | Text Classification | `[{"label","score"},...]`, best first | the same | `[p0, p1, ...]` by class ID |
-/// | Structured Data Classification, for [`Row`](crate::input::Row) or [`Json`](crate::input::Json) | `"<label>"` | | `[p0, p1, ...]` by class ID |
+/// It is the output of Image Classification, of Text Classification, and of Structured Data Classification for
+/// [`Row`](crate::input::Row) or [`Json`](crate::input::Json). The action `predict` returns the label of the best class;
+/// for texts, and for images in the layout `objects`, the best classes with their scores, best first. The action
+/// `predict_proba` returns the probability of every class, by class ID.
 ///
 /// Classes of equal probability are ordered by ID. The JSON of Text Classification follows the convention of Hugging Face
 /// pipelines. Chariot documents neither that task nor Structured Data Classification, so those two treat any other
 /// action as `predict`.
+///
+/// <details><summary>Image Classification: requests and responses</summary>
+///
+/// ```json
+#[doc = include_str!("golden/image_classification.json")]
+/// ```
+///
+/// </details>
+///
+/// <details><summary>Text Classification: requests and responses</summary>
+///
+/// ```json
+#[doc = include_str!("golden/text_classification.json")]
+/// ```
+///
+/// </details>
+///
+/// <details><summary>Structured Data Classification: requests and responses</summary>
+///
+/// ```json
+#[doc = include_str!("golden/structured_data_classification.json")]
+/// ```
+///
+/// </details>
 ///
 /// ```
 /// use chariot_engine::tasks::{ClassLabels, Classification};
@@ -196,6 +219,7 @@ structured! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tasks::golden::tests::assert_form;
 
     fn output() -> Classification {
         let labels = ["a", "b", "c"].into_iter().collect();
@@ -203,29 +227,42 @@ mod tests {
     }
 
     #[test]
-    fn every_action_and_layout_is_the_documented_json() {
+    fn every_action_and_layout_has_the_golden_form() {
+        let objects = Some(OutputLayout::Objects);
         let image = |action, layout| {
-            let cx = EncodeContext::new(action).layout(layout);
-            Output::<modality::Image>::encode(output(), &cx).unwrap().as_str().to_string()
+            Output::<modality::Image>::encode(output(), &EncodeContext::new(action).layout(layout)).unwrap()
         };
-        let objects = r#"[{"label":"b","score":0.5},{"label":"a","score":0.25}]"#;
-        assert_eq!(image("predict", None), r#""b""#);
-        assert_eq!(image("predict", Some(OutputLayout::Objects)), objects);
-        assert_eq!(image("predict_proba", None), "[0.25,0.5,0.25]");
-        let text = |action| {
-            Output::<modality::Text>::encode(output(), &EncodeContext::new(action)).unwrap().as_str().to_string()
-        };
-        assert_eq!(text("predict"), objects);
-        assert_eq!(text(""), objects);
-        assert_eq!(text("predict_proba"), "[0.25,0.5,0.25]");
-        let json = |action| {
-            Output::<modality::Json>::encode(output(), &EncodeContext::new(action)).unwrap().as_str().to_string()
-        };
-        let row = |action| {
-            Output::<modality::Row>::encode(output(), &EncodeContext::new(action)).unwrap().as_str().to_string()
-        };
-        assert_eq!((json("predict"), row("predict")), (r#""b""#.into(), r#""b""#.into()));
-        assert_eq!((json("predict_proba"), row("predict_proba")), ("[0.25,0.5,0.25]".into(), "[0.25,0.5,0.25]".into()));
+        let text = |action| Output::<modality::Text>::encode(output(), &EncodeContext::new(action)).unwrap();
+        let json = |action| Output::<modality::Json>::encode(output(), &EncodeContext::new(action)).unwrap();
+        let row = |action| Output::<modality::Row>::encode(output(), &EncodeContext::new(action)).unwrap();
+        assert_form("Image Classification", None, "predict", &image("predict", None));
+        assert_form("Image Classification", objects, "predict as objects", &image("predict", objects));
+        for layout in [None, objects] {
+            assert_form("Image Classification", layout, "predict_proba", &image("predict_proba", layout));
+        }
+        for action in ["predict", "", "another"] {
+            assert_form("Text Classification", None, "predict", &text(action));
+            assert_eq!(text(action), image("predict", objects));
+            for structured in [json(action), row(action)] {
+                assert_form("Structured Data Classification", None, "predict", &structured);
+                assert_eq!(structured, image("predict", None));
+            }
+        }
+        assert_form("Text Classification", None, "predict_proba", &text("predict_proba"));
+        for probabilities in
+            [image("predict_proba", None), text("predict_proba"), json("predict_proba"), row("predict_proba")]
+        {
+            assert_eq!(probabilities.parse::<Vec<f32>>().unwrap(), output().probabilities());
+        }
+    }
+
+    #[test]
+    fn the_best_classes_are_first_and_ties_are_ordered_by_id() {
+        assert_eq!((output().label(), output().best()), ("b", vec![1, 0, 2]));
+        for (top_k, count) in [(0, 1), (1, 1), (2, 2), (9, 3)] {
+            let objects = Classification { top_k, ..output() }.objects().unwrap();
+            assert_eq!(objects.parse::<Vec<serde_json::Value>>().unwrap().len(), count);
+        }
     }
 
     #[test]

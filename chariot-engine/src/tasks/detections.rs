@@ -41,15 +41,19 @@ pub struct Detection {
 
 /// The objects detected in an image, with axis-aligned boxes: clamped to the image, best first.
 ///
-/// | task | layout | action `detect` |
-/// |---|---|---|
-/// | Object Detection | `objects` | `[{"label","score","xmin","ymin","xmax","ymax"},...]` |
-/// | | `columns` | `{"num_detections","detection_classes","detection_scores","detection_boxes":[[ymin,xmin,ymax,xmax],...]}` |
-///
+/// It is the output of Object Detection, with the action `detect` and the layouts `objects` (the default) and `columns`.
 /// Detections of equal score keep their order. Classes are encoded as labels in both layouts.
 ///
+/// <details><summary>Object Detection: requests and responses</summary>
+///
+/// ```json
+#[doc = include_str!("golden/object_detection.json")]
 /// ```
-/// use chariot_engine::{output::{EncodeContext, Output}, tasks::{ClassLabels, Detection, Detections}};
+///
+/// </details>
+///
+/// ```
+/// use chariot_engine::tasks::{ClassLabels, Detection, Detections};
 ///
 /// let labels: ClassLabels = ["plane"].into_iter().collect();
 /// let plane = Detection { class: 0, score: 0.75, xmin: -2.0, ymin: 30.0, xmax: 88.5, ymax: 140.0 };
@@ -57,10 +61,7 @@ pub struct Detection {
 ///
 /// // In `infer`: `Detections::at_least(item.score_threshold(), found, &self.labels, (item.width(), item.height()))`
 /// let output = Detections::at_least(0.5, [shadow, plane], &labels, (640, 480)).unwrap();
-/// assert_eq!(
-///     output.encode(&EncodeContext::new("detect")).unwrap().as_str(),
-///     r#"[{"label":"plane","score":0.75,"xmin":0.0,"ymin":30.0,"xmax":88.5,"ymax":140.0}]"#
-/// );
+/// assert_eq!(output.as_slice(), [Detection { xmin: 0.0, ..plane }]);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detections {
@@ -195,7 +196,7 @@ impl Output<modality::Image> for Detections {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::check::tests::failure;
+    use crate::tasks::{check::tests::failure, golden::tests::assert_form};
 
     fn labels() -> ClassLabels {
         ["plane", "ship"].into_iter().collect()
@@ -205,30 +206,29 @@ mod tests {
         Detection { class, score, xmin, ymin, xmax, ymax }
     }
 
-    fn json(found: &[Detection], layout: Option<OutputLayout>) -> String {
-        let output = Detections::new(found.iter().copied(), &labels(), (100, 50)).unwrap();
-        output.encode(&EncodeContext::new("detect").layout(layout)).unwrap().as_str().to_string()
+    fn output(found: &[Detection]) -> Detections {
+        Detections::new(found.iter().copied(), &labels(), (100, 50)).unwrap()
     }
 
     #[test]
-    fn every_layout_is_the_documented_json_best_first_and_clamped() {
-        let found = [of(1, 0.25, [-1., -2., 101., 52.]), of(0, 0.87, [12.5, 30., 88.1, 40.2])];
-        let objects = r#"[{"label":"plane","score":0.87,"xmin":12.5,"ymin":30.0,"xmax":88.1,"ymax":40.2},{"label":"ship","score":0.25,"xmin":0.0,"ymin":0.0,"xmax":100.0,"ymax":50.0}]"#;
-        assert_eq!(json(&found, None), objects);
-        assert_eq!(json(&found, Some(OutputLayout::Objects)), objects);
-        assert_eq!(
-            json(&found, Some(OutputLayout::Columns)),
-            r#"{"num_detections":2,"detection_classes":["plane","ship"],"detection_scores":[0.87,0.25],"detection_boxes":[[30.0,12.5,40.2,88.1],[0.0,0.0,50.0,100.0]]}"#
-        );
+    fn every_layout_has_the_golden_form() {
+        let found = output(&[of(1, 0.25, [-1., -2., 101., 52.]), of(0, 0.87, [12.5, 30., 88.1, 40.2])]);
+        for (found, objects, columns) in
+            [(found, "detect", "detect in columns"), (output(&[]), "nothing found", "nothing found in columns")]
+        {
+            for (layout, name) in
+                [(None, objects), (Some(OutputLayout::Objects), objects), (Some(OutputLayout::Columns), columns)]
+            {
+                let json = found.clone().encode(&EncodeContext::new("detect").layout(layout)).unwrap();
+                assert_form("Object Detection", layout, name, &json);
+            }
+        }
     }
 
     #[test]
-    fn an_output_may_have_no_detections() {
-        assert_eq!(json(&[], None), "[]");
-        assert_eq!(
-            json(&[], Some(OutputLayout::Columns)),
-            r#"{"num_detections":0,"detection_classes":[],"detection_scores":[],"detection_boxes":[]}"#
-        );
+    fn boxes_are_clamped_and_the_best_is_first() {
+        let found = output(&[of(1, 0.25, [-1., -2., 101., 52.]), of(0, 0.87, [12.5, 30., 88.1, 40.2])]);
+        assert_eq!(found.as_slice(), [of(0, 0.87, [12.5, 30., 88.1, 40.2]), of(1, 0.25, [0., 0., 100., 50.])]);
     }
 
     #[test]

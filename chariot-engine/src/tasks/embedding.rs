@@ -12,19 +12,32 @@ use crate::{
 
 /// The vector that represents an image or a text.
 ///
-/// | task | action `embed` |
-/// |---|---|
-/// | Image Embedding, Text Embedding | `[f, f, ...]` |
+/// It is the output of Image Embedding and Text Embedding, with the action `embed`.
 ///
 /// The JSON and the action follow the convention of Hugging Face pipelines. Chariot documents neither, so any other
 /// action is accepted too.
 ///
+/// <details><summary>Image Embedding: requests and responses</summary>
+///
+/// ```json
+#[doc = include_str!("golden/image_embedding.json")]
 /// ```
-/// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::Embedding};
+///
+/// </details>
+///
+/// <details><summary>Text Embedding: requests and responses</summary>
+///
+/// ```json
+#[doc = include_str!("golden/text_embedding.json")]
+/// ```
+///
+/// </details>
+///
+/// ```
+/// use chariot_engine::tasks::Embedding;
 ///
 /// let output = Embedding::new(vec![0.25, -1.0]).unwrap();
-/// let json = Output::<modality::Text>::encode(output, &EncodeContext::new("embed")).unwrap();
-/// assert_eq!(json.as_str(), "[0.25,-1.0]");
+/// assert_eq!(output.as_slice(), [0.25, -1.0]);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embedding(Vec<f32>);
@@ -76,19 +89,24 @@ open_task!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::check::tests::failure;
+    use crate::tasks::{check::tests::failure, golden::tests::assert_form};
     use crate::{
         input::modality,
         output::{EncodeContext, Output},
     };
 
     #[test]
-    fn numbers_are_encoded_with_the_fewest_digits_for_every_modality() {
+    fn every_modality_has_the_golden_form_with_the_fewest_digits() {
         let output = Embedding::new(vec![0.1, -2.5, 0.702_009_8, 1e-20]).unwrap();
-        let (text, cx) = ("[0.1,-2.5,0.7020098,1e-20]", EncodeContext::new("embed"));
-        assert_eq!(Output::<modality::Image>::encode(output.clone(), &cx).unwrap().as_str(), text);
-        assert_eq!(Output::<modality::Text>::encode(output.clone(), &cx).unwrap().as_str(), text);
-        assert_eq!(Output::<modality::Json>::encode(output, &EncodeContext::new("other")).unwrap().as_str(), text);
+        let cx = EncodeContext::new("embed");
+        let image = Output::<modality::Image>::encode(output.clone(), &cx).unwrap();
+        let text = Output::<modality::Text>::encode(output.clone(), &cx).unwrap();
+        let json = Output::<modality::Json>::encode(output.clone(), &EncodeContext::new("other")).unwrap();
+        assert_form("Image Embedding", None, "embed", &image);
+        assert_form("Text Embedding", None, "embed", &text);
+        assert_eq!((&image, &image), (&text, &json));
+        assert_eq!(image.parse::<Vec<f32>>().unwrap(), output.as_slice());
+        assert!(image.as_str().contains("0.7020098") && image.as_str().contains("1e-20"), "{image:?}");
     }
 
     #[test]

@@ -11,23 +11,26 @@ use crate::{error::Result, protocol::JsonText};
 
 /// The part of a text that answers a question.
 ///
-/// | task | action `predict` |
-/// |---|---|
-/// | Question Answering | `{"answer","score","start","end"}` |
+/// It is the output of Question Answering, with the action `predict`.
 ///
 /// The JSON and the action follow the convention of Hugging Face pipelines. Chariot documents neither, so any other
 /// action is accepted too. By that convention positions count characters, as Python does, and a missing answer is an
 /// empty string. A question comes with the text that it is about, so the input is usually a
 /// [`Json`](crate::input::Json) of both.
 ///
+/// <details><summary>Question Answering: requests and responses</summary>
+///
+/// ```json
+#[doc = include_str!("golden/question_answering.json")]
 /// ```
-/// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::ExtractedAnswer};
+///
+/// </details>
+///
+/// ```
+/// use chariot_engine::tasks::ExtractedAnswer;
 ///
 /// let answer = ExtractedAnswer::new("Berlin", 0.75, 13, 19).unwrap();
-/// assert_eq!(
-///     Output::<modality::Json>::encode(answer, &EncodeContext::new("predict")).unwrap().as_str(),
-///     r#"{"answer":"Berlin","score":0.75,"start":13,"end":19}"#
-/// );
+/// assert_eq!(answer.text(), "Berlin");
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ExtractedAnswer {
@@ -75,16 +78,13 @@ open_task!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::check::tests::failure;
+    use crate::tasks::{check::tests::failure, golden::tests::assert_form};
 
     #[test]
-    fn the_output_is_one_object() {
-        let json = |answer: Result<ExtractedAnswer>| answer.unwrap().json().unwrap().as_str().to_string();
-        assert_eq!(
-            json(ExtractedAnswer::new("a \"b\"", 0.87, 3, 8)),
-            r#"{"answer":"a \"b\"","score":0.87,"start":3,"end":8}"#
-        );
-        assert_eq!(json(ExtractedAnswer::new("", 1.0, 0, 0)), r#"{"answer":"","score":1.0,"start":0,"end":0}"#);
+    fn an_answer_has_the_golden_form() {
+        for answer in [ExtractedAnswer::new("a \"b\"", 0.87, 3, 8), ExtractedAnswer::new("", 1.0, 0, 0)] {
+            assert_form("Question Answering", None, "predict", &answer.unwrap().json().unwrap());
+        }
     }
 
     #[test]

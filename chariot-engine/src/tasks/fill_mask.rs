@@ -31,22 +31,25 @@ pub struct MaskPrediction {
 
 /// The candidate tokens for the mask of a text, best first.
 ///
-/// | task | action `predict` |
-/// |---|---|
-/// | Text Fill Mask | `[{"sequence","score","token","token_str"},...]` |
+/// It is the output of Text Fill Mask, with the action `predict`.
 ///
 /// The JSON and the action follow the convention of Hugging Face pipelines. Chariot documents neither, so any other
 /// action is accepted too. Tokens of equal score keep their order.
 ///
+/// <details><summary>Text Fill Mask: requests and responses</summary>
+///
+/// ```json
+#[doc = include_str!("golden/text_fill_mask.json")]
 /// ```
-/// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::{FillMask, MaskPrediction}};
+///
+/// </details>
+///
+/// ```
+/// use chariot_engine::tasks::{FillMask, MaskPrediction};
 ///
 /// let paris = MaskPrediction { sequence: "Paris is big.".into(), score: 0.5, token: 3000, token_str: "Paris".into() };
 /// let output = FillMask::new(vec![paris]).unwrap();
-/// assert_eq!(
-///     Output::<modality::Text>::encode(output, &EncodeContext::new("predict")).unwrap().as_str(),
-///     r#"[{"sequence":"Paris is big.","score":0.5,"token":3000,"token_str":"Paris"}]"#
-/// );
+/// assert_eq!(output.as_slice()[0].token, 3000);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct FillMask(Vec<MaskPrediction>);
@@ -85,7 +88,7 @@ open_task!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::check::tests::failure;
+    use crate::tasks::{check::tests::failure, golden::tests::assert_form};
 
     fn prediction(word: &str, token: u32, score: f32) -> MaskPrediction {
         MaskPrediction { sequence: format!("a {word}"), score, token, token_str: word.into() }
@@ -95,11 +98,9 @@ mod tests {
     fn the_best_token_is_first_and_ties_keep_their_order() {
         let output =
             FillMask::new(vec![prediction("x", 7, 0.25), prediction("y", 3, 0.5), prediction("z", 1, 0.25)]).unwrap();
-        assert_eq!(
-            output.json().unwrap().as_str(),
-            r#"[{"sequence":"a y","score":0.5,"token":3,"token_str":"y"},{"sequence":"a x","score":0.25,"token":7,"token_str":"x"},{"sequence":"a z","score":0.25,"token":1,"token_str":"z"}]"#
-        );
-        assert_eq!(FillMask::new(vec![]).unwrap().json().unwrap().as_str(), "[]");
+        assert_eq!(output.as_slice().iter().map(|one| one.token).collect::<Vec<_>>(), [3, 7, 1]);
+        assert_form("Text Fill Mask", None, "predict", &output.json().unwrap());
+        assert_form("Text Fill Mask", None, "predict", &FillMask::new(vec![]).unwrap().json().unwrap());
     }
 
     #[test]

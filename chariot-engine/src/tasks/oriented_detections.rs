@@ -43,25 +43,28 @@ pub struct OrientedDetection {
 
 /// The objects detected in an image, with rotated boxes, best first.
 ///
-/// | task | layout | action `detect` |
-/// |---|---|---|
-/// | Oriented Object Detection | `objects` | `[{"label","score","cx","cy","w","h","r"},...]` |
-/// | | `columns` | `{"detection_classes","detection_scores","oriented_detection_boxes":[{"cx","cy","w","h","r"},...]}` |
+/// It is the output of Oriented Object Detection, with the action `detect` and the layouts `objects` (the default) and
+/// `columns`.
 ///
 /// `cx` and `w` are encoded as fractions of the image's width, `cy` and `h` as fractions of its height. The center is
 /// clamped to the image. The sides are not, since a rotated box can be longer than the image is wide. Detections of
 /// equal score keep their order. Classes are encoded as labels in both layouts.
 ///
+/// <details><summary>Oriented Object Detection: requests and responses</summary>
+///
+/// ```json
+#[doc = include_str!("golden/oriented_object_detection.json")]
 /// ```
-/// use chariot_engine::{output::{EncodeContext, Output}, tasks::{ClassLabels, OrientedDetection, OrientedDetections}};
+///
+/// </details>
+///
+/// ```
+/// use chariot_engine::tasks::{ClassLabels, OrientedDetection, OrientedDetections};
 ///
 /// let labels: ClassLabels = ["ship"].into_iter().collect();
 /// let ship = OrientedDetection { class: 0, score: 0.75, cx: 320.0, cy: 120.0, w: 160.0, h: 60.0, r: 0.5 };
 /// let output = OrientedDetections::at_least(0.5, [ship], &labels, (640, 480)).unwrap();
-/// assert_eq!(
-///     output.encode(&EncodeContext::new("detect")).unwrap().as_str(),
-///     r#"[{"label":"ship","score":0.75,"cx":0.5,"cy":0.25,"w":0.25,"h":0.125,"r":0.5}]"#
-/// );
+/// assert_eq!(output.len(), 1);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct OrientedDetections {
@@ -210,7 +213,7 @@ impl Output<modality::Image> for OrientedDetections {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::check::tests::failure;
+    use crate::tasks::{check::tests::failure, golden::tests::assert_form};
 
     fn labels() -> ClassLabels {
         ["plane", "ship"].into_iter().collect()
@@ -220,30 +223,30 @@ mod tests {
         OrientedDetection { class, score, cx, cy, w, h, r }
     }
 
-    fn json(found: &[OrientedDetection], layout: Option<OutputLayout>) -> String {
-        let output = OrientedDetections::new(found.iter().copied(), &labels(), (200, 100)).unwrap();
-        output.encode(&EncodeContext::new("detect").layout(layout)).unwrap().as_str().to_string()
+    fn output(found: &[OrientedDetection]) -> OrientedDetections {
+        OrientedDetections::new(found.iter().copied(), &labels(), (200, 100)).unwrap()
     }
 
     #[test]
-    fn every_layout_is_the_documented_json_in_fractions_best_first() {
-        let found = [of(1, 0.25, [-1., 101., 250., 25., -0.5]), of(0, 0.87, [100., 25., 50., 12.5, 1.5])];
-        let objects = r#"[{"label":"plane","score":0.87,"cx":0.5,"cy":0.25,"w":0.25,"h":0.125,"r":1.5},{"label":"ship","score":0.25,"cx":0.0,"cy":1.0,"w":1.25,"h":0.25,"r":-0.5}]"#;
-        assert_eq!(json(&found, None), objects);
-        assert_eq!(json(&found, Some(OutputLayout::Objects)), objects);
-        assert_eq!(
-            json(&found, Some(OutputLayout::Columns)),
-            r#"{"detection_classes":["plane","ship"],"detection_scores":[0.87,0.25],"oriented_detection_boxes":[{"cx":0.5,"cy":0.25,"w":0.25,"h":0.125,"r":1.5},{"cx":0.0,"cy":1.0,"w":1.25,"h":0.25,"r":-0.5}]}"#
-        );
+    fn every_layout_has_the_golden_form() {
+        let found = output(&[of(1, 0.25, [-1., 101., 250., 25., -0.5]), of(0, 0.87, [100., 25., 50., 12.5, 1.5])]);
+        for (found, objects, columns) in
+            [(found, "detect", "detect in columns"), (output(&[]), "nothing found", "nothing found in columns")]
+        {
+            for (layout, name) in
+                [(None, objects), (Some(OutputLayout::Objects), objects), (Some(OutputLayout::Columns), columns)]
+            {
+                let json = found.clone().encode(&EncodeContext::new("detect").layout(layout)).unwrap();
+                assert_form("Oriented Object Detection", layout, name, &json);
+            }
+        }
     }
 
     #[test]
-    fn an_output_may_have_no_detections() {
-        assert_eq!(json(&[], None), "[]");
-        assert_eq!(
-            json(&[], Some(OutputLayout::Columns)),
-            r#"{"detection_classes":[],"detection_scores":[],"oriented_detection_boxes":[]}"#
-        );
+    fn lengths_are_fractions_and_the_best_is_first() {
+        let found = output(&[of(1, 0.25, [-1., 101., 250., 25., -0.5]), of(0, 0.87, [100., 25., 50., 12.5, 1.5])]);
+        let expected = [of(0, 0.87, [0.5, 0.25, 0.25, 0.125, 1.5]), of(1, 0.25, [0., 1., 1.25, 0.25, -0.5])];
+        assert_eq!(found.detections, expected);
     }
 
     #[test]

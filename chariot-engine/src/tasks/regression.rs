@@ -5,20 +5,26 @@ use crate::{error::Result, protocol::JsonText};
 
 /// An estimated number. It is encoded with the precision of the type that it was created from.
 ///
-/// | task | action `predict` |
-/// |---|---|
-/// | Structured Data Regression, for [`Row`](crate::input::Row) or [`Json`](crate::input::Json) | a number |
+/// It is the output of Structured Data Regression for [`Row`](crate::input::Row) or [`Json`](crate::input::Json), with the
+/// action `predict`.
 ///
 /// It can be the output for an image or a text too. It then belongs to no task, unless `Spec::task` declares one. Chariot
 /// documents neither the JSON nor the action, so any other action is accepted too. A number that is `NaN` or infinite is
 /// the engine's fault, a 500.
 ///
+/// <details><summary>Structured Data Regression: requests and responses</summary>
+///
+/// ```json
+#[doc = include_str!("golden/structured_data_regression.json")]
 /// ```
-/// use chariot_engine::{input::modality, output::{EncodeContext, Output}, tasks::Regression};
+///
+/// </details>
+///
+/// ```
+/// use chariot_engine::tasks::Regression;
 ///
 /// let price = Regression::from(129.99_f32);
-/// let json = Output::<modality::Json>::encode(price, &EncodeContext::new("predict")).unwrap();
-/// assert_eq!(json.as_str(), "129.99");
+/// assert_ne!(price, Regression::from(129.99_f64));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Regression(Number);
@@ -82,6 +88,7 @@ open_task!(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tasks::golden::tests::assert_form;
 
     #[test]
     fn a_number_has_the_precision_of_its_type() {
@@ -89,6 +96,7 @@ mod tests {
         assert_eq!(json(0.7020098_f32.into()), "0.7020098");
         assert_eq!(json(1234567.89_f64.into()), "1234567.89");
         assert_eq!(json((-3.0_f32).into()), "-3.0");
+        assert_form("Structured Data Regression", None, "predict", &Regression::from(1.5_f32).json().unwrap());
     }
 
     #[test]

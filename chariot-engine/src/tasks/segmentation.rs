@@ -53,18 +53,23 @@ impl<'a> MaskLabels<'a> {
 /// A mask with an ID for every pixel of an image, 0 for the background. [`MaskLabels`] decides which label another ID
 /// names.
 ///
-/// | task | action `predict` |
-/// |---|---|
-/// | Image Segmentation | `[[id, ...], ...]`: one list per row of pixels, from the top |
-///
-/// The output must have the size of the original image. [`resized`](Self::resized) scales a mask of another size.
+/// It is the output of Image Segmentation, with the action `predict`: one list per row of pixels, from the top. The output
+/// must have the size of the original image. [`resized`](Self::resized) scales a mask of another size.
 ///
 /// The response has no labels, so the reader must use the convention of the engine. Choose
 /// [`MaskLabels::AfterBackground`] if masks are evaluated on the platform. A model whose background is a class of its own,
 /// with ID 0, needs no change for that but a `class_labels.json` without the label of the background.
 ///
+/// <details><summary>Image Segmentation: requests and responses</summary>
+///
+/// ```json
+#[doc = include_str!("golden/image_segmentation.json")]
 /// ```
-/// use chariot_engine::{output::{EncodeContext, Output}, tasks::{ClassLabels, MaskLabels, Segmentation}};
+///
+/// </details>
+///
+/// ```
+/// use chariot_engine::tasks::{ClassLabels, MaskLabels, Segmentation};
 ///
 /// let labels: ClassLabels = ["plane", "ship"].into_iter().collect();
 /// let mask = Segmentation::new(vec![0, 2, 0, 0], MaskLabels::AfterBackground(&labels), (2, 2)).unwrap();
@@ -127,9 +132,7 @@ impl Segmentation {
         }
         let pixel = self.ids.iter().position(|id| *id == most).unwrap_or(0);
         let what = match labels {
-            MaskLabels::AfterBackground(labels) => {
-                format!("0 for the background, or a class ID up to {}", labels.len())
-            }
+            MaskLabels::AfterBackground(labels) => format!("an ID from 0 to {}", labels.len()),
             MaskLabels::ById(_) => format!("a class ID below {count}"),
         };
         let expected = Expected::new(format!("{what}, the number of labels"), most);

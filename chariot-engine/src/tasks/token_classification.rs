@@ -36,25 +36,27 @@ pub struct ClassifiedToken {
 
 /// The tokens of a text that belong to a class, such as names of people and places, in the order of the text.
 ///
-/// | task | action `predict` |
-/// |---|---|
-/// | Token Classification | `[{"entity","score","index","word","start","end"},...]` |
+/// It is the output of Token Classification, with the action `predict`.
 ///
 /// The JSON and the action follow the convention of Hugging Face pipelines. Chariot documents neither, so any other
 /// action is accepted too. By that convention tokens of no class (`O`) are left out, and positions count
 /// characters, as Python does.
 ///
+/// <details><summary>Token Classification: requests and responses</summary>
+///
+/// ```json
+#[doc = include_str!("golden/token_classification.json")]
+/// ```
+///
+/// </details>
+///
 /// ```
 /// use chariot_engine::tasks::{ClassLabels, ClassifiedToken, TokenClassification};
-/// use chariot_engine::{input::modality, output::{EncodeContext, Output}};
 ///
 /// let labels: ClassLabels = ["O", "B-LOC"].into_iter().collect();
 /// let berlin = ClassifiedToken { class: 1, score: 0.5, index: 4, word: "Berlin".into(), start: 13, end: 19 };
 /// let output = TokenClassification::new(vec![berlin], &labels).unwrap();
-/// assert_eq!(
-///     Output::<modality::Text>::encode(output, &EncodeContext::new("predict")).unwrap().as_str(),
-///     r#"[{"entity":"B-LOC","score":0.5,"index":4,"word":"Berlin","start":13,"end":19}]"#
-/// );
+/// assert_eq!(output.as_slice()[0].word, "Berlin");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenClassification {
@@ -121,7 +123,7 @@ open_task!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::check::tests::failure;
+    use crate::tasks::{check::tests::failure, golden::tests::assert_form};
 
     fn labels() -> ClassLabels {
         ["O", "B-PER", "B-LOC"].into_iter().collect()
@@ -135,11 +137,10 @@ mod tests {
     fn tokens_keep_the_order_of_the_text() {
         let paris = ClassifiedToken { class: 2, score: 0.87, index: 4, word: "Paris".into(), start: 14, end: 19 };
         let output = TokenClassification::new(vec![ada(), paris], &labels()).unwrap();
-        assert_eq!(
-            output.json().unwrap().as_str(),
-            r#"[{"entity":"B-PER","score":0.25,"index":1,"word":"Ad\"a","start":0,"end":4},{"entity":"B-LOC","score":0.87,"index":4,"word":"Paris","start":14,"end":19}]"#
-        );
-        assert_eq!(TokenClassification::new(vec![], &labels()).unwrap().json().unwrap().as_str(), "[]");
+        assert_eq!(output.as_slice().iter().map(|token| token.index).collect::<Vec<_>>(), [1, 4]);
+        assert_form("Token Classification", None, "predict", &output.json().unwrap());
+        let none = TokenClassification::new(vec![], &labels()).unwrap();
+        assert_form("Token Classification", None, "predict", &none.json().unwrap());
     }
 
     #[test]
