@@ -150,7 +150,8 @@ impl<I> Item<I> {
         &self.info.parameters
     }
 
-    /// Returns the minimum score that the caller wants, from the parameters or `CHARIOT_ENGINE_SCORE_THRESHOLD`.
+    /// Returns the minimum score that the caller wants, from the parameters or `CHARIOT_ENGINE_SCORE_THRESHOLD`. A model that
+    /// reads it declares [`Spec::score_threshold`](super::Spec::score_threshold).
     pub fn score_threshold(&self) -> f32 {
         self.info.score_threshold
     }

@@ -39,6 +39,8 @@ pub struct Spec {
     /// The default action if `actions` is empty.
     open_default: &'static str,
     pub(crate) layouts: &'static [OutputLayout],
+    /// Set if the model leaves out results below the score threshold.
+    pub(crate) score_threshold: bool,
     /// The name of an element; `None` if an item is the whole request.
     pub(crate) element: Option<&'static str>,
     /// Set if any bytes or any text can be an element.
@@ -73,6 +75,7 @@ impl Spec {
             actions: O::ACTIONS.iter().map(|action| Cow::Borrowed(*action)).collect(),
             open_default: O::DEFAULT_ACTION,
             layouts: O::LAYOUTS,
+            score_threshold: O::SCORE_THRESHOLD,
             element: <I::Modality as Modality>::ELEMENT,
             raw: <I::Modality as Modality>::RAW,
             inputs: I::tensors(),
@@ -165,6 +168,14 @@ impl Spec {
     #[must_use]
     pub fn concurrency(mut self, calls: usize) -> Self {
         self.concurrency = calls.clamp(1, MAX_CONCURRENCY);
+        self
+    }
+
+    /// Declares that the model reads [`Item::score_threshold`](super::Item::score_threshold), so that operators are offered
+    /// `CHARIOT_ENGINE_SCORE_THRESHOLD`. The outputs of Object Detection and Oriented Object Detection declare it themselves.
+    #[must_use]
+    pub fn score_threshold(mut self) -> Self {
+        self.score_threshold = true;
         self
     }
 

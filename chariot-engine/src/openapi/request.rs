@@ -259,15 +259,20 @@ fn parameters(model: &ModelInfo<'_>) -> Value {
     if !model.spec.default_action().is_empty() {
         action["default"] = model.spec.default_action().into();
     }
+    let mut threshold = json!({ "type": ["number", "string", "null"] });
+    if model.spec.score_threshold {
+        threshold["description"] =
+            "The lowest score of reported results, from 0 to 1: a number, or a string of one.".into();
+        threshold["default"] = model.score_threshold.into();
+    } else {
+        // Every model checks it, because callers send the same parameters to all tasks.
+        threshold["description"] = "A number from 0 to 1, or a string of one. This model ignores it.".into();
+    }
     json!({
         "type": ["object", "null"],
         "properties": {
             "action": action,
-            "score_threshold": {
-                "type": ["number", "string", "null"],
-                "description": "The lowest score of reported results, from 0 to 1: a number, or a string of one.",
-                "default": model.score_threshold,
-            },
+            "score_threshold": threshold,
             "metadata": { "description": "Any value. The output has the same one." },
         },
     })

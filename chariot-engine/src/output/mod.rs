@@ -83,6 +83,11 @@ pub trait Output<M: Modality>: Sized + Send + 'static {
     /// The layouts that the task has, the default first. Default: empty, the setting does not apply.
     const LAYOUTS: &'static [OutputLayout] = &[];
 
+    /// Set if results below the [score threshold](crate::model::Item::score_threshold) are left out, so that operators are
+    /// offered `CHARIOT_ENGINE_SCORE_THRESHOLD`. Default: `false`. A model declares it with
+    /// [`Spec::score_threshold`](crate::model::Spec::score_threshold) too.
+    const SCORE_THRESHOLD: bool = false;
+
     /// Returns the named tensors of this output. Default: empty, the tensors are not declared.
     fn tensors() -> Vec<TensorSpec> {
         Vec::new()
@@ -106,6 +111,7 @@ impl<M: Modality, T: Output<M>> Output<M> for Result<T, Error> {
     const ACTIONS: &'static [&'static str] = T::ACTIONS;
     const DEFAULT_ACTION: &'static str = T::DEFAULT_ACTION;
     const LAYOUTS: &'static [OutputLayout] = T::LAYOUTS;
+    const SCORE_THRESHOLD: bool = T::SCORE_THRESHOLD;
 
     fn tensors() -> Vec<TensorSpec> {
         T::tensors()

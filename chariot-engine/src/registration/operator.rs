@@ -29,5 +29,6 @@ fn applies(needs: Needs, spec: &Spec) -> bool {
         Needs::Items => spec.element.is_some(),
         Needs::Layouts => !spec.layouts.is_empty(),
         Needs::Images => spec.element == Some("image"),
+        Needs::ScoreThreshold => spec.score_threshold,
     }
 }

@@ -81,7 +81,7 @@ pub struct EngineSettings {
     #[setting(runtime = MODEL.offered(Offered::OnRequest))]
     pub batch_delay: Option<Duration>,
     /// Score threshold. The lowest score that is reported, for requests that do not specify one.
-    #[setting(runtime = MODEL.offered(Offered::ByDefault).needs(Needs::Items), default = 0.5, range = 0.0..=1.0)]
+    #[setting(runtime = MODEL.offered(Offered::ByDefault).needs(Needs::ScoreThreshold), default = 0.5, range = 0.0..=1.0)]
     pub score_threshold: f32,
     /// Output layout. The layout of the outputs, if the task has several. Default: the form that the task's outputs have without a layout.
     #[setting(runtime = MODEL.offered(Offered::ByDefault).needs(Needs::Layouts))]

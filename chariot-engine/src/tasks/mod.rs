@@ -31,6 +31,8 @@ mod regression;
 mod schema;
 mod segmentation;
 mod task;
+#[cfg(all(test, feature = "cli", feature = "image"))]
+mod tests;
 mod text_generation;
 mod token_classification;
 

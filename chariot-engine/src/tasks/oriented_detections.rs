@@ -182,6 +182,7 @@ impl Output<modality::Image> for OrientedDetections {
     const TASK: Option<&'static str> = Some("Oriented Object Detection");
     const ACTIONS: &'static [&'static str] = &["detect"];
     const LAYOUTS: &'static [OutputLayout] = &[OutputLayout::Objects, OutputLayout::Columns];
+    const SCORE_THRESHOLD: bool = true;
 
     fn schema(layout: Option<OutputLayout>) -> Option<JsonText> {
         schema::to_json(&match layout {

@@ -50,6 +50,7 @@ impl OpenApi {
                         assert_eq!(answer.status, 200, "the example {name} on {path}: {answer:?}");
                         self.check_response(operation, &path, &answer);
                     }
+                    self.check_response_examples(operation, &path);
                 }
             }
         }
@@ -85,6 +86,16 @@ impl OpenApi {
     /// Panics if the response violates its schema.
     pub fn check_answer(&self, answer: &Answer) {
         self.check_response(&self.0["paths"]["/infer"]["post"], "/infer", answer);
+    }
+
+    fn check_response_examples(&self, operation: &Value, path: &str) {
+        let name = operation["responses"]["200"]["$ref"].as_str().expect("a response");
+        let json = format!("{}/content/application~1json", name.trim_start_matches('#'));
+        for (name, example) in self.examples_of(&json) {
+            if let Err(faults) = self.check(&format!("{json}/schema"), example) {
+                panic!("the example {name} of a response of {path} violates its schema: {faults}");
+            }
+        }
     }
 
     fn check_response(&self, operation: &Value, path: &str, answer: &Answer) {

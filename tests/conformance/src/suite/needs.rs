@@ -2,7 +2,7 @@
 //! a case forever; `target::learn` finds out which conditions hold.
 
 /// The conditions and their meanings.
-const CONDITIONS: [(&str, &str); 27] = [
+const CONDITIONS: [(&str, &str); 28] = [
     ("declared-inputs", "the metadata names the inputs"),
     ("any-inputs", "the model accepts tensors of any name, datatype and shape"),
     ("tensors", "inputs are named tensors"),
@@ -13,6 +13,7 @@ const CONDITIONS: [(&str, &str); 27] = [
     ("json", "an item is a JSON value"),
     ("row", "an item is a row of structured data"),
     ("echo", "the outputs are the inputs"),
+    ("repeatable", "the same request gives the same outputs again"),
     ("variable-batch", "the first dimension of the first input is open"),
     ("fixed-shape", "another dimension of the first input is fixed"),
     ("two-inputs", "the valid request has two inputs or more"),

@@ -39,7 +39,7 @@ pub(super) fn candidates(spec: &Spec, metadata: &Value, openapi: &Value, kind: O
         return vec![Candidate { from: "the given inputs", sample: sample(&request), request }];
     }
     let mut candidates = Vec::new();
-    if let Some(request) = example(openapi) {
+    if let Some(request) = example(openapi).map(plain) {
         candidates.push(Candidate { from: "the example of /openapi.json", sample: sample(&request), request });
     }
     if let Some(kind) = kind {
@@ -61,6 +61,19 @@ pub(super) fn candidates(spec: &Spec, metadata: &Value, openapi: &Value, kind: O
         });
     }
     candidates
+}
+
+/// Removes what a response repeats from a request, because cases add it themselves: the id and the metadata of inputs.
+fn plain(mut request: Value) -> Value {
+    if let Some(members) = request.as_object_mut() {
+        members.remove("id");
+    }
+    for input in request["inputs"].as_array_mut().into_iter().flatten() {
+        if let Some(parameters) = input.get_mut("parameters").and_then(Value::as_object_mut) {
+            parameters.remove("metadata");
+        }
+    }
+    request
 }
 
 /// Converts an input of the metadata to an input of a request.

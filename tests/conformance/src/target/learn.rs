@@ -31,6 +31,9 @@ pub(crate) fn learn(target: &Target) -> Result<Facts, Unusable> {
     }
     facts.hold_if("closed-actions", has_closed_actions(&openapi));
     about_task(&mut facts, &openapi, target);
+    let outputs = |answer: &Answer| document(answer).unwrap_or_default()["outputs"].take();
+    let again = infer(target, &facts.valid).map_err(Unusable)?;
+    facts.hold_if("repeatable", again.status == 200 && outputs(&again) == outputs(&answer));
     about_metadata(&mut facts, &metadata, kind.as_deref());
     about_inputs(&mut facts, &metadata, kind.as_deref());
     let echo = || facts.holds.contains("tensors") && is_echo(target, &facts.valid, &answer);

@@ -8,7 +8,7 @@ use std::{
 
 use axum::http::StatusCode;
 use chariot_engine::EngineBuilder;
-use conformance::{Golden, GoldenFile, Outcome, SectionReport, Spec, Target, compare};
+use conformance::{Golden, GoldenFile, Outcome, SectionReport, Spec, Suite, Target, compare, run};
 use serde_json::Value;
 
 use super::{
@@ -23,7 +23,7 @@ fn file(task: &str) -> GoldenFile {
 }
 
 /// Returns the engine of a file, with its results; with others if it has none.
-fn builder(file: &GoldenFile, layout: &str) -> EngineBuilder {
+pub(super) fn builder(file: &GoldenFile, layout: &str) -> EngineBuilder {
     engine(&file.task, &file.model.clone().unwrap_or_else(|| other_results(&file.task)), layout)
 }
 
@@ -57,6 +57,9 @@ fn engines_of_every_task_and_layout_pass() {
             if file.model.is_some() {
                 passes(&section(&served, true), count);
             }
+            let suite = Suite::embedded().only(|section, _| section.number == "5");
+            let report = run(&served.target("golden"), &suite).unwrap();
+            assert_eq!(report.failed(), 0, "{}: {}", file.task, report.table());
         }
     }
 }

@@ -17,6 +17,8 @@ use std::path::PathBuf;
 
 use conformance::Golden;
 
+use crate::served::Served;
+
 /// Returns the directory of the golden files.
 fn directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../chariot-engine/src/tasks/golden")
@@ -24,4 +26,10 @@ fn directory() -> PathBuf {
 
 fn read() -> Golden {
     Golden::read(&directory()).unwrap()
+}
+
+/// Starts the engine of the golden file of a task, in an output layout.
+pub(crate) fn served(task: &str, layout: &str) -> Served {
+    let file = read().files().iter().find(|file| file.task == task).expect("a file of the task").clone();
+    Served::start(compare::builder(&file, layout))
 }
