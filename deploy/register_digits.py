@@ -50,12 +50,6 @@ engines.create_engine_version(
             "display_text": "Workers"
         },
         {
-            "name": "CHARIOT_ENGINE_SCORE_THRESHOLD",
-            "type": "float",
-            "default_value": "0.5",
-            "display_text": "Score threshold"
-        },
-        {
             "name": "CHARIOT_ENGINE_OUTPUT_LAYOUT",
             "type": "string",
             "default_value": "",
