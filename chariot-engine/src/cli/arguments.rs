@@ -1,6 +1,6 @@
 //! The commands and their options. The doc comments on them are the help texts.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -29,6 +29,8 @@ pub(super) enum Command {
     Serve(Serve),
     /// Print the registration of the engine, or manifests that deploy it
     Describe(Describe),
+    /// Make the archive of the model's files that the platform imports
+    Pack(Pack),
     /// Find faults of settings, files and model before anything is deployed
     Check,
     /// Load the model and print its outputs for files, without a server
@@ -81,6 +83,12 @@ pub(super) struct Describe {
     /// The id of the project to register the engine in
     #[arg(long, value_name = "ID")]
     pub(super) project_id: Option<String>,
+    /// The name of the organization of that project, for python
+    #[arg(long, value_name = "NAME")]
+    pub(super) org_name: Option<String>,
+    /// The name of that project, for python
+    #[arg(long, value_name = "NAME")]
+    pub(super) project_name: Option<String>,
     /// The image for machines without a GPU [default: <name>:<version>, unless --image-gpu is given]
     #[arg(long, value_name = "IMAGE")]
     pub(super) image_cpu: Option<String>,
@@ -96,6 +104,9 @@ pub(super) struct Describe {
     /// Offer operators all settings of the runtime that they can change, not only the commonly changed ones
     #[arg(long)]
     pub(super) all_settings: bool,
+    /// The time that the model takes to load, as `check` prints it, such as 90s; the probes wait for twice this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(super) load_time: Option<Duration>,
     #[command(flatten)]
     pub(super) cluster: Cluster,
 }
@@ -148,6 +159,25 @@ pub(super) enum DescribeFormat {
 }
 
 #[derive(Args, Debug)]
+pub(super) struct Pack {
+    /// The archive to write; its name ends in .zip or .tar.gz
+    #[arg(value_name = "ARCHIVE", default_value = "model.zip")]
+    pub(super) archive: PathBuf,
+    /// The directory of the model's files; overrides CHARIOT_ENGINE_MODEL_DIR
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(super) model_dir: Option<PathBuf>,
+    /// Put the files into this folder in the archive [default: its top level]
+    #[arg(long, value_name = "NAME")]
+    pub(super) top_folder: Option<String>,
+    /// Pack the files that links lead to outside of the directory
+    #[arg(long)]
+    pub(super) follow_links: bool,
+    /// Replace the archive if it exists
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Args, Debug)]
 pub(super) struct Infer {
     /// Files with one item each (an image, a text, ...), or requests as .json; `-` for standard input
     #[arg(required = true, value_name = "FILE")]
@@ -195,6 +225,11 @@ fn size(text: &str) -> Result<ByteSize, String> {
     ByteSize::parse(text).map_err(|expected| Expected::new(expected, quoted(text)).into())
 }
 
+/// Parses a duration.
+fn time(text: &str) -> Result<Duration, String> {
+    Duration::parse(text).map_err(|expected| Expected::new(expected, quoted(text)).into())
+}
+
 /// Parses `NAME=VALUE`.
 pub(super) fn parameter(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| Expected::new("NAME=VALUE", quoted(text)))?;
@@ -239,7 +274,7 @@ mod tests {
         let mut command = Arguments::command().name("engine");
         command.build();
         let mut texts = vec![command.render_long_help().to_string()];
-        for name in ["serve", "describe", "infer", "settings"] {
+        for name in ["serve", "describe", "pack", "infer", "settings"] {
             texts.push(command.find_subcommand_mut(name).expect("the command exists").render_help().to_string());
         }
         insta::assert_snapshot!("help", texts.join("\n---\n"));

@@ -1,20 +1,26 @@
 //! `check`: finds faults before anything is deployed. Prints one line for each check, with what to do about a fault;
 //! checks that depend on a failed one are skipped.
 
-use std::{net::TcpListener, process::ExitCode, time::Instant};
+use std::{
+    net::TcpListener,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use bytesize::ByteSize;
 
 use super::{
     files::Files,
+    labels::has_classes,
     local_engine::{ErrorResponse, LocalEngine},
     log_capture::capture_errors,
     output::write,
 };
 use crate::{
     engine::{EngineBuilder, ModelPlan, Plan, Prepared, StartError, prepare},
+    registration::Probe,
     settings::{LogLevel, host_and_port},
-    tasks::{ClassLabels, same_task},
+    tasks::ClassLabels,
     telemetry::metrics::resident_bytes,
 };
 
@@ -23,17 +29,6 @@ const FAILED: u8 = 1;
 
 /// The exit code if the configuration has faults (`EX_CONFIG`).
 const CONFIGURATION: u8 = 78;
-
-/// The tasks whose outputs name classes.
-const WITH_CLASSES: [&str; 7] = [
-    "Image Classification",
-    "Text Classification",
-    "Structured Data Classification",
-    "Object Detection",
-    "Oriented Object Detection",
-    "Image Segmentation",
-    "Token Classification",
-];
 
 /// The number of files that the line about files names.
 const NAMED_FILES: usize = 5;
@@ -104,7 +99,7 @@ fn run_checks(builder: EngineBuilder, report: &mut Report) {
             return;
         }
     };
-    report.ok("load", format_args!("{:.1} s, including warm-up", begin.elapsed().as_secs_f64()));
+    load_time(begin.elapsed(), report);
     for (name, shown, (request, is_given)) in examples {
         report.model = shown;
         example(&engine, &name, request, is_given, report);
@@ -154,11 +149,6 @@ fn labels(model: &ModelPlan, report: &mut Report) {
     }
 }
 
-/// Returns `true` if the outputs of a task name classes.
-pub(super) fn has_classes(task: &str) -> bool {
-    WITH_CLASSES.iter().any(|other| same_task(other, task))
-}
-
 /// Checks that the address is free.
 fn port(plan: &Plan, report: &mut Report) {
     let address = host_and_port(&plan.settings().host, plan.settings().port);
@@ -169,6 +159,19 @@ fn port(plan: &Plan, report: &mut Report) {
             report.fail("port", error, FAILED);
         }
     }
+}
+
+/// Reports the time that the models took to load, and checks that the probe of a registration waits that long.
+fn load_time(time: Duration, report: &mut Report) {
+    let seconds = time.as_secs_f64();
+    let text = format!("{seconds:.1} s, including warm-up");
+    // The port does not matter here.
+    if time <= Probe::new(0).patience() {
+        return report.ok("load", text);
+    }
+    let patience = humantime::format_duration(Probe::new(0).patience());
+    let advice = format!("register the engine with `describe --load-time {}s`", seconds.ceil());
+    report.warn("load", format_args!("{text}; the platform's probe gives up after {patience}: {advice}"));
 }
 
 /// Checks that the example request of a model succeeds. A generated request may be rejected, since a model can require

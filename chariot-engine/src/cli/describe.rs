@@ -1,51 +1,59 @@
-//! `describe`: prints the registration of the engine, or manifests that deploy it, from its code and a few options.
+//! `describe`: prints the registration of the engine, or manifests that deploy it, from its code and a few options. Warns
+//! of what will hurt then.
 
-use std::process::ExitCode;
+use std::{fs, path::Path, process::ExitCode, time::Duration};
+
+use bytesize::ByteSize;
 
 use super::{
     arguments::{Describe, DescribeFormat},
-    check::has_classes,
+    labels::Labels,
     output::{fail, note, print},
 };
-use crate::{engine::EngineBuilder, registration::DescribeOptions, settings::Environment, tasks::ClassLabels};
+use crate::{
+    engine::EngineBuilder,
+    registration::{DescribeOptions, Probe},
+    settings::Environment,
+};
+
+/// The bytes that a slow disk delivers in a second. A larger model may take longer than the probe waits.
+const BYTES_PER_SECOND: u64 = 100 << 20;
 
 pub(super) fn describe(builder: EngineBuilder, options: Describe) -> ExitCode {
-    let no_image = options.image_cpu.is_none() && options.image_gpu.is_none();
     let is_python = matches!(options.format, DescribeFormat::Python);
+    let is_registration = matches!(options.format, DescribeFormat::Json | DescribeFormat::Python);
     if options.cluster.scale_by.is_some() && !matches!(options.format, DescribeFormat::K8s) {
         note("note", "--scale-by has no effect here; it is for --format k8s");
     }
     // The only part that is not in the code: it comes with the model.
-    let found = is_python.then(|| builder.class_labels_in(&Environment::process())).flatten();
-    let is_missing = found.is_none();
-    let class_labels = found.and_then(|labels| {
-        labels.map_err(|text| note("warning", format_args!("class labels are left out: {text}"))).ok()
-    });
-    let described = builder.describe(DescribeOptions {
-        project_id: options.project_id,
-        image_cpu: options.image_cpu,
-        image_gpu: options.image_gpu,
-        is_default: options.default,
-        base_url: options.base_url,
-        all_settings: options.all_settings,
-        class_labels,
-    });
+    let dir = builder.model_root(&Environment::process());
+    let labels = is_python.then(|| Labels::in_dir(&builder, &dir));
+    let found = labels.as_ref().and_then(|labels| labels.found.clone());
+    let described = builder.describe_with_labels(
+        DescribeOptions {
+            project_id: options.project_id,
+            org_name: options.org_name,
+            project_name: options.project_name,
+            image_cpu: options.image_cpu,
+            image_gpu: options.image_gpu,
+            is_default: options.default,
+            base_url: options.base_url,
+            all_settings: options.all_settings,
+            class_labels: None,
+            load_time: options.load_time,
+        },
+        found,
+    );
     let description = match described {
         Ok(description) => description,
         Err(error) => return fail(&error, error.exit_code()),
     };
-    if let Some(image) = description.registration.container_image_cpu.as_deref().filter(|_| no_image) {
-        let text = "is a placeholder; set the image with --image-cpu or --image-gpu";
-        note("note", format_args!("image '{image}' {text}"));
-    }
-    if let Some(task) = description.task.as_deref().filter(|task| has_classes(task))
-        && is_python
-        && is_missing
-        && description.class_labels.is_none()
-    {
-        let file = ClassLabels::FILE;
-        let text = "so the program imports the model without them; set the directory with CHARIOT_ENGINE_MODEL_DIR";
-        note("note", format_args!("'{file}' with the classes for '{task}' not found, {text}"));
+    let of_files = labels.and_then(|labels| labels.warning);
+    let of_size = (is_registration && options.load_time.is_none())
+        .then(|| large_model(&dir, &description.registration.readiness_probe))
+        .flatten();
+    for warning in description.warnings().into_iter().chain(of_files).chain(of_size) {
+        note("warning", warning);
     }
     let manifest = options.cluster.into();
     print(&match options.format {
@@ -54,4 +62,30 @@ pub(super) fn describe(builder: EngineBuilder, options: Describe) -> ExitCode {
         DescribeFormat::K8s => description.to_kubernetes(&manifest),
         DescribeFormat::Kserve => description.to_kserve(&manifest),
     })
+}
+
+/// Returns that a model is so large that the probe may give up before it has loaded. The load itself is not measured here:
+/// what is printed must not depend on the machine.
+fn large_model(dir: &Path, probe: &Probe) -> Option<String> {
+    let bytes = bytes_in(dir);
+    let (patience, needed) = (probe.patience(), Duration::from_secs(bytes / BYTES_PER_SECOND));
+    (needed > patience).then(|| {
+        let (size, patience) = (ByteSize(bytes).display().iec(), humantime::format_duration(patience));
+        format!(
+            "the readiness probe gives up after {patience}, and the model's {size} may take longer to load; measure it \
+             with `check`, and set --load-time"
+        )
+    })
+}
+
+/// Returns the size of the files in a directory. What cannot be read counts as nothing.
+fn bytes_in(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).into_iter().flatten().map_while(Result::ok);
+    let bytes = entries.map(|entry| match entry.file_type() {
+        // A link to a folder could form a cycle.
+        Ok(kind) if kind.is_dir() => bytes_in(&entry.path()),
+        Ok(_) => fs::metadata(entry.path()).map_or(0, |file| if file.is_file() { file.len() } else { 0 }),
+        Err(_) => 0,
+    });
+    bytes.sum()
 }

@@ -8,7 +8,9 @@
 //! | `log_capture` | the errors that a command logs, captured |
 //! | `files` | the checks of a model's files |
 //! | `check` | `check`: finds faults before anything is deployed |
+//! | `labels` | the class labels of the model's files |
 //! | `describe` | `describe`: prints the registration and the manifests |
+//! | `pack` | `pack`: makes the archive of the model's files |
 //! | `request` | an inference request made from a file |
 //! | `infer` | `infer`: prints the outputs for files, without a server |
 //! | `settings` | `settings`: prints the settings and their values |
@@ -18,9 +20,11 @@ mod check;
 mod describe;
 mod files;
 mod infer;
+mod labels;
 mod local_engine;
 mod log_capture;
 mod output;
+mod pack;
 mod request;
 mod settings;
 
@@ -52,6 +56,7 @@ impl EngineBuilder {
             Ok(Arguments { command, serve }) => match command.unwrap_or(Command::Serve(serve)) {
                 Command::Serve(options) => options.set_flags(self).run(),
                 Command::Describe(options) => describe::describe(self, options),
+                Command::Pack(options) => pack::pack(&self, &options),
                 Command::Check => check::check(self),
                 Command::Infer(options) => infer::infer(self, &options),
                 Command::Settings(options) => settings::settings(self, &options),

@@ -18,6 +18,7 @@ use crate::{
     registration::{DescribeOptions, EngineDescription, EnvVar, Probe, Registration, operator_settings},
     server::{ModelRoute, Routes},
     settings::{EngineSettings, Environment, Reader, SettingSpec, SettingsError, predictor_env_schema, scoped_schema},
+    tasks::ClassLabels,
 };
 
 /// The environment variable of the base URL.
@@ -34,6 +35,16 @@ impl EngineBuilder {
     /// # Errors
     /// A builder without a model; an invalid value that the code gives a setting of the runtime; an invalid base URL.
     pub fn describe(self, options: DescribeOptions) -> Result<EngineDescription, StartError> {
+        self.describe_with_labels(options, None)
+    }
+
+    /// Describes the engine as [`describe`](Self::describe) does. Uses the labels `found` among the model's files if neither
+    /// the options nor the code set any, as the engine itself does.
+    pub(crate) fn describe_with_labels(
+        self,
+        options: DescribeOptions,
+        found: Option<ClassLabels>,
+    ) -> Result<EngineDescription, StartError> {
         let offered = self.operator_schema(options.all_settings);
         let code: Environment = self.settings.iter().cloned().collect();
         let mut diagnostics = Diagnostics::default();
@@ -73,6 +84,8 @@ impl EngineBuilder {
         let or_root = |url: String| if url.is_empty() { "/".into() } else { url };
         let env = options.base_url.iter().map(|url| EnvVar::new(BASE_URL, or_root(normalized(url))));
         let placeholder = || options.image_gpu.is_none().then(|| format!("{name}:{version}"));
+        let probe = Probe::new(settings.port);
+        let placeholder_image = options.image_cpu.is_none() && options.image_gpu.is_none();
         let registration = Registration {
             container_image_cpu: options.image_cpu.clone().or_else(placeholder),
             supports_multi_gpu: options.image_gpu.is_some(),
@@ -80,7 +93,10 @@ impl EngineBuilder {
             project_id: options.project_id,
             is_default: options.is_default,
             env: env.collect(),
-            readiness_probe: Probe::new(settings.port),
+            readiness_probe: match options.load_time {
+                Some(time) => probe.for_load_time(time),
+                None => probe,
+            },
             predictor_env_schema: predictor_env_schema(&offered),
             enforce_predictor_env_schema: true,
             inference_protocol: Protocol::V2Kserve.name().into(),
@@ -92,8 +108,12 @@ impl EngineBuilder {
         };
         Ok(EngineDescription {
             registration,
+            org_name: options.org_name,
+            project_name: options.project_name,
+            placeholder_image,
+            load_time: options.load_time,
             task: source.spec.task_name().map(str::to_string),
-            class_labels: options.class_labels.or(source.options.class_labels).or(self.class_labels),
+            class_labels: options.class_labels.or(source.options.class_labels).or(self.class_labels).or(found),
             drain_delay: settings.drain_delay,
             grace: settings.grace,
             inflight_bytes,

@@ -91,11 +91,8 @@ impl EngineBuilder {
         (own, warnings, plan.err())
     }
 
-    /// Returns the class labels in the model directory that this environment sets; `None` without such a file.
-    ///
-    /// # Errors
-    /// A file that cannot be read, or is not a list of labels.
-    pub(crate) fn class_labels_in(&self, environment: &Environment) -> Option<Result<ClassLabels, String>> {
+    /// Returns the directory of the files of all models that this environment sets.
+    pub(crate) fn model_root(&self, environment: &Environment) -> PathBuf {
         const NAME: &str = "MODEL_DIR";
         let variable = format!("{}{NAME}", EngineSettings::PREFIX);
         let last = |given: &[(String, String)], variable: &str| {
@@ -103,9 +100,24 @@ impl EngineBuilder {
         };
         let set = environment.get(&variable).map(|value| value.trim().to_string()).filter(|value| !value.is_empty());
         let dir = last(&self.settings, &variable).or(set).or_else(|| last(&self.defaults, NAME)).map(PathBuf::from);
+        model_dir(dir.as_deref(), environment, None)
+    }
+
+    /// Returns the class labels of the default model in the directory of all models' files; `None` without such a file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is not a list of labels.
+    pub(crate) fn class_labels_in(&self, root: &Path) -> Option<Result<ClassLabels, String>> {
         let models: Vec<String> = self.sources.iter().map(|source| source.name.clone()).collect();
         let several = self.identity().0.filter(|_| models.len() > 1).map(|name| (&models[..], name));
-        labels_in(&model_dir(dir.as_deref(), environment, several))
+        labels_in(&model_dir(Some(root), &Environment::default(), several))
+    }
+
+    /// Returns the class labels that the code sets for the default model.
+    pub(crate) fn declared_labels(&self) -> Option<&ClassLabels> {
+        let default = plan::default_model(&self.sources, &mut Diagnostics::default()).unwrap_or(0);
+        let own = self.sources.get(default).and_then(|source| source.options.class_labels.as_ref());
+        own.or(self.class_labels.as_ref())
     }
 }
 

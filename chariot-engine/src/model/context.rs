@@ -208,7 +208,7 @@ pub(crate) fn file_in(dir: &Path, name: &Path) -> Result<PathBuf> {
 }
 
 /// Returns `true` for an entry that is not the model's: a file of the system that packed the archive, or of the volume.
-fn is_system_file(path: &Path) -> bool {
+pub(crate) fn is_system_file(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with('.') || name == "__MACOSX" || name == "lost+found"
 }

@@ -27,7 +27,7 @@ pub use batch::Batch;
 pub(crate) use context::LoadCommon;
 pub use context::LoadContext;
 #[cfg(feature = "cli")]
-pub(crate) use context::file_in;
+pub(crate) use context::{file_in, is_system_file};
 pub(crate) use definition::PayloadOf;
 pub use definition::{ModalityOf, Model};
 pub use item::Item;

@@ -23,6 +23,10 @@ pub struct DescribeOptions {
     pub image_cpu: Option<String>,
     /// The image for machines with a GPU.
     pub image_gpu: Option<String>,
+    /// The name of the organization that the engine belongs to, for the program that registers it.
+    pub org_name: Option<String>,
+    /// The name of the project that the engine belongs to, for the program that registers it.
+    pub project_name: Option<String>,
     /// Makes this version the default for models that name no version.
     pub is_default: bool,
     /// The base URL path. Replaces the one that the code sets.
@@ -31,6 +35,9 @@ pub struct DescribeOptions {
     pub all_settings: bool,
     /// The labels of the model's classes, for the import of the model.
     pub class_labels: Option<ClassLabels>,
+    /// The time that the model takes to load, warm-up included, as the command `check` prints it. The readiness probe and
+    /// the manifests then wait for twice this time.
+    pub load_time: Option<Duration>,
 }
 
 impl DescribeOptions {
@@ -43,6 +50,20 @@ impl DescribeOptions {
     #[must_use]
     pub fn project_id(mut self, id: impl Into<String>) -> Self {
         self.project_id = Some(id.into());
+        self
+    }
+
+    /// Sets the name of the organization that the engine belongs to.
+    #[must_use]
+    pub fn org_name(mut self, name: impl Into<String>) -> Self {
+        self.org_name = Some(name.into());
+        self
+    }
+
+    /// Sets the name of the project that the engine belongs to.
+    #[must_use]
+    pub fn project_name(mut self, name: impl Into<String>) -> Self {
+        self.project_name = Some(name.into());
         self
     }
 
@@ -88,6 +109,13 @@ impl DescribeOptions {
         self.class_labels = Some(labels);
         self
     }
+
+    /// Sets the time that the model takes to load.
+    #[must_use]
+    pub fn load_time(mut self, time: Duration) -> Self {
+        self.load_time = Some(time);
+        self
+    }
 }
 
 /// The facts that are known of an engine before it runs. [`EngineBuilder::describe`](crate::EngineBuilder::describe)
@@ -106,6 +134,14 @@ impl DescribeOptions {
 pub struct EngineDescription {
     /// The parameters of its registration.
     pub registration: Registration,
+    /// The name of the organization that the engine belongs to, if it is known.
+    pub org_name: Option<String>,
+    /// The name of the project that the engine belongs to, if it is known.
+    pub project_name: Option<String>,
+    /// Set if the image is made up of the engine's name and version, because none was given.
+    pub placeholder_image: bool,
+    /// The time that the model takes to load, if it is known.
+    pub load_time: Option<Duration>,
     /// Chariot's task of the model, if it declares one.
     pub task: Option<String>,
     /// The labels of the model's classes, if they are known.

@@ -1,5 +1,7 @@
 //! The parameters of a registration, as the platform's `create_engine_version` names them.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::settings::PredictorEnv;
@@ -135,5 +137,37 @@ impl Probe {
             success_threshold: 1,
             failure_threshold: 3,
         }
+    }
+
+    /// Returns the time from the start of a container after which the probe has failed as often as it may.
+    ///
+    /// ```
+    /// use chariot_engine::registration::Probe;
+    ///
+    /// assert_eq!(Probe::new(8080).patience().as_secs(), 15);
+    /// ```
+    pub fn patience(&self) -> Duration {
+        let failing = u64::from(self.period_seconds) * u64::from(self.failure_threshold);
+        Duration::from_secs(u64::from(self.initial_delay_seconds) + failing)
+    }
+
+    /// Allows as many failures as it takes to wait twice the time that the model needs to load: a busy node is slower
+    /// than the machine of a measurement.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use chariot_engine::registration::Probe;
+    ///
+    /// let probe = Probe::new(8080).for_load_time(Duration::from_secs(60));
+    /// assert_eq!((probe.failure_threshold, probe.patience().as_secs()), (24, 120));
+    /// ```
+    #[must_use]
+    pub fn for_load_time(mut self, load_time: Duration) -> Self {
+        let wait = load_time.saturating_mul(2).as_secs_f64() - f64::from(self.initial_delay_seconds);
+        // A cast of a float saturates.
+        let failures = (wait / f64::from(self.period_seconds.max(1))).ceil() as u32;
+        self.failure_threshold = self.failure_threshold.max(failures);
+        self
     }
 }

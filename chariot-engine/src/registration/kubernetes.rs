@@ -6,11 +6,11 @@ use super::{
     text::{label_value, quoted},
 };
 
-/// The time that a model has to load before its container is restarted.
-const START_SECONDS: u32 = 600;
+/// The time that a model has at least to load before its container is restarted.
+const START_SECONDS: u64 = 600;
 
 /// The interval of startup probes.
-const START_PERIOD_SECONDS: u32 = 2;
+const START_PERIOD_SECONDS: u64 = 2;
 
 pub(super) fn manifests(engine: &EngineDescription, options: &ManifestOptions) -> String {
     [deployment(engine, options), service(engine), autoscaler(engine, options)].join("---\n")
@@ -19,6 +19,7 @@ pub(super) fn manifests(engine: &EngineDescription, options: &ManifestOptions) -
 fn deployment(engine: &EngineDescription, options: &ManifestOptions) -> String {
     let (name, claim) = names(engine);
     let port = engine.registration.readiness_probe.port;
+    let start = engine.registration.readiness_probe.patience().as_secs().max(START_SECONDS);
     let annotations = if engine.metrics {
         format!(
             "
@@ -60,7 +61,7 @@ spec:
           ports:
             - name: http
               containerPort: {port}
-{env}{resources}          # The model has {START_SECONDS} s to load.
+{env}{resources}          # The model has {start} s to load.
           startupProbe:
             httpGet:
               path: {ready}
@@ -92,7 +93,7 @@ spec:
         resources = options.resources(engine, 10),
         ready = quoted(&engine.registration.readiness_probe.path),
         timeout = engine.registration.readiness_probe.timeout_seconds,
-        failures = START_SECONDS / START_PERIOD_SECONDS,
+        failures = start.div_ceil(START_PERIOD_SECONDS),
         probes = probes(engine, 10),
         security = container_security(10),
     )

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 
 use super::{
     description::EngineDescription,
-    document::Registration,
+    document::{Probe, Registration},
     text::{dns_label, quoted},
 };
 
@@ -174,9 +174,19 @@ livenessProbe:
         port = probe.port,
         period = probe.period_seconds,
         timeout = probe.timeout_seconds,
-        failures = probe.failure_threshold,
+        failures = ready_failures(engine),
     );
     indented(&text, indent)
+}
+
+/// Returns the number of failures that make a pod not ready. While the model loads, a pod is not ready anyway: failures
+/// that the probe allows for the load would only keep traffic on a broken pod.
+fn ready_failures(engine: &EngineDescription) -> u32 {
+    let probe = &engine.registration.readiness_probe;
+    match engine.load_time {
+        Some(_) => Probe::new(probe.port).failure_threshold.min(probe.failure_threshold),
+        None => probe.failure_threshold,
+    }
 }
 
 /// Renders the `env` of a container: the variables of the registration, the `extra` ones, the engine's secrets, and the

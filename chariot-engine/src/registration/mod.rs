@@ -30,6 +30,7 @@
 //! | `manifest` | the parts that all manifests share: resources, probes, environment variables, termination |
 //! | `kubernetes`, `kserve`, `python` | the renderings |
 //! | `render` | the renderings as methods of the description |
+//! | `warnings` | what is valid but will hurt |
 //! | `text` | quoting for YAML and Python, and names for Kubernetes |
 
 mod description;
@@ -43,6 +44,7 @@ mod render;
 #[cfg(test)]
 mod tests;
 mod text;
+mod warnings;
 
 pub use description::{DescribeOptions, EngineDescription};
 pub use document::{EnvVar, Probe, Registration};

@@ -1,6 +1,6 @@
 //! The renderings of an [`EngineDescription`], as its methods.
 
-use super::{description::EngineDescription, kserve, kubernetes, manifest::ManifestOptions, python};
+use super::{description::EngineDescription, kserve, kubernetes, manifest::ManifestOptions, python, warnings};
 
 impl EngineDescription {
     /// Renders the registration as JSON.
@@ -14,6 +14,13 @@ impl EngineDescription {
     /// with the engine.
     pub fn to_python(&self) -> String {
         python::program(self)
+    }
+
+    /// Returns what is valid but will hurt once the engine is registered or deployed, each with what to do: an image that
+    /// no registry has or that can change, a probe that gives up while the model loads, and settings that the platform's
+    /// form cannot hold.
+    pub fn warnings(&self) -> Vec<String> {
+        warnings::warnings(self)
     }
 
     /// Renders a Deployment, a Service and a HorizontalPodAutoscaler for Kubernetes, as YAML.

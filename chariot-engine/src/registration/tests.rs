@@ -1,6 +1,6 @@
-//! The renderings, as read by a Python interpreter and by a YAML parser: both must match the engine.
+//! The renderings, as read by a YAML parser: they must match the engine. `tests/platform` runs the Python program.
 
-use std::{collections::BTreeSet, process::Command, time::Duration};
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde_json::{Value, json};
@@ -274,80 +274,6 @@ fn yaml_preserves_strange_texts() {
         let pod = pod.get("template").map_or(pod, |template| &template["spec"]);
         assert_eq!(pod["containers"][0]["image"], STRANGE);
         assert_eq!(pod["containers"][0]["env"][0], json!({"name": "A", "value": STRANGE}));
-    }
-}
-
-/// A Python program that prints the calls of another one, with the keyword arguments that are literals.
-const READ: &str = r#"
-import ast, json, sys
-def literal(node):
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        return {"code": ast.unparse(node)}
-calls = [node for node in ast.walk(ast.parse(sys.stdin.buffer.read())) if isinstance(node, ast.Call)]
-json.dump([{
-    "function": ast.unparse(call.func),
-    "positional": len(call.args),
-    "keywords": {keyword.arg: literal(keyword.value) for keyword in call.keywords},
-} for call in calls], sys.stdout)
-"#;
-
-/// Returns the calls of a program, or `None` if Python is not installed.
-fn calls(program: &str) -> Option<Vec<Value>> {
-    use std::{io::Write, process::Stdio};
-    let python = Command::new("python3").args(["-c", READ]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let Ok(mut python) = python else {
-        println!("skipped: python3 is not installed");
-        return None;
-    };
-    python.stdin.take().unwrap().write_all(program.as_bytes()).unwrap();
-    let output = python.wait_with_output().unwrap();
-    assert!(output.status.success(), "{program}");
-    Some(serde_json::from_slice(&output.stdout).unwrap())
-}
-
-#[test]
-fn the_python_program_passes_exactly_the_documented_arguments() {
-    let documented = [
-        "name",
-        "project_id",
-        "version",
-        "container_image_cpu",
-        "container_image_gpu",
-        "is_default",
-        "supports_multi_gpu",
-        "env",
-        "readiness_probe",
-        "predictor_env_schema",
-        "enforce_predictor_env_schema",
-        "inference_protocol",
-        "container_root_relative_base_url",
-        "entrypoint",
-        "command",
-    ];
-    for description in [described(DescribeOptions::new()), strange()] {
-        let Some(calls) = calls(&description.to_python()) else { return };
-        let of = |function: &str| calls.iter().find(|call| call["function"] == function).unwrap();
-        let registering = of("engines.create_engine_version");
-        let keywords = registering["keywords"].as_object().unwrap();
-        let names: BTreeSet<&str> = keywords.keys().map(String::as_str).collect();
-        assert_eq!(names, documented.into_iter().collect());
-        assert_eq!(registering["positional"], 0);
-        let mut passed = registering["keywords"].clone();
-        assert_eq!(passed["project_id"]["code"], "PROJECT_ID");
-        passed["project_id"] = json!(description.registration.project_id);
-        assert_eq!(passed, serde_json::to_value(&description.registration).unwrap(), "every value is passed");
-
-        let importing = &of("import_model")["keywords"];
-        assert_eq!(importing["artifact_type"]["code"], "ArtifactType.CUSTOM_ENGINE");
-        assert_eq!(importing["task_type"]["code"], "TaskType.TEXT_CLASSIFICATION");
-        let selecting = of("model.set_inference_server_settings");
-        assert_eq!(selecting["positional"], 1);
-    }
-    if let Some(calls) = calls(&strange().to_python()) {
-        let importing = calls.iter().find(|call| call["function"] == "import_model").unwrap();
-        assert_eq!(importing["keywords"]["class_labels"], json!({STRANGE: 0, "plain": 1}));
     }
 }
 

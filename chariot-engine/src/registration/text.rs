@@ -29,7 +29,7 @@ fn escaped(json: &str) -> Option<String> {
 
 /// Renders a value as a Python literal. Lists and objects take several lines, of which all but the first are indented by
 /// this number of spaces.
-pub(super) fn python(value: &impl Serialize, indent: usize) -> String {
+pub(super) fn python(value: &(impl Serialize + ?Sized), indent: usize) -> String {
     let mut text = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut text, PythonFormatter(PrettyFormatter::with_indent(b"    ")));
     // Writing plain data with string keys into memory cannot fail.

@@ -96,7 +96,7 @@ pub use chariot_engine_macros::SettingChoice;
 pub use chariot_engine_macros::Settings;
 
 #[cfg(feature = "cli")]
-pub(crate) use self::export::about;
+pub(crate) use self::export::{about, form_fault};
 #[cfg(feature = "cli")]
 pub(crate) use self::runtime_setting::{Needs, Offered};
 pub use self::{

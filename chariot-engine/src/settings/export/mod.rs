@@ -10,7 +10,7 @@ mod markdown;
 mod predictor_env;
 
 #[cfg(feature = "cli")]
-pub(crate) use self::about::about;
+pub(crate) use self::{about::about, predictor_env::form_fault};
 pub use self::{
     dotenv::env_example,
     explained::explained_table,

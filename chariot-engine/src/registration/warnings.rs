@@ -1,0 +1,138 @@
+//! The warnings of a description: what is valid but will hurt once the engine is registered or deployed. `describe` prints
+//! them.
+
+use super::description::EngineDescription;
+use crate::{error::quoted, settings::form_fault};
+
+/// The hosts and the ends of hosts that documentation uses, and that no registry has.
+const EXAMPLE_HOSTS: [&str; 7] =
+    ["example", "example.com", "example.org", "example.net", "test", "invalid", "localhost"];
+
+pub(super) fn warnings(engine: &EngineDescription) -> Vec<String> {
+    let registration = &engine.registration;
+    let mut warnings = Vec::new();
+    if engine.placeholder_image {
+        let image = quoted(engine.image());
+        warnings
+            .push(format!("image {image} is made up; set the image that you pushed with --image-cpu or --image-gpu"));
+    } else {
+        let images = [&registration.container_image_cpu, &registration.container_image_gpu];
+        warnings.extend(images.into_iter().flatten().filter_map(|image| image_warning(image)));
+    }
+    warnings.extend(probe_warning(engine));
+    warnings.extend(setting_warnings(engine));
+    // An image for both kinds of machines is named twice.
+    let mut seen = std::collections::BTreeSet::new();
+    warnings.retain(|warning| seen.insert(warning.clone()));
+    warnings
+}
+
+/// Returns why an image will not be pulled, or will change under a version of the engine.
+fn image_warning(image: &str) -> Option<String> {
+    let shown = quoted(image);
+    let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
+    let (host, path) = match name.split_once('/') {
+        // As container engines read it: the first part is a host if it looks like one.
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (Some(first), rest),
+        _ => (None, name),
+    };
+    let (repository, tag) = path.rsplit_once(':').map_or((path, None), |(repository, tag)| (repository, Some(tag)));
+    let in_repository = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-' | '/');
+    let in_tag = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let is_valid = !repository.is_empty()
+        && repository.chars().all(in_repository)
+        && tag.is_none_or(|tag| !tag.is_empty() && tag.chars().all(in_tag));
+    if !is_valid {
+        let form = "registry/repository:version in lower case";
+        return Some(format!("image {shown} cannot be pulled: expected {form}; set the image that you pushed"));
+    }
+    let host_name = host.map(|host| host.split(':').next().unwrap_or_default().to_ascii_lowercase());
+    let is_example =
+        |host: &String| EXAMPLE_HOSTS.iter().any(|example| host == example || host.ends_with(&format!(".{example}")));
+    if host_name.as_ref().is_some_and(is_example) {
+        return Some(format!(
+            "image {shown} is made up: the platform cannot pull from this host; set the image that you pushed"
+        ));
+    }
+    if digest.is_some() {
+        return None;
+    }
+    match tag {
+        None => Some(format!(
+            "image {shown} has no version, so a later push changes what runs under this version of the engine; add a tag \
+             such as ':1.0.0', or a digest"
+        )),
+        Some("latest") => Some(format!(
+            "image {shown} is whatever was pushed last, so a later push changes what runs under this version of the \
+             engine; use a tag such as ':1.0.0', or a digest"
+        )),
+        Some(_) => None,
+    }
+}
+
+/// Returns that the probe gives up before the model has loaded, if it does.
+fn probe_warning(engine: &EngineDescription) -> Option<String> {
+    let probe = &engine.registration.readiness_probe;
+    let (patience, load_time) = (probe.patience(), engine.load_time?);
+    (patience < load_time).then(|| {
+        let least = probe.clone().for_load_time(load_time).failure_threshold;
+        format!(
+            "the readiness probe gives up after {} and the model takes {} to load; raise `failure_threshold` to {least}",
+            humantime::format_duration(patience),
+            humantime::format_duration(load_time),
+        )
+    })
+}
+
+/// Returns the settings of the engine that the platform's form cannot hold, or that every operator must fill in.
+fn setting_warnings(engine: &EngineDescription) -> impl Iterator<Item = String> {
+    engine.own_settings.iter().filter_map(|setting| {
+        let name = &setting.name;
+        if setting.required {
+            let what = "is required and has no default, so no model starts until an operator fills it in";
+            return Some(format!("setting '{name}' {what}; give it a default, or say so in its label"));
+        }
+        let fault = form_fault(setting)?;
+        let kind = setting.kind.as_str();
+        let what =
+            format!("is a {kind} whose default the platform's form cannot hold: {fault}; it is offered as a string");
+        Some(format!("setting '{name}' {what}, which the form does not check; give it a default that fits the type"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::image_warning;
+
+    #[test]
+    fn an_image_that_names_its_version_is_fine() {
+        for image in [
+            "digits:1",
+            "registry.internal:5000/team/digits:1.0.0",
+            "ghcr.io/team/digits:v1_2-rc.1",
+            "registry.internal:5000/digits@sha256:0123",
+            "ghcr.io/team/digits:latest@sha256:0123",
+        ] {
+            assert_eq!(image_warning(image), None);
+        }
+    }
+
+    #[test]
+    fn messages_of_images() {
+        let lines: String = [
+            "digits",
+            "registry.internal:5000/digits",
+            "ghcr.io/team/digits:latest",
+            "<registry>/digits:1",
+            "registry/Digits:1",
+            "ghcr.io/team/digits:",
+            "",
+            "registry.example.com/digits:1",
+            "localhost:5000/digits:1",
+        ]
+        .iter()
+        .map(|image| format!("{}\n", image_warning(image).unwrap_or_else(|| panic!("{image} was accepted"))))
+        .collect();
+        insta::assert_snapshot!("messages_of_images", lines);
+    }
+}
