@@ -1,18 +1,18 @@
-//! The engine with the model directory of the platform: the unpacked archive, read-only, at the path of a setting or at
-//! the default path of the platform.
+//! The engine with the model directory of the platform: the archive that `pack` makes, unpacked by other programs,
+//! read-only, at the path of a setting or at the default path of the platform.
 
 use std::{
     fs,
-    io::{self, Cursor, Write},
+    io::{self, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use e2e::{Messages, Process, base64};
+use platform::{UNTAR, UNZIP, unpack};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use zip::ZipArchive;
 
 const DIGITS: &str = env!("CARGO_BIN_EXE_digits");
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
@@ -21,14 +21,24 @@ const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
 struct ReadOnly(TempDir);
 
 impl ReadOnly {
-    /// Unpacks the archive of a model.
-    fn unpacked(model: &Path, top_folder: Option<&str>) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let mut archive = Cursor::new(Vec::new());
-        model_archive::write(model, top_folder, &mut archive).unwrap();
-        ZipArchive::new(archive).unwrap().extract(directory.path()).unwrap();
+    /// Packs a model with the engine, and unpacks it with a program. Returns `None` if the machine lacks the program.
+    fn unpacked_by(program: &[&str], name: &str, model: &Path, top_folder: Option<&str>) -> Option<Self> {
+        let (packed, directory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let archive = packed.path().join(name);
+        let mut command = Command::new(DIGITS);
+        command.arg("pack").arg(&archive).arg("--model-dir").arg(model);
+        let output = command.args(top_folder.iter().flat_map(|name| ["--top-folder", name])).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        if !unpack(program, &archive, directory.path()) {
+            return None;
+        }
         permit(directory.path(), 0o555, 0o444);
-        ReadOnly(directory)
+        Some(ReadOnly(directory))
+    }
+
+    /// Packs and unpacks a model.
+    fn unpacked(model: &Path, top_folder: Option<&str>) -> Self {
+        Self::unpacked_by(UNTAR[0], "model.tar.gz", model, top_folder).expect("every system has tar")
     }
 
     fn path(&self) -> &str {
@@ -78,12 +88,16 @@ fn classify(process: &Process) -> (Vec<Value>, Vec<String>) {
 
 #[test]
 fn the_unpacked_archive_is_served_with_and_without_a_top_folder() {
-    for (top_folder, entry) in [(None, "class_labels.json"), (Some("digits-1.0"), "digits-1.0")] {
-        let directory = ReadOnly::unpacked(MODEL.as_ref(), top_folder);
-        assert!(entries(directory.0.path())[0].ends_with(entry));
-        let process = Process::ready(DIGITS, &[("CHARIOT_ENGINE_MODEL_DIR", directory.path())]);
-        let (answers, labels) = classify(&process);
-        assert_eq!(answers, labels, "{top_folder:?}");
+    let programs = [("model.zip", UNZIP), ("model.tar.gz", UNTAR)];
+    for (name, program) in programs.into_iter().flat_map(|(name, programs)| programs.map(|program| (name, program))) {
+        for (top_folder, entry) in [(None, "class_labels.json"), (Some("digits-1.0"), "digits-1.0")] {
+            let directory = ReadOnly::unpacked_by(program, name, MODEL.as_ref(), top_folder);
+            let Some(directory) = directory else { continue };
+            assert!(entries(directory.0.path())[0].ends_with(entry));
+            let process = Process::ready(DIGITS, &[("CHARIOT_ENGINE_MODEL_DIR", directory.path())]);
+            let (answers, labels) = classify(&process);
+            assert_eq!(answers, labels, "{program:?} {top_folder:?}");
+        }
     }
 }
 

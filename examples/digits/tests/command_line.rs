@@ -310,7 +310,7 @@ fn settings_are_explained_with_their_values_and_sources() {
 }
 
 #[test]
-fn describe_notes_what_it_omits() {
+fn describe_notes_what_has_no_effect_and_what_is_missing() {
     let notes = |arguments: &[&str], dir: &str| {
         let arguments = [&["describe", "--image-cpu", "digits:1"], arguments].concat();
         let ended = run_with(&arguments, &[("CHARIOT_ENGINE_MODEL_DIR", dir)]);
@@ -333,8 +333,11 @@ fn is_deployed(file: &str, arguments: &[&str]) {
     let ended = run(arguments);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let image = concat!("digits:", env!("CARGO_PKG_VERSION"));
-    let [note] = &ended.errors[..] else { panic!("expected one note, got {ended:?}") };
-    assert!(note.starts_with("note: ") && note.contains(image) && note.contains("--image-cpu"), "{note}");
+    let [warning] = &ended.errors[..] else { panic!("expected one warning, got {ended:?}") };
+    assert!(
+        warning.starts_with("warning: ") && warning.contains(image) && warning.contains("--image-cpu"),
+        "{warning}"
+    );
     let printed = ended.lines.join("\n") + "\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(file);
     if std::env::var_os("UPDATE_DEPLOY").is_some() {

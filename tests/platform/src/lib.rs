@@ -1,7 +1,7 @@
-//! Runs programs for the platform's Python SDK against a stand-in for it. The tests of this crate and of the examples use
-//! it.
+//! A stand-in for the platform: runs programs for its Python SDK, and unpacks the archives of models. The tests of this
+//! crate and of the examples use it.
 //!
-//! The stand-in, in `sdk/`, has the names that the platform documents and no others. It refuses every keyword, type and
+//! The SDK, in `sdk/`, has the names that the platform documents and no others. It refuses every keyword, type and
 //! value that the documentation does not show, and prints the calls.
 
 use std::{
@@ -11,6 +11,38 @@ use std::{
 };
 
 use serde_json::Value;
+
+/// The programs that unpack a `.zip`, with `ARCHIVE` and `DIRECTORY` in place of the paths.
+pub const UNZIP: [&[&str]; 2] =
+    [&["unzip", "-q", "ARCHIVE", "-d", "DIRECTORY"], &["python3", "-m", "zipfile", "-e", "ARCHIVE", "DIRECTORY"]];
+
+/// The programs that unpack a `.tar.gz`, with `ARCHIVE` and `DIRECTORY` in place of the paths.
+pub const UNTAR: [&[&str]; 2] =
+    [&["tar", "-xzf", "ARCHIVE", "-C", "DIRECTORY"], &["python3", "-m", "tarfile", "-e", "ARCHIVE", "DIRECTORY"]];
+
+/// Unpacks an archive with one of these programs into an existing directory. Returns `false` and says so if the machine
+/// lacks the program.
+///
+/// # Panics
+/// Panics if the program fails, or warns of anything.
+pub fn unpack(program: &[&str], archive: &Path, directory: &Path) -> bool {
+    let arguments = program[1..].iter().map(|argument| match *argument {
+        "ARCHIVE" => archive.as_os_str(),
+        "DIRECTORY" => directory.as_os_str(),
+        other => other.as_ref(),
+    });
+    match Command::new(program[0]).args(arguments).output() {
+        Ok(output) => {
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && errors.is_empty(), "{program:?}: {errors}");
+            true
+        }
+        Err(error) => {
+            println!("skipped: {} not found: {error}", program[0]);
+            false
+        }
+    }
+}
 
 /// The result of a program.
 #[derive(Debug)]
