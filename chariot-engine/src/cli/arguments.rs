@@ -165,13 +165,16 @@ pub(super) struct Pack {
     pub(super) archive: PathBuf,
     /// The directory of the model's files; overrides CHARIOT_ENGINE_MODEL_DIR
     #[arg(long, value_name = "DIRECTORY")]
-    pub(super) model_dir: Option<PathBuf>,
+    pub(super) model_dir: Option<String>,
     /// Put the files into this folder in the archive [default: its top level]
     #[arg(long, value_name = "NAME")]
     pub(super) top_folder: Option<String>,
     /// Pack the files that links lead to outside of the directory
     #[arg(long)]
     pub(super) follow_links: bool,
+    /// Do not load the model to see that the engine finds in the directory what it needs
+    #[arg(long)]
+    pub(super) no_load: bool,
     /// Replace the archive if it exists
     #[arg(long)]
     pub(super) force: bool,

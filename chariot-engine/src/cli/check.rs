@@ -1,24 +1,20 @@
 //! `check`: finds faults before anything is deployed. Prints one line for each check, with what to do about a fault;
 //! checks that depend on a failed one are skipped.
 
-use std::{
-    net::TcpListener,
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::{net::TcpListener, process::ExitCode, time::Instant};
 
 use bytesize::ByteSize;
 
 use super::{
     files::Files,
     labels::has_classes,
+    load_time::impatience,
     local_engine::{ErrorResponse, LocalEngine},
     log_capture::capture_errors,
     output::write,
 };
 use crate::{
     engine::{EngineBuilder, ModelPlan, Plan, Prepared, StartError, prepare},
-    registration::Probe,
     settings::{LogLevel, host_and_port},
     tasks::ClassLabels,
     telemetry::metrics::resident_bytes,
@@ -99,7 +95,12 @@ fn run_checks(builder: EngineBuilder, report: &mut Report) {
             return;
         }
     };
-    load_time(begin.elapsed(), report);
+    let time = begin.elapsed();
+    let text = format!("{:.1} s, including warm-up", time.as_secs_f64());
+    match impatience(time) {
+        Some(why) => report.warn("load", format_args!("{text}; {why}")),
+        None => report.ok("load", text),
+    }
     for (name, shown, (request, is_given)) in examples {
         report.model = shown;
         example(&engine, &name, request, is_given, report);
@@ -159,19 +160,6 @@ fn port(plan: &Plan, report: &mut Report) {
             report.fail("port", error, FAILED);
         }
     }
-}
-
-/// Reports the time that the models took to load, and checks that the probe of a registration waits that long.
-fn load_time(time: Duration, report: &mut Report) {
-    let seconds = time.as_secs_f64();
-    let text = format!("{seconds:.1} s, including warm-up");
-    // The port does not matter here.
-    if time <= Probe::new(0).patience() {
-        return report.ok("load", text);
-    }
-    let patience = humantime::format_duration(Probe::new(0).patience());
-    let advice = format!("register the engine with `describe --load-time {}s`", seconds.ceil());
-    report.warn("load", format_args!("{text}; the platform's probe gives up after {patience}: {advice}"));
 }
 
 /// Checks that the example request of a model succeeds. A generated request may be rejected, since a model can require

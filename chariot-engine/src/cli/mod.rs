@@ -9,6 +9,7 @@
 //! | `files` | the checks of a model's files |
 //! | `check` | `check`: finds faults before anything is deployed |
 //! | `labels` | the class labels of the model's files |
+//! | `load_time` | the time that a model takes to load, against that of the platform's probe |
 //! | `describe` | `describe`: prints the registration and the manifests |
 //! | `pack` | `pack`: makes the archive of the model's files |
 //! | `request` | an inference request made from a file |
@@ -21,6 +22,7 @@ mod describe;
 mod files;
 mod infer;
 mod labels;
+mod load_time;
 mod local_engine;
 mod log_capture;
 mod output;
@@ -56,7 +58,7 @@ impl EngineBuilder {
             Ok(Arguments { command, serve }) => match command.unwrap_or(Command::Serve(serve)) {
                 Command::Serve(options) => options.set_flags(self).run(),
                 Command::Describe(options) => describe::describe(self, options),
-                Command::Pack(options) => pack::pack(&self, &options),
+                Command::Pack(options) => pack::pack(self, &options),
                 Command::Check => check::check(self),
                 Command::Infer(options) => infer::infer(self, &options),
                 Command::Settings(options) => settings::settings(self, &options),

@@ -27,10 +27,11 @@ fn write_model(model: &Path) {
     }
 }
 
-/// Runs `pack` in a directory, for its folder `model` unless the arguments name another one.
+/// Runs `pack` in a directory, for its folder `model` unless the arguments name another one. Its files are not a model
+/// that the engine loads.
 fn pack(directory: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(DIGITS);
-    command.arg("pack").args(arguments).current_dir(directory).env("CHARIOT_ENGINE_MODEL_DIR", "model");
+    command.args(["pack", "--no-load"]).args(arguments).current_dir(directory).env("CHARIOT_ENGINE_MODEL_DIR", "model");
     command.output().unwrap()
 }
 
@@ -221,4 +222,32 @@ fn a_link_is_packed_as_the_file_that_it_leads_to_and_not_out_of_the_directory_wi
     assert_eq!(output.status.code(), Some(1));
     messages.add("a link to a folder", String::from_utf8(output.stderr).unwrap().trim());
     insta::assert_snapshot!("links", messages);
+}
+
+#[test]
+fn a_model_that_does_not_load_is_not_packed() {
+    let mut messages = Messages::new();
+    let scratch = tempfile::tempdir().unwrap();
+    let model = scratch.path().join("model");
+    fs::create_dir(&model).unwrap();
+    let shipped = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/model"));
+    let load = |env: &[(&str, &str)]| {
+        let mut command = Command::new(DIGITS);
+        command.args(["pack", "--model-dir", "model"]).current_dir(scratch.path());
+        // Overridden by the option.
+        command.env("CHARIOT_ENGINE_MODEL_DIR", "/no/such/directory").envs(env.iter().copied()).output().unwrap()
+    };
+    fs::copy(shipped.join("class_labels.json"), model.join("class_labels.json")).unwrap();
+    let cases: [(&str, i32, &[(&str, &str)]); 2] = [("no weights", 1, &[]), ("a setting", 78, &[("TOP_K", "11")])];
+    for (case, code, env) in cases {
+        let output = load(env);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{case}: {error}");
+        assert!(!scratch.path().join("model.zip").exists());
+        messages.add(case, error.trim().replace(scratch.path().canonicalize().unwrap().to_str().unwrap(), "SCRATCH"));
+    }
+    fs::copy(shipped.join("model.safetensors"), model.join("model.safetensors")).unwrap();
+    let output = load(&[]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    insta::assert_snapshot!("not_loaded", messages);
 }

@@ -12,8 +12,9 @@ mod listing;
 use std::{
     fs::{self, File},
     io::{self, BufWriter, Write},
-    path::{self, Path, PathBuf},
+    path::{Path, PathBuf},
     process::ExitCode,
+    time::Instant,
 };
 
 use bytesize::ByteSize;
@@ -26,81 +27,127 @@ use super::{
     arguments::Pack,
     files::Files,
     labels::Labels,
+    load_time::impatience,
+    local_engine::LocalEngine,
     output::{note, print},
 };
 use crate::{
-    engine::EngineBuilder,
+    engine::{EngineBuilder, Prepared, StartError, prepare},
     error::{Expected, quoted},
-    settings::Environment,
+    settings::{Environment, LogLevel},
 };
 
-/// The exit code if there is no archive.
+/// The exit code if there is no archive, other than by configuration.
 const FAILED: u8 = 1;
 
 /// The number of files that are named.
 const NAMED_FILES: usize = 5;
 
-pub(super) fn pack(builder: &EngineBuilder, options: &Pack) -> ExitCode {
-    let given = options.model_dir.as_ref().map(|dir| path::absolute(dir).unwrap_or_else(|_| dir.clone()));
-    let dir = given.unwrap_or_else(|| builder.model_root(&Environment::process()));
-    match packed(builder, options, &dir) {
+pub(super) fn pack(builder: EngineBuilder, options: &Pack) -> ExitCode {
+    let builder = match &options.model_dir {
+        Some(dir) => builder.flag("--model-dir", "CHARIOT_ENGINE_MODEL_DIR", dir),
+        None => builder,
+    };
+    match packed(builder, options) {
         Ok(text) => print(&text),
-        Err(faults) => {
-            faults.iter().for_each(|fault| note("error", fault));
-            ExitCode::from(FAILED)
+        Err(Fault { texts, code }) => {
+            texts.iter().for_each(|fault| note("error", fault));
+            ExitCode::from(code)
         }
     }
 }
 
+/// The faults that leave no archive.
+struct Fault {
+    texts: Vec<String>,
+    /// The exit code.
+    code: u8,
+}
+
+impl From<Vec<String>> for Fault {
+    fn from(texts: Vec<String>) -> Self {
+        Fault { texts, code: FAILED }
+    }
+}
+
+impl From<String> for Fault {
+    fn from(text: String) -> Self {
+        vec![text].into()
+    }
+}
+
 /// Writes the archive, and returns a line about it.
-///
-/// # Errors
-/// All faults of the files, or one of the archive.
-fn packed(builder: &EngineBuilder, options: &Pack, dir: &Path) -> Result<String, Vec<String>> {
-    let archive = &options.archive;
-    let one = |fault: String| vec![fault];
-    let kind = Kind::of(archive).map_err(one)?;
-    let top = options.top_folder.as_deref().map(top_folder).transpose().map_err(one)?;
-    // The next run would include it as a model file.
-    let parent = archive.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let (Ok(parent), Ok(dir)) = (parent.canonicalize(), dir.canonicalize())
-        && parent.starts_with(dir)
-    {
-        let expected =
-            Expected::new("an archive outside of the model directory", quoted(&archive.display().to_string()));
-        return Err(one(expected.into()));
-    }
-    if !options.force && archive.exists() {
-        return Err(one(format!("'{}' exists; replace it with --force", archive.display())));
-    }
+fn packed(builder: EngineBuilder, options: &Pack) -> Result<String, Fault> {
+    let (archive, dir) = (&options.archive, &*builder.model_root(&Environment::process()));
+    let kind = Kind::of(archive)?;
+    let top = options.top_folder.as_deref().map(top_folder).transpose()?;
+    check_place(archive, dir, options.force)?;
     let listing = Listing::of(dir, options.follow_links)?;
     let faults = Files::in_dir(dir).faults;
     if !faults.is_empty() {
-        return Err(faults);
+        return Err(faults.into());
     }
     if let (Some(top), Some(folder)) = (top, listing.only_folder()) {
         let text = format!("'{}' holds one folder, '{folder}', which would be within '{top}'", dir.display());
-        return Err(one(format!("{text}: the engine looks into one folder; leave --top-folder out")));
+        return Err(format!("{text}: the engine looks into one folder; leave --top-folder out").into());
     }
-    let shown = |names: &[&str]| {
-        let mut named: Vec<String> = names.iter().take(NAMED_FILES).map(|name| (*name).to_string()).collect();
-        if names.len() > NAMED_FILES {
-            named.push(format!("and {} more", names.len() - NAMED_FILES));
-        }
-        named.join(", ")
-    };
     if !listing.skipped.is_empty() {
-        let skipped: Vec<&str> = listing.skipped.iter().map(String::as_str).collect();
-        note("note", format_args!("hidden files and folders are left out: {}", shown(&skipped)));
+        note("note", format_args!("hidden files and folders are left out: {}", shown(&listing.skipped)));
     }
-    if let Some(warning) = Labels::in_dir(builder, dir).warning {
+    if let Some(warning) = Labels::in_dir(&builder, dir).warning {
         note("warning", warning);
     }
+    if !options.no_load {
+        load(builder)?;
+    }
     let written = replace(archive, |file| write(kind, &listing.files, top, file));
-    written.map_err(|error| one(format!("'{}': {error}", archive.display())))?;
-    let names: Vec<&str> = listing.files.iter().map(|file| file.name.as_str()).collect();
+    written.map_err(|error| format!("'{}': {error}", archive.display()))?;
+    let names: Vec<String> = listing.files.iter().map(|file| file.name.clone()).collect();
     let bytes = ByteSize(listing.files.iter().map(|file| file.bytes).sum()).display().iec();
     Ok(format!("'{}' contains {bytes}: {}\n", archive.display(), shown(&names)))
+}
+
+/// Returns the first of these names, and the number of the others.
+fn shown(names: &[String]) -> String {
+    let mut named: Vec<String> = names.iter().take(NAMED_FILES).cloned().collect();
+    if names.len() > NAMED_FILES {
+        named.push(format!("and {} more", names.len() - NAMED_FILES));
+    }
+    named.join(", ")
+}
+
+/// Checks that the archive may be written where it is to be.
+fn check_place(archive: &Path, dir: &Path, force: bool) -> Result<(), String> {
+    let parent = archive.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The next run would include it as a model file.
+    if let (Ok(parent), Ok(dir)) = (parent.canonicalize(), dir.canonicalize())
+        && parent.starts_with(dir)
+    {
+        let got = quoted(&archive.display().to_string());
+        return Err(Expected::new("an archive outside of the model directory", got).into());
+    }
+    if !force && archive.exists() {
+        return Err(format!("'{}' exists; replace it with --force", archive.display()));
+    }
+    Ok(())
+}
+
+/// Loads the models as a start would: only that tells which files the engine needs.
+fn load(builder: EngineBuilder) -> Result<(), Fault> {
+    let because = |error: StartError| Fault {
+        code: error.exit_code(),
+        texts: vec![format!("the engine does not start with these files: {error}; pack them unloaded with --no-load")],
+    };
+    let Prepared { plan, warnings } = prepare(builder, Some(LogLevel::Off));
+    warnings.iter().for_each(|warning| note("warning", warning));
+    let plan = plan.map_err(because)?;
+    let begin = Instant::now();
+    LocalEngine::start(plan).map_err(because)?;
+    let time = begin.elapsed();
+    if let Some(why) = impatience(time) {
+        note("warning", format_args!("the model took {:.1} s to load; {why}", time.as_secs_f64()));
+    }
+    Ok(())
 }
 
 /// Checks the name of the folder at the top of the archive.

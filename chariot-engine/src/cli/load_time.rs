@@ -1,0 +1,30 @@
+//! The time that a model takes to load, against the time that the platform's probe waits. `check` and `pack` measure it.
+
+use std::time::Duration;
+
+use crate::registration::Probe;
+
+/// Returns that the probe of a registration gives up before the model has loaded, if it does, and what to do.
+pub(super) fn impatience(load_time: Duration) -> Option<String> {
+    // The port does not matter here.
+    let patience = Probe::new(0).patience();
+    (load_time > patience).then(|| {
+        let (patience, seconds) = (humantime::format_duration(patience), load_time.as_secs_f64().ceil());
+        format!(
+            "the platform's probe gives up after {patience} unless the engine is registered with \
+             `describe --load-time {seconds}s`"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_that_outlasts_the_probe_is_told_with_the_option_that_helps() {
+        assert_eq!(impatience(Duration::from_secs(15)), None);
+        let text = impatience(Duration::from_millis(41_200)).unwrap();
+        insta::assert_snapshot!(text, @"the platform's probe gives up after 15s unless the engine is registered with `describe --load-time 42s`");
+    }
+}
