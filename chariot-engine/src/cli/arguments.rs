@@ -104,9 +104,10 @@ pub(super) struct Describe {
     /// Offer operators all settings of the runtime that they can change, not only the commonly changed ones
     #[arg(long)]
     pub(super) all_settings: bool,
-    /// The time that the model takes to load, as `check` prints it, such as 90s; the probes wait for twice this time
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub(super) load_time: Option<Duration>,
+    /// The time that the model takes to load, such as 90s, or nothing to load and measure it here; the probes wait for
+    /// twice this time
+    #[arg(long, value_name = "TIME", value_parser = time, num_args = 0..=1)]
+    pub(super) load_time: Option<Option<Duration>>,
     #[command(flatten)]
     pub(super) cluster: Cluster,
 }

@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use super::{
     arguments::{Describe, DescribeFormat},
     labels::Labels,
+    load_time::measured,
     output::{fail, note, print},
 };
 use crate::{
@@ -29,7 +30,7 @@ pub(super) fn describe(builder: EngineBuilder, options: Describe) -> ExitCode {
     let dir = builder.model_root(&Environment::process());
     let labels = is_python.then(|| Labels::in_dir(&builder, &dir));
     let found = labels.as_ref().and_then(|labels| labels.found.clone());
-    let described = builder.describe_with_labels(
+    let described = builder.described(
         DescribeOptions {
             project_id: options.project_id,
             org_name: options.org_name,
@@ -40,14 +41,23 @@ pub(super) fn describe(builder: EngineBuilder, options: Describe) -> ExitCode {
             base_url: options.base_url,
             all_settings: options.all_settings,
             class_labels: None,
-            load_time: options.load_time,
+            load_time: options.load_time.flatten(),
         },
         found,
     );
-    let description = match described {
+    let mut description = match described {
         Ok(description) => description,
         Err(error) => return fail(&error, error.exit_code()),
     };
+    if options.load_time == Some(None) {
+        let time = match measured(builder) {
+            Ok(time) => time,
+            Err(error) => return fail(format_args!("cannot measure the load: {error}"), error.exit_code()),
+        };
+        note("note", format_args!("the model took {:.1} s to load", time.as_secs_f64()));
+        description.load_time = Some(time);
+        description.registration.readiness_probe = description.registration.readiness_probe.for_load_time(time);
+    }
     let of_files = labels.and_then(|labels| labels.warning);
     let of_size = (is_registration && options.load_time.is_none())
         .then(|| large_model(&dir, &description.registration.readiness_probe))
@@ -64,16 +74,16 @@ pub(super) fn describe(builder: EngineBuilder, options: Describe) -> ExitCode {
     })
 }
 
-/// Returns that a model is so large that the probe may give up before it has loaded. The load itself is not measured here:
-/// what is printed must not depend on the machine.
+/// Returns that a model is so large that the probe may give up before it has loaded. The load is measured on request only:
+/// it takes time and the model's settings.
 fn large_model(dir: &Path, probe: &Probe) -> Option<String> {
     let bytes = bytes_in(dir);
     let (patience, needed) = (probe.patience(), Duration::from_secs(bytes / BYTES_PER_SECOND));
     (needed > patience).then(|| {
         let (size, patience) = (ByteSize(bytes).display().iec(), humantime::format_duration(patience));
         format!(
-            "the readiness probe gives up after {patience}, and the model's {size} may take longer to load; measure it \
-             with `check`, and set --load-time"
+            "the readiness probe gives up after {patience}, and the model's {size} may take longer to load; set \
+             --load-time, or give it without a time to measure it here"
         )
     })
 }

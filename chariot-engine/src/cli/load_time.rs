@@ -1,8 +1,28 @@
-//! The time that a model takes to load, against the time that the platform's probe waits. `check` and `pack` measure it.
+//! The time that the models take to load, measured for `describe` and `pack`, and compared with the time that the
+//! platform's probe waits.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::registration::Probe;
+use super::{local_engine::LocalEngine, output::note};
+use crate::{
+    engine::{EngineBuilder, Prepared, StartError, prepare},
+    registration::Probe,
+    settings::LogLevel,
+};
+
+/// Loads and warms up the models as a start does, and returns the time that it took. Prints the warnings of the settings.
+///
+/// # Errors
+/// Settings that are not valid, or a model that fails to load.
+pub(super) fn measured(builder: EngineBuilder) -> Result<Duration, StartError> {
+    // The error has the causes, so that no log has to repeat them.
+    let Prepared { plan, warnings } = prepare(builder, Some(LogLevel::Off));
+    warnings.iter().for_each(|warning| note("warning", warning));
+    let plan = plan?;
+    let begin = Instant::now();
+    LocalEngine::start(plan)?;
+    Ok(begin.elapsed())
+}
 
 /// Returns that the probe of a registration gives up before the model has loaded, if it does, and what to do.
 pub(super) fn impatience(load_time: Duration) -> Option<String> {

@@ -35,13 +35,13 @@ impl EngineBuilder {
     /// # Errors
     /// A builder without a model; an invalid value that the code gives a setting of the runtime; an invalid base URL.
     pub fn describe(self, options: DescribeOptions) -> Result<EngineDescription, StartError> {
-        self.describe_with_labels(options, None)
+        self.described(options, None)
     }
 
     /// Describes the engine as [`describe`](Self::describe) does. Uses the labels `found` among the model's files if neither
     /// the options nor the code set any, as the engine itself does.
-    pub(crate) fn describe_with_labels(
-        self,
+    pub(crate) fn described(
+        &self,
         options: DescribeOptions,
         found: Option<ClassLabels>,
     ) -> Result<EngineDescription, StartError> {
@@ -66,12 +66,13 @@ impl EngineBuilder {
         let models: Vec<EngineSettings> = models.into_iter().flatten().collect();
         let inflight_bytes = models.iter().map(inflight_bytes).fold(0, u64::saturating_add);
         let default = plan::default_model(&self.sources, &mut Diagnostics::default()).unwrap_or(0);
-        let Some((source, of_model)) = self.sources.into_iter().zip(models).nth(default) else {
+        let Some((source, of_model)) = self.sources.iter().zip(models).nth(default) else {
             return Err(plan::no_model());
         };
         let settings = shared.unwrap_or_else(|| of_model.clone());
-        let version = source.options.version.or(self.version).unwrap_or_else(|| plan::DEFAULT_VERSION.into());
-        let name = of_model.model_name.clone().unwrap_or(source.name);
+        let version = source.options.version.as_ref().or(self.version.as_ref());
+        let version = version.map_or_else(|| plan::DEFAULT_VERSION.into(), String::clone);
+        let name = of_model.model_name.clone().unwrap_or_else(|| source.name.clone());
         check_name(&name).map_err(|text| StartError::Configuration(format!("model name: {text}")))?;
         check_version(&version).map_err(|text| StartError::Configuration(format!("model version: {text}")))?;
         let base_url = options.base_url.as_deref().unwrap_or(&settings.base_url);
@@ -113,7 +114,7 @@ impl EngineBuilder {
             placeholder_image,
             load_time: options.load_time,
             task: source.spec.task_name().map(str::to_string),
-            class_labels: options.class_labels.or(source.options.class_labels).or(self.class_labels).or(found),
+            class_labels: options.class_labels.or_else(|| self.declared_labels().cloned()).or(found),
             drain_delay: settings.drain_delay,
             grace: settings.grace,
             inflight_bytes,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use platform::run_program;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const DIGITS: &str = env!("CARGO_BIN_EXE_digits");
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
@@ -131,4 +131,18 @@ fn describe_warns_of_a_model_that_may_load_for_longer_than_the_probe_waits() {
         );
         assert_eq!(warnings.len(), usize::from(warned), "{warnings:?}");
     }
+}
+
+#[test]
+fn describe_measures_the_load_on_request() {
+    let arguments = ["describe", "--image-cpu", "ghcr.io/team/digits:1", "--load-time", "--format", "json"];
+    let (printed, notes) = run_in(Path::new("."), MODEL, &arguments);
+    let [note] = &notes[..] else { panic!("expected one note, got {notes:?}") };
+    assert!(note.starts_with("note: ") && note.contains("to load"), "{note}");
+    let registration: Value = serde_json::from_str(&printed).unwrap();
+    assert!(registration["readiness_probe"]["failure_threshold"].as_u64() >= Some(3), "{registration}");
+
+    let mut command = Command::new(DIGITS);
+    let output = command.args(arguments).env("CHARIOT_ENGINE_MODEL_DIR", "/no/such/directory").output().unwrap();
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b""[..]), "{output:?}");
 }

@@ -14,7 +14,6 @@ use std::{
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Instant,
 };
 
 use bytesize::ByteSize;
@@ -27,14 +26,13 @@ use super::{
     arguments::Pack,
     files::Files,
     labels::Labels,
-    load_time::impatience,
-    local_engine::LocalEngine,
+    load_time::{impatience, measured},
     output::{note, print},
 };
 use crate::{
-    engine::{EngineBuilder, Prepared, StartError, prepare},
+    engine::EngineBuilder,
     error::{Expected, quoted},
-    settings::{Environment, LogLevel},
+    settings::Environment,
 };
 
 /// The exit code if there is no archive, other than by configuration.
@@ -134,16 +132,10 @@ fn check_place(archive: &Path, dir: &Path, force: bool) -> Result<(), String> {
 
 /// Loads the models as a start would: only that tells which files the engine needs.
 fn load(builder: EngineBuilder) -> Result<(), Fault> {
-    let because = |error: StartError| Fault {
+    let time = measured(builder).map_err(|error| Fault {
         code: error.exit_code(),
         texts: vec![format!("the engine does not start with these files: {error}; pack them unloaded with --no-load")],
-    };
-    let Prepared { plan, warnings } = prepare(builder, Some(LogLevel::Off));
-    warnings.iter().for_each(|warning| note("warning", warning));
-    let plan = plan.map_err(because)?;
-    let begin = Instant::now();
-    LocalEngine::start(plan).map_err(because)?;
-    let time = begin.elapsed();
+    })?;
     if let Some(why) = impatience(time) {
         note("warning", format_args!("the model took {:.1} s to load; {why}", time.as_secs_f64()));
     }
