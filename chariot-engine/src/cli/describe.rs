@@ -62,7 +62,9 @@ pub(super) fn describe(builder: EngineBuilder, options: Describe) -> ExitCode {
     let of_size = (is_registration && options.load_time.is_none())
         .then(|| large_model(&dir, &description.registration.readiness_probe))
         .flatten();
-    for warning in description.warnings().into_iter().chain(of_files).chain(of_size) {
+    // Kubernetes has no form, and its pods have a startup probe.
+    let warnings = if is_registration { description.warnings() } else { description.image_warnings() };
+    for warning in warnings.into_iter().chain(of_files).chain(of_size) {
         note("warning", warning);
     }
     let manifest = options.cluster.into();

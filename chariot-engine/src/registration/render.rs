@@ -16,11 +16,16 @@ impl EngineDescription {
         python::program(self)
     }
 
-    /// Returns what is valid but will hurt once the engine is registered or deployed, each with what to do: an image that
-    /// no registry has or that can change, a probe that gives up while the model loads, and settings that the platform's
-    /// form cannot hold.
+    /// Returns what is valid but will hurt once the engine is registered, each with what to do: an image that no registry
+    /// has or that can change, a probe that gives up while the model loads, and settings that the platform's form cannot
+    /// hold.
     pub fn warnings(&self) -> Vec<String> {
         warnings::warnings(self)
+    }
+
+    /// Returns those of the [`warnings`](Self::warnings) that are about the images, and so about the manifests too.
+    pub fn image_warnings(&self) -> Vec<String> {
+        warnings::image_warnings(self)
     }
 
     /// Renders a Deployment, a Service and a HorizontalPodAutoscaler for Kubernetes, as YAML.

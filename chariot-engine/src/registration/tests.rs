@@ -23,6 +23,14 @@ struct OwnSettings {
     api_key: Secret,
     /// Another key
     other_key: Option<Secret>,
+    /// Number of labels to skip
+    skipped: Option<u8>,
+    #[setting(default = f32::INFINITY)]
+    most: f32,
+    #[setting(default = u64::MAX)]
+    seed: u64,
+    #[setting(default = Duration::from_secs(5))]
+    patience: Duration,
 }
 
 struct Labels;
@@ -275,6 +283,28 @@ fn yaml_preserves_strange_texts() {
         assert_eq!(pod["containers"][0]["image"], STRANGE);
         assert_eq!(pod["containers"][0]["env"][0], json!({"name": "A", "value": STRANGE}));
     }
+}
+
+#[test]
+fn a_registration_warns_of_what_will_hurt() {
+    let mut description = described(DescribeOptions::new().load_time(Duration::from_secs(40)));
+    assert_eq!(description.registration.readiness_probe.failure_threshold, 16, "twice the time of the load");
+    let warnings = description.warnings();
+    assert!(!warnings.iter().any(|warning| warning.contains("probe")), "{warnings:?}");
+    assert_eq!(description.image_warnings(), [warnings[0].clone()]);
+    description.registration.readiness_probe.failure_threshold = 7;
+    insta::assert_snapshot!("warnings", description.warnings().join("\n"));
+}
+
+/// Readiness in a cluster: failures that are allowed for the load would keep traffic on a broken pod.
+#[test]
+fn a_long_load_extends_the_start_of_a_pod_and_not_its_readiness() {
+    let description = described(DescribeOptions::new().load_time(Duration::from_secs(1000)));
+    assert_eq!(description.registration.readiness_probe.failure_threshold, 400);
+    let deployment = yaml(&description.to_kubernetes(&ManifestOptions::new())).remove(0);
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["startupProbe"]["failureThreshold"], 1000, "of 2 s each");
+    assert_eq!(container["readinessProbe"]["failureThreshold"], 3);
 }
 
 /// The renderings as text, so that their comments are reviewed.

@@ -8,23 +8,26 @@ use crate::{error::quoted, settings::form_fault};
 const EXAMPLE_HOSTS: [&str; 7] =
     ["example", "example.com", "example.org", "example.net", "test", "invalid", "localhost"];
 
+/// Returns all warnings about a registration.
 pub(super) fn warnings(engine: &EngineDescription) -> Vec<String> {
-    let registration = &engine.registration;
-    let mut warnings = Vec::new();
-    if engine.placeholder_image {
-        let image = quoted(engine.image());
-        warnings
-            .push(format!("image {image} is made up; set the image that you pushed with --image-cpu or --image-gpu"));
-    } else {
-        let images = [&registration.container_image_cpu, &registration.container_image_gpu];
-        warnings.extend(images.into_iter().flatten().filter_map(|image| image_warning(image)));
-    }
+    let mut warnings = image_warnings(engine);
     warnings.extend(probe_warning(engine));
     warnings.extend(setting_warnings(engine));
-    // An image for both kinds of machines is named twice.
-    let mut seen = std::collections::BTreeSet::new();
-    warnings.retain(|warning| seen.insert(warning.clone()));
     warnings
+}
+
+/// Returns the warnings about the images, which concern the manifests too.
+pub(super) fn image_warnings(engine: &EngineDescription) -> Vec<String> {
+    if engine.placeholder_image {
+        let advice = "set the image that you pushed with --image-cpu or --image-gpu";
+        return vec![format!("image {} is made up; {advice}", quoted(engine.image()))];
+    }
+    let registration = &engine.registration;
+    let mut images: Vec<&String> =
+        [&registration.container_image_cpu, &registration.container_image_gpu].into_iter().flatten().collect();
+    // The same image may be for both kinds of machines.
+    images.dedup();
+    images.into_iter().filter_map(|image| image_warning(image)).collect()
 }
 
 /// Returns why an image will not be pulled, or will change under a version of the engine.
@@ -87,16 +90,17 @@ fn probe_warning(engine: &EngineDescription) -> Option<String> {
 /// Returns the settings of the engine that the platform's form cannot hold, or that every operator must fill in.
 fn setting_warnings(engine: &EngineDescription) -> impl Iterator<Item = String> {
     engine.own_settings.iter().filter_map(|setting| {
-        let name = &setting.name;
+        let (name, kind) = (&setting.name, setting.kind.as_str());
         if setting.required {
             let what = "is required and has no default, so no model starts until an operator fills it in";
-            return Some(format!("setting '{name}' {what}; give it a default, or say so in its label"));
+            let advice =
+                if setting.secret { "say so in its label" } else { "give it a default, or say so in its label" };
+            return Some(format!("setting '{name}' {what}; {advice}"));
         }
         let fault = form_fault(setting)?;
-        let kind = setting.kind.as_str();
         let what =
-            format!("is a {kind} whose default the platform's form cannot hold: {fault}; it is offered as a string");
-        Some(format!("setting '{name}' {what}, which the form does not check; give it a default that fits the type"))
+            "the platform's form cannot hold its default, so it is offered as a string that the form does not check";
+        Some(format!("setting '{name}' ({kind}): {fault}: {what}; give it a default of its type"))
     })
 }
 

@@ -105,7 +105,7 @@ pub(crate) fn form_fault(setting: &SettingSpec) -> Option<String> {
     match setting.default.as_deref() {
         Some(default) if fits(default) => None,
         Some(default) => Some(Expected::new(expected, quoted(default)).into()),
-        None => Some("it has no default".into()),
+        None => Some("no default".into()),
     }
 }
 
