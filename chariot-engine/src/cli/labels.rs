@@ -22,7 +22,7 @@ const WITH_CLASSES: [&str; 7] = [
 pub(super) struct Labels {
     /// The labels, if the file is there and can be read.
     pub(super) found: Option<ClassLabels>,
-    /// What is wrong with them, and what to do.
+    /// The fault of the labels, and what to do.
     pub(super) warning: Option<String>,
 }
 

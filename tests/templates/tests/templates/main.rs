@@ -54,6 +54,9 @@ fn works_as_its_readme_says(template: &str) {
         project.cargo(&check);
     }
 
+    let packed = project.cargo("cargo run --quiet -- pack");
+    assert!(packed.starts_with("'model.zip' contains"), "{packed}");
+
     // The engine starts with the settings of the example file, except for those that would slow this test down.
     let mut variables = project.variables(".env.example");
     let declared = project.cargo("cargo run --quiet -- settings --format env");
