@@ -40,7 +40,7 @@ impl Listing {
         let root = fs::canonicalize(dir).map_err(unread)?;
         fs::read_dir(&root).map_err(unread)?;
         let mut walk = Walk { root, follow_links, listing: Listing::default(), faults: Vec::new() };
-        walk.visit(&dir.to_path_buf(), "");
+        walk.visit(dir, "");
         let Walk { mut listing, mut faults, .. } = walk;
         if faults.is_empty() && listing.files.is_empty() {
             let hint = "a model that reads no files still needs an archive on the platform, with a README for example";
