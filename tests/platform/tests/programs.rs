@@ -142,7 +142,7 @@ fn given(description: &EngineDescription, project_id: &str) -> Value {
     let mut registration = serde_json::to_value(&description.registration).unwrap();
     registration["project_id"] = project_id.into();
     let parameters = registration.as_object_mut().unwrap();
-    parameters.retain(|name, value| !value.is_null() && !(name == "env" && *value == json!([])));
+    parameters.retain(|name, value| !(value.is_null() || name == "env" && *value == json!([])));
     registration
 }
 
