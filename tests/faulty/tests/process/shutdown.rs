@@ -150,3 +150,15 @@ fn a_loading_process_shuts_down_at_once_with_success() {
         assert_eq!(process.wait(), Some(0));
     }
 }
+
+#[test]
+fn half_a_head_does_not_hold_the_exit() {
+    let process = Process::ready(FAULTY, &[("CHARIOT_ENGINE_DRAIN_DELAY", "0s"), ("CHARIOT_ENGINE_GRACE", NEVER)]);
+    let mut half = process.connect();
+    half.write("POST /infer HTTP/1.1\r\nHost: eng").unwrap();
+    let mut preface = process.connect();
+    preface.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    assert_serves(&process);
+    process.signal(Signal::Terminate);
+    assert_eq!(process.wait(), Some(0));
+}
