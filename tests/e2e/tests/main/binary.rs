@@ -181,7 +181,7 @@ impl Model for Ratio {
     }
 }
 
-/// A model that divides the elements of tensors by themselves.
+/// A model that divides the elements of tensors by their first one.
 struct Unit;
 
 impl Model for Unit {
@@ -198,7 +198,7 @@ impl Model for Unit {
             let mut output = Tensors::default();
             for (name, shape, data) in item.iter() {
                 let values = data.as_slice::<f32>().unwrap_or_default();
-                output.push(name, shape, values.iter().map(|value| value / value).collect::<Vec<f32>>());
+                output.push(name, shape, values.iter().map(|value| value / values[0]).collect::<Vec<f32>>());
             }
             Ok(output)
         })
