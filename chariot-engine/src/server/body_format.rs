@@ -11,11 +11,11 @@ use crate::{
 const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 const PARAMETERS: HeaderName = HeaderName::from_static("chariot-inference-parameters");
 
-/// Reads the format of a body from headers. `path` is that of the request.
+/// Reads the format of a body from headers.
 ///
 /// # Errors
 /// Rejects a JSON length that is not a number, and a repeated header.
-pub(super) fn from_headers(headers: &HeaderMap, path: &str) -> Result<BodyFormat, Rejection> {
+pub(super) fn from_headers(headers: &HeaderMap) -> Result<BodyFormat, Rejection> {
     let (mut content_type, mut json_length, mut parameters) = (None, None, None);
     // There are few headers, so one pass over them is faster than a lookup for each name.
     for (name, value) in headers {
@@ -30,13 +30,12 @@ pub(super) fn from_headers(headers: &HeaderMap, path: &str) -> Result<BodyFormat
     let mut format = BodyFormat::new(content_type.map(MediaType::from_content_type).unwrap_or_default());
     format.json_length = json_length.map(|value| protocol::json_length(value.as_bytes())).transpose()?;
     format.parameters = parameters.map(|value| Bytes::copy_from_slice(value.as_bytes()));
-    format.detects_images = format.media_type == MediaType::Absent && !names_model(path);
     Ok(format)
 }
 
 /// Returns `true` for a path of the Open Inference Protocol, which names a model: `/v2/models/digits/infer`. What a body
 /// without a media type is on such a path does not depend on its bytes.
-fn names_model(path: &str) -> bool {
+pub(super) fn names_model(path: &str) -> bool {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     let mut before = None;
     segments.any(|segment| before.replace(segment) == Some("v2") && segment == "models")
@@ -52,5 +51,20 @@ fn only<'a>(
     match known.replace(value) {
         None => Ok(()),
         Some(_) => Err(Rejection::new(Expected::new(format_args!("one {what}"), "several")).at(shown)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_the_open_inference_protocol_name_a_model() {
+        for path in ["/v2/models/m/infer", "//v2//models/m/versions/1/infer/", "/base/v2/models/m/infer"] {
+            assert!(names_model(path), "{path}");
+        }
+        for path in ["/infer", "/base/infer", "/models/m/infer", "/v2/m/models/infer", ""] {
+            assert!(!names_model(path), "{path}");
+        }
     }
 }

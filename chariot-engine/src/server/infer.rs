@@ -120,7 +120,8 @@ fn admit(model: &OneModel, head: &Parts, declared: u64, arrived: Instant) -> Res
     if declared > model.settings.max_body.as_u64() {
         return Err(HeadFault::TooLarge);
     }
-    let format = body_format::from_headers(headers, head.uri.path())?;
+    let mut format = body_format::from_headers(headers)?;
+    format.detects_images = model.host.accepts().images && !body_format::names_model(head.uri.path());
     let timeout = request_timeout::from_headers(headers)?;
     let permit = model.host.admit(arrived, timeout, declared).map_err(HeadFault::Admission)?;
     Ok(Admitted { coding, format, timeout, permit })
@@ -228,7 +229,7 @@ mod tests {
         for (name, values) in
             [("inference-header-content-length", &["1", "2"][..]), ("chariot-inference-parameters", &["{}", "{}"])]
         {
-            let fault = body_format::from_headers(&headers(name, values), "/infer").unwrap_err();
+            let fault = body_format::from_headers(&headers(name, values)).unwrap_err();
             messages.push(format!("{name}: {} → {}", values.join(", "), fault.text()));
         }
         insta::assert_snapshot!("not_served", messages.join("\n"));
