@@ -7,6 +7,7 @@ use std::{
 };
 
 use e2e::Process;
+use platform::{UNTAR, unpack};
 use serde_json::{Value, json};
 
 const ENGINE: &str = env!("CARGO_BIN_EXE_several-models");
@@ -73,4 +74,17 @@ fn the_command_line_serves_both_models() {
     assert_eq!(registration["name"], "language");
     let schema = registration["predictor_env_schema"].as_array().unwrap();
     assert!(schema.iter().any(|setting| setting["name"] == "BANNED_CASE"), "{schema:?}");
+}
+
+/// The folder of a model is not a top folder.
+#[test]
+fn the_archive_of_both_models_is_served_with_and_without_a_top_folder() {
+    for options in [&[][..], &["--top-folder", "models-1.0"]] {
+        let (packed, directory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let archive = packed.path().join("models.tar.gz");
+        ok(&run(&[&["pack", archive.to_str().unwrap()], options].concat(), &[]));
+        assert!(unpack(UNTAR[0], &archive, directory.path()));
+        let process = Process::ready(ENGINE, &[("CHARIOT_ENGINE_MODEL_DIR", directory.path().to_str().unwrap())]);
+        assert_eq!(process.post("/v2/models/banned/infer", &text("a darn cat")).values(), [json!(["darn"])]);
+    }
 }

@@ -85,7 +85,9 @@ fn packed(builder: EngineBuilder, options: &Pack) -> Result<String, Fault> {
     if !faults.is_empty() {
         return Err(faults.into());
     }
-    if let (Some(top), Some(folder)) = (top, listing.only_folder()) {
+    if let (Some(top), Some(folder)) = (top, listing.only_folder())
+        && !builder.is_model_folder(folder)
+    {
         let text = format!("'{}' holds one folder, '{folder}', which would be within '{top}'", dir.display());
         return Err(format!("{text}: the engine looks into one folder; leave --top-folder out").into());
     }

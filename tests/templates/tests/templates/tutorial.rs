@@ -61,6 +61,7 @@ fn the_project_of_the_tutorial_works() {
     project.cargo("cargo test");
     assert_eq!(project.cargo("cargo run --quiet -- infer samples/7-44.png").trim(), "\"7\"");
     project.cargo("cargo run --quiet -- check");
+    assert!(project.cargo("cargo run --quiet -- pack").contains("model.zip"));
     assert!(project.cargo("cargo run --quiet -- describe --format python").contains("digit-reader"));
     let invalid = project.run_cargo("cargo run --quiet", &[("TOP_K", "11")]);
     assert_eq!(invalid.status.code(), Some(78), "{invalid:?}");
