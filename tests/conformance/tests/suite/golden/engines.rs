@@ -6,7 +6,9 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 /// A model whose inference of an item is a closure.
-struct Fixed<I, O>(Box<dyn Fn(&Item<I>) -> Result<O> + Send + Sync>);
+struct Fixed<I, O>(Box<Infer<I, O>>);
+
+type Infer<I, O> = dyn Fn(&Item<I>) -> Result<O> + Send + Sync;
 
 impl<I: Input, O: Output<I::Modality>> Model for Fixed<I, O> {
     type Settings = ();
