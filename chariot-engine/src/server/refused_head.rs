@@ -26,7 +26,7 @@ const LONGEST_URI: usize = u16::MAX as usize - 1;
 impl HeadLimits {
     /// Returns the message for a head that exceeds the limits.
     pub(super) fn exceeded(&self) -> String {
-        format!("request head exceeds the limit of {} or of {} header fields", size(self.bytes), self.fields)
+        format!("request head exceeds the limit of {}, or of {} header fields in HTTP/1", size(self.bytes), self.fields)
     }
 }
 
