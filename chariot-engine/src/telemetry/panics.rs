@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_returned_and_the_mark_is_removed() {
-        assert_eq!(catch(|| catch(|| is_caught())), Ok(Ok(true)));
+        assert_eq!(catch(|| catch(is_caught)), Ok(Ok(true)));
         assert_eq!(catch(|| -> u8 { panic!("value {}", 1) }), Err("value 1".to_owned()));
         assert!(!is_caught());
     }

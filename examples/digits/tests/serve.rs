@@ -167,11 +167,15 @@ fn metadata_is_returned_byte_for_byte() {
 fn an_unreadable_input_is_rejected_by_name() {
     let process = digits();
     let good = sample("2");
+    // The decoder of TIFF would panic on tiles in separate planes.
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../chariot-engine/src/input/image/corpus");
+    let tiled = fs::read(corpus.join("rgb8-planes-tiles.tiff")).unwrap();
     let mut messages = Messages::new();
     for (case, bad) in [
         ("not base64", json!({"name": "bad", "data": ["%%%"]})),
         ("not an image", json!({"name": "bad", "data": [base64("not an image")]})),
         ("half an image", json!({"name": "bad", "data": [base64(&good[..good.len() / 2])]})),
+        ("a variant that is not decoded", json!({"name": "bad", "data": [base64(&tiled)]})),
         ("no element", json!({"name": "bad", "data": []})),
         ("an unknown action", input("bad", &good, json!({"action": "detect"}))),
     ] {

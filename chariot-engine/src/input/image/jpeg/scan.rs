@@ -120,7 +120,7 @@ impl Progress {
             }
             bits[usize::from(first)..=usize::from(last)].iter_mut().all(|bit| {
                 let expected = (before > 0).then_some(before);
-                std::mem::replace(bit, Some(after)) == expected
+                bit.replace(after) == expected
             })
         })
     }
