@@ -39,8 +39,8 @@ impl Image {
     /// ```
     ///
     /// # Errors
-    /// Returns a rejection if there is no data, if the format is unknown, if the file is corrupt or truncated, or if the
-    /// image is larger than the limits.
+    /// Returns a rejection if there is no data, if the format is unknown, if the format or its variant is not supported, if
+    /// the file is corrupt or truncated, or if the image is larger than the limits.
     pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Self, Rejection> {
         decode::decode(bytes, limits, "").map(Self::from_decoded)
     }

@@ -4,6 +4,8 @@ use std::fmt;
 
 /// A file format that is decoded. It is detected from the content of a file, never from its name.
 ///
+/// The guide's page [`images`](crate::guide::images) lists the variants of each.
+///
 /// ```
 /// use chariot_engine::input::image::ImageFormat;
 ///
@@ -22,7 +24,7 @@ pub enum ImageFormat {
     Bmp,
     /// GIF. The first frame is decoded.
     Gif,
-    /// TIFF. The first page is decoded. Palettes and floating-point gray are not supported.
+    /// TIFF. The first page is decoded.
     Tiff,
 }
 
