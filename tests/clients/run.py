@@ -24,6 +24,7 @@ SERVED = {
 def main():
     asked = argparse.ArgumentParser(prog="tests/clients/run", description="Run real clients against iris and identity.")
     asked.add_argument("--install-only", action="store_true", help="install the clients and exit")
+    asked.add_argument("--python", action="store_true", help="install the clients, print their Python and exit")
     asked.add_argument("--only", default="", metavar="TEXT", help="run only cases whose names contain this text")
     for name, (package, settings) in SERVED.items():
         with_settings = "".join(f" with {variable}={value}" for variable, value in settings.items())
@@ -32,6 +33,9 @@ def main():
 
     try:
         python = environment.prepare("clients", HERE / "requirements.txt")
+        if asked.python:
+            print(python)
+            return 0
         if not asked.install_only:
             return run(python, asked)
         print("real clients: installed")

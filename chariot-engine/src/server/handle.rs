@@ -68,6 +68,8 @@ where
     // Caches store the response to a POST only if it says so.
     let is_post = request.method() == Method::POST;
     let version = request.version();
+    let is_http1 = version < Version::HTTP_2;
+    let waits = is_http1 && request.headers().contains_key(header::EXPECT);
     let mut response = dispatch(&served, request, request_id.as_ref()).await;
     if let Some(id) = request_id {
         response.headers_mut().insert(REQUEST_ID, id);
@@ -75,10 +77,13 @@ where
     if !is_post {
         respond::forbid_storing(&mut response);
     }
-    let is_http1 = version < Version::HTTP_2;
+    // A caller that is refused while it waits to be asked for its body must learn that the connection ends: Apache httpd sends
+    // the body otherwise, and makes a 500 of the refusal.
+    let is_refused = waits && !response.status().is_success();
     // HTTP/1.0 has no chunks, so there the end of a stream is the end of the connection.
     let ends_with_body = version == Version::HTTP_10 && response.body().size_hint().exact().is_none();
-    if ends_with_body || (served.closes_connections && is_http1 && served.models.is_draining()) {
+    let leaves = served.closes_connections && is_http1 && (is_refused || served.models.is_draining());
+    if ends_with_body || leaves {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if is_head { respond::without_body(response) } else { response }

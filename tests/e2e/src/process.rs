@@ -216,6 +216,15 @@ impl Process {
         self.all_lines().iter().map(|line| parse(line)).collect()
     }
 
+    /// Waits for a line of standard output that `matches`, in any format, and returns it.
+    ///
+    /// # Panics
+    /// Panics if no such line appears before the deadline or the end of the process; the panic names `what`.
+    pub fn wait_for_text(&self, what: &str, matches: impl Fn(&str) -> bool) -> String {
+        let found = self.out.wait(|line| Some(line.to_string()).filter(|line| matches(line.trim_end_matches('\r'))));
+        found.unwrap_or_else(|missing| panic!("no line for {what}: {missing:?}"))
+    }
+
     /// Waits for a line of the log, in JSON format, whose message contains this text. Use it for texts of the test
     /// itself; the engine's own lines are found by level and fields, with [`wait_for_line`](Self::wait_for_line).
     ///

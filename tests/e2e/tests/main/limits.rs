@@ -167,6 +167,24 @@ fn a_request_rejected_by_its_headers_needs_no_permit() {
 }
 
 #[test]
+fn a_caller_that_is_refused_before_its_body_learns_that_the_connection_ends() {
+    let server = small(|_| {});
+    for (path, headers, length, status) in [
+        ("/infer", &["Expect: 100-continue"][..], LIMIT + 1, 413),
+        ("/infer", &["Expect: 100-continue", "Content-Encoding: br"], 100, 415),
+        ("/nothing", &["Expect: 100-continue"], 100, 404),
+        ("/ready", &["Expect: 100-continue"], 100, 405),
+    ] {
+        let mut connection = server.connect();
+        connection.write(head("POST", path, headers, length)).unwrap();
+        let answer = connection.answer().unwrap();
+        answer.error(status);
+        assert_eq!(answer.header("connection"), Some("close"), "{answer:?}");
+        connection.closed().unwrap();
+    }
+}
+
+#[test]
 fn pipelined_requests_are_answered_in_order() {
     let server = small(|_| ());
     let mut connection = server.connect();
