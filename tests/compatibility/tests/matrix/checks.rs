@@ -1,4 +1,4 @@
-//! Health checks of load balancers: those that run here, and the requests that the others document, byte for byte. `main`
+//! Health checks of load balancers: those that run here, and replayed requests of the others. `main`
 //! runs the table.
 
 use e2e::{Process, Signal, until};
@@ -60,7 +60,7 @@ const REPLAYED: [Replayed; 6] = [
 pub(crate) fn rows() -> Vec<Row> {
     let replayed = REPLAYED.iter().map(|check| Row {
         name: check.name.into(),
-        version: Ok("as documented".into()),
+        version: Ok("replayed".into()),
         run: Box::new(|| states(|_| (), |engine, (), state| replay(engine, check, state))),
     });
     let real = [
