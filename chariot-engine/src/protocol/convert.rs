@@ -8,6 +8,7 @@ use half::{bf16, f16};
 use super::{
     datatype::DataType,
     elements::{ElementType, match_datatype, match_elements},
+    half_rounding::{to_bf16, to_f16},
     tensor::{Storage, TensorData},
 };
 use crate::error::{Expected, Rejection};
@@ -100,8 +101,8 @@ macro_rules! floats {
     )*};
 }
 floats! {
-    f16: f16::to_f64, f16::from_f64;
-    bf16: bf16::to_f64, bf16::from_f64;
+    f16: f16::to_f64, to_f16;
+    bf16: bf16::to_f64, to_bf16;
     f32: f64::from, |value: f64| value as f32;
     f64: |value: f64| value, |value: f64| value;
 }

@@ -23,6 +23,7 @@
 //! | `response`, `encode_error` | [`InferResponse`], its encoder, and the reasons why encoding fails |
 //! | `metadata` | [`ModelMetadata`], the metadata of a model |
 //! | `reader`, `string`, `number` | a strict JSON reader over a complete body |
+//! | `half_rounding` | rounding to FP16 and BF16 |
 //! | `fault` | a fault in a body, with its location |
 //! | `input_label` | the names of inputs in error messages |
 //! | `routes` | the table of routes, which the router and the OpenAPI document read |
@@ -43,6 +44,7 @@ mod elements;
 mod encode_error;
 mod fault;
 mod finite;
+mod half_rounding;
 mod input_label;
 mod json_text;
 mod leaves;

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 
 use half::{bf16, f16};
 
+use super::half_rounding::{to_bf16, to_f16};
+
 /// The powers of ten that FP64 represents exactly.
 const EXACT_POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
@@ -169,16 +171,16 @@ impl Float for f32 {
 }
 
 macro_rules! half_floats {
-    ($($type:ty),*) => {$(
+    ($($type:ty: $round:path),*) => {$(
         impl Float for $type {
             #[inline]
             fn from_exact(value: f64) -> Option<Self> {
-                let value = <$type>::from_f64(value);
+                let value = $round(value);
                 (!value.is_infinite()).then_some(value)
             }
 
             fn from_text(text: &str) -> Self {
-                <$type>::from_f64(f64::from_text(text))
+                $round(f64::from_text(text))
             }
 
             fn overflowed(&self) -> bool {
@@ -187,7 +189,7 @@ macro_rules! half_floats {
         }
     )*};
 }
-half_floats!(f16, bf16);
+half_floats!(f16: to_f16, bf16: to_bf16);
 
 /// Parses a float and returns it with its end, or `None` if the number is malformed or out of range.
 #[inline]

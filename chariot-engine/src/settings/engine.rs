@@ -108,7 +108,7 @@ pub struct EngineSettings {
     )]
     pub max_pixels: u64,
     /// Maximum head size. The largest head of a request, which is its request line and its header fields; larger ones are
-    /// rejected with 431.
+    /// rejected with 431, and so are more than 100 header fields in HTTP/1.
     #[setting(runtime = PROCESS, default = "64KiB", range = ByteSize::kib(8)..=ByteSize::mib(1))]
     pub max_head: ByteSize,
     /// Header timeout. The time for the head of a request to arrive, from its first byte.

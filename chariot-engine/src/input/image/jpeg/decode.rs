@@ -45,14 +45,20 @@ pub(in super::super) fn plain_pixels(stream: &[u8]) -> Result<Option<u64>, Fault
 
 fn has_plain_structure(head: &Head<'_>) -> bool {
     let components = &head.frame.components;
-    let (_, v_max) = head.frame.max_factors();
+    let (h_max, v_max) = head.frame.max_factors();
+    let others = components.get(1..).unwrap_or_default();
+    // It repeats columns of a component sampled at two of four horizontally, and those of components that differ from each
+    // other at four.
+    let uniform = h_max < 4 || others.iter().all(|other| other.factors == others[0].factors);
     let sampling = components.iter().all(|component| {
         let (h, v) = component.factors;
-        h.is_power_of_two() && v.is_power_of_two() && (v == 1 || v == v_max)
+        let horizontal = h.is_power_of_two() && (h_max < 4 || h == 1 || h == h_max);
+        horizontal && v.is_power_of_two() && (v == 1 || v == v_max)
     });
     let all: Vec<usize> = (0..components.len()).collect();
     let interleaved = head.scans.len() == 1 && head.scans[0].components == all;
-    sampling
+    uniform
+        && sampling
         && components[0].factors == head.frame.max_factors()
         && (interleaved || head.frame.progressive)
         && !head.stray_bytes
@@ -66,9 +72,9 @@ fn decode_plain(bytes: &[u8], head: &Head<'_>) -> Result<Option<Vec<u8>>, Fault>
     if head.frame.progressive {
         return decode_fast(bytes, head);
     }
-    // With the end of the image in front of it the decoder fills what is missing with gray. At the end of its input it
+    // With more segments in front of it the decoder fills what is missing with gray. At the end of its input it
     // returns an error, also if the last row is so short that it has read it ahead.
-    let data = bytes.get(..head.end).ok_or(Fault::Corrupt)?;
+    let data = bytes.get(..head.data_end).ok_or(Fault::Corrupt)?;
     decode_fast(data, head).or_else(|_| decode_fast(&[data, &[0; READ_AHEAD]].concat(), head))
 }
 

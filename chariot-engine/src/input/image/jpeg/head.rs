@@ -29,8 +29,8 @@ pub(super) struct Head<'a> {
     pub(super) colors: Colors,
     /// The EXIF data, which begins as a TIFF file does.
     pub(super) exif: Option<&'a [u8]>,
-    /// The number of bytes before the marker that ends the image.
-    pub(super) end: usize,
+    /// The number of bytes before the end of the last scan's data. Other segments may follow.
+    pub(super) data_end: usize,
     /// Bytes between segments that belong to none. Some cameras leave them.
     pub(super) stray_bytes: bool,
 }
@@ -46,13 +46,16 @@ impl<'a> Head<'a> {
         loop {
             let (marker, segment) = head.next_marker(rest).ok_or(Fault::Corrupt)?;
             if marker == 0xd9 {
-                return head.close(bytes.len() - segment.len() - 2);
+                return head.close();
             }
             let (length, _) = segment.split_first_chunk::<2>().ok_or(Fault::Corrupt)?;
             let length = usize::from(u16::from_be_bytes(*length));
             let (segment, after) = segment.split_at_checked(length).ok_or(Fault::Corrupt)?;
             let payload = segment.get(2..).ok_or(Fault::Corrupt)?;
             rest = head.segment(marker, payload, after)?;
+            if marker == 0xda {
+                head.data_end = bytes.len() - rest.len();
+            }
         }
     }
 }
@@ -66,6 +69,7 @@ struct Open<'a> {
     jfif: bool,
     adobe: Option<u8>,
     exif: Option<&'a [u8]>,
+    data_end: usize,
     stray_bytes: bool,
 }
 
@@ -171,7 +175,7 @@ impl<'a> Open<'a> {
         Ok(rest)
     }
 
-    fn close(self, end: usize) -> Result<Head<'a>, Fault> {
+    fn close(self) -> Result<Head<'a>, Fault> {
         let (frame, progress) = self.frame.ok_or(Fault::Corrupt)?;
         if !progress.is_complete() {
             return Err(Fault::Corrupt);
@@ -186,7 +190,7 @@ impl<'a> Open<'a> {
             (_, Some(0) | None) => Colors::Cmyk,
             _ => Colors::Ycck,
         };
-        Ok(Head { frame, scans: self.scans, colors, exif: self.exif, end, stray_bytes: self.stray_bytes })
+        Ok(Head { frame, scans: self.scans, colors, exif: self.exif, data_end: self.data_end, stray_bytes: self.stray_bytes })
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use super::*;
 
 /// Sampling factors of the components, as `cjpeg` takes them.
-const SAMPLINGS: [&str; 38] = [
+const SAMPLINGS: [&str; 44] = [
     "1x1",
     "2x1",
     "1x2",
@@ -49,6 +49,12 @@ const SAMPLINGS: [&str; 38] = [
     "4x2,2x1,2x1",
     "4x2,2x2,1x1",
     "4x1,1x1,2x1",
+    "4x2,2x1,1x1",
+    "4x2,1x1,2x1",
+    "4x2,4x1,1x1",
+    "4x2,1x2,4x1",
+    "4x1,4x1,2x1",
+    "4x1,2x1,4x1",
 ];
 
 /// Scripts of scans, as `cjpeg` reads them from a file. An empty one is a single scan.
@@ -225,6 +231,19 @@ fn gray_rgb_and_arithmetic_files_are_decoded_as_by_libjpeg_or_rejected_by_name()
                 }
             }
         }
+    }
+}
+
+#[test]
+fn segments_after_the_data_are_skipped() {
+    if !has_programs() {
+        return;
+    }
+    for arguments in [&["-quality", "90"][..], &["-progressive"], &["-restart", "1"], &["-grayscale"]] {
+        let file = run("cjpeg", arguments, &picture(65, 47, 3)).unwrap();
+        let (image, end) = file.split_at(file.len() - 2);
+        let file = [image, b"\xff\xfe\0\x05bye", b"\xff\xe1\0\x06late", end, b"more"].concat();
+        assert!(is_decoded_right(&file, &format!("{arguments:?} and a comment after the data")));
     }
 }
 
