@@ -21,15 +21,13 @@ use crate::{
 const BYTES_PER_SECOND: u64 = 100 << 20;
 
 pub(super) fn describe(builder: EngineBuilder, options: Describe) -> ExitCode {
-    let is_python = matches!(options.format, DescribeFormat::Python);
     let is_registration = matches!(options.format, DescribeFormat::Json | DescribeFormat::Python);
     if options.cluster.scale_by.is_some() && !matches!(options.format, DescribeFormat::K8s) {
         note("note", "--scale-by has no effect here; it is for --format k8s");
     }
     // The only part that is not in the code: it comes with the model.
     let dir = builder.model_root(&Environment::process());
-    let labels = is_python.then(|| Labels::in_dir(&builder, &dir));
-    let found = labels.as_ref().and_then(|labels| labels.found.clone());
+    let Labels { found, warning: of_labels } = Labels::in_dir(&builder, &dir);
     let described = builder.described(
         DescribeOptions {
             project_id: options.project_id,
@@ -58,13 +56,12 @@ pub(super) fn describe(builder: EngineBuilder, options: Describe) -> ExitCode {
         description.load_time = Some(time);
         description.registration.readiness_probe = description.registration.readiness_probe.for_load_time(time);
     }
-    let of_files = labels.and_then(|labels| labels.warning);
     let of_size = (is_registration && options.load_time.is_none())
         .then(|| large_model(&dir, &description.registration.readiness_probe))
         .flatten();
     // Kubernetes has no form, and its pods have a startup probe.
     let warnings = if is_registration { description.warnings() } else { description.image_warnings() };
-    for warning in warnings.into_iter().chain(of_files).chain(of_size) {
+    for warning in warnings.into_iter().chain(of_labels).chain(of_size) {
         note("warning", warning);
     }
     let manifest = options.cluster.into();

@@ -318,14 +318,15 @@ fn describe_notes_what_has_no_effect_and_what_is_missing() {
         ended.errors
     };
     let nowhere = "/no/such/directory";
-    let notes_of_labels = notes(&["--format", "python"], nowhere);
-    assert!(notes_of_labels[0].contains("'class_labels.json'"), "{notes_of_labels:?}");
-    let notes_of_scale = notes(&["--format", "kserve", "--scale-by", "cpu"], nowhere);
-    assert!(notes_of_scale[0].contains("--format k8s"), "{notes_of_scale:?}");
-    for quiet in [&["--format", "k8s", "--scale-by", "cpu"][..], &["--format", "json"]] {
-        assert_eq!(notes(quiet, nowhere), [""; 0]);
+    for arguments in [&[][..], &["--format", "python"], &["--format", "k8s"], &["--format", "kserve"]] {
+        let notes_of_labels = notes(arguments, nowhere);
+        assert!(notes_of_labels[0].contains("'class_labels.json'"), "{arguments:?}: {notes_of_labels:?}");
     }
-    assert_eq!(notes(&["--format", "python"], MODEL), [""; 0]);
+    let notes_of_scale = notes(&["--format", "kserve", "--scale-by", "cpu"], MODEL);
+    assert!(notes_of_scale[0].contains("--format k8s"), "{notes_of_scale:?}");
+    for quiet in [&["--format", "k8s", "--scale-by", "cpu"][..], &["--format", "json"], &["--format", "python"]] {
+        assert_eq!(notes(quiet, MODEL), [""; 0]);
+    }
 }
 
 /// Checks that a file of `deploy/` is the output of `describe`.

@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 const DIGITS: &str = env!("CARGO_BIN_EXE_digits");
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
 
+/// The formats of `describe`.
+const FORMATS: [&str; 4] = ["json", "python", "k8s", "kserve"];
+
 /// The options of `describe` that the program can be given, all of them.
 const EVERY_OPTION: [&str; 18] = [
     "--project-id",
@@ -72,6 +75,7 @@ fn the_printed_program_runs_unchanged_with_the_packed_archive() {
 
 #[test]
 fn describe_warns_of_images() {
+    let pinned = format!("ghcr.io/team/digits@sha256:{}", "0123456789abcdef".repeat(4));
     for (quiet, arguments) in [
         (false, &[][..]),
         (false, &["--image-cpu", "ghcr.io/team/digits"]),
@@ -79,10 +83,14 @@ fn describe_warns_of_images() {
         (false, &["--image-gpu", "ghcr.io/team/digits:latest"]),
         (false, &["--image-cpu", "registry.example.com/digits:1"]),
         (false, &["--image-cpu", "<registry>/digits:1"]),
+        (false, &["--image-cpu", "https://ghcr.io/team/digits:1"]),
+        (false, &["--image-cpu", "ghcr.io//digits:1"]),
+        (false, &["--image-gpu", "ghcr.io/team/digits@sha256:abc"]),
+        (false, &["--image-cpu", "your-registry/digits:0.1.0"]),
         (true, &["--image-cpu", "ghcr.io/team/digits:1"]),
-        (true, &["--image-cpu", "ghcr.io/team/digits@sha256:0123", "--image-gpu", "digits:1-cuda"]),
+        (true, &["--image-cpu", &pinned, "--image-gpu", "digits:1-cuda"]),
     ] {
-        for format in ["json", "python", "k8s", "kserve"] {
+        for format in FORMATS {
             let warnings = warnings(MODEL, &[arguments, &["--format", format]].concat());
             assert_eq!(warnings.is_empty(), quiet, "{arguments:?}: {warnings:?}");
             assert!(warnings.iter().all(|warning| warning.starts_with("warning: image ")), "{warnings:?}");
@@ -101,11 +109,14 @@ fn describe_warns_of_labels_that_the_archive_lacks() {
     let broken = tempfile::tempdir().unwrap();
     fs::write(broken.path().join("class_labels.json"), "[1]").unwrap();
     for directory in [Path::new("/no/such/directory"), missing.path(), broken.path()] {
-        let [warning] = &describe(directory, "python")[..] else { panic!("expected one warning") };
-        assert!(warning.starts_with("warning: ") && warning.contains("'class_labels.json'"), "{warning}");
-        assert_eq!(describe(directory, "json"), [""; 0], "only the program imports the model");
+        for format in FORMATS {
+            let [warning] = &describe(directory, format)[..] else { panic!("expected one warning for {format}") };
+            assert!(warning.starts_with("warning: ") && warning.contains("'class_labels.json'"), "{format}: {warning}");
+        }
     }
-    assert_eq!(describe(MODEL.as_ref(), "python"), [""; 0]);
+    for format in FORMATS {
+        assert_eq!(describe(MODEL.as_ref(), format), [""; 0], "{format}");
+    }
 }
 
 #[test]
