@@ -31,10 +31,12 @@
 //! | `kubernetes`, `kserve`, `python` | the renderings |
 //! | `render` | the renderings as methods of the description |
 //! | `warnings` | what is valid but will hurt |
+//! | `image` | references of container images |
 //! | `text` | quoting for YAML and Python, and names for Kubernetes |
 
 mod description;
 mod document;
+mod image;
 mod kserve;
 mod kubernetes;
 mod manifest;

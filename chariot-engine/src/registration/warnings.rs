@@ -1,12 +1,15 @@
 //! The warnings of a description: what is valid but will hurt once the engine is registered or deployed. `describe` prints
 //! them.
 
-use super::description::EngineDescription;
+use super::{description::EngineDescription, image::Reference};
 use crate::{error::quoted, settings::form_fault};
 
 /// The hosts and the ends of hosts that documentation uses, and that no registry has.
 const EXAMPLE_HOSTS: [&str; 7] =
     ["example", "example.com", "example.org", "example.net", "test", "invalid", "localhost"];
+
+/// The names that documentation puts in place of a registry's host. A host would have a dot or a port.
+const EXAMPLE_REGISTRIES: [&str; 5] = ["registry", "my-registry", "my_registry", "myregistry", "yourregistry"];
 
 /// Returns all warnings about a registration.
 pub(super) fn warnings(engine: &EngineDescription) -> Vec<String> {
@@ -33,34 +36,19 @@ pub(super) fn image_warnings(engine: &EngineDescription) -> Vec<String> {
 /// Returns why an image will not be pulled, or will change under a version of the engine.
 fn image_warning(image: &str) -> Option<String> {
     let shown = quoted(image);
-    let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
-    let (host, path) = match name.split_once('/') {
-        // As container engines read it: the first part is a host if it looks like one.
-        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (Some(first), rest),
-        _ => (None, name),
+    let reference = match Reference::parse(image) {
+        Ok(reference) => reference,
+        Err(fault) => return Some(format!("image {shown} cannot be pulled: {fault}")),
     };
-    let (repository, tag) = path.rsplit_once(':').map_or((path, None), |(repository, tag)| (repository, Some(tag)));
-    let in_repository = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-' | '/');
-    let in_tag = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let is_valid = !repository.is_empty()
-        && repository.chars().all(in_repository)
-        && tag.is_none_or(|tag| !tag.is_empty() && tag.chars().all(in_tag));
-    if !is_valid {
-        let form = "registry/repository:version in lower case";
-        return Some(format!("image {shown} cannot be pulled: expected {form}; set the image that you pushed"));
-    }
-    let host_name = host.map(|host| host.split(':').next().unwrap_or_default().to_ascii_lowercase());
-    let is_example =
-        |host: &String| EXAMPLE_HOSTS.iter().any(|example| host == example || host.ends_with(&format!(".{example}")));
-    if host_name.as_ref().is_some_and(is_example) {
+    if is_made_up(&reference) {
         return Some(format!(
-            "image {shown} is made up: the platform cannot pull from this host; set the image that you pushed"
+            "image {shown} is made up: the platform cannot pull from there; set the image that you pushed"
         ));
     }
-    if digest.is_some() {
+    if reference.has_digest {
         return None;
     }
-    match tag {
+    match reference.tag {
         None => Some(format!(
             "image {shown} has no version, so a later push changes what runs under this version of the engine; add a tag \
              such as ':1.0.0', or a digest"
@@ -71,6 +59,17 @@ fn image_warning(image: &str) -> Option<String> {
         )),
         Some(_) => None,
     }
+}
+
+/// Returns `true` for a reference that documentation uses in place of a real one.
+fn is_made_up(reference: &Reference<'_>) -> bool {
+    let host = reference.host.map(str::to_ascii_lowercase);
+    let is_example = |host: &String| EXAMPLE_HOSTS.iter().any(|of| host == of || host.ends_with(&format!(".{of}")));
+    let is_yours = |part: &str| part.strip_prefix("your").is_some_and(|rest| rest.starts_with(['-', '_', '.']));
+    let mut components = reference.repository.split('/');
+    host.as_ref().is_some_and(|host| is_example(host) || is_yours(host))
+        || components.clone().any(is_yours)
+        || host.is_none() && components.next().is_some_and(|first| EXAMPLE_REGISTRIES.contains(&first))
 }
 
 /// Returns that the probe gives up before the model has loaded, if it does.
@@ -110,12 +109,16 @@ mod tests {
 
     #[test]
     fn an_image_that_names_its_version_is_fine() {
+        let digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
         for image in [
             "digits:1",
+            "team/digits:1",
+            "registry:5000/digits:1",
             "registry.internal:5000/team/digits:1.0.0",
             "ghcr.io/team/digits:v1_2-rc.1",
-            "registry.internal:5000/digits@sha256:0123",
-            "ghcr.io/team/digits:latest@sha256:0123",
+            "ghcr.io/yourself/registry:1",
+            &format!("registry.internal:5000/digits@{digest}"),
+            &format!("ghcr.io/team/digits:latest@{digest}"),
         ] {
             assert_eq!(image_warning(image), None);
         }
@@ -129,10 +132,17 @@ mod tests {
             "ghcr.io/team/digits:latest",
             "<registry>/digits:1",
             "registry/Digits:1",
+            "https://ghcr.io/team/digits:1",
+            "ghcr.io//digits:1",
+            "ghcr.io/team/digits@sha256:abc",
             "ghcr.io/team/digits:",
             "",
             "registry.example.com/digits:1",
             "localhost:5000/digits:1",
+            "your-registry/digits:0.1.0",
+            "your-registry.io:5000/digits:0.1.0",
+            "ghcr.io/your-team/digits:0.1.0",
+            "registry/digits:1",
         ]
         .iter()
         .map(|image| format!("{}\n", image_warning(image).unwrap_or_else(|| panic!("{image} was accepted"))))
