@@ -15,6 +15,12 @@ from chariot.models import ArtifactType, engines, import_model
 from chariot.models import TaskType
 
 PROJECT_ID = os.environ["CHARIOT_PROJECT_ID"]
+ORG_NAME = os.environ["CHARIOT_ORG_NAME"]
+PROJECT_NAME = os.environ["CHARIOT_PROJECT_NAME"]
+
+# Without the archive, the version would be registered and the import would fail.
+if not os.path.isfile("model.zip"):
+    raise SystemExit("model.zip not found in the working directory; run `digits pack model.zip`")
 
 connect()
 
@@ -101,8 +107,8 @@ model = import_model(
 model.set_inference_server_settings(
     {
         "engine_selector": {
-            "org_name": os.environ["CHARIOT_ORG_NAME"],
-            "project_name": os.environ["CHARIOT_PROJECT_NAME"],
+            "org_name": ORG_NAME,
+            "project_name": PROJECT_NAME,
             "engine_name": "digits",
         }
     }

@@ -1,7 +1,8 @@
 //! A Python program that uses the platform's SDK to register an engine, import its model and serve the model with it.
 //!
-//! It contains what the platform documents and nothing else: these imports, these keywords in this order, and no keyword
-//! without a value.
+//! Of the SDK, it contains what the platform documents and nothing else: these imports, these keywords in this order, and no
+//! keyword without a value. Everything that can be missing is looked up before the first call, so that a program that fails
+//! for it has registered nothing.
 
 use serde::Serialize;
 
@@ -18,16 +19,24 @@ pub(super) fn program(engine: &EngineDescription) -> String {
     let or_variable = |value: &Option<String>, variable| {
         value.as_ref().map_or_else(|| from_environment(variable), |text| python(text, 0))
     };
-    let task = match engine.task.as_deref() {
-        Some(task) => format!("TaskType.{}", constant(task)),
-        // The code declares no task, so whoever runs the program names it as the platform does.
-        None => format!("getattr(TaskType, {}.upper().replace(\" \", \"_\"))", from_environment("CHARIOT_TASK_TYPE")),
+    let (task, task_of_name) = match engine.task.as_deref() {
+        Some(task) => (format!("TaskType.{}", constant(task)), String::new()),
+        // The code declares no task, so whoever runs the program names it in any of the platform's spellings.
+        None => (
+            "TASK_TYPE".into(),
+            format!(
+                r#"
+TASK_TYPES = {{name.replace("_", ""): getattr(TaskType, name) for name in dir(TaskType) if name.isupper()}}
+TASK_TYPE = TASK_TYPES["".join(filter(str.isalnum, {})).upper()]"#,
+                from_environment("CHARIOT_TASK_TYPE")
+            ),
+        ),
     };
     let project = or_variable(&engine.registration.project_id, "CHARIOT_PROJECT_ID");
     let org_name = or_variable(&engine.org_name, "CHARIOT_ORG_NAME");
     let project_name = or_variable(&engine.project_name, "CHARIOT_PROJECT_NAME");
-    let values = [&project, &org_name, &project_name, &task];
-    let import_os = if values.iter().any(|value| value.contains("os.environ[")) { "import os\n\n" } else { "" };
+    // Quoting keeps a name with line breaks on one line.
+    let pack = format!("{} pack model.zip", quoted(name).trim_matches('"'));
     let import = call(&[
         ("project_id", Some("PROJECT_ID".into())),
         ("name", Some(literal(name))),
@@ -45,15 +54,23 @@ pub(super) fn program(engine: &EngineDescription) -> String {
 # Requires the platform's SDK, the environment variables that are read below, and the archive of the model's files in
 # the working directory, which the engine makes:
 #
-#     {shown} pack model.zip
+#     {pack}
 
-{import_os}from chariot.client import connect
+import os
+
+from chariot.client import connect
 from chariot.models import ArtifactType, engines, import_model
 
 # The place of this name is the only one here that the platform does not document. If it moves, change this line.
 from chariot.models import TaskType
 
 PROJECT_ID = {project}
+ORG_NAME = {org_name}
+PROJECT_NAME = {project_name}{task_of_name}
+
+# Without the archive, the version would be registered and the import would fail.
+if not os.path.isfile("model.zip"):
+    raise SystemExit({no_archive})
 
 connect()
 
@@ -68,15 +85,14 @@ model = import_model(
 model.set_inference_server_settings(
     {{
         "engine_selector": {{
-            "org_name": {org_name},
-            "project_name": {project_name},
+            "org_name": ORG_NAME,
+            "project_name": PROJECT_NAME,
             "engine_name": {name},
         }}
     }}
 )
 "#,
-        // Quoting keeps a name with line breaks on one line.
-        shown = quoted(name).trim_matches('"'),
+        no_archive = python(&format!("model.zip not found in the working directory; run `{pack}`"), 0),
         register = register(&engine.registration),
         name = python(name, 0),
     )

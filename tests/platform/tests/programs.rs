@@ -180,7 +180,7 @@ fn the_program_runs_unchanged() {
 fn a_program_with_every_option_runs_unchanged_and_reads_no_variable() {
     let description = whole();
     let program = description.to_python();
-    assert!(!program.contains("None") && !program.contains("os."), "{program}");
+    assert!(!program.contains("None") && !program.contains("os.environ"), "{program}");
     let Some(run) = run(&program) else { return };
     let registered = run.arguments("engines.create_engine_version");
     assert_eq!(*registered, given(&description, "project-1"));
@@ -250,6 +250,56 @@ fn every_task_has_its_constant_and_an_engine_without_one_reads_it() {
             assert_eq!(run.arguments("import_model")["task_type"], constant);
         }
     }
+}
+
+#[test]
+fn a_task_of_the_environment_is_read_in_every_spelling() {
+    let mut description = builder().describe(DescribeOptions::new()).unwrap();
+    description.task = None;
+    let program = description.to_python();
+    for task in [
+        "image-classification",
+        "IMAGE_CLASSIFICATION",
+        "imageClassification",
+        "  Image \t classification\n",
+        "image - _classification",
+    ] {
+        let Some(run) = run_with(&program, &[("CHARIOT_TASK_TYPE", task)]) else { return };
+        assert_eq!(run.arguments("import_model")["task_type"], "TaskType.IMAGE_CLASSIFICATION", "{task:?}");
+    }
+}
+
+/// Checks that a program fails, names this on standard error, and has called nothing.
+#[track_caller]
+fn calls_nothing(run: &Run, named: &str) {
+    assert!(!run.success && run.calls.is_empty(), "{run:?}");
+    assert!(run.errors.contains(named), "{}", run.errors);
+}
+
+#[test]
+fn a_program_without_the_archive_registers_nothing() {
+    for description in [builder().describe(DescribeOptions::new()).unwrap(), whole()] {
+        let directory = tempfile::tempdir().unwrap();
+        let Some(run) = run_program(&description.to_python(), directory.path(), &[]) else { return };
+        calls_nothing(&run, "`My_Engine pack model.zip`");
+        assert_eq!(run.errors.lines().count(), 1, "{}", run.errors);
+    }
+}
+
+#[test]
+fn a_program_without_a_variable_registers_nothing() {
+    let mut description = builder().describe(DescribeOptions::new()).unwrap();
+    description.task = None;
+    let program = description.to_python();
+    for variable in ["CHARIOT_PROJECT_ID", "CHARIOT_ORG_NAME", "CHARIOT_PROJECT_NAME", "CHARIOT_TASK_TYPE"] {
+        let unset = format!(
+            "import os\n\nos.environ[\"CHARIOT_TASK_TYPE\"] = \"summarization\"\ndel os.environ[\"{variable}\"]\n"
+        );
+        let Some(run) = run(&program.replacen("import os\n", &unset, 1)) else { return };
+        calls_nothing(&run, variable);
+    }
+    let Some(run) = run_with(&program, &[("CHARIOT_TASK_TYPE", "Chess")]) else { return };
+    calls_nothing(&run, "CHESS");
 }
 
 #[test]
