@@ -104,8 +104,8 @@ pub(super) struct Describe {
     /// Offer operators all settings of the runtime that they can change, not only the commonly changed ones
     #[arg(long)]
     pub(super) all_settings: bool,
-    /// The time that the model takes to load, such as 90s, or nothing to load and measure it here; the probes wait for
-    /// twice this time
+    /// The time that the model takes to load, such as 90s; without a value, loads the model here and measures it. The
+    /// probes wait for twice this time
     #[arg(long, value_name = "TIME", value_parser = time, num_args = 0..=1)]
     pub(super) load_time: Option<Option<Duration>>,
     #[command(flatten)]
@@ -170,10 +170,10 @@ pub(super) struct Pack {
     /// Put the files into this folder in the archive [default: its top level]
     #[arg(long, value_name = "NAME")]
     pub(super) top_folder: Option<String>,
-    /// Pack the files that links lead to outside of the directory
+    /// Pack the targets of links that lead out of the directory, instead of refusing such links
     #[arg(long)]
     pub(super) follow_links: bool,
-    /// Do not load the model to see that the engine finds in the directory what it needs
+    /// Skip the load before packing, which finds missing and broken files
     #[arg(long)]
     pub(super) no_load: bool,
     /// Replace the archive if it exists
