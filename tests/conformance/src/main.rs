@@ -1,10 +1,10 @@
 //! The suite on the command line: runs the cases against a server, prints a table and writes reports. Exits with 1 if a
-//! case failed and with 2 if no case could be run.
+//! case failed and with 2 if no case could be run, or none of the golden files.
 
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
-use conformance::{Golden, Level, Spec, Suite, Target, compare, run};
+use conformance::{CaseReport, Golden, Level, Outcome, SectionReport, Spec, Suite, Target, compare, run};
 
 /// Checks a server for conformance with the Open Inference Protocol.
 #[derive(Parser)]
@@ -91,6 +91,9 @@ fn asked(arguments: &Arguments) -> Result<bool, String> {
         let mut section =
             compare(&target, &Golden::read(directory)?, arguments.values).map_err(|fault| fault.to_string())?;
         section.cases.retain(|case| wanted(&case.name));
+        if section.cases.is_empty() && suite.cases().is_empty() {
+            return Err("no case matches".into());
+        }
         report.sections.push(section);
     }
     print!("{}", report.table());
@@ -100,7 +103,22 @@ fn asked(arguments: &Arguments) -> Result<bool, String> {
     };
     write(&arguments.junit, report.junit().map_err(|error| error.to_string()))?;
     write(&arguments.json, report.json().map_err(|error| error.to_string()))?;
-    Ok(report.failed() == 0)
+    match report.failed() {
+        0 => report.sections.iter().find_map(nothing_compared).map_or(Ok(true), Err),
+        _ => Ok(false),
+    }
+}
+
+/// Returns that the comparison with golden files has compared nothing, if it was asked for and all exchanges were skipped.
+fn nothing_compared(section: &SectionReport) -> Option<String> {
+    let is_skipped = |case: &CaseReport| matches!(case.outcome, Outcome::Skipped { .. });
+    let count = section.cases.len();
+    (section.number == GOLDEN && count > 0 && section.cases.iter().all(is_skipped)).then(|| {
+        format!(
+            "nothing was compared with the golden files: all {count} exchanges were skipped, for the reasons above; name \
+             the layout of the server with --layout, or its inputs with --inputs"
+        )
+    })
 }
 
 /// The section of the comparison with golden files.

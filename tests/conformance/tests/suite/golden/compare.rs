@@ -254,6 +254,16 @@ fn the_binary_compares_a_server_with_the_files() {
     assert_eq!(code, Some(1), "{table}");
     assert!(table.contains("FAILED golden Golden files: Object Detection: detect in chariot-v2"), "{table}");
 
+    // Nothing is known of such a layout, so every exchange is skipped, which is no success.
+    for arguments in [&["--layout", "chess"][..], &["--layout", "chess", "--values", "--case", "detect in chariot-v2"]]
+    {
+        let (code, text) = conformance(&served, arguments);
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains("--layout") && !text.contains("FAILED"), "{text}");
+    }
+    let (code, text) = conformance(&served, &["--case", "chess"]);
+    assert_eq!(code, Some(2), "{text}");
+
     let (code, text) = conformance(&served, &["--task", "Chess"]);
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("expected a golden file of the task 'Chess'"), "{text}");
