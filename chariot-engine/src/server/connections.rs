@@ -26,8 +26,10 @@ pub(crate) struct Connections {
     header_limit: u64,
     idle_limit: u64,
     list: Vec<Weak<ConnectionState>>,
-    /// Connections that were idle at the last search, the longest idle at the end, with the time since when.
+    /// Connections that were idle at a search in this tick, the longest idle at the end, with the time since when. All of
+    /// them are without a part of a head, unless there was no such one.
     idle: Vec<(u64, Weak<ConnectionState>)>,
+    idle_in_head: bool,
     /// Every task of a connection holds a receiver.
     tasks: watch::Sender<()>,
 }
@@ -50,6 +52,7 @@ impl Connections {
             idle_limit: ticks(idle_timeout),
             list: Vec::new(),
             idle: Vec::new(),
+            idle_in_head: false,
             tasks: watch::Sender::new(()),
         }
     }
@@ -66,23 +69,28 @@ impl Connections {
         (state, TaskGuard { _task: self.tasks.subscribe() })
     }
 
-    /// Advances the clock by a tick, and closes the connections that are over a limit.
+    /// Advances the clock by a tick, and closes the connections that are over a limit: that of a head once one has begun, and
+    /// otherwise that of an idle connection.
     pub(super) fn tick(&mut self) {
         let now = self.clock.tick();
+        self.idle.clear();
         let (header_limit, idle_limit) = (self.header_limit, self.idle_limit);
         self.list.retain(|connection| {
             let Some(state) = connection.upgrade() else { return false };
-            let head_since = state.head_since();
+            let (since, limit) = match state.head_since() {
+                0 => (state.idle_since(), idle_limit),
+                head_since => (head_since, header_limit),
+            };
             // More than the limit: a tick that has begun is not a whole one.
-            let is_late = head_since != 0 && now.saturating_sub(head_since) > header_limit;
-            if state.is_idle() && (is_late || now.saturating_sub(state.idle_since()) > idle_limit) {
+            if state.is_idle() && now.saturating_sub(since) > limit {
                 state.command(Order::Close);
             }
             true
         });
     }
 
-    /// Closes the connection that has been without a request for longest. Returns `false` if every one has a request.
+    /// Closes the connection that has been without a request for longest, and one with a part of a head only if there is no
+    /// other. Returns `false` if every one has a request.
     pub(super) fn close_longest_idle(&mut self) -> bool {
         for searched in [false, true] {
             if searched {
@@ -93,6 +101,7 @@ impl Connections {
                     && state.is_idle()
                     && state.idle_since() == since
                     && state.is_kept()
+                    && state.is_in_head() == self.idle_in_head
                 {
                     state.command(Order::Close);
                     return true;
@@ -103,10 +112,17 @@ impl Connections {
     }
 
     fn search_idle(&mut self) {
-        self.idle.extend(self.list.iter().filter_map(|connection| {
-            let state = connection.upgrade()?;
-            (state.is_idle() && state.is_kept()).then(|| (state.idle_since(), connection.clone()))
-        }));
+        for in_head in [false, true] {
+            self.idle.extend(self.list.iter().filter_map(|connection| {
+                let state = connection.upgrade()?;
+                let is_found = state.is_idle() && state.is_kept() && state.is_in_head() == in_head;
+                is_found.then(|| (state.idle_since(), connection.clone()))
+            }));
+            self.idle_in_head = in_head;
+            if !self.idle.is_empty() {
+                break;
+            }
+        }
         if self.idle.len() > SEARCHED {
             self.idle.select_nth_unstable_by_key(SEARCHED, |(since, _)| *since);
             self.idle.truncate(SEARCHED);
@@ -158,6 +174,39 @@ mod tests {
         assert!(busy.is_kept());
         advance(&mut connections, 1);
         assert!(!busy.is_kept());
+    }
+
+    #[test]
+    fn a_head_that_began_late_has_all_of_its_time() {
+        let mut connections = Connections::new(LIMIT, LIMIT);
+        let (slow, _slow) = connections.add();
+        advance(&mut connections, 9);
+        slow.begin_head();
+        advance(&mut connections, 10);
+        assert!(slow.is_kept());
+        advance(&mut connections, 1);
+        assert!(!slow.is_kept());
+    }
+
+    #[test]
+    fn a_connection_with_a_part_of_a_head_is_closed_after_those_without() {
+        let mut connections = Connections::new(LIMIT, LIMIT);
+        let open: Vec<_> = (0..4)
+            .map(|_| {
+                connections.clock.tick();
+                connections.add().0
+            })
+            .collect();
+        open[0].begin_head();
+        assert!(connections.close_longest_idle() && !open[1].is_kept());
+        // It begins after the search.
+        open[2].begin_head();
+        for expected in [3, 0, 2] {
+            assert!(open[expected].is_kept(), "{expected}");
+            assert!(connections.close_longest_idle());
+            assert!(!open[expected].is_kept(), "{expected}");
+        }
+        assert!(!connections.close_longest_idle());
     }
 
     #[test]
