@@ -39,8 +39,10 @@ pub(super) enum Order {
     Serve = 0,
     /// Close unless a request has arrived.
     Close = 1,
+    /// Close for another connection, unless a request has arrived. The client gets no time for an answer.
+    MakeRoom = 2,
     /// Close after the requests in flight.
-    Drain = 2,
+    Drain = 3,
 }
 
 /// The state of one connection.
@@ -54,7 +56,7 @@ pub(super) struct ConnectionState {
     /// The time of the first byte of a head that is not complete; 0 if there is none.
     head_since: AtomicU64,
     has_served: AtomicBool,
-    /// A request body is being received.
+    /// A request body is being received, in HTTP/1.
     receiving: AtomicBool,
     /// A request was given up before all of it was received.
     unread: AtomicBool,
@@ -144,6 +146,12 @@ impl ConnectionState {
         !self.is_idle() && !self.receiving.load(Ordering::Relaxed)
     }
 
+    /// Returns `true` if the response has ended and the rest of its request is received, only to be discarded.
+    pub(super) fn is_discarding(&self) -> bool {
+        // Whatever else is in flight of a request in HTTP/1 ends with its response.
+        self.open.load(Ordering::Acquire) == 1 && self.receiving.load(Ordering::Relaxed)
+    }
+
     /// Records that a request is given up before all of it was received.
     pub(super) fn set_unread(&self) {
         self.unread.store(true, Ordering::Relaxed);
@@ -178,8 +186,8 @@ impl ConnectionState {
 
     /// Withdraws an order to close, because a request has arrived.
     pub(super) fn withdraw_close(&self) {
-        let (close, serve) = (Order::Close as u8, Order::Serve as u8);
-        let _ = self.order.compare_exchange(close, serve, Ordering::AcqRel, Ordering::Relaxed);
+        let serve = |order| (order != Order::Drain as u8).then_some(Order::Serve as u8);
+        let _ = self.order.fetch_update(Ordering::AcqRel, Ordering::Relaxed, serve);
     }
 
     /// Returns the current order. The task of `cx` is woken by a later one.
@@ -188,6 +196,7 @@ impl ConnectionState {
         match self.order.load(Ordering::Acquire) {
             0 => Order::Serve,
             1 => Order::Close,
+            2 => Order::MakeRoom,
             _ => Order::Drain,
         }
     }
@@ -220,5 +229,38 @@ impl Drop for InFlight {
         // The time first: whoever sees that nothing is in flight must not see the time of an earlier request.
         self.0.idle_since.store(self.0.clock.now(), Ordering::Relaxed);
         self.0.open.fetch_sub(1, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_discarded_once_only_its_body_is_in_flight() {
+        let state = Arc::new(ConnectionState::new(Arc::new(Clock::new())));
+        let response = state.begin();
+        let body = response.clone();
+        state.set_receiving(true);
+        assert!(!state.is_discarding());
+        drop(response);
+        assert!(state.is_discarding());
+        state.set_receiving(false);
+        drop(body);
+        assert!(!state.is_discarding() && state.is_idle());
+    }
+
+    #[test]
+    fn every_order_but_the_last_is_withdrawn() {
+        let state = ConnectionState::new(Arc::new(Clock::new()));
+        for order in [Order::Close, Order::MakeRoom] {
+            state.command(order);
+            assert!(!state.is_kept());
+            state.withdraw_close();
+            assert!(state.is_kept());
+        }
+        state.command(Order::Drain);
+        state.withdraw_close();
+        assert!(!state.is_kept());
     }
 }

@@ -103,7 +103,7 @@ impl Connections {
                     && state.is_kept()
                     && state.is_in_head() == self.idle_in_head
                 {
-                    state.command(Order::Close);
+                    state.command(Order::MakeRoom);
                     return true;
                 }
             }

@@ -84,7 +84,7 @@ where
     let ends_with_body = version == Version::HTTP_10 && response.body().size_hint().exact().is_none();
     let leaves = served.closes_connections && is_http1 && (is_refused || served.models.is_draining());
     if ends_with_body || leaves {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        respond::end_connection(&mut response, version);
     }
     if is_head { respond::without_body(response) } else { response }
 }

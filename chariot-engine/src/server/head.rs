@@ -1,7 +1,7 @@
 //! The checks of a request's head that hyper leaves to a server. The service of a connection calls it; an embedded service
 //! trusts the server around it.
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, Request, Response, StatusCode, Version, header};
 use http_body::Body;
 
 use super::{
@@ -35,7 +35,7 @@ pub(super) fn refuse<B: Body>(request: &Request<B>, limits: HeadLimits) -> Optio
     let mut response = respond::error(status, &message);
     if version <= Version::HTTP_11 {
         // Where this request ends may be understood differently by a proxy in front.
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        respond::end_connection(&mut response, version);
     }
     Some(response)
 }

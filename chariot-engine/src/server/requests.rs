@@ -128,7 +128,10 @@ impl Body for RequestBody {
 impl Drop for RequestBody {
     fn drop(&mut self) {
         if let Some(in_flight) = &self.in_flight {
-            in_flight.state().set_unread();
+            // A request that was refused is discarded only once: not by the stream after it was by the body.
+            if !in_flight.state().is_discarding() {
+                in_flight.state().set_unread();
+            }
             self.end();
         }
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, Version, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use serde::Serialize;
@@ -174,6 +174,13 @@ pub(super) fn options(allow: &'static str) -> Response<ResponseBody> {
 /// Keeps caches between the server and a caller from storing a response: it tells the state of this moment.
 pub(super) fn forbid_storing(response: &mut Response<ResponseBody>) {
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// Tells a client of HTTP/1 that the connection ends with the response to its request, which was of this version.
+pub(super) fn end_connection(response: &mut Response<ResponseBody>, version: Version) {
+    // hyper adds `keep-alive` to a response of HTTP/1.1 if a client of HTTP/1.0 asks for it.
+    *response.version_mut() = version;
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
 /// Returns the response to a HEAD request: the response to GET without its body.

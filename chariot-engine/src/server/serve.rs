@@ -23,7 +23,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The time that a connection without a request has to send one after the port has closed, and to end once it is told to
-/// close.
+/// close; and the least time that the rest of a refused request is received after that.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// The number of header fields in HTTP/1. It is hyper's default: with any other number, hyper allocates and fills room for
@@ -117,13 +117,13 @@ pub(super) async fn serve(mut wire: Wire, service: ConnectionService, protocols:
     let order = loop {
         match obeyed(&state, &mut connection).await {
             Ok(result) => return log(result),
-            Err(Order::Close) if !state.is_idle() => state.withdraw_close(),
+            Err(Order::Close | Order::MakeRoom) if !state.is_idle() => state.withdraw_close(),
             Err(order) => break order,
         }
     };
     // Only HTTP/2 can tell its client.
     let is_silent = matches!(connection, Connection::One(_));
-    if order == Order::Close && is_silent {
+    if order != Order::Drain && is_silent {
         return;
     }
     // hyper closes a connection without a request at once, although the request may have arrived already.
@@ -136,12 +136,16 @@ pub(super) async fn serve(mut wire: Wire, service: ConnectionService, protocols:
         }
     }
     connection.graceful_shutdown();
+    // A connection that makes room tells its client, and does not wait for an answer.
+    let mut limit = if order == Order::MakeRoom { Duration::ZERO } else { LAST_CALL };
+    let mut was_discarding = false;
     loop {
-        match timeout(LAST_CALL, &mut connection).await {
+        match timeout(limit, &mut connection).await {
             Ok(result) => return log(result),
             // Half a head, or a client of HTTP/2 that does not answer.
             Err(_) if state.is_idle() => return,
-            Err(_) => {}
+            Err(_) if was_discarding && state.is_discarding() => return,
+            Err(_) => (limit, was_discarding) = (LAST_CALL, state.is_discarding()),
         }
     }
 }

@@ -114,9 +114,11 @@ impl Wire {
     /// Replaces hyper's response to a head that it cannot read.
     fn replace(&mut self, response: &[u8]) -> bool {
         if self.is_http1 && self.state.is_in_head() && self.refused.is_none() {
-            self.state.set_unread();
             self.refused = RefusedHead::new(response, self.limits);
-            return self.refused.is_some();
+            if self.refused.is_some() {
+                self.state.set_unread();
+                return true;
+            }
         }
         false
     }
@@ -209,8 +211,8 @@ impl AsyncWrite for Wire {
             ready!(this.poll_refused(cx))?;
             ready!(this.stream.as_mut().poll_shutdown(cx))?;
             if this.is_http1 && this.state.has_unread() {
-                let in_flight = this.state.hold();
-                this.lingering = Lingering::start().map(|lingering| (lingering, in_flight));
+                this.lingering = Lingering::start().map(|lingering| (lingering, this.state.hold()));
+                this.state.set_receiving(true);
             }
         }
         this.poll_linger(cx).map(Ok)

@@ -23,6 +23,10 @@ const SOON: Duration = Duration::from_millis(200);
 /// The first bytes of a client of HTTP/2, with empty settings.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
+/// The time that refused requests have to end at a shutdown, less than the time for which the server would otherwise listen
+/// to a client that goes on sending.
+const LISTENED: Duration = Duration::from_secs(20);
+
 /// The beginning of a frame with the header fields of a request, of which most is missing.
 const HALF_FIELDS: &[u8] = b"\0\0\x64\x01\x04\0\0\0\x01\x82\x86";
 
@@ -131,6 +135,60 @@ fn a_connection_over_the_limit_waits_while_every_other_has_a_request() {
         assert_eq!(connection.answer().unwrap().values(), [expected]);
     }
     assert_eq!(third.answer().unwrap().values(), ["c"]);
+}
+
+#[test]
+fn silent_connections_of_http_2_make_room_at_once() {
+    // If each took a second to go, the last client would not have its answer by its deadline.
+    let count = usize::try_from(2 * DEADLINE.as_secs()).unwrap();
+    let server = server(move |settings| {
+        (settings.max_connections, settings.header_timeout) = (count + 1, Duration::from_millis(10));
+    });
+    let mut silent: Vec<_> = (0..count).map(|_| server.connect()).collect();
+    for connection in &mut silent {
+        connection.write(PREFACE).unwrap();
+        until("the server has read the preface", || connection.has_received().then_some(()));
+    }
+    // Some ticks of the server's clock pass, so that the others are younger.
+    let mut late = server.connect();
+    late.write("G").unwrap();
+    late.closed().unwrap();
+    let body = text("a");
+    let mut others: Vec<_> = (0..count).map(|_| server.connect()).collect();
+    for connection in &mut others {
+        connection.write(head("POST", "/infer", &[], body.len()) + &body).unwrap();
+    }
+    for connection in others.iter_mut().rev() {
+        assert_eq!(connection.answer().unwrap().values(), ["a"]);
+    }
+}
+
+#[test]
+fn refused_requests_do_not_hold_a_shutdown() {
+    let mut server = server(|settings| (settings.grace, settings.max_body) = (100 * DEADLINE, ByteSize::kib(1)));
+    let length = 1 << 40;
+    let refused = [
+        (413, head("POST", "/infer", &[], length)),
+        (404, head("POST", "/nowhere", &[], length)),
+        (400, format!("POST /infer HTTP/1.1\r\nContent-Length: {length}\r\n\r\n")),
+        (400, "malformed\r\n\r\n".into()),
+    ];
+    let mut connections = Vec::new();
+    for (status, request) in refused.iter().chain(&refused) {
+        let mut connection = server.connect();
+        connection.write(request).unwrap();
+        assert_eq!(connection.answer().unwrap().status, *status, "{request}");
+        connections.push(connection);
+    }
+    // Half of the clients go on sending until their connections end.
+    let sending: Vec<_> = connections
+        .drain(refused.len()..)
+        .map(|mut connection| std::thread::spawn(move || while connection.write([b'x'; 64 << 10]).is_ok() {}))
+        .collect();
+    let stopped = server.stop();
+    let abandoned = server.block_on(async { tokio::time::timeout(LISTENED, stopped).await });
+    assert_eq!(abandoned.expect("it ends within its grace period").unwrap(), 0);
+    sending.into_iter().for_each(|client| client.join().unwrap());
 }
 
 #[test]

@@ -178,3 +178,14 @@ fn a_head_that_servers_could_understand_differently_is_refused() {
     }
     insta::assert_snapshot!("refused_heads", messages);
 }
+
+#[test]
+fn a_caller_of_http_1_0_that_is_refused_is_told_that_its_connection_closes() {
+    let server = server(|_| ());
+    let mut connection = server.connect();
+    let twice = "Host: one\r\nHost: two\r\n";
+    connection.write(format!("GET /ready HTTP/1.0\r\nConnection: keep-alive\r\n{twice}\r\n")).unwrap();
+    let answer = connection.answer().unwrap();
+    assert_eq!((answer.status, answer.header("connection")), (400, Some("close")));
+    connection.closed().expect("it is closed");
+}
