@@ -173,7 +173,7 @@ pub(super) struct Pack {
     /// Pack the targets of links that lead out of the directory, instead of refusing such links
     #[arg(long)]
     pub(super) follow_links: bool,
-    /// Skip the load before packing, which finds missing and broken files
+    /// Pack without the test load that finds missing and broken files
     #[arg(long)]
     pub(super) no_load: bool,
     /// Replace the archive if it exists
