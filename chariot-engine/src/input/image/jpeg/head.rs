@@ -190,7 +190,14 @@ impl<'a> Open<'a> {
             (_, Some(0) | None) => Colors::Cmyk,
             _ => Colors::Ycck,
         };
-        Ok(Head { frame, scans: self.scans, colors, exif: self.exif, data_end: self.data_end, stray_bytes: self.stray_bytes })
+        Ok(Head {
+            frame,
+            scans: self.scans,
+            colors,
+            exif: self.exif,
+            data_end: self.data_end,
+            stray_bytes: self.stray_bytes,
+        })
     }
 }
 
