@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use super::*;
+#[cfg(feature = "image")]
+use crate::settings::OutputLayout;
 use crate::{
     model::{Dim, TensorSpec},
     prelude::*,
     protocol::{Accepts, DataType, Protocol},
-    settings::{OutputEncoding, OutputLayout},
+    settings::OutputEncoding,
 };
 
 /// A model of these types, which is never loaded.
