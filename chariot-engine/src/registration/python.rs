@@ -1,6 +1,6 @@
 //! A Python program that uses the platform's SDK to register an engine, import its model and serve the model with it.
 //!
-//! Of the SDK, it contains what the platform documents and nothing else: these imports, these keywords in this order, and no
+//! It contains only what the platform documents for its SDK: these imports, these keywords in this order, and no
 //! keyword without a value. Everything that can be missing is looked up before the first call, so that a program that fails
 //! for it has registered nothing.
 

@@ -9,7 +9,7 @@ thread_local! {
 
 /// Runs code that may panic because of its data. Returns the message of a panic, which is not logged.
 ///
-/// What the code has changed when it panics must not be used after it.
+/// After a panic, do not use values that the code was changing.
 ///
 /// # Errors
 /// Returns the message of the panic.

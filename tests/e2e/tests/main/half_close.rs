@@ -6,7 +6,7 @@ use chariot_engine::{ErrorKind, prelude::*};
 use e2e::{Connection, DEADLINE, until};
 
 use crate::{
-    scripted::{Scripted, echo},
+    scripted::{Scripted, echo, speaks},
     support::{Gate, Server, head, text},
 };
 
@@ -113,43 +113,25 @@ fn an_end_within_a_body_is_a_400() {
     }
 }
 
-/// A model that emits a part, waits, and emits another until that fails.
-struct Parts(Arc<Gate>, mpsc::Sender<ErrorKind>);
-
-impl Model for Parts {
-    type Settings = ();
-    type Input = Text;
-    type Output = Json<String>;
-
-    async fn load(_: &LoadContext) -> Result<Self> {
-        Err("the test passes an instance".into())
-    }
-
-    fn spec() -> Spec {
-        Spec::new::<Self>().streaming()
-    }
-
-    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
-        batch.try_map(|item| {
-            item.emit("first")?;
-            self.0.pass("model");
-            if item.as_str() == "gone" {
-                // The server notices before another event is written.
-                until("the caller is gone", || item.is_cancelled().then_some(()));
-            }
-            let emitted = item.emit("second");
-            if let Err(error) = &emitted {
-                let _ = self.1.send(error.kind());
-            }
-            emitted.map(|()| Json("done".into()))
-        })
-    }
-}
-
+/// A server whose model emits a part, waits, and emits another, with the kind of error of the latter.
 fn streaming() -> (Server, Arc<Gate>, mpsc::Receiver<ErrorKind>) {
     let gate = Arc::new(Gate::default());
     let (failed, failure) = mpsc::channel();
-    (Server::start(Engine::builder().instance("parts", Parts(gate.clone(), failed))), gate, failure)
+    let passed = gate.clone();
+    let server = Server::start(speaks(move |item| {
+        item.emit("first")?;
+        passed.pass("model");
+        if item.as_str() == "gone" {
+            // The server notices before another event is written.
+            until("the caller is gone", || item.is_cancelled().then_some(()));
+        }
+        let emitted = item.emit("second");
+        if let Err(error) = &emitted {
+            let _ = failed.send(error.kind());
+        }
+        emitted.map(|()| "done".into())
+    }));
+    (server, gate, failure)
 }
 
 fn streams(server: &Server, word: &str) -> Connection {

@@ -13,7 +13,7 @@ use chariot_engine::prelude::*;
 use e2e::{Answer, Connection, DEADLINE, until};
 
 use crate::{
-    scripted::{Scripted, echo},
+    scripted::{Scripted, echo, speaks},
     support::{Gate, Server, head, text},
 };
 
@@ -97,30 +97,14 @@ impl Nginx {
     }
 }
 
-/// A model that emits a part before and after it waits at the gate.
-struct Waits(Arc<Gate>);
-
-impl Model for Waits {
-    type Settings = ();
-    type Input = Text;
-    type Output = Json<String>;
-
-    async fn load(_: &LoadContext) -> Result<Self> {
-        Err("the test passes an instance".into())
-    }
-
-    fn spec() -> Spec {
-        Spec::new::<Self>().streaming()
-    }
-
-    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
-        batch.try_map(|text| {
-            text.emit("first")?;
-            self.0.pass("the model");
-            text.emit("last")?;
-            Ok(Json("done".into()))
-        })
-    }
+/// A server whose model emits a part before and after it waits at the gate.
+fn waits(gate: Arc<Gate>) -> Server {
+    Server::start(speaks(move |text| {
+        text.emit("first")?;
+        gate.pass("the model");
+        text.emit("last")?;
+        Ok("done".into())
+    }))
 }
 
 /// Asserts that a part arrives before the model has ended, and the rest after it.
@@ -141,7 +125,7 @@ fn assert_streams(gate: &Gate, response: impl Read) {
 #[test]
 fn parts_pass_through_nginx_as_they_are_emitted() {
     let gate = Arc::new(Gate::default());
-    let server = Server::start(Engine::builder().instance("waits", Waits(gate.clone())));
+    let server = waits(gate.clone());
     let Some(nginx) = Nginx::start(&server) else { return };
     let client = reqwest::blocking::Client::builder().timeout(DEADLINE).no_proxy().build().unwrap();
     let request = client.post(format!("http://{}/infer", nginx.address)).header("accept", "text/event-stream");
@@ -153,7 +137,7 @@ fn parts_pass_through_nginx_as_they_are_emitted() {
 #[test]
 fn a_caller_of_http_1_0_gets_parts_without_chunks() {
     let gate = Arc::new(Gate::default());
-    let server = Server::start(Engine::builder().instance("waits", Waits(gate.clone())));
+    let server = waits(gate.clone());
     for keeps in ["", "Connection: keep-alive\r\n"] {
         gate.close();
         let body = text("a");

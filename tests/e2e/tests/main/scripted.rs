@@ -86,3 +86,33 @@ impl Seen {
         self.0.lock().unwrap().iter().any(|seen| seen == who)
     }
 }
+
+type Speak = dyn Fn(&Item<Text>) -> Result<String> + Send + Sync;
+
+/// A model that can emit parts. See [`speaks`].
+struct Speaks(Box<Speak>);
+
+impl Model for Speaks {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<String>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Err("the test passes an instance".into())
+    }
+
+    fn spec() -> Spec {
+        Spec::new::<Self>().streaming()
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
+        batch.try_map(|text| Ok(Json((self.0)(&text)?)))
+    }
+}
+
+/// Returns an engine of a model that answers each item by a closure, which can emit parts.
+pub(crate) fn speaks(
+    speak: impl Fn(&Item<Text>) -> Result<String> + Send + Sync + 'static,
+) -> chariot_engine::EngineBuilder {
+    Engine::builder().instance("speaks", Speaks(Box::new(speak)))
+}

@@ -11,36 +11,9 @@ use e2e::{DEADLINE, Messages, until};
 use reqwest::blocking::Response;
 
 use crate::{
-    scripted::{Scripted, echo},
+    scripted::{Scripted, echo, speaks},
     support::{Gate, Server},
 };
-
-type Speak = dyn Fn(&Item<Text>) -> Result<String> + Send + Sync;
-
-/// A model that can emit parts.
-struct Speaks(Box<Speak>);
-
-impl Model for Speaks {
-    type Settings = ();
-    type Input = Text;
-    type Output = Json<String>;
-
-    async fn load(_: &LoadContext) -> Result<Self> {
-        Err("the test passes an instance".into())
-    }
-
-    fn spec() -> Spec {
-        Spec::new::<Self>().streaming()
-    }
-
-    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
-        batch.try_map(|text| Ok(Json((self.0)(&text)?)))
-    }
-}
-
-fn speaks(speak: impl Fn(&Item<Text>) -> Result<String> + Send + Sync + 'static) -> EngineBuilder {
-    Engine::builder().instance("speaks", Speaks(Box::new(speak)))
-}
 
 /// A model that emits each word and returns the number of words.
 fn words() -> EngineBuilder {
