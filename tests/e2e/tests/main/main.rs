@@ -23,7 +23,6 @@ mod memory;
 mod metrics;
 mod openapi;
 mod overload;
-mod proxies;
 mod refused_clients;
 mod rejecting;
 mod routes;

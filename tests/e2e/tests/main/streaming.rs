@@ -12,7 +12,7 @@ use reqwest::blocking::Response;
 
 use crate::{
     scripted::{Scripted, echo, speaks},
-    support::{Gate, Server},
+    support::{Gate, Server, text},
 };
 
 /// A model that emits each word and returns the number of words.
@@ -274,4 +274,57 @@ fn a_stream_is_finished_when_the_engine_stops() {
     let expected = [part("a", 0, "first"), part("a", 0, "last"), whole(&output("a", "\"done\""))].concat();
     assert_eq!(events(response), expected);
     assert_eq!(server.block_on(stopped).unwrap(), 0);
+}
+
+/// A server whose model emits a part before and after it waits at the gate.
+fn waits(gate: Arc<Gate>) -> Server {
+    Server::start(speaks(move |text| {
+        text.emit("first")?;
+        gate.pass("the model");
+        text.emit("last")?;
+        Ok("done".into())
+    }))
+}
+
+/// Asserts that a part arrives before the model has ended, and the rest after it.
+#[track_caller]
+fn assert_streams(gate: &Gate, response: impl Read) {
+    let mut response = BufReader::new(response);
+    let mut first = String::new();
+    while !first.ends_with("\n\n") {
+        assert_ne!(response.read_line(&mut first).unwrap(), 0, "{first}");
+    }
+    assert!(first.contains("\"part\":\"first\"") && !first.contains("last"), "{first}");
+    gate.open();
+    let mut rest = String::new();
+    response.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("\"part\":\"last\"") && rest.contains("\"done\"") && rest.ends_with("\n\n"), "{rest}");
+}
+
+#[test]
+fn a_caller_of_http_1_0_gets_parts_without_chunks() {
+    let gate = Arc::new(Gate::default());
+    let server = waits(gate.clone());
+    for keeps in ["", "Connection: keep-alive\r\n"] {
+        gate.close();
+        let body = text("a");
+        let stream = std::net::TcpStream::connect(server.address).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let length = body.len();
+        let request = format!(
+            "POST /infer HTTP/1.0\r\nAccept: text/event-stream\r\n{keeps}Content-Length: {length}\r\n\r\n{body}"
+        );
+        std::io::Write::write_all(&mut &stream, request.as_bytes()).unwrap();
+        let mut response = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(response.read_line(&mut head).unwrap(), 0, "{head}");
+        }
+        assert!(head.starts_with("HTTP/1.0 200 "), "{head}");
+        let lower = head.to_ascii_lowercase();
+        assert!(!lower.contains("transfer-encoding") && !lower.contains("keep-alive"), "{head}");
+        assert!(lower.contains("\r\nconnection: close\r\n"), "{head}");
+        // The connection ends with the events.
+        assert_streams(&gate, response);
+    }
 }
