@@ -167,6 +167,7 @@ impl ModelPlan {
             timeout: settings.timeout,
             stall_timeout: settings.stall_timeout,
             max_inflight_bytes: inflight_bytes(settings),
+            max_request_bytes: request_bytes(settings),
         };
         Host::start(options, figures, self.spec, self.loader, common).map_err(StartError::Thread)
     }
@@ -178,6 +179,11 @@ pub(super) fn inflight_bytes(settings: &EngineSettings) -> u64 {
     const BODIES: u64 = 4;
     let largest = settings.max_body.as_u64();
     settings.max_inflight_bytes.map_or_else(|| DEFAULT.max(largest.saturating_mul(BODIES)), |bytes| bytes.as_u64())
+}
+
+/// Returns the memory limit of one request. Default: half of the limit of all requests in flight.
+fn request_bytes(settings: &EngineSettings) -> u64 {
+    settings.max_request_bytes.map_or_else(|| inflight_bytes(settings) / 2, |bytes| bytes.as_u64())
 }
 
 /// Returns the batch size, and the delay if requests share batches: as the operator sets them, else as the engine

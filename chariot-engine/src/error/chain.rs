@@ -18,6 +18,8 @@ pub enum ErrorKind {
     Rejected,
     /// A fault in the model: 500. The text stays in the log.
     Failed,
+    /// A request that takes more memory than one request can hold: 413. The caller reads the text.
+    TooLarge,
     /// A temporary condition: 503. The caller reads the text.
     Unavailable,
     /// A deadline that passed: 504.
@@ -60,6 +62,8 @@ pub struct Error {
 /// The typed cause of an error that is not a rejection. [`Error::from`] finds it anywhere in a chain of causes.
 #[derive(Debug, thiserror::Error)]
 enum Reason {
+    #[error("expected a request that takes at most {0} bytes of memory with its response, got one that takes more")]
+    TooLarge(u64),
     #[error("{0}")]
     Unavailable(String),
     #[error("{0}")]
@@ -80,6 +84,7 @@ impl<E: Into<BoxError>> From<E> for Error {
                 kind = ErrorKind::Rejected;
             } else if let Some(reason) = error.downcast_ref::<Reason>() {
                 kind = match reason {
+                    Reason::TooLarge(_) => ErrorKind::TooLarge,
                     Reason::Unavailable(_) => ErrorKind::Unavailable,
                     Reason::Unwritable(_) => ErrorKind::Failed,
                     Reason::TimedOut => ErrorKind::TimedOut,
@@ -101,6 +106,11 @@ impl Error {
     /// Creates an error for a resource that is temporarily unavailable: 503 with this text.
     pub fn unavailable(text: impl fmt::Display) -> Self {
         Reason::Unavailable(text.to_string()).into()
+    }
+
+    /// Creates an error for a request that takes more than this number of bytes.
+    pub(crate) fn too_large(limit: u64) -> Self {
+        Reason::TooLarge(limit).into()
     }
 
     /// Creates an error for an output that the caller's response format cannot represent. It is the model's fault, but

@@ -10,6 +10,6 @@ mod budget;
 mod stream;
 mod token;
 
-pub(crate) use budget::Budget;
+pub(crate) use budget::{Budget, Charge, OverLimit};
 pub(crate) use stream::{PartReceiver, PartSender, part_channel};
-pub(crate) use token::{OVER_BUDGET, RequestToken};
+pub(crate) use token::{OVER_BUDGET, RequestToken, Source};

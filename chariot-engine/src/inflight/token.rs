@@ -2,19 +2,32 @@
 
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    budget::{Budget, Charge},
+    budget::{Budget, Charge, OverLimit},
     stream::PartSender,
 };
 use crate::error::Error;
 
 /// The message sent when the memory budget of the requests in flight is exhausted.
 pub(crate) const OVER_BUDGET: &str = "the memory budget for requests in flight is exhausted";
+
+impl From<OverLimit> for Error {
+    fn from(limit: OverLimit) -> Error {
+        match limit {
+            OverLimit::Budget => Error::unavailable(OVER_BUDGET),
+            OverLimit::Request(bytes) => Error::too_large(bytes),
+        }
+    }
+}
+
+fn as_u64(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
 
 /// The state of a request, shared by its items, its job and the waiting caller, which marks it when it leaves.
 #[derive(Debug, Default)]
@@ -23,31 +36,61 @@ pub(crate) struct RequestToken {
     left: Notify,
     /// The deadline known before the request is decoded.
     deadline: Option<Instant>,
+    source: Source,
     /// Set once an item has emitted a part without a channel to send it to.
     dropped_part: AtomicBool,
     /// The channel for streamed parts, if the caller asked for them.
     parts: OnceLock<PartSender>,
     /// The deadline set by the body of the request.
     body_deadline: OnceLock<Instant>,
-    /// The memory that the request holds, released with the last reference to the token.
+    /// The memory that the request holds, without its response; released with the last reference to the token.
     charge: Charge,
 }
 
+/// The origin of requests that take turns with those of other origins: a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Source(u64);
+
+impl Default for Source {
+    /// Returns a source that no other request has.
+    fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Source(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 impl RequestToken {
-    pub(crate) fn new(deadline: Option<Instant>, budget: &Arc<Budget>) -> Self {
-        RequestToken { deadline, charge: Charge::new(budget), ..Default::default() }
+    pub(crate) fn new(deadline: Option<Instant>, budget: &Arc<Budget>, source: Source) -> Self {
+        RequestToken { deadline, source, charge: Charge::new(budget), ..Default::default() }
+    }
+
+    /// Returns the connection of the request.
+    pub(crate) fn source(&self) -> Source {
+        self.source
     }
 
     /// Charges bytes to the memory budget.
     ///
     /// # Errors
-    /// Returns an error if the budget is exhausted.
+    /// Returns an error if the request would hold more than one request can, or if the budget is exhausted.
     pub(crate) fn charge(&self, bytes: usize) -> Result<(), Error> {
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        if self.charge.add(bytes) { Ok(()) } else { Err(Error::unavailable(OVER_BUDGET)) }
+        self.charge.add(as_u64(bytes)).map_err(Error::from)
     }
 
-    /// Releases the memory of the request.
+    /// Returns bytes to the memory budget that were charged before.
+    pub(crate) fn discharge(&self, bytes: usize) {
+        self.charge.sub(as_u64(bytes));
+    }
+
+    /// Charges the bytes of a response, which outlive the request.
+    ///
+    /// # Errors
+    /// The same as those of [`charge`](Self::charge).
+    pub(crate) fn charge_response(&self, bytes: usize) -> Result<Charge, Error> {
+        self.charge.another(as_u64(bytes)).map_err(Error::from)
+    }
+
+    /// Releases the memory of the request, except that of its response.
     pub(crate) fn release(&self) {
         self.charge.release();
     }

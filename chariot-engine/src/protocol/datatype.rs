@@ -76,6 +76,23 @@ datatypes! {
     Bytes "BYTES" None,
 }
 
+impl DataType {
+    /// Returns the most bytes that a number takes in JSON, with the comma before it.
+    pub(super) fn json_width(self) -> usize {
+        match self {
+            DataType::Uint8 => 4,
+            DataType::Int8 => 5,
+            DataType::Bool | DataType::Uint16 => 6,
+            DataType::Int16 => 7,
+            DataType::Uint32 => 11,
+            DataType::Int32 => 12,
+            DataType::Fp16 | DataType::Bf16 | DataType::Fp32 => 17,
+            DataType::Uint64 | DataType::Int64 => 21,
+            DataType::Fp64 | DataType::Bytes => 26,
+        }
+    }
+}
+
 impl fmt::Display for DataType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())

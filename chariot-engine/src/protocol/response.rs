@@ -177,6 +177,21 @@ impl InferResponse {
     }
 }
 
+impl InferResponse {
+    /// Returns the most bytes that the encoded response may take.
+    pub(crate) fn encoded_bound(&self, is_binary: impl Fn(&str) -> bool) -> usize {
+        let bound = |output: &InferOutput| {
+            let data = match (is_binary(&output.name), output.data.bytes_data()) {
+                (true, _) => output.data.binary_size(),
+                (false, Some(data)) => data.json_size_estimate(),
+                (false, None) => output.data.len().saturating_mul(output.data.datatype().json_width()),
+            };
+            size_estimate(output, Some(data))
+        };
+        256 + self.outputs.iter().map(bound).fold(0, usize::saturating_add)
+    }
+}
+
 /// Estimates the encoded length of an output in bytes; `binary_size` is its length in binary form, if it is a binary one.
 fn size_estimate(output: &InferOutput, binary_size: Option<usize>) -> usize {
     let data = match (binary_size, output.data.bytes_data()) {

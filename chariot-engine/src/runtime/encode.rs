@@ -2,9 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::{erased::ItemOutput, job::ResponseContext, options::HostOptions};
+use super::{
+    erased::ItemOutput,
+    job::{ChargedResponse, ResponseContext},
+    options::HostOptions,
+};
 use crate::{
     error::{Error, ErrorKind, Expected, Rejection, Result, quoted},
+    inflight::{Charge, RequestToken},
     model::{ItemInfo, Spec},
     output::EncodedOutput,
     protocol::{
@@ -14,31 +19,47 @@ use crate::{
     settings::OutputEncoding,
 };
 
-/// Encodes a response from the outputs of its items.
+/// Encodes a response from the outputs of its items. Its bytes are charged before they are written.
 ///
 /// # Errors
-/// Returns a rejection that names every rejected item (the first ten and a count), else the first failure.
+/// Returns a rejection that names every rejected item (the first ten and a count), else the first failure. Fails if the
+/// response exceeds a memory limit.
 pub(super) fn encode(
     options: &HostOptions,
     context: &ResponseContext,
+    token: &RequestToken,
     mut items: Vec<ItemOutput>,
-) -> Result<EncodedResponse> {
+) -> Result<ChargedResponse> {
     if let Some(error) = first_error(&mut items) {
         return Err(error);
     }
     let items = items.into_iter().filter_map(|ItemOutput { info, output }| Some((info, output.ok()?)));
     if context.protocol == Protocol::V2 {
-        return Ok(encode_chariot_v2(&results(items)?));
+        let results = results(items)?;
+        let bytes = results.iter().map(|(value, metadata)| {
+            value.as_bytes().len() + metadata.as_ref().map_or(0, |metadata| metadata.as_bytes().len()) + 64
+        });
+        let charge = token.charge_response(bytes.sum())?;
+        return Ok(settled(encode_chariot_v2(&results), charge));
     }
     let outputs = select(outputs(items, options.encoding), &context.requested)?;
     let head = ResponseHead { model_name: &options.name, model_version: Some(&options.version), id: &context.id };
     let binary: HashMap<&str, bool> =
         context.requested.iter().filter_map(|output| Some((&*output.name, output.binary?))).collect();
     let is_binary = |name: &str| binary.get(name).copied().unwrap_or(context.binary);
-    InferResponse { outputs }.encode_binary(&head, is_binary).map_err(|error| match error {
+    let response = InferResponse { outputs };
+    let charge = token.charge_response(response.encoded_bound(is_binary))?;
+    let encoded = response.encode_binary(&head, is_binary).map_err(|error| match error {
         EncodeError::NotFinite(_) | EncodeError::NotText(_) => Error::unwritable(error),
         error => error.into(),
-    })
+    })?;
+    Ok(settled(encoded, charge))
+}
+
+/// Charges the memory that a response takes, in place of the most that it could have taken.
+fn settled(response: EncodedResponse, charge: Charge) -> ChargedResponse {
+    charge.settle(response.body.capacity() as u64);
+    ChargedResponse { response, charge }
 }
 
 /// Returns the fault of a request whose inputs hold elements that JSON cannot represent, for a response in JSON. The fault

@@ -20,7 +20,7 @@ use super::{
     deadline, encode,
     erased::{DecodeOptions, ErasedItem, Loader, check_selection, panic_error},
     ids::Ids,
-    job::{Job, ResponseContext},
+    job::{ChargedResponse, Job, ResponseContext},
     options::HostOptions,
     queue::{BatchPolicy, PendingArrival, Queue},
     shared::{Heartbeat, Shared},
@@ -29,10 +29,10 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Rejection, Result},
-    inflight::{Budget, PartSender, RequestToken},
+    inflight::{Budget, OverLimit, PartSender, RequestToken, Source},
     input::{Modality, modality},
     model::{LoadCommon, Spec},
-    protocol::{Accepts, BodyFormat, DataType, EncodedResponse, TensorMetadata},
+    protocol::{Accepts, BodyFormat, DataType, TensorMetadata},
     telemetry::metrics::{ModelMetrics, Rejected, Snapshot, Stage},
 };
 
@@ -82,8 +82,8 @@ pub(crate) enum AdmissionError {
     NotServing(&'static str),
     /// The queue is full.
     Full,
-    /// The memory budget of the requests in flight is exhausted.
-    OverBudget,
+    /// The request exceeds a memory limit.
+    OverLimit(OverLimit),
 }
 
 /// A failed request, with the ID that identifies it in the log and in the response.
@@ -151,7 +151,7 @@ impl Host {
     ) -> std::io::Result<Host> {
         let shared = Arc::new(Shared {
             permits: Arc::new(Semaphore::new(options.capacity())),
-            budget: Budget::new(options.max_inflight_bytes),
+            budget: Budget::new(options.max_inflight_bytes, options.max_request_bytes),
             decoders: Arc::new(Semaphore::new(available_cores())),
             lifecycle: Lifecycle::new(),
             queue: Queue::new(BatchPolicy {
@@ -230,12 +230,14 @@ impl Host {
 
     /// Admits a request, or returns at once the reason why it is not admitted.
     ///
-    /// The timeout runs from `arrived`; `timeout` is the one in the headers. The body will have at least `declared` bytes.
+    /// The timeout runs from `arrived`; `timeout` is the one in the headers. The body will have at least `declared` bytes. Who
+    /// waits for the same host takes turns by `source`.
     pub(crate) fn admit(
         &self,
         arrived: Instant,
         timeout: Option<Duration>,
         declared: u64,
+        source: Source,
     ) -> std::result::Result<AdmissionPermit, AdmissionError> {
         match self.shared().lifecycle.state() {
             State::Ready | State::Draining if self.shared().model.get().is_some() => {}
@@ -247,14 +249,12 @@ impl Host {
         if self.shared().closing.load(Ordering::Acquire) {
             return Err(AdmissionError::NotServing("the engine is shutting down"));
         }
-        if !self.shared().budget.has_room_for(declared) {
-            return Err(AdmissionError::OverBudget);
-        }
+        self.shared().budget.check(declared).map_err(AdmissionError::OverLimit)?;
         match self.shared().permits.clone().try_acquire_owned() {
             Ok(permit) => {
                 let timeout = [self.shared().options.timeout, timeout].into_iter().flatten().min();
                 let deadline = timeout.and_then(|timeout| arrived.checked_add(timeout));
-                let token = Arc::new(RequestToken::new(deadline, &self.shared().budget));
+                let token = Arc::new(RequestToken::new(deadline, &self.shared().budget, source));
                 Ok(AdmissionPermit { permit, arrival: self.shared().queue.announce(), token })
             }
             Err(_) => Err(AdmissionError::Full),
@@ -290,7 +290,7 @@ impl Host {
         request_id: Option<String>,
         arrived: Instant,
         parts: Option<PartSender>,
-    ) -> std::result::Result<EncodedResponse, Failure> {
+    ) -> std::result::Result<ChargedResponse, Failure> {
         let token = admission.token.clone();
         if let Some(parts) = parts {
             token.stream(parts);
@@ -318,7 +318,7 @@ impl Host {
         deadline: Option<Instant>,
         work: impl FnOnce(&RequestToken) -> T + Send + 'static,
     ) -> std::result::Result<T, Failure> {
-        let token = Arc::new(RequestToken::new(deadline, &self.shared().budget));
+        let token = Arc::new(RequestToken::new(deadline, &self.shared().budget, Source::default()));
         let _caller = Caller { shared: self.shared(), token: &token, queued: false, left: false, done: false };
         let own = token.clone();
         let result = before_deadline(&token, self.pooled(move || work(&own))).await;
@@ -346,7 +346,7 @@ impl Host {
         request: Request,
         admission: AdmissionPermit,
         id: &mut Option<Arc<str>>,
-    ) -> Result<EncodedResponse> {
+    ) -> Result<ChargedResponse> {
         let begin = Instant::now();
         self.metrics().took(Stage::Read, begin - request.arrived);
         let token = request.token.clone();
@@ -365,6 +365,7 @@ impl Host {
         let Prepared { items, context, unwritable_inputs } = prepared.inspect_err(|error| {
             let reason = match error.kind() {
                 ErrorKind::Rejected => Rejected::Invalid,
+                ErrorKind::TooLarge => Rejected::TooLarge,
                 ErrorKind::Unavailable => Rejected::Memory,
                 _ => return,
             };
@@ -397,7 +398,7 @@ impl Host {
             }
             ErrorKind::Unavailable => tracing::warn!(model, request = id, "{}", error.log_message()),
             ErrorKind::TimedOut => tracing::warn!(model, request = id, "request deadline passed"),
-            ErrorKind::Rejected | ErrorKind::Cancelled => {
+            ErrorKind::Rejected | ErrorKind::TooLarge | ErrorKind::Cancelled => {
                 tracing::debug!(model, request = id, "{}", error.log_message())
             }
         }

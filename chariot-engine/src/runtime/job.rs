@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::erased::ItemOutput;
 use crate::{
     error::{Error, Result},
-    inflight::RequestToken,
+    inflight::{Charge, RequestToken},
     protocol::{EncodedResponse, Protocol, WantedOutput},
 };
 
@@ -22,6 +22,13 @@ pub(super) struct ResponseContext {
     pub(super) requested: Vec<WantedOutput>,
     /// The default for outputs that do not state whether they are binary.
     pub(super) binary: bool,
+}
+
+/// A response with the charge of its bytes, which is released when the last of them is written.
+#[derive(Debug)]
+pub(crate) struct ChargedResponse {
+    pub(crate) response: EncodedResponse,
+    pub(crate) charge: Charge,
 }
 
 /// A decoded request. Its items may be served by several calls of `infer`, on several workers.
@@ -41,7 +48,7 @@ struct Assembly {
     /// The number of running calls of `infer` that hold items of this request.
     running: usize,
     /// `None` once the response has been sent.
-    reply: Option<oneshot::Sender<Result<EncodedResponse>>>,
+    reply: Option<oneshot::Sender<Result<ChargedResponse>>>,
     /// The admission permit, released when the work is done.
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -52,7 +59,7 @@ impl Job {
         items: usize,
         response: ResponseContext,
         token: Arc<RequestToken>,
-        reply: oneshot::Sender<Result<EncodedResponse>>,
+        reply: oneshot::Sender<Result<ChargedResponse>>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let (reply, permit) = (Some(reply), Some(permit));
@@ -91,9 +98,9 @@ impl Job {
     /// Records that a call with items of this request has finished. `result` is the response if it is complete, or the
     /// error of the call, which fails the request whatever becomes of its other items.
     ///
-    /// The permit and the memory are released before the caller gets the response, so that the caller's next request finds
+    /// The permit and the memory of the request are released before the caller gets the response, so that the caller's next request finds
     /// them free; unless another call is still running.
-    pub(super) fn end(&self, result: Option<Result<EncodedResponse>>) {
+    pub(super) fn end(&self, result: Option<Result<ChargedResponse>>) {
         let mut state = self.lock();
         state.running -= 1;
         let reply = match &result {

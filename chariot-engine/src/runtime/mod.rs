@@ -34,6 +34,7 @@ mod worker;
 pub(crate) use block_on::block_on;
 pub(crate) use erased::{Loader, instance, loader};
 pub use host::InFlight;
+pub(crate) use job::ChargedResponse;
 pub(crate) use host::{AdmissionError, AdmissionPermit, Failure, Host, available_cores};
 pub(crate) use models::{Models, OneModel, Readiness};
 pub(crate) use options::{Batching, HostOptions, Placement};

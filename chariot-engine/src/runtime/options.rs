@@ -61,6 +61,8 @@ pub(crate) struct HostOptions {
     pub(crate) stall_timeout: Duration,
     /// The memory budget of all requests in flight, in bytes.
     pub(crate) max_inflight_bytes: u64,
+    /// The memory limit of one request with its response, in bytes.
+    pub(crate) max_request_bytes: u64,
 }
 
 impl HostOptions {

@@ -25,6 +25,7 @@ use tokio::{
 use super::{
     block_on::block_on,
     encode,
+    job::ChargedResponse,
     erased::{ErasedItem, ErasedModel, ItemOutput, Loader, PanicError, WorkerContext, catch_panic},
     options::Placement,
     queue::{BatchSlice, NextBatch, PerRequest, RunPermit},
@@ -35,7 +36,6 @@ use crate::{
     error::{Error, ErrorKind, Result},
     inflight::PartSender,
     model::{LoadCommon, ScratchPool},
-    protocol::EncodedResponse,
     telemetry::metrics::Stage,
 };
 
@@ -252,10 +252,10 @@ fn finish(
     slice: &BatchSlice,
     result: Result<Vec<ItemOutput>>,
     begin: Instant,
-) -> Option<Result<EncodedResponse>> {
+) -> Option<Result<ChargedResponse>> {
     match result {
         Ok(outputs) => slice.job.fill(outputs).map(|all| {
-            let response = encode::encode(&shared.options, &slice.job.response, all);
+            let response = encode::encode(&shared.options, &slice.job.response, &slice.job.token, all);
             shared.metrics.took(Stage::Encode, begin.elapsed());
             response
         }),

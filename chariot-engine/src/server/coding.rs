@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     error::{Expected, Rejection},
-    protocol::{Coding, CodingError, EncodedResponse},
-    runtime::{Failure, Host},
+    protocol::{Coding, CodingError},
+    runtime::{ChargedResponse, Failure, Host},
 };
 
 /// The size in bytes below which compressing a response gains nothing.
@@ -83,25 +83,26 @@ pub(super) fn fault(coding: Coding, fault: &CodingError) -> Response<ResponseBod
 pub(super) async fn compress(
     host: &Host,
     headers: &HeaderMap,
-    mut response: EncodedResponse,
+    mut charged: ChargedResponse,
     id: Option<&str>,
     deadline: Option<Instant>,
 ) -> Result<Response<ResponseBody>, Failure> {
     let mut used = None;
     if let Some(coding) = preferred_coding(headers)
-        && response.body.len() >= SMALLEST
+        && charged.response.body.len() >= SMALLEST
     {
-        (response, used) = host
-            .compute(id, deadline, move |_| match coding.compress(&response.body) {
+        (charged, used) = host
+            .compute(id, deadline, move |_| match coding.compress(&charged.response.body) {
                 Some(compressed) => {
-                    response.body = compressed;
-                    (response, Some(coding))
+                    charged.charge.settle(compressed.capacity() as u64);
+                    charged.response.body = compressed;
+                    (charged, Some(coding))
                 }
-                None => (response, None),
+                None => (charged, None),
             })
             .await?;
     }
-    let mut response = respond::inference(response);
+    let mut response = respond::inference(charged);
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     if let Some(coding) = used {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.token()));

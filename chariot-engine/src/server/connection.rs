@@ -11,6 +11,8 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
+use crate::inflight::Source;
+
 /// A clock that counts ticks. Reading it costs one load, where the clock of the system costs a call.
 #[derive(Debug)]
 pub(super) struct Clock(AtomicU64);
@@ -48,6 +50,7 @@ pub(super) enum Order {
 /// The state of one connection.
 #[derive(Debug)]
 pub(super) struct ConnectionState {
+    source: Source,
     clock: Arc<Clock>,
     /// The number of parts of requests and responses that are being received, worked on or sent.
     open: AtomicUsize,
@@ -72,6 +75,7 @@ impl ConnectionState {
     pub(super) fn new(clock: Arc<Clock>) -> Self {
         let now = clock.now();
         ConnectionState {
+            source: Source::default(),
             clock,
             open: AtomicUsize::new(0),
             idle_since: AtomicU64::new(now),
@@ -84,6 +88,10 @@ impl ConnectionState {
             order: AtomicU8::new(Order::Serve as u8),
             task: AtomicWaker::new(),
         }
+    }
+
+    pub(super) fn source(&self) -> Source {
+        self.source
     }
 
     /// Records a request whose head is complete. It is in flight until all clones of what is returned are dropped.

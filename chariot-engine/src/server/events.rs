@@ -17,8 +17,8 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
     inflight::{PartReceiver, PartSender, part_channel},
-    protocol::{EncodedResponse, JsonText},
-    runtime::Failure,
+    protocol::JsonText,
+    runtime::{ChargedResponse, Failure},
 };
 
 /// The silence after which a comment is sent: well below the read timeouts of proxies, the shortest of which are 30 s.
@@ -27,7 +27,7 @@ const SILENCE: Duration = Duration::from_secs(15);
 /// A comment, and the blank line that makes clients process what they have.
 const COMMENT: &[u8] = b":\n\n";
 
-type Outcome = Result<EncodedResponse, Failure>;
+type Outcome = Result<ChargedResponse, Failure>;
 
 /// The events of one response. Reading them drives the work; dropping them cancels it.
 pub(super) struct Events {
@@ -112,7 +112,7 @@ impl Next {
         match self {
             Next::Silence => Bytes::from_static(COMMENT),
             Next::Part(part) => event("", &part),
-            Next::Outcome(Ok(response)) => event("", &response.body),
+            Next::Outcome(Ok(response)) => event("", &response.response.body),
             Next::Outcome(Err(failure)) => {
                 #[derive(Serialize)]
                 struct Envelope<'a> {
@@ -151,6 +151,7 @@ impl fmt::Debug for Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{inflight::Charge, protocol::EncodedResponse};
 
     /// Reads the next event in its encoded form.
     async fn next(events: &mut Events) -> Option<Bytes> {
@@ -158,7 +159,8 @@ mod tests {
     }
 
     fn whole(text: &'static str) -> Outcome {
-        Ok(EncodedResponse { body: text.into(), json_length: None, content_type: "application/json" })
+        let response = EncodedResponse { body: text.into(), json_length: None, content_type: "application/json" };
+        Ok(ChargedResponse { response, charge: Charge::default() })
     }
 
     #[tokio::test(start_paused = true)]

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     error::quoted,
+    inflight::Source,
     protocol::{
         ModelMetadata, Protocol,
         routes::{Methods, ModelEndpoint, ServerEndpoint},
@@ -57,8 +58,8 @@ const EVERY_METHOD: &str = "GET, HEAD, POST, OPTIONS";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Serves a request.
-pub(super) async fn handle<B>(served: Arc<Served>, request: Request<B>) -> Response<ResponseBody>
+/// Serves a request of a connection.
+pub(super) async fn handle<B>(served: Arc<Served>, request: Request<B>, source: Source) -> Response<ResponseBody>
 where
     B: Body + Send + 'static,
     B::Data: Send,
@@ -70,7 +71,7 @@ where
     let version = request.version();
     let is_http1 = version < Version::HTTP_2;
     let waits = is_http1 && request.headers().contains_key(header::EXPECT);
-    let mut response = dispatch(&served, request, request_id.as_ref()).await;
+    let mut response = dispatch(&served, request, request_id.as_ref(), source).await;
     if let Some(id) = request_id {
         response.headers_mut().insert(REQUEST_ID, id);
     }
@@ -90,7 +91,12 @@ where
 }
 
 /// Finds the route of a request and serves it.
-async fn dispatch<B>(served: &Served, request: Request<B>, request_id: Option<&HeaderValue>) -> Response<ResponseBody>
+async fn dispatch<B>(
+    served: &Served,
+    request: Request<B>,
+    request_id: Option<&HeaderValue>,
+    source: Source,
+) -> Response<ResponseBody>
 where
     B: Body + Send + 'static,
     B::Data: Send,
@@ -129,7 +135,7 @@ where
             let streams = endpoint == ModelEndpoint::GenerateStream
                 || (model.host.spec().streaming && accepts_events(request.headers()));
             let arrived = Instant::now();
-            let response = infer(model, request, request_id, streams, arrived).await;
+            let response = infer(model, request, request_id, streams, arrived, source).await;
             let metrics = model.host.metrics();
             metrics.answered(response.status().as_u16());
             metrics.took(Stage::Total, arrived.elapsed());

@@ -15,8 +15,8 @@ use super::{
     respond::{self, ResponseBody},
 };
 use crate::{
-    error::{ErrorKind, Rejection},
-    inflight::OVER_BUDGET,
+    error::{Error, ErrorKind, Rejection},
+    inflight::{OVER_BUDGET, OverLimit, Source},
     protocol::{BodyFormat, Coding},
     runtime::{AdmissionError, AdmissionPermit, Failure, OneModel},
     settings::EngineSettings,
@@ -32,13 +32,14 @@ pub(super) async fn infer<B>(
     request_id: Option<&HeaderValue>,
     streams: bool,
     arrived: Instant,
+    source: Source,
 ) -> Response<ResponseBody>
 where
     B: Body + Send + 'static,
     B::Data: Send,
 {
     let (head, body) = request.into_parts();
-    let admitted = match admit(model, &head, body.size_hint().lower(), arrived) {
+    let admitted = match admit(model, &head, body.size_hint().lower(), arrived, source) {
         Ok(admitted) => admitted,
         Err(fault) => {
             body::linger(&head.headers, body);
@@ -114,7 +115,13 @@ impl From<Rejection> for HeadFault {
 }
 
 /// Admits a request by its head. Its body has at least `declared` bytes.
-fn admit(model: &OneModel, head: &Parts, declared: u64, arrived: Instant) -> Result<Admitted, HeadFault> {
+fn admit(
+    model: &OneModel,
+    head: &Parts,
+    declared: u64,
+    arrived: Instant,
+    source: Source,
+) -> Result<Admitted, HeadFault> {
     let headers = &head.headers;
     let coding = coding::request_coding(headers).map_err(|_| HeadFault::Coding)?;
     if declared > model.settings.max_body.as_u64() {
@@ -123,7 +130,7 @@ fn admit(model: &OneModel, head: &Parts, declared: u64, arrived: Instant) -> Res
     let mut format = body_format::from_headers(headers)?;
     format.detects_images = model.host.accepts().images && !body_format::names_model(head.uri.path());
     let timeout = request_timeout::from_headers(headers)?;
-    let permit = model.host.admit(arrived, timeout, declared).map_err(HeadFault::Admission)?;
+    let permit = model.host.admit(arrived, timeout, declared, source).map_err(HeadFault::Admission)?;
     Ok(Admitted { coding, format, timeout, permit })
 }
 
@@ -138,12 +145,21 @@ impl HeadFault {
                 model.host.metrics().rejected(match error {
                     AdmissionError::NotServing(_) => Rejected::NotReady,
                     AdmissionError::Full => Rejected::QueueFull,
-                    AdmissionError::OverBudget => Rejected::Memory,
+                    AdmissionError::OverLimit(OverLimit::Budget) => Rejected::Memory,
+                    AdmissionError::OverLimit(OverLimit::Request(_)) => Rejected::TooLarge,
                 });
+                if let AdmissionError::OverLimit(limit @ OverLimit::Request(_)) = error {
+                    return over_request_limit(limit);
+                }
                 respond::unavailable(&unavailable_text(&error, retry_after), retry_after)
             }
         }
     }
+}
+
+fn over_request_limit(limit: OverLimit) -> Response<ResponseBody> {
+    let text = Error::from(limit).public_message().unwrap_or_default();
+    respond::error(StatusCode::PAYLOAD_TOO_LARGE, &text)
 }
 
 /// Returns the message for a request that is not admitted. `retry_after` is in seconds.
@@ -151,7 +167,7 @@ fn unavailable_text(error: &AdmissionError, retry_after: u64) -> String {
     match error {
         AdmissionError::NotServing(reason) => reason.to_string(),
         AdmissionError::Full => format!("queue is full; retry after {retry_after} s"),
-        AdmissionError::OverBudget => format!("{OVER_BUDGET}; retry after {retry_after} s"),
+        AdmissionError::OverLimit(_) => format!("{OVER_BUDGET}; retry after {retry_after} s"),
     }
 }
 
@@ -174,7 +190,10 @@ fn body_fault(model: &OneModel, fault: &BodyFault) -> Response<ResponseBody> {
         BodyFault::TooSlow(time) => respond::error(StatusCode::REQUEST_TIMEOUT, &body::too_slow(*time)),
         BodyFault::OverBudget => {
             let retry_after = model.host.retry_after();
-            respond::unavailable(&unavailable_text(&AdmissionError::OverBudget, retry_after), retry_after)
+            respond::unavailable(
+                &unavailable_text(&AdmissionError::OverLimit(OverLimit::Budget), retry_after),
+                retry_after,
+            )
         }
         BodyFault::Broken => respond::error(StatusCode::BAD_REQUEST, body::INCOMPLETE),
     }
@@ -192,6 +211,7 @@ fn failed(model: &OneModel, failure: &Failure) -> Response<ResponseBody> {
     let text = failure.public_message();
     match failure.error.kind() {
         ErrorKind::Rejected => respond::error(StatusCode::BAD_REQUEST, &text),
+        ErrorKind::TooLarge => respond::error(StatusCode::PAYLOAD_TOO_LARGE, &text),
         ErrorKind::Unavailable | ErrorKind::Cancelled => respond::unavailable(&text, model.host.retry_after()),
         ErrorKind::TimedOut => respond::error(StatusCode::GATEWAY_TIMEOUT, &text),
         ErrorKind::Failed => respond::error(StatusCode::INTERNAL_SERVER_ERROR, &text),
@@ -206,7 +226,7 @@ mod tests {
     fn messages_of_requests_that_are_not_served() {
         let mut messages = vec![
             format!("full → {}", unavailable_text(&AdmissionError::Full, 2)),
-            format!("over budget → {}", unavailable_text(&AdmissionError::OverBudget, 2)),
+            format!("over budget → {}", unavailable_text(&AdmissionError::OverLimit(OverLimit::Budget), 2)),
             format!("not serving → {}", unavailable_text(&AdmissionError::NotServing("the model is loading"), 2)),
             format!("incomplete body → {}", body::INCOMPLETE),
         ];

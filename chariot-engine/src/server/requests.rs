@@ -52,7 +52,7 @@ impl Service<Request<Incoming>> for ConnectionService {
                 }
                 Box::pin(std::future::ready(Ok(refused)))
             }
-            None => Service::call(&self.engine, Request::from_parts(parts, received)),
+            None => self.engine.serve(Request::from_parts(parts, received), self.state.source()),
         };
         CountedFuture { future, in_flight: Some(in_flight), version }
     }

@@ -16,6 +16,7 @@ use super::{
     handle::{Served, handle},
     respond::ResponseBody,
 };
+use crate::inflight::Source;
 
 /// An engine as a service for tower and hyper, to call directly or to mount in a router.
 ///
@@ -46,6 +47,15 @@ impl EngineService {
     pub(crate) fn closing_connections(&self) -> Self {
         EngineService(Arc::new(Served { closes_connections: true, ..Served::clone(&self.0) }))
     }
+
+    /// Serves a request, which takes turns with those of other sources.
+    pub(super) fn serve<B>(&self, request: Request<B>, source: Source) -> ResponseFuture
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+    {
+        Box::pin(handle(self.0.clone(), request, source).map(Ok))
+    }
 }
 
 impl std::fmt::Debug for EngineService {
@@ -71,7 +81,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        Box::pin(handle(self.0.clone(), request).map(Ok))
+        self.serve(request, Source::default())
     }
 }
 
@@ -85,6 +95,6 @@ where
     type Future = ResponseFuture;
 
     fn call(&self, request: Request<B>) -> ResponseFuture {
-        Box::pin(handle(self.0.clone(), request).map(Ok))
+        self.serve(request, Source::default())
     }
 }

@@ -100,6 +100,10 @@ pub struct EngineSettings {
     /// requests are rejected with 503. Default: 1 GiB, or four times the maximum body size if that is larger.
     #[setting(runtime = MODEL.offered(Offered::OnRequest))]
     pub max_inflight_bytes: Option<ByteSize>,
+    /// Memory for one request. The bytes that one request can hold with its response; larger ones are rejected with 413.
+    /// Default: half of the memory for requests in flight.
+    #[setting(runtime = MODEL)]
+    pub max_request_bytes: Option<ByteSize>,
     /// Maximum image size. The number of pixels of a decoded image; larger images are rejected.
     #[setting(
         runtime = MODEL.offered(Offered::OnRequest).needs(Needs::Images),
@@ -118,10 +122,14 @@ pub struct EngineSettings {
     /// theirs.
     #[setting(runtime = PROCESS, default = "620s")]
     pub idle_timeout: Duration,
-    /// Body timeout. The time for the body of a request to arrive.
+    /// Minimum rate. The bytes per second at which a request body has to arrive after the body timeout, and a response has
+    /// to be read after the write timeout. While memory is short, nothing takes longer than its timeout.
+    #[setting(runtime = PROCESS, default = "1KiB", range = ByteSize::b(1)..)]
+    pub min_rate: ByteSize,
+    /// Body timeout. The time for the body of a request to arrive, unless it arrives at the minimum rate after it.
     #[setting(runtime = MODEL, default = "30s")]
     pub body_timeout: Duration,
-    /// Write timeout. The time that a client can go without reading its response before the connection is closed.
+    /// Write timeout. The time for a client to read its response, unless it reads at the minimum rate after it.
     #[setting(runtime = PROCESS, default = "30s")]
     pub write_timeout: Duration,
     /// Maximum connections. The number of open connections; a further one takes the place of the one that has been idle for
@@ -131,6 +139,9 @@ pub struct EngineSettings {
     /// Request timeout. The time from the arrival of a request to its response. Default: no limit.
     #[setting(runtime = MODEL.offered(Offered::ByDefault))]
     pub timeout: Option<Duration>,
+    /// Stream timeout. The time from the arrival of a request to the end of its stream of server-sent events.
+    #[setting(runtime = MODEL, default = "10m")]
+    pub stream_timeout: Duration,
     /// Stall timeout. The time that a worker can spend in one call of the model before the engine stops being ready.
     #[setting(runtime = MODEL, default = "10m")]
     pub stall_timeout: Duration,
