@@ -11,6 +11,7 @@ mod cli;
 pub mod device;
 mod engine;
 mod error;
+mod files;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod inflight;

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     device::{self, DeviceError},
-    model::{Spec, file_in},
+    model::{Spec, file_if_any, read_labels},
     openapi,
     protocol::Protocol,
     settings::{EngineSettings, Environment, Explained, Origin, Reader, SettingSpec, Settings},
@@ -209,9 +209,8 @@ impl ModelPlan {
 
 /// Reads the file of class labels in a directory.
 fn labels_in(dir: &Path) -> Option<Result<ClassLabels, String>> {
-    let path = file_in(dir, Path::new(ClassLabels::FILE)).ok()?;
-    let read = std::fs::read_to_string(path).map_err(|error| error.to_string());
-    Some(read.and_then(|text| ClassLabels::from_json(&text).map_err(|error| error.to_string())))
+    let read = file_if_any(dir, Path::new(ClassLabels::FILE))?.and_then(|path| read_labels(&path));
+    Some(read.map_err(|error| error.to_string()))
 }
 
 #[cfg(test)]

@@ -15,5 +15,7 @@ mod message;
 mod rejection;
 
 pub use chain::{BoxError, Context, Error, ErrorKind, Result};
-pub(crate) use message::{Expected, put_causes_on_lines, quoted, quoted_up_to, shortened};
+pub(crate) use message::{
+    Expected, LISTED, is_unprintable, listed, printable, put_causes_on_lines, quoted, quoted_up_to, shortened,
+};
 pub use rejection::Rejection;

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use super::model_files::{self, file_in};
 #[cfg(feature = "candle")]
 use super::weights;
 use crate::{
@@ -101,7 +102,8 @@ impl<S> LoadContext<S> {
     /// Returns the path of one of the model's files from its path inside the model directory.
     ///
     /// # Errors
-    /// Returns an error if the file does not exist. The message has the directory and its contents.
+    /// Returns an error if the file does not exist, or if it is not a regular file: nothing waits for a named pipe. The
+    /// message has the directory and the first of its contents.
     pub fn file(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
         file_in(&self.common.model_dir, name.as_ref())
     }
@@ -128,8 +130,8 @@ impl<S> LoadContext<S> {
         if let Some(labels) = &self.common.class_labels {
             return Ok(labels.clone());
         }
-        let labels = ClassLabels::from_json(&self.read_to_string(ClassLabels::FILE)?);
-        labels.context(format_args!("reading '{}'", ClassLabels::FILE))
+        model_files::read_labels(&self.file(ClassLabels::FILE)?)
+            .context(format_args!("reading '{}'", ClassLabels::FILE))
     }
 
     /// Maps the weights of a safetensors file as candle's `VarBuilder` of `F32`, on [`device`](Self::device).
@@ -165,57 +167,6 @@ pub(crate) struct LoadCommon {
     pub(crate) task_type: Option<String>,
     pub(crate) class_labels: Option<ClassLabels>,
     pub(crate) metrics: AuthorMetrics,
-}
-
-/// Returns the path of a file inside the model directory, or inside the only folder of that directory.
-pub(crate) fn file_in(dir: &Path, name: &Path) -> Result<PathBuf> {
-    let path = dir.join(name);
-    if path.is_file() {
-        return Ok(path);
-    }
-    let entries = match list(dir) {
-        Ok(entries) => entries,
-        Err(error) => {
-            return Err(format!(
-                "file '{}' not found: the model directory '{}' cannot be read: {error}; set CHARIOT_ENGINE_MODEL_DIR to \
-                 the directory of the model's files",
-                name.display(),
-                dir.display()
-            )
-            .into());
-        }
-    };
-    let mut listed = entries;
-    let mut own = listed.iter().filter(|path| !is_system_file(path));
-    if let (Some(only), None) = (own.next(), own.next()) {
-        let path = only.join(name);
-        if path.is_file() {
-            return Ok(path);
-        }
-        // A single folder stands for the directory, so the message lists its contents.
-        if let Ok(within) = list(only)
-            && !within.is_empty()
-        {
-            listed = within;
-        }
-    }
-    let mut names: Vec<_> =
-        listed.iter().map(|path| format!("'{}'", path.strip_prefix(dir).unwrap_or(path).display())).collect();
-    names.sort();
-    let contents = if names.is_empty() { "is empty".to_string() } else { format!("contains {}", names.join(", ")) };
-    Err(format!("file '{}' not found in the model directory '{}', which {contents}", name.display(), dir.display())
-        .into())
-}
-
-/// Returns `true` for an entry that is not the model's: a file of the system that packed the archive, or of the volume.
-pub(crate) fn is_system_file(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with('.') || name == "__MACOSX" || name == "lost+found"
-}
-
-/// Returns the paths of the entries of a directory.
-fn list(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
-    std::fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! | `item` | `Item`: one item of a request |
 //! | `scratch` | the state of a worker, separate from the shared model |
 //! | `context` | `LoadContext`: the argument of `load` |
+//! | `model_files` | the search for a model's files |
 //! | `weights`, `mapped` | safetensors files; `mapped` has the only `unsafe` code for them |
 
 mod batch;
@@ -17,6 +18,7 @@ mod item;
 #[cfg(feature = "candle")]
 #[allow(unsafe_code)]
 mod mapped;
+mod model_files;
 mod rows;
 mod scratch;
 mod spec;
@@ -26,12 +28,12 @@ mod weights;
 pub use batch::Batch;
 pub(crate) use context::LoadCommon;
 pub use context::LoadContext;
-#[cfg(feature = "cli")]
-pub(crate) use context::{file_in, is_system_file};
 pub(crate) use definition::PayloadOf;
 pub use definition::{ModalityOf, Model};
 pub use item::Item;
 pub(crate) use item::{Attached, ErrorLocation, ItemInfo};
+#[cfg(feature = "cli")]
+pub(crate) use model_files::{file_if_any, is_system_file, read_labels};
 pub use rows::Rows;
 pub use scratch::Scratch;
 pub(crate) use scratch::ScratchPool;

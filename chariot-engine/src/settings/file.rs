@@ -1,8 +1,11 @@
 //! Values from files: `API_KEY_FILE=/run/secrets/api-key`, as Docker and Kubernetes mount secrets. The reader calls it.
 
-use std::{fs::File, io::Read};
+use std::path::Path;
 
-use crate::error::{Expected, quoted_up_to};
+use crate::{
+    error::{Expected, quoted_up_to},
+    files,
+};
 
 /// The number of characters of a path that a message shows.
 const MAX_PATH: usize = 512;
@@ -22,13 +25,10 @@ pub(super) fn shown(path: &str) -> String {
 /// any of the contents.
 pub(super) fn contents(path: &str) -> Result<String, String> {
     let shown = shown(path);
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("cannot read file {shown}: {error}"))?;
-    if bytes.len() > MAX_BYTES {
+    let read = files::read_up_to(Path::new(path), MAX_BYTES);
+    let Some(bytes) = read.map_err(|error| format!("cannot read file {shown}: {error}"))? else {
         return Err(Expected::new("a file of at most 1 MiB", format_args!("a larger file {shown}")).into());
-    }
+    };
     let mut text = String::from_utf8(bytes)
         .map_err(|_| String::from(Expected::new("UTF-8", format_args!("invalid bytes in {shown}"))))?;
     text.truncate(text.trim_end().len());
