@@ -61,12 +61,13 @@ impl LogQueue {
     }
 
     /// Writes lines as they arrive, for as long as the process lives. `report` is called with a number of lost lines
-    /// once the reader has caught up again; it can push lines.
-    pub(super) fn write_to(&self, mut sink: impl Write, report: impl Fn(u64)) {
+    /// once the reader has caught up again. `wake` is called before each wait for a line, and returns the time at which
+    /// to call it again if there is none. Both can push lines.
+    pub(super) fn write_to(&self, mut sink: impl Write, report: impl Fn(u64), wake: impl Fn() -> Option<Instant>) {
         let mut reported = 0;
         let mut cut = false;
         loop {
-            let line = self.take();
+            let Some(line) = self.take(wake()) else { continue };
             let written = write_line(&mut sink, &line, &mut cut);
             let (lost, caught_up) = {
                 let mut state = self.state();
@@ -98,16 +99,20 @@ impl LogQueue {
         }
     }
 
-    /// Waits for a line and takes it out.
-    fn take(&self) -> Vec<u8> {
+    /// Waits for a line and takes it out. Returns `None` if there is none until this time.
+    fn take(&self, until: Option<Instant>) -> Option<Vec<u8>> {
         let mut state = self.state();
         loop {
             if let Some(line) = state.lines.pop_front() {
                 state.bytes -= line.len();
                 state.is_writing = true;
-                return line;
+                return Some(line);
             }
-            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                Some(left) if left.is_zero() => return None,
+                Some(left) => self.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
         }
     }
 
@@ -189,7 +194,7 @@ mod tests {
         let (reports, reported) = channel();
         let writer = queue.clone();
         thread::spawn(move || {
-            writer.write_to(Reader { asks, answers }, |lost| reports.send(lost).unwrap());
+            writer.write_to(Reader { asks, answers }, |lost| reports.send(lost).unwrap(), || None);
         });
         Started { queue, asked, answer, reported }
     }

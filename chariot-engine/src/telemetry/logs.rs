@@ -2,20 +2,30 @@
 //! or text for people on a terminal. `run` installs the subscriber, and a panic hook that logs in the same format.
 //!
 //! No log line ever fails, blocks a request or ends the process: lines for standard output pass through a queue, and a line
-//! that cannot be written is lost and counted.
+//! that cannot be written is lost and counted. No caller can fill the log: lines of the network stack are left out, and
+//! those that repeat are counted.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
     io::{self, IsTerminal, Write, stderr, stdout},
     panic::PanicHookInfo,
-    sync::OnceLock,
+    sync::{LazyLock, OnceLock},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use tracing_subscriber::{filter::LevelFilter, fmt::writer::BoxMakeWriter};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt::writer::BoxMakeWriter,
+    layer::{Context, Layer, SubscriberExt},
+};
 
-use super::log_queue::LogQueue;
+use super::{
+    log_escape::{PrintableFields, escaped_json},
+    log_limit::{LeftOut, LogLimit},
+    log_queue::LogQueue,
+};
 use crate::{
     error::put_causes_on_lines,
     settings::{LogFormat, LogLevel},
@@ -35,8 +45,15 @@ const CAPACITY: usize = 4 << 20;
 /// The time that the last lines get to reach the reader before the process exits.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
+/// The crates of the network stack, whose lines are about the bytes of callers. Only their errors matter to operators.
+const NETWORK: [&str; 10] =
+    ["h2", "http", "hyper", "hyper_util", "mio", "rustls", "tokio", "tokio_util", "tower", "want"];
+
 /// The lines for standard output, of which a process has only one.
 static QUEUE: OnceLock<LogQueue> = OnceLock::new();
+
+/// The limit for the lines that repeat on standard output.
+static LIMIT: LazyLock<LogLimit> = LazyLock::new(LogLimit::default);
 
 /// Returns the number of log lines that the reader of standard output has not received.
 pub(super) fn lost_lines() -> u64 {
@@ -46,6 +63,7 @@ pub(super) fn lost_lines() -> u64 {
 /// Waits until every line is written, for at most a second. The process calls it before it exits.
 pub(crate) fn flush() {
     if let Some(queue) = QUEUE.get() {
+        report_left_out(LIMIT.end_all());
         queue.flush(LAST_LINES);
     }
 }
@@ -62,27 +80,36 @@ pub(crate) fn install(level: LogLevel, format: Option<LogFormat>, stream: Stream
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let (on_terminal, writer) = match stream {
-        Stream::Output => {
-            let queue = QUEUE.get_or_init(|| LogQueue::new(CAPACITY));
-            (stdout().is_terminal(), BoxMakeWriter::new(move || Indented(|lines: Vec<u8>| queue.push(lines))))
-        }
-        // A command prints messages of its own there, and serves nobody: its lines are written in their order.
-        Stream::Error => (stderr().is_terminal(), BoxMakeWriter::new(|| Indented(write_to_stderr))),
+    let on_terminal = match stream {
+        Stream::Output => stdout().is_terminal(),
+        Stream::Error => stderr().is_terminal(),
     };
     let format = format.unwrap_or(if on_terminal { LogFormat::Human } else { LogFormat::Json });
+    let writer = match stream {
+        Stream::Output => {
+            let queue = QUEUE.get_or_init(|| LogQueue::new(CAPACITY));
+            BoxMakeWriter::new(move || Lines { format, sink: |lines: Vec<u8>| queue.push(lines) })
+        }
+        // A command prints messages of its own there, and serves nobody: its lines are written in their order.
+        Stream::Error => BoxMakeWriter::new(move || Lines { format, sink: write_to_stderr }),
+    };
     let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(writer).with_ansi(on_terminal);
     // The subscriber reports an error with `eprintln!`, which panics if standard error is broken too.
     let builder = builder.log_internal_errors(false);
+    // Those who look for bugs see everything.
+    let network = if has_target { level } else { level.min(LevelFilter::ERROR) };
+    let targets = Targets::new().with_default(level).with_targets(NETWORK.map(|target| (target, network)));
+    let limited = Limited { is_on: stream == Stream::Output };
     let installed = match format {
-        LogFormat::Human => builder.with_target(false).try_init(),
-        LogFormat::Json => builder
-            .json()
-            .flatten_event(true)
-            .with_target(has_target)
-            .with_current_span(false)
-            .with_span_list(false)
-            .try_init(),
+        LogFormat::Human => {
+            let builder = builder.with_target(false).fmt_fields(PrintableFields::default());
+            tracing::subscriber::set_global_default(builder.finish().with(targets).with(limited))
+        }
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_target(has_target);
+            let builder = builder.with_current_span(false).with_span_list(false);
+            tracing::subscriber::set_global_default(builder.finish().with(targets).with(limited))
+        }
     };
     if installed.is_ok() {
         // A command prints messages on lines of its own output.
@@ -110,11 +137,23 @@ fn write_to_stderr(lines: Vec<u8>) {
 fn start_writing() {
     let Some(queue) = QUEUE.get() else { return };
     let report = |lines| tracing::warn!(lines, "{lines} log lines were lost: standard output was broken or too slow");
-    let started =
-        thread::Builder::new().name("chariot-log".into()).spawn(move || queue.write_to(standard_output(), report));
+    let end_window = || {
+        let (left_out, next) = LIMIT.end_window(Instant::now());
+        report_left_out(left_out);
+        next
+    };
+    let write = move || queue.write_to(standard_output(), report, end_window);
+    let started = thread::Builder::new().name("chariot-log".into()).spawn(write);
     // No other thread can be started either, and the engine fails to start for that reason.
     if let Err(error) = started {
         let _ = writeln!(stderr(), "error: cannot start the thread of the log: {error}");
+    }
+}
+
+/// Logs how many lines were left out, with the first of each kind.
+fn report_left_out(left_out: Vec<LeftOut>) {
+    for LeftOut { lines, example } in left_out {
+        tracing::warn!(left_out = lines, "{lines} lines like this were left out: {example}");
     }
 }
 
@@ -155,23 +194,31 @@ fn log_panic(panic: &PanicHookInfo<'_>, format: LogFormat) {
     }
 }
 
-/// Passes events on, with all lines of an event after the first indented, so that no text can be mistaken for another
-/// event. The subscriber writes an event as a whole. In JSON, events have no line breaks.
-struct Indented<F>(F);
+/// Leaves out lines that repeat, if it is on.
+struct Limited {
+    is_on: bool,
+}
 
-impl<F: FnMut(Vec<u8>)> Write for Indented<F> {
+impl<S: Subscriber> Layer<S> for Limited {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        !self.is_on || LIMIT.allows(event)
+    }
+}
+
+/// Passes events on. The subscriber writes an event as a whole.
+struct Lines<F> {
+    format: LogFormat,
+    sink: F,
+}
+
+impl<F: FnMut(Vec<u8>)> Write for Lines<F> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let text = event.strip_suffix(b"\n").unwrap_or(event);
-        if text.contains(&b'\n') {
-            let mut lines = Vec::with_capacity(event.len() + 64);
-            for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
-                lines.extend_from_slice(if index > 0 { b"\n    " } else { b"" });
-                lines.extend_from_slice(line);
-            }
-            lines.push(b'\n');
-            (self.0)(lines);
-        } else if !event.is_empty() {
-            (self.0)(event.to_vec());
+        if !event.is_empty() {
+            let lines = match self.format {
+                LogFormat::Human => indented(event),
+                LogFormat::Json => printable_json(event),
+            };
+            (self.sink)(lines.unwrap_or_else(|| event.to_vec()));
         }
         Ok(event.len())
     }
@@ -181,6 +228,28 @@ impl<F: FnMut(Vec<u8>)> Write for Indented<F> {
     }
 }
 
+/// Returns an event with all lines after the first indented, so that no text can be mistaken for another event. Returns
+/// `None` if it has one line.
+fn indented(event: &[u8]) -> Option<Vec<u8>> {
+    let text = event.strip_suffix(b"\n").unwrap_or(event);
+    text.contains(&b'\n').then(|| {
+        let mut lines = Vec::with_capacity(event.len() + 64);
+        for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+            lines.extend_from_slice(if index > 0 { b"\n    " } else { b"" });
+            lines.extend_from_slice(line);
+        }
+        lines.push(b'\n');
+        lines
+    })
+}
+
+/// Returns an event in JSON with unprintable characters escaped, or `None` if there are none.
+fn printable_json(event: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(event).ok()?;
+    let escaped = escaped_json(text.strip_suffix('\n')?)?;
+    Some((escaped + "\n").into_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,9 +257,9 @@ mod tests {
     #[test]
     fn the_later_lines_of_an_event_are_indented() {
         let mut written = Vec::new();
-        let mut indented = Indented(|lines: Vec<u8>| written.extend(lines));
+        let mut lines = Lines { format: LogFormat::Human, sink: |lines: Vec<u8>| written.extend(lines) };
         for event in ["one\n", "two\nlines\n", ""] {
-            indented.write_all(event.as_bytes()).unwrap();
+            lines.write_all(event.as_bytes()).unwrap();
         }
         assert_eq!(written, b"one\ntwo\n    lines\n");
     }

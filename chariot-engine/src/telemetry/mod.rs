@@ -4,9 +4,13 @@
 //! |---|---|
 //! | `logs` | log lines on a standard stream. `run` installs them; an embedded engine does not |
 //! | `log_queue` | log lines on their way to a reader that can be slow, stalled or gone |
+//! | `log_limit` | a limit for lines that repeat |
+//! | `log_escape` | the escaping of unprintable characters |
 //! | `panics` | panics that are the fault of data, not of the engine |
 //! | `metrics` | counters, gauges and histograms, in a registry of the engine's own |
 
+mod log_escape;
+mod log_limit;
 mod log_queue;
 mod logs;
 pub mod metrics;
