@@ -1,7 +1,7 @@
 //! `check`: finds faults before anything is deployed. Prints one line for each check, with what to do about a fault;
 //! checks that depend on a failed one are skipped.
 
-use std::{net::TcpListener, process::ExitCode, time::Instant};
+use std::{iter::repeat_n, net::TcpListener, process::ExitCode, time::Instant};
 
 use bytesize::ByteSize;
 
@@ -11,10 +11,11 @@ use super::{
     load_time::impatience,
     local_engine::{ErrorResponse, LocalEngine},
     log_capture::capture_errors,
-    output::write,
+    output::{first_faults, one_line, write},
 };
 use crate::{
     engine::{EngineBuilder, ModelPlan, Plan, Prepared, StartError, prepare},
+    error::listed,
     settings::{LogLevel, host_and_port},
     tasks::ClassLabels,
     telemetry::metrics::resident_bytes,
@@ -25,9 +26,6 @@ const FAILED: u8 = 1;
 
 /// The exit code if the configuration has faults (`EX_CONFIG`).
 const CONFIGURATION: u8 = 78;
-
-/// The number of files that the line about files names.
-const NAMED_FILES: usize = 5;
 
 pub(super) fn check(builder: EngineBuilder) -> ExitCode {
     let mut report = Report::default();
@@ -118,21 +116,19 @@ fn files(model: &ModelPlan, report: &mut Report) {
         return;
     }
     let files = Files::in_dir(dir);
-    for fault in &files.faults {
+    let has_faults = !files.faults.is_empty();
+    for fault in first_faults(files.faults) {
         report.fail("files", fault, FAILED);
     }
-    if files.found.is_empty() {
+    if files.count == 0 {
         report.warn("files", format_args!("'{}' contains no files; {advice}", dir.display()));
         return;
     }
-    let mut names: Vec<String> =
-        files.found.iter().take(NAMED_FILES).map(|(path, _)| path.display().to_string()).collect();
-    if files.found.len() > NAMED_FILES {
-        names.push(format!("and {} more", files.found.len() - NAMED_FILES));
-    }
-    if files.faults.is_empty() {
-        let bytes = ByteSize(files.bytes()).display().iec();
-        report.ok("files", format_args!("'{}' contains {bytes}: {}", dir.display(), names.join(", ")));
+    if !has_faults {
+        let bytes = ByteSize(files.bytes).display().iec();
+        let names = files.first.iter().map(|path| path.to_string_lossy());
+        let names = listed(names.chain(repeat_n("".into(), files.count - files.first.len())), ", ");
+        report.ok("files", format_args!("'{}' contains {bytes}: {names}", dir.display()));
     }
 }
 
@@ -245,7 +241,7 @@ impl Report {
 
     fn line(&mut self, state: &str, check: &str, text: impl std::fmt::Display) {
         let model = self.model.as_ref().map(|model| format!("{model}: ")).unwrap_or_default();
-        let text = format!("{model}{text}").replace('\n', " | ");
+        let text = one_line(format!("{model}{text}"));
         // If the line cannot be written, at least the exit code reports a failure.
         if write(&format!("{state:<5} {check:<10} {text}\n")).is_err() {
             self.code = self.code.max(FAILED);

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     engine::{EngineBuilder, ModelPlan, Plan, Prepared, StartError, prepare},
-    error::{Expected, quoted},
+    error::{Expected, listed, quoted},
     settings::LogLevel,
 };
 
@@ -79,7 +79,7 @@ fn target(plan: &Plan, name: Option<&str>) -> Result<Target, String> {
         let known: Vec<String> = plan.models().iter().map(|model| quoted(model.name())).collect();
         let what = match &known[..] {
             [only] => only.clone(),
-            known => format!("one of {}", known.join(", ")),
+            known => format!("one of {}", listed(known, ", ")),
         };
         format!("--model: {}", Expected::new(what, name.map_or_else(|| "no name".into(), quoted)))
     })

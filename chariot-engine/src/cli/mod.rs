@@ -30,12 +30,12 @@ mod pack;
 mod request;
 mod settings;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, io::Write, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches};
 
 use self::arguments::{Arguments, Command};
-use crate::engine::EngineBuilder;
+use crate::{engine::EngineBuilder, error::is_unprintable};
 
 impl EngineBuilder {
     #[doc = include_str!("../docs/command_line.md")]
@@ -66,7 +66,11 @@ impl EngineBuilder {
             Err(error) => {
                 // Help and version are such errors too. If this cannot be written, there is no other place to report
                 // it.
-                let _ = error.print();
+                let text = error.to_string();
+                let _ = match text.contains(|character| character != '\n' && is_unprintable(character)) {
+                    true => writeln!(std::io::stderr(), "{}", output::one_line(text)),
+                    false => error.print(),
+                };
                 ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
             }
         }

@@ -5,6 +5,8 @@ use std::{
     process::ExitCode,
 };
 
+use crate::error::{LISTED, printable};
+
 /// Prints a text as it is, and returns the exit code.
 pub(super) fn print(text: &str) -> ExitCode {
     match write(text) {
@@ -31,8 +33,22 @@ pub(super) fn fail(error: impl std::fmt::Display, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Prints a note to standard error.
+/// Prints a note to standard error, on one line.
 pub(super) fn note(kind: &str, text: impl std::fmt::Display) {
     // If this cannot be written, there is no other place to report it.
-    let _ = writeln!(io::stderr(), "{kind}: {text}");
+    let _ = writeln!(io::stderr(), "{}", one_line(format!("{kind}: {text}")));
+}
+
+/// Returns a text on one line, with unprintable characters escaped.
+pub(super) fn one_line(text: String) -> String {
+    printable(&text.replace('\n', " | ")).into_owned()
+}
+
+/// Returns the first ten of these faults, and a line with the number of the others.
+pub(super) fn first_faults(mut faults: Vec<String>) -> Vec<String> {
+    if faults.len() > LISTED {
+        let others = faults.drain(LISTED..).count();
+        faults.push(format!("{others} more of these"));
+    }
+    faults
 }

@@ -14,6 +14,7 @@
 //! | `handle` | a running engine: its service, its state, its shutdown |
 //! | `served` | one model of a running engine |
 //! | `plan` | an engine whose configuration has been read and checked |
+//! | `profile` | the Cargo profile, and what a panic does in it |
 //! | `describe` | the description for registration and deployment, made from the code alone |
 //! | `effective` | the values of settings whose default is computed |
 //! | `inspect` | the queries of the command line to a builder and to a plan |
@@ -34,6 +35,7 @@ mod model_plan;
 mod options;
 mod path_segment;
 mod plan;
+mod profile;
 mod run;
 mod served;
 mod setting_names;

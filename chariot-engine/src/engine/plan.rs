@@ -11,13 +11,14 @@ use super::{
     error::StartError,
     handle::Engine,
     model_plan::{ModelPlan, Platform, model_dir},
+    profile,
     setting_names::SettingNames,
     source::{Devices, Source},
     threads,
 };
 use crate::{
     device::{Device, DeviceId, Inventory},
-    error::{BoxError, Expected, quoted},
+    error::{BoxError, Expected, listed, quoted},
     openapi,
     runtime::{Models, OneModel, available_cores},
     server::{ModelRoute, Routes, Served},
@@ -60,6 +61,7 @@ impl Plan {
         let several = builder.sources.len() > 1;
         let mut environment = builder.environment.unwrap_or_default();
         names.set(&builder.settings, &mut environment);
+        diagnostics.warn(profile::warning(cfg!(panic = "abort")));
         diagnostics.warn(EngineSettings::unknown(&environment, &names.beside));
         let platform = Platform::from_environment(&environment);
         check_task(&platform, &builder.sources, &mut diagnostics);
@@ -260,8 +262,8 @@ pub(super) fn default_model(sources: &[Source], diagnostics: &mut Diagnostics) -
         [] => (sources.len() == 1).then_some(0),
         [only] => Some(only),
         _ => {
-            let names: Vec<String> = marked.iter().map(|&index| quoted(&sources[index].name)).collect();
-            diagnostics.fault("default model", Expected::new("at most one", names.join(" and ")));
+            let names = marked.iter().map(|&index| quoted(&sources[index].name));
+            diagnostics.fault("default model", Expected::new("at most one", listed(names, " and ")));
             None
         }
     }
@@ -272,8 +274,8 @@ fn check_task(platform: &Platform, sources: &[Source], diagnostics: &mut Diagnos
     let Some(asked) = &platform.task_type else { return };
     let declared: Option<Vec<&str>> = sources.iter().map(|source| source.spec.task_name()).collect();
     if let Some(declared) = declared.filter(|tasks| !tasks.iter().any(|task| same_task(task, asked))) {
-        let declared: Vec<String> = declared.into_iter().map(quoted).collect();
-        let fault = Expected::new(format!("the engine's task {}", declared.join(" or ")), quoted(asked));
+        let declared = listed(declared.into_iter().map(quoted), " or ");
+        let fault = Expected::new(format!("the engine's task {declared}"), quoted(asked));
         diagnostics.warn([format!("CHARIOT_TASK_TYPE: {fault}")]);
     }
 }

@@ -9,7 +9,7 @@ use candle_core::{
 use candle_nn::{Init, VarBuilder, var_builder::SimpleBackend};
 
 use super::mapped;
-use crate::error::{Context, Expected, Result};
+use crate::error::{Context, Expected, Result, quoted};
 
 /// Returns the weights of a memory-mapped file.
 pub(super) fn map(path: &Path, device: &Device) -> Result<VarBuilder<'static>> {
@@ -74,10 +74,10 @@ impl<T: Source> Named<T> {
         let mut names = self.tensors.names();
         names.sort();
         let hint = match names.iter().min_by_key(|other| strsim::levenshtein(other, name)) {
-            Some(closest) => format!("did you mean '{closest}'?"),
+            Some(closest) => format!("did you mean {}?", quoted(closest)),
             None => "the file has no tensors".into(),
         };
-        Error::Msg(format!("'{}': tensor '{name}' not found; {hint}", self.file))
+        Error::Msg(format!("'{}': tensor {} not found; {hint}", self.file, quoted(name)))
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     host::{Host, InFlight},
     state::{State, Status},
 };
-use crate::settings::EngineSettings;
+use crate::{error::listed, settings::EngineSettings};
 
 /// A served model with its settings.
 #[derive(Clone)]
@@ -84,10 +84,9 @@ impl Models {
         self.0.iter()
     }
 
-    /// Returns the names of all models as a message lists them: `a, b`.
+    /// Returns the names of the models as a message lists them: `a, b`.
     pub(crate) fn names(&self) -> String {
-        let names: Vec<&str> = self.iter().map(|model| model.host.name()).collect();
-        names.join(", ")
+        listed(self.iter().map(|model| model.host.name()), ", ")
     }
 
     pub(crate) fn readiness(&self) -> Readiness {

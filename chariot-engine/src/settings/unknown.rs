@@ -2,6 +2,7 @@
 //! author's settings.
 
 use super::{engine::EngineSettings, environment::Environment, schema::Settings, spec::SettingSpec};
+use crate::error::LISTED;
 
 /// The similarity from which a name is suggested, from 0 to 1.
 const SIMILAR: f64 = 0.75;
@@ -18,7 +19,7 @@ impl EngineSettings {
     /// These are all variables with the runtime's prefix that no setting is read from, and those that differ in a letter or
     /// two from a setting in `own` that is not set. `own` are the author's settings, which can have the runtime's prefix
     /// too, and those of models [within their scopes](super::scoped_schema). The variables that Kubernetes sets for a
-    /// service are ignored.
+    /// service are ignored. From the eleventh variable on, one warning has their number.
     pub fn unknown(environment: &Environment, own: &[SettingSpec]) -> Vec<String> {
         let mut known = Self::schema();
         known.extend_from_slice(own);
@@ -30,7 +31,12 @@ impl EngineSettings {
             true => Some(warning(name, nearest(name, &known))),
             false => near_miss(name, &unset).map(|setting| warning(name, Some(setting))),
         };
-        candidates.filter_map(warning).collect()
+        let mut warnings: Vec<String> = candidates.filter_map(warning).collect();
+        if warnings.len() > LISTED {
+            let names = warnings.drain(LISTED..).count();
+            warnings.push(format!("{names} more variables that look like settings are none"));
+        }
+        warnings
     }
 }
 
@@ -83,6 +89,15 @@ mod tests {
 
     fn with(variables: &[(&str, &str)]) -> Environment {
         variables.iter().copied().collect()
+    }
+
+    #[test]
+    fn ten_unknown_settings_are_named_and_the_others_counted() {
+        let environment: Environment =
+            (0..LISTED + 5).map(|number| (format!("CHARIOT_ENGINE_OWN_{number}"), "1")).collect();
+        let warnings = EngineSettings::unknown(&environment, &[]);
+        assert_eq!(warnings.len(), LISTED + 1);
+        assert!(warnings[LISTED].starts_with("5 more variables"), "{warnings:?}");
     }
 
     #[test]

@@ -45,9 +45,10 @@ const CAPACITY: usize = 4 << 20;
 /// The time that the last lines get to reach the reader before the process exits.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// The crates of the network stack, whose lines are about the bytes of callers. Only their errors matter to operators.
-const NETWORK: [&str; 10] =
-    ["h2", "http", "hyper", "hyper_util", "mio", "rustls", "tokio", "tokio_util", "tower", "want"];
+/// The beginnings of the targets of the network stack, whose lines are about the bytes of callers. Only its errors matter
+/// to operators.
+const NETWORK: [&str; 9] =
+    ["h2::", "hyper::", "hyper_util::", "mio::", "rustls::", "tokio::", "tokio_util::", "tower::", "want::"];
 
 /// The lines for standard output, of which a process has only one.
 static QUEUE: OnceLock<LogQueue> = OnceLock::new();

@@ -27,19 +27,16 @@ use super::{
     files::Files,
     labels::Labels,
     load_time::{impatience, measured},
-    output::{note, print},
+    output::{first_faults, note, one_line, print},
 };
 use crate::{
     engine::EngineBuilder,
-    error::{Expected, quoted},
+    error::{Expected, listed, quoted},
     settings::Environment,
 };
 
 /// The exit code if there is no archive, other than by configuration.
 const FAILED: u8 = 1;
-
-/// The number of files that are named.
-const NAMED_FILES: usize = 5;
 
 pub(super) fn pack(builder: EngineBuilder, options: &Pack) -> ExitCode {
     let builder = match &options.model_dir {
@@ -49,7 +46,7 @@ pub(super) fn pack(builder: EngineBuilder, options: &Pack) -> ExitCode {
     match packed(builder, options) {
         Ok(text) => print(&text),
         Err(Fault { texts, code }) => {
-            texts.iter().for_each(|fault| note("error", fault));
+            first_faults(texts).iter().for_each(|fault| note("error", fault));
             ExitCode::from(code)
         }
     }
@@ -92,7 +89,7 @@ fn packed(builder: EngineBuilder, options: &Pack) -> Result<String, Fault> {
         return Err(format!("{text}: the engine looks into one folder; leave --top-folder out").into());
     }
     if !listing.skipped.is_empty() {
-        note("note", format_args!("hidden files and folders are left out: {}", shown(&listing.skipped)));
+        note("note", format_args!("hidden files and folders are left out: {}", listed(&listing.skipped, ", ")));
     }
     if let Some(warning) = Labels::in_dir(&builder, dir).warning {
         note("warning", warning);
@@ -102,18 +99,9 @@ fn packed(builder: EngineBuilder, options: &Pack) -> Result<String, Fault> {
     }
     let written = replace(archive, |file| write(kind, &listing.files, top, file));
     written.map_err(|error| format!("'{}': {error}", archive.display()))?;
-    let names: Vec<String> = listing.files.iter().map(|file| file.name.clone()).collect();
     let bytes = ByteSize(listing.files.iter().map(|file| file.bytes).sum()).display().iec();
-    Ok(format!("'{}' contains {bytes}: {}\n", archive.display(), shown(&names)))
-}
-
-/// Returns the first of these names, and the number of the others.
-fn shown(names: &[String]) -> String {
-    let mut named: Vec<String> = names.iter().take(NAMED_FILES).cloned().collect();
-    if names.len() > NAMED_FILES {
-        named.push(format!("and {} more", names.len() - NAMED_FILES));
-    }
-    named.join(", ")
+    let names = listed(listing.files.iter().map(|file| &file.name), ", ");
+    Ok(one_line(format!("'{}' contains {bytes}: {names}", archive.display())) + "\n")
 }
 
 /// Checks that the archive may be written where it is to be.

@@ -1,6 +1,6 @@
 //! Settings as they were read, as a table in plain text for a terminal.
 
-use crate::settings::Explained;
+use crate::{error::is_unprintable, settings::Explained};
 
 /// Renders settings as they were read: name, type, value, default, and the source of the value. Secrets are masked.
 ///
@@ -66,7 +66,7 @@ fn shown(text: &str) -> String {
 }
 
 fn escaped(letter: char) -> Vec<char> {
-    if letter.is_control() { letter.escape_default().collect() } else { vec![letter] }
+    if is_unprintable(letter) { letter.escape_default().collect() } else { vec![letter] }
 }
 
 #[cfg(test)]

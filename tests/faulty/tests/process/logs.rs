@@ -2,9 +2,10 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, PipeReader, pipe},
+    io::{BufRead, BufReader, PipeReader, Read, pipe},
     process::Stdio,
     thread,
+    time::Duration,
 };
 
 use e2e::{Process, Signal, until};
@@ -128,6 +129,32 @@ fn no_request_waits_for_a_reader_that_stalls() {
     assert_eq!(process.wait(), Some(0));
     let rest: Vec<Value> = lines.map(|line| serde_json::from_str(&line).expect("a whole line")).collect();
     assert!(!rest.is_empty() && rest.iter().all(|line| line.get("lines").is_none()), "{rest:#?}");
+}
+
+#[test]
+fn no_request_waits_for_a_reader_that_is_slow() {
+    let env = [("CHARIOT_ENGINE_DRAIN_DELAY", "2s"), ("CHARIOT_ENGINE_GRACE", "60s")];
+    let (process, reader) = into_pipe(&[], &env);
+    thread::scope(|scope| {
+        // Reads about 2 KB a second, until the engine has ended.
+        scope.spawn(|| {
+            let (mut reader, mut bytes) = (reader, [0; 40]);
+            while reader.read(&mut bytes).is_ok_and(|count| count > 0) {
+                if process.is_running() {
+                    thread::sleep(Duration::from_millis(20));
+                }
+            }
+        });
+        wait_until_ready(&process);
+        let failing = command(json!({"error": "x".repeat(LONG)}));
+        for _ in 0..FAILURES {
+            process.infer(&failing).error(500);
+            assert_eq!(process.get("/v2/health/live").status, 200);
+        }
+        until("lines are lost", || Some(lost_lines(&process)).filter(|lost| *lost > 0));
+        assert_serves(&process);
+        assert_drains(&process);
+    });
 }
 
 #[test]

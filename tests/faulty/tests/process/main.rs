@@ -3,9 +3,13 @@
 mod batching;
 mod commands;
 mod configuration;
+mod escapes;
 mod faults;
+mod floods;
 mod load;
 mod logs;
+#[cfg(unix)]
+mod odd_files;
 mod overload;
 mod shutdown;
 
