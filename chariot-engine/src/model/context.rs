@@ -234,6 +234,45 @@ mod tests {
     }
 
     #[test]
+    fn a_message_lists_ten_entries_in_order_and_counts_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        (0..1234).for_each(|number| std::fs::write(dir.path().join(format!("shard-{number:04}")), "").unwrap());
+        std::fs::create_dir(dir.path().join("a\nfolder")).unwrap();
+        let error = context(dir.path()).file("model.safetensors").unwrap_err().to_string();
+        let listed = error.split_once("which contains ").unwrap().1;
+        assert!(listed.starts_with(r"'a\nfolder' (a folder), 'shard-0000', "), "{listed}");
+        assert!(listed.ends_with(", 'shard-0008' and 1,225 more"), "{listed}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_is_not_regular_is_named_and_never_opened() {
+        for (inside, kind) in [("", "pipe"), ("", "link"), ("top", "pipe"), ("top", "link")] {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::create_dir_all(dir.path().join(inside)).unwrap();
+            for name in ["model.safetensors", "class_labels.json"] {
+                let path = dir.path().join(inside).join(name);
+                match kind {
+                    "pipe" => assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success()),
+                    _ => std::os::unix::fs::symlink("nothing", path).unwrap(),
+                }
+            }
+            let context = context(dir.path());
+            let errors = [
+                #[cfg(feature = "candle")]
+                context.safetensors("model.safetensors").err(),
+                #[cfg(feature = "candle")]
+                context.safetensors_buffered("model.safetensors").err(),
+                context.read_to_string("model.safetensors").err(),
+                context.class_labels().err(),
+            ];
+            for error in errors.map(|error| error.unwrap().to_string()) {
+                assert!(error.contains("expected a regular file, got a "), "{error}");
+            }
+        }
+    }
+
+    #[test]
     fn a_byte_order_mark_is_no_text() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("class_labels.json"), "\u{feff}[\"a\"]\r\n").unwrap();

@@ -183,6 +183,14 @@ fn an_exit_loses_no_line() {
     assert_eq!(numbers, (0..LINES).collect::<Vec<_>>());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_start_that_fails_says_so_by_its_exit_code_on_a_full_disk_too() {
+    for (env, code) in [(("CHARIOT_ENGINE_WORKERS", "0"), 78), (("FAULTY_LOAD", "panic:on command"), 1)] {
+        assert_eq!(into_full_disk(&[], &[env]).wait(), Some(code), "{env:?}");
+    }
+}
+
 #[test]
 fn a_command_whose_reader_is_gone_ends_quietly() {
     for (arguments, env, code) in [
