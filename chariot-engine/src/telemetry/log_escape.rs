@@ -11,7 +11,7 @@ use tracing_subscriber::{
     },
 };
 
-use crate::error::is_unprintable;
+use crate::error::{is_unprintable, printable};
 
 /// Formats the fields of an event for people, with unprintable characters escaped. Line breaks stay: `logs` indents what
 /// follows them.
@@ -29,15 +29,11 @@ struct Printable<'writer>(Writer<'writer>);
 
 impl Write for Printable<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = text;
-        while let Some(index) = rest.find(|character| character != '\n' && is_unprintable(character)) {
-            let (printable, tail) = rest.split_at(index);
-            let mut characters = tail.chars();
-            self.0.write_str(printable)?;
-            characters.next().map_or(Ok(()), |character| write!(self.0, "{}", character.escape_default()))?;
-            rest = characters.as_str();
+        for (index, line) in text.split('\n').enumerate() {
+            self.0.write_str(if index > 0 { "\n" } else { "" })?;
+            self.0.write_str(&printable(line))?;
         }
-        self.0.write_str(rest)
+        Ok(())
     }
 }
 

@@ -54,7 +54,7 @@ fn hostile_values_of_the_environment_are_escaped() {
         ("CHARIOT_ENGINE_BASE_URL", HOSTILE),
         ("CHARIOT_ENGINE_MODEL_DIR", HOSTILE),
         ("CHARIOT_ENGINE_GRACE_FILE", HOSTILE),
-        (concat!("CHARIOT_ENGINE_\r\u{1b}[2K"), "1"),
+        ("CHARIOT_ENGINE_\r\u{1b}[2K", "1"),
     ];
     for (arguments, env, code) in [
         (&[][..], &env[..], 78),
