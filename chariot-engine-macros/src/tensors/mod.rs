@@ -112,9 +112,10 @@ fn as_field(tensor: &Tensor, sdk: &TokenStream) -> TokenStream {
 
 /// Implements `FromTensors`.
 fn from_tensors(ident: &Ident, tensors: &[Tensor], shared: &TokenStream, sdk: &TokenStream) -> TokenStream {
-    let (mut joins, mut takes) = (vec![], vec![]);
+    let (mut joins, mut takes, mut sizes) = (vec![], vec![], vec![]);
     for tensor in tensors {
         let (Tensor { ident: field, name, .. }, as_field) = (tensor, as_field(tensor, sdk));
+        sizes.push(quote!(#as_field::memory(&self.#field)));
         joins.push(if tensor.has_rows() {
             quote!(#field: #as_field::join(
                 &::core::iter::Iterator::collect::<::std::vec::Vec<_>>(
@@ -135,6 +136,10 @@ fn from_tensors(ident: &Ident, tensors: &[Tensor], shared: &TokenStream, sdk: &T
         #[automatically_derived]
         impl #sdk::input::FromTensors for #ident {
             #shared
+
+            fn memory(&self) -> ::core::primitive::usize {
+                0 #(+ #sizes)*
+            }
 
             fn join(requests: &[&Self], device: &#sdk::device::Device) -> #sdk::Result<Self> {
                 ::core::result::Result::Ok(#ident { #(#joins),* })
@@ -226,6 +231,10 @@ fn role(input: &DeriveInput, direction: Direction, sdk: &TokenStream) -> TokenSt
 
                 fn tensors() -> ::std::vec::Vec<#sdk::model::TensorSpec> {
                     <Self as #sdk::input::FromTensors>::signature()
+                }
+
+                fn memory(&self) -> ::core::primitive::usize {
+                    <Self as #sdk::input::FromTensors>::memory(self)
                 }
 
                 fn cost(&self) -> #sdk::model::BatchCost {

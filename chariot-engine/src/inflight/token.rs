@@ -11,7 +11,7 @@ use super::{
     budget::{Budget, Charge, OverLimit},
     stream::PartSender,
 };
-use crate::error::Error;
+use crate::{error::Error, protocol::Reserve};
 
 /// The message sent when the memory budget of the requests in flight is exhausted.
 pub(crate) const OVER_BUDGET: &str = "the memory budget for requests in flight is exhausted";
@@ -45,6 +45,16 @@ pub(crate) struct RequestToken {
     body_deadline: OnceLock<Instant>,
     /// The memory that the request holds, without its response; released with the last reference to the token.
     charge: Charge,
+}
+
+impl Reserve for RequestToken {
+    fn reserve(&self, bytes: usize) -> Result<(), Error> {
+        self.charge(bytes)
+    }
+
+    fn release(&self, bytes: usize) {
+        self.discharge(bytes);
+    }
 }
 
 /// The origin of requests that take turns with those of other origins: a connection.

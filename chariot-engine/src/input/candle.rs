@@ -130,6 +130,10 @@ impl TensorField for Tensor {
         Ok(InferOutput { name: name.to_string(), shape: self.dims().to_vec(), data, metadata: None })
     }
 
+    fn memory(&self) -> usize {
+        self.elem_count() * self.dtype().size_in_bytes()
+    }
+
     fn rows(&self, _: &TensorSpec) -> usize {
         self.dims().first().copied().unwrap_or(1)
     }

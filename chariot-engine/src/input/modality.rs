@@ -2,7 +2,10 @@
 //!
 //! Each modality defines how a request is split into items.
 
-use super::payload::{ElementKind, ElementPayload, EncodedOutput, NAMELESS, Slot, SplitItem, Unit, elements};
+use super::{
+    decode::DecodeContext,
+    payload::{ElementKind, ElementPayload, EncodedOutput, NAMELESS, Slot, SplitItem, Unit, elements},
+};
 use crate::{
     error::Rejection,
     protocol::{InferOutput, InferRequest, JsonText, Origin, Parameters},
@@ -56,7 +59,10 @@ pub trait Modality: sealed::Sealed + 'static {
     fn unit(payload: &Self::Payload) -> Unit;
 
     #[doc(hidden)]
-    fn split(request: InferRequest) -> Result<Vec<(Slot, Parameters, Self::Payload)>, Rejection>;
+    fn split(
+        request: InferRequest,
+        cx: &DecodeContext<'_>,
+    ) -> Result<Vec<(Slot, Parameters, Self::Payload)>, Rejection>;
 }
 
 pub(crate) mod sealed {
@@ -77,8 +83,11 @@ macro_rules! by_element {
                 Unit::Element
             }
 
-            fn split(request: InferRequest) -> Result<Vec<SplitItem<ElementPayload>>, Rejection> {
-                elements(request, $kind)
+            fn split(
+                request: InferRequest,
+                cx: &DecodeContext<'_>,
+            ) -> Result<Vec<SplitItem<ElementPayload>>, Rejection> {
+                elements(request, $kind, cx)
             }
         }
     )* };
@@ -100,7 +109,7 @@ impl Modality for Request {
         Unit::Request
     }
 
-    fn split(request: InferRequest) -> Result<Vec<SplitItem<InferRequest>>, Rejection> {
+    fn split(request: InferRequest, _: &DecodeContext<'_>) -> Result<Vec<SplitItem<InferRequest>>, Rejection> {
         let slot = Slot { input: 0, element: 0, name: NAMELESS.clone(), origin: Origin::Inputs };
         // An action for the whole request is in the parameters of the request, or in those of its only input.
         let parameters = match &request.inputs[..] {

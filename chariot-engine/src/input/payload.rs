@@ -5,10 +5,12 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
+use super::decode::DecodeContext;
 use crate::{
     error::{Expected, Rejection},
     protocol::{
-        BytesElement, BytesElementRef, DataType, InferOutput, InferRequest, JsonText, Origin, Parameters, TensorData,
+        BytesElement, BytesElementRef, DataType, InferOutput, InferRequest, JsonText, Meter, Origin, Parameters,
+        TensorData, block,
     },
 };
 
@@ -113,6 +115,17 @@ pub enum EncodedOutput {
     Tensors(Vec<InferOutput>),
 }
 
+impl EncodedOutput {
+    /// Returns the memory of the output in bytes, without binary tensors that it has from the request.
+    pub(crate) fn memory(&self) -> usize {
+        let own = |tensor: &InferOutput| tensor.memory() - tensor.data.unconverted();
+        match self {
+            EncodedOutput::Value(value) => block(value.as_bytes().len()),
+            EncodedOutput::Tensors(tensors) => tensors.iter().map(own).sum(),
+        }
+    }
+}
+
 impl From<JsonText> for EncodedOutput {
     fn from(value: JsonText) -> Self {
         EncodedOutput::Value(value)
@@ -141,16 +154,16 @@ impl ElementKind {
     ///
     /// # Errors
     /// Returns a rejection if lists that must hold elements are not nested like the shape.
-    pub(super) fn flatten(self, data: TensorData, shape: &[usize]) -> Result<TensorData, Rejection> {
+    pub(super) fn flatten(self, data: TensorData, shape: &[usize], meter: &Meter<'_>) -> Result<TensorData, Rejection> {
         let is_element = match self {
-            ElementKind::Strings => return Ok(data.nested_elements(shape, MAX_ITEMS)?.unwrap_or(data)),
+            ElementKind::Strings => return Ok(data.nested_elements(shape, MAX_ITEMS, meter)?.unwrap_or(data)),
             ElementKind::Values if shape.iter().skip(1).any(|length| *length != 1) => return Ok(data),
             ElementKind::Values => |element: BytesElementRef<'_>| element.is_string(),
             ElementKind::Objects => |element: BytesElementRef<'_>| element.holds_object(),
         };
         let are_elements =
             |flat: &TensorData| (0..flat.len()).all(|index| flat.bytes_element_ref(index).is_some_and(is_element));
-        Ok(match data.nested_elements(shape, MAX_ITEMS) {
+        Ok(match data.nested_elements(shape, MAX_ITEMS, meter) {
             Ok(Some(flat)) if are_elements(&flat) => flat,
             // The lists are elements themselves.
             _ => data,
@@ -159,7 +172,12 @@ impl ElementKind {
 }
 
 /// Splits a request into the elements of its inputs.
-pub(super) fn elements(request: InferRequest, kind: ElementKind) -> Result<Vec<SplitItem<ElementPayload>>, Rejection> {
+pub(super) fn elements(
+    request: InferRequest,
+    kind: ElementKind,
+    cx: &DecodeContext<'_>,
+) -> Result<Vec<SplitItem<ElementPayload>>, Rejection> {
+    let meter = cx.meter();
     let mut items = Vec::new();
     let mut faults = Vec::new();
     for (index, input) in request.inputs.into_iter().enumerate() {
@@ -167,7 +185,7 @@ pub(super) fn elements(request: InferRequest, kind: ElementKind) -> Result<Vec<S
         let origin = input.origin;
         let name: Arc<str> = input.name.into();
         let datatype = input.data.datatype();
-        let data = match kind.flatten(input.data, input.shape.as_deref().unwrap_or_default()) {
+        let data = match kind.flatten(input.data, input.shape.as_deref().unwrap_or_default(), meter) {
             Ok(data) => data,
             Err(fault) => {
                 faults.push(fault.at(location).text().to_owned());
@@ -180,6 +198,12 @@ pub(super) fn elements(request: InferRequest, kind: ElementKind) -> Result<Vec<S
             continue;
         };
         let before = items.len();
+        let more = data.len().min(MAX_ITEMS - before).saturating_sub(items.capacity() - before);
+        if more > 0 {
+            let more = more.max(items.capacity());
+            meter.read(more * size_of::<SplitItem<ElementPayload>>())?;
+            items.reserve_exact(items.capacity() - before + more);
+        }
         for (element, value) in values.enumerate() {
             if items.len() == MAX_ITEMS {
                 let what = format_args!("at most {MAX_ITEMS} items in a request");

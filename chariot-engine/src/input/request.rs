@@ -13,4 +13,8 @@ impl Input for InferRequest {
     fn decode(payload: InferRequest, _: &DecodeContext<'_>) -> Result<Self> {
         Ok(payload)
     }
+
+    fn memory(&self) -> usize {
+        InferRequest::memory(self)
+    }
 }

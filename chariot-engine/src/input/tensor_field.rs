@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{
     device::Device,
     error::{Error, Expected, Result},
-    protocol::{DataType, ElementType as TensorElement, InferOutput, TensorData},
+    protocol::{DataType, ElementType as TensorElement, InferOutput, TensorData, block},
     signature::{Dim, TensorSpec},
 };
 
@@ -39,6 +39,11 @@ pub trait TensorField: Sized + Send + Sync + 'static {
     /// # Errors
     /// Returns an error if the shape is not the declared one, or if an element does not fit the declared datatype.
     fn into_output(self, name: &str, spec: &TensorSpec) -> Result<InferOutput>;
+
+    /// Returns the memory of the elements in bytes. Default: 0.
+    fn memory(&self) -> usize {
+        0
+    }
 
     /// Returns the number of rows.
     fn rows(&self, spec: &TensorSpec) -> usize;
@@ -92,6 +97,11 @@ where
         Ok(InferOutput { name: name.to_string(), shape, data, metadata: None })
     }
 
+    fn memory(&self) -> usize {
+        let elements: usize = if T::OWNS_MEMORY { self.iter().map(T::memory).sum() } else { 0 };
+        block(self.capacity() * size_of::<T>()) + elements
+    }
+
     fn rows(&self, spec: &TensorSpec) -> usize {
         self.len() / spec.row_len().max(1)
     }
@@ -122,8 +132,13 @@ where
 )]
 pub trait VecElement: Sized {
     const DATATYPE: DataType;
+    /// Set if an element holds memory of its own.
+    const OWNS_MEMORY: bool = false;
     fn from_data(data: TensorData, shape: &[usize]) -> Result<Vec<Self>>;
     fn into_data(values: Vec<Self>) -> TensorData;
+    fn memory(&self) -> usize {
+        0
+    }
 }
 
 macro_rules! vec_elements {
@@ -148,9 +163,18 @@ vec_elements!(bool, u8, u16, u32, u64, i8, i16, i32, i64, half::f16, half::bf16,
 
 impl VecElement for String {
     const DATATYPE: DataType = DataType::Bytes;
+    const OWNS_MEMORY: bool = true;
 
     fn from_data(data: TensorData, shape: &[usize]) -> Result<Vec<Self>> {
-        Ok(data.strings(shape)?)
+        // The elements are strings already, unless they were in binary form.
+        match data.into_strings() {
+            Ok(strings) => Ok(strings),
+            Err(data) => Ok(data.strings(shape)?),
+        }
+    }
+
+    fn memory(&self) -> usize {
+        block(self.capacity())
     }
 
     fn into_data(values: Vec<Self>) -> TensorData {

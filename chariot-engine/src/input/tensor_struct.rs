@@ -6,7 +6,7 @@ use super::{decode::DecodeContext, tensors::check_tensor};
 use crate::{
     device::Device,
     error::{Error, Expected, Result},
-    protocol::{InferInput, InferOutput, InferRequest, TensorData},
+    protocol::{InferInput, InferOutput, InferRequest, Meter, TensorData},
     signature::TensorSpec,
 };
 
@@ -37,6 +37,11 @@ pub trait FromTensors: Sized + Send + Sync + 'static {
 
     /// Returns the number of rows.
     fn rows(&self) -> usize;
+
+    /// Returns the memory of the tensors in bytes. Default: 0.
+    fn memory(&self) -> usize {
+        0
+    }
 
     /// Concatenates the tensors of several requests along the first dimension, on this device.
     ///
@@ -97,6 +102,7 @@ pub trait IntoTensors: Sized + Send + Sync + 'static {
 pub struct TensorReader<'a> {
     inputs: Vec<InferInput>,
     signature: &'a [TensorSpec],
+    meter: &'a Meter<'a>,
 }
 
 impl TensorReader<'_> {
@@ -112,7 +118,9 @@ impl TensorReader<'_> {
         };
         let input = self.inputs.swap_remove(index);
         let spec = self.signature.iter().find(|spec| spec.name() == name);
-        let value = check_tensor(input, spec).map_err(Error::from).and_then(|(shape, data)| field(data, shape));
+        self.meter.read(input.data.unconverted())?;
+        let value =
+            check_tensor(input, spec, self.meter).map_err(Error::from).and_then(|(shape, data)| field(data, shape));
         value.map_err(|error| error.at(location()))
     }
 }
@@ -122,5 +130,5 @@ impl TensorReader<'_> {
 /// # Errors
 /// Returns a rejection if a tensor is missing, or if its elements do not fit its field.
 pub fn decode_tensors<T: FromTensors>(request: InferRequest, cx: &DecodeContext<'_>) -> Result<T> {
-    T::from_tensors(&mut TensorReader { inputs: request.inputs, signature: cx.signature })
+    T::from_tensors(&mut TensorReader { inputs: request.inputs, signature: cx.signature, meter: cx.meter() })
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::{Expected, Rejection, Result},
-    protocol::{DataType, InferInput, InferOutput, InferRequest, TensorData, input_label},
+    protocol::{DataType, InferInput, InferOutput, InferRequest, Meter, TensorData, input_label},
     signature::TensorSpec,
 };
 
@@ -75,13 +75,17 @@ impl Input for Tensors {
         for (index, mut input) in payload.inputs.into_iter().enumerate() {
             let metadata = input.parameters.metadata().cloned();
             let name = std::mem::take(&mut input.name);
-            match check_tensor(input, cx.signature.iter().find(|spec| spec.name() == name)) {
+            match check_tensor(input, cx.signature.iter().find(|spec| spec.name() == name), cx.meter()) {
                 Ok((shape, data)) => tensors.push(InferOutput { name, shape, data, metadata }),
                 Err(fault) => faults.push(fault.at(input_label(&name, index)).text().to_string()),
             }
         }
         Rejection::all(&faults)?;
         Ok(Tensors(tensors))
+    }
+
+    fn memory(&self) -> usize {
+        self.0.iter().map(InferOutput::memory).sum()
     }
 
     fn cost(&self) -> BatchCost {
@@ -91,10 +95,11 @@ impl Input for Tensors {
 }
 
 /// Returns shape and elements of a tensor of a request, after checking one against the other (also for strings) and
-/// converting the elements if the declaration allows it.
+/// converting the elements if the declaration allows it. Memory is reserved first.
 pub(super) fn check_tensor(
     input: InferInput,
     spec: Option<&TensorSpec>,
+    meter: &Meter<'_>,
 ) -> Result<(Vec<usize>, TensorData), Rejection> {
     let InferInput { shape, data, datatype, .. } = input;
     if datatype.is_none() {
@@ -104,9 +109,12 @@ pub(super) fn check_tensor(
         return Err(Rejection::new(Expected::new("a shape", "none")));
     };
     let data = match data.datatype() {
-        DataType::Bytes => data.flattened(&shape)?,
+        DataType::Bytes => data.flattened(&shape, meter)?,
         given => match spec {
-            Some(spec) if spec.converts() && spec.datatype() != given => data.convert(spec.datatype())?,
+            Some(spec) if spec.converts() && spec.datatype() != given => {
+                meter.read(data.len().saturating_mul(spec.datatype().size().unwrap_or(0)))?;
+                data.convert(spec.datatype())?
+            }
             _ => data,
         },
     };

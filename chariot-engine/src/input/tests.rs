@@ -93,7 +93,7 @@ fn failed<T>(result: crate::Result<T>) -> String {
 fn messages() {
     let split = |body: Value| {
         let request = InferRequest::decode(&body.to_string().into()).unwrap();
-        <modality::Text as Modality>::split(request).map(drop).map_err(Into::into)
+        <modality::Text as Modality>::split(request, &DecodeContext::default()).map(drop).map_err(Into::into)
     };
     let tensor = |name: &str, data: TensorData| InferRequest::new(vec![InferInput::new(name, [data.len()], data)]);
     let decode = |request| Tensors::decode(request, &DecodeContext::default());

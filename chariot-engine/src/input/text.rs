@@ -7,7 +7,10 @@ use super::{
     example, modality,
     payload::ElementPayload,
 };
-use crate::{error::Result, protocol::JsonText};
+use crate::{
+    error::Result,
+    protocol::{JsonText, block},
+};
 
 /// One element of an input as a text. It is taken as it is: base64 is not decoded.
 ///
@@ -81,8 +84,14 @@ impl Input for Text {
     type Modality = modality::Text;
     const INLINE: bool = true;
 
-    fn decode(payload: ElementPayload, _: &DecodeContext<'_>) -> Result<Self> {
+    fn decode(payload: ElementPayload, cx: &DecodeContext<'_>) -> Result<Self> {
+        // No escape is shorter than the text that it stands for.
+        cx.reserve(block(payload.value.len()))?;
         Ok(Text(payload.text()?.into_owned()))
+    }
+
+    fn memory(&self) -> usize {
+        block(self.0.capacity())
     }
 
     fn example() -> Option<JsonText> {

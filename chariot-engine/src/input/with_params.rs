@@ -1,5 +1,7 @@
 //! [`WithParams`]: an input together with parameters of the author's type.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -26,7 +28,7 @@ use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 ///     max_new_tokens: u32,
 /// }
 ///
-/// let item = WithParams { input: Text("once upon".into()), params: Sampling { max_new_tokens: 8 } };
+/// let item = WithParams { input: Text("once upon".into()), params: Sampling { max_new_tokens: 8 }.into() };
 /// assert_eq!(item.input.as_str(), "once upon");
 /// assert_eq!(item.params.max_new_tokens, 8);
 /// ```
@@ -34,8 +36,8 @@ use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 pub struct WithParams<I, P> {
     /// The input.
     pub input: I,
-    /// The parameters of the input.
-    pub params: P,
+    /// The parameters of the input, which all of its items share.
+    pub params: Arc<P>,
 }
 
 impl<I, P> Input for WithParams<I, P>
@@ -48,7 +50,7 @@ where
     const INLINE: bool = I::INLINE;
 
     fn decode(payload: <I::Modality as Modality>::Payload, cx: &DecodeContext<'_>) -> Result<Self> {
-        let params = payload.parameters().decode()?;
+        let params = payload.parameters().decode_once(cx.meter())?;
         Ok(WithParams { params, input: I::decode(payload, cx)? })
     }
 

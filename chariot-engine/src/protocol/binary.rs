@@ -79,10 +79,14 @@ impl BinaryTail {
     }
 }
 
-/// Makes a tensor from its binary form. The size of numbers and booleans must have been checked.
-pub(super) fn tensor(datatype: DataType, bytes: Bytes) -> ReadResult<TensorData> {
+/// Makes a tensor from its binary form; `reserve` is called before memory is taken. The size of numbers and booleans must have been checked.
+pub(super) fn tensor(
+    datatype: DataType,
+    bytes: Bytes,
+    reserve: impl Fn(usize) -> ReadResult<()>,
+) -> ReadResult<TensorData> {
     match datatype {
-        DataType::Bytes => bytes_elements(bytes),
+        DataType::Bytes => bytes_elements(bytes, reserve),
         DataType::Bool => match bytes.iter().position(|byte| *byte > 1) {
             Some(index) => {
                 let fault = Expected::new("0 or 1 for BOOL", bytes[index]);
@@ -95,7 +99,7 @@ pub(super) fn tensor(datatype: DataType, bytes: Bytes) -> ReadResult<TensorData>
 }
 
 /// Finds the elements of BYTES: each a length of 4 bytes, followed by that number of bytes.
-fn bytes_elements(bytes: Bytes) -> ReadResult<TensorData> {
+fn bytes_elements(bytes: Bytes, reserve: impl Fn(usize) -> ReadResult<()>) -> ReadResult<TensorData> {
     let mut ranges = Ranges::default();
     let mut rest = &bytes[..];
     while !rest.is_empty() {
@@ -112,7 +116,7 @@ fn bytes_elements(bytes: Bytes) -> ReadResult<TensorData> {
         };
         let end =
             u32::try_from(bytes.len() - after.len()).map_err(|_| fault("tensor exceeds the limit of 4 GiB".into()))?;
-        ranges.push((end - length, end));
+        ranges.push((end - length, end), &reserve)?;
         rest = after;
     }
     Ok(TensorData::new(Elements::Bytes(BytesData::Binary { bytes, ranges })))

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::{
     datatype::DataType,
     elements::{ElementType, Elements, match_datatype},
+    meter::block,
 };
 
 /// Elements in binary form. A clone shares the bytes and the converted values.
@@ -34,6 +35,12 @@ impl BinaryElements {
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0.bytes
+    }
+
+    /// Returns the memory of the values in bytes, whether they are converted yet or not.
+    pub(super) fn memory(&self) -> usize {
+        let converted = if self.0.datatype == DataType::Uint8 { 0 } else { block(self.0.bytes.len()) };
+        block(size_of::<Shared>()) + converted
     }
 
     pub(super) fn len(&self) -> usize {

@@ -10,6 +10,7 @@ use super::{
     json_text::{self, BYTE_ORDER_MARK},
     media_type::MediaType,
     metadata::TensorMetadata,
+    meter::Meter,
     picture,
     request::InferRequest,
     version::Protocol,
@@ -175,6 +176,17 @@ impl BodyFormat {
     /// Returns an error with the location of the first fault in the body, the expected and the given value, or an error if
     /// the model does not accept the protocol or the media type.
     pub fn decode(&self, body: &Bytes, accepts: &Accepts) -> Result<(InferRequest, Protocol), Rejection> {
+        self.decode_metered(body, accepts, &Meter::default())
+    }
+
+    /// Decodes a body as [`decode`](Self::decode) does, and reserves memory before it is taken. A refusal ends it with any
+    /// rejection: [`Meter::refused`] has the error.
+    pub(crate) fn decode_metered(
+        &self,
+        body: &Bytes,
+        accepts: &Accepts,
+        meter: &Meter<'_>,
+    ) -> Result<(InferRequest, Protocol), Rejection> {
         self.check_media_type(body, accepts)?;
         let kind = self.kind(body, accepts);
         let protocol_of_headers = match kind {
@@ -194,8 +206,10 @@ impl BodyFormat {
                     return Err(Rejection::new(Expected::new(expected, "a tensor alone")));
                 }
             },
-            BodyKind::Binary(json_length) => (InferRequest::decode_binary(body, json_length)?, Protocol::V2Kserve),
-            BodyKind::Lines => (chariot_v2::lines(body, items)?, Protocol::V2),
+            BodyKind::Binary(json_length) => {
+                (InferRequest::decode_binary_metered(body, json_length, meter)?, Protocol::V2Kserve)
+            }
+            BodyKind::Lines => (chariot_v2::lines(body, items, meter)?, Protocol::V2),
             BodyKind::Item => {
                 let is_text = self.media_type == MediaType::Other;
                 let body = if is_text { &json_text::without_mark(body) } else { body };
@@ -209,7 +223,7 @@ impl BodyFormat {
                     let expected = format_args!("{image} for the bytes of an image");
                     return Err(Rejection::new(Expected::new(expected, "no media type")).at("Content-Type"));
                 }
-                chariot_v2::document(body, items, accepts.supports(Protocol::V2))?
+                chariot_v2::document(body, items, accepts.supports(Protocol::V2), meter)?
             }
         };
         accepts.check(protocol)?;

@@ -11,6 +11,7 @@ use super::{
     fault::Fault,
     json_text::JsonText,
     leaves::{self, Leaves},
+    meter::{Meter, block},
     ranges::Ranges,
     reader::JsonReader,
 };
@@ -88,9 +89,15 @@ impl BytesData {
     /// Returns the memory of the elements in bytes, without the body of the request that they refer to.
     pub(super) fn memory(&self) -> usize {
         match self {
-            BytesData::Body { ranges, .. } | BytesData::Binary { ranges, .. } => ranges.len() * size_of::<(u32, u32)>(),
-            BytesData::Strings(strings) => strings.iter().map(|text| text.len() + size_of::<String>()).sum(),
-            BytesData::Values(values) => values.iter().map(|text| text.as_bytes().len() + size_of::<JsonText>()).sum(),
+            BytesData::Body { ranges, .. } | BytesData::Binary { ranges, .. } => ranges.memory(),
+            BytesData::Strings(strings) => {
+                let texts: usize = strings.iter().map(|text| block(text.capacity())).sum();
+                texts + strings.capacity() * size_of::<String>()
+            }
+            BytesData::Values(values) => {
+                let texts: usize = values.iter().map(|text| block(text.as_bytes().len())).sum();
+                texts + values.capacity() * size_of::<JsonText>()
+            }
         }
     }
 
@@ -173,23 +180,31 @@ impl BytesData {
         Ok(())
     }
 
-    /// Returns the strings of all elements as a flat list.
-    pub(super) fn strings(&self, shape: &[usize]) -> Result<Vec<String>, Rejection> {
+    /// Returns the strings of all elements as a flat list, whose memory is reserved first.
+    pub(super) fn strings(&self, shape: &[usize], meter: &Meter<'_>) -> Result<Vec<String>, Rejection> {
         match self {
-            BytesData::Strings(strings) => self.check_count(shape).map(|()| strings.clone()),
-            BytesData::Binary { .. } => {
+            BytesData::Strings(strings) => {
                 self.check_count(shape)?;
-                let string = |index| match self.element(index).text() {
-                    Ok(text) => Ok(text.into_owned()),
-                    Err(fault) => Err(fault.at(format_args!("data[{index}]"))),
-                };
-                (0..self.len()).map(string).collect()
+                meter.read(self.memory())?;
+                Ok(strings.clone())
+            }
+            BytesData::Binary { ranges, .. } => {
+                self.check_count(shape)?;
+                let texts: usize = ranges.iter().map(|(start, end)| block((end - start) as usize)).sum();
+                meter.read(texts + self.len() * size_of::<String>())?;
+                let mut strings = Vec::with_capacity(self.len());
+                for index in 0..self.len() {
+                    let element = self.element(index);
+                    let text = element.text().map_err(|fault| fault.at(format_args!("data[{index}]")))?;
+                    strings.push(text.into_owned());
+                }
+                Ok(strings)
             }
             BytesData::Body { body, ranges } => {
                 let value = |range_of: &(u32, u32)| JsonText::new_unchecked(body.slice(range(*range_of)));
-                self.json_strings(shape, ranges.iter().map(value))
+                self.json_strings(shape, ranges.iter().map(value), meter)
             }
-            BytesData::Values(values) => self.json_strings(shape, values.iter().cloned()),
+            BytesData::Values(values) => self.json_strings(shape, values.iter().cloned(), meter),
         }
     }
 
@@ -204,6 +219,7 @@ impl BytesData {
         &self,
         shape: &[usize],
         values: impl Iterator<Item = JsonText> + Clone,
+        meter: &Meter<'_>,
     ) -> Result<Vec<String>, Rejection> {
         let needed = leaves::product(shape).map_err(|fault| fault.rejection())?;
         let is_list = |value: JsonText| value.as_bytes().first() == Some(&b'[');
@@ -211,13 +227,15 @@ impl BytesData {
         let mut reserved = self.len();
         if nested {
             // Checks the claims of the shape before memory is reserved for them.
-            self.read_strings(&shape[1..], values.clone(), &mut Leaves::new(0, 0))?;
+            let mut none = Leaves::new(&JsonReader::new(""), 0, 0).map_err(|fault| fault.rejection())?;
+            self.read_strings(&shape[1..], values.clone(), &mut none, &Meter::default())?;
             let outermost = leaves::check_length(shape[0], self.len());
             outermost.map_err(|text| Fault::new(text).in_member("data").rejection())?;
             reserved = needed;
         }
-        let mut strings = Leaves::new(reserved, needed);
-        self.read_strings(if nested { &shape[1..] } else { &[] }, values, &mut strings)?;
+        let reserving = JsonReader::metered("", meter);
+        let mut strings = Leaves::new(&reserving, reserved, needed).map_err(|fault| fault.rejection())?;
+        self.read_strings(if nested { &shape[1..] } else { &[] }, values, &mut strings, meter)?;
         let count = if nested { needed } else { self.len() };
         leaves::check_count(shape, needed, count).map_err(|fault| fault.rejection())?;
         Ok(strings.into_vec())
@@ -229,9 +247,10 @@ impl BytesData {
         inner: &[usize],
         values: impl Iterator<Item = JsonText>,
         strings: &mut Leaves<String>,
+        meter: &Meter<'_>,
     ) -> Result<(), Rejection> {
         for (index, value) in values.enumerate() {
-            let mut reader = JsonReader::new(value.as_str());
+            let mut reader = JsonReader::metered(value.as_str(), meter);
             let read =
                 if inner.is_empty() { strings.read(&mut reader) } else { leaves::nested(&mut reader, inner, strings) };
             read.map_err(|fault| self.rejection(fault.in_element(index).in_member("data"), index))?;

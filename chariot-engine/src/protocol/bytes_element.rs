@@ -26,6 +26,14 @@ pub enum BytesElement {
 }
 
 impl BytesElement {
+    /// Returns the number of bytes that the element takes in the body.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            BytesElement::Json(value) => value.as_bytes().len(),
+            BytesElement::Binary(bytes) => bytes.len(),
+        }
+    }
+
     /// Returns the element as a string: the string of a JSON value, or bytes decoded as UTF-8. Borrowed unless the JSON
     /// string has escapes.
     ///

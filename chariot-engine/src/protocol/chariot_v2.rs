@@ -9,6 +9,7 @@ use super::{
     fault::{Fault, ReadResult},
     input_label::Origin,
     json_text::{JsonText, utf8, without_mark},
+    meter::{Meter, push},
     parameters::Parameters,
     reader::JsonReader,
     request::{InferInput, InferRequest},
@@ -22,11 +23,16 @@ use crate::error::{Expected, Rejection};
 const MAX_LINES: usize = 16_384;
 
 /// Decodes a JSON document: one item, or a request of `chariot-v2-kserve`. `takes_items` is set if the model accepts both.
-pub(super) fn document(body: &Bytes, items: Items, takes_items: bool) -> Result<(InferRequest, Protocol), Rejection> {
+pub(super) fn document(
+    body: &Bytes,
+    items: Items,
+    takes_items: bool,
+    meter: &Meter<'_>,
+) -> Result<(InferRequest, Protocol), Rejection> {
     let body = &without_mark(body);
     let text = decode::document(body)?;
     let mut item = ItemMember { items, takes_items, data: None };
-    let read = decode::members(&mut JsonReader::new(text), body, &mut None, Some(&mut item));
+    let read = decode::members(&mut JsonReader::metered(text, meter), body, &mut None, Some(&mut item));
     let request = read.map_err(|fault| fault.rejection_in(text))?;
     Ok(match item.data {
         None => (request, Protocol::V2Kserve),
@@ -38,12 +44,12 @@ pub(super) fn document(body: &Bytes, items: Items, takes_items: bool) -> Result<
 }
 
 /// Decodes lines of JSON, one item per line. Skips blank lines, but counts them.
-pub(super) fn lines(body: &Bytes, items: Items) -> Result<InferRequest, Rejection> {
+pub(super) fn lines(body: &Bytes, items: Items, meter: &Meter<'_>) -> Result<InferRequest, Rejection> {
     let body = &without_mark(body);
     let text = utf8(body)?;
     let mut inputs = Vec::new();
     let (mut line, mut counted) = (1, 0);
-    let mut reader = JsonReader::new(text);
+    let mut reader = JsonReader::metered(text, meter);
     while reader.peek().is_some() {
         let start = reader.position();
         line += text.as_bytes()[counted..start].iter().filter(|byte| **byte == b'\n').count();
@@ -53,13 +59,13 @@ pub(super) fn lines(body: &Bytes, items: Items) -> Result<InferRequest, Rejectio
             return Err(Rejection::new(Expected::new(expected, "more")));
         }
         let end = text[start..].find('\n').map_or(text.len(), |length| start + length);
-        let mut within = JsonReader::new(&text[..end]);
+        let mut within = reader.another(&text[..end]);
         within.go_to(start);
         let origin = Origin::Line(line);
         let read =
             line_item(&mut within, body, items).map_err(|fault| fault.in_owner(origin.label("", 0)).rejection_in(text));
         let (data, parameters) = read?;
-        inputs.push(InferInput::item(data, parameters, origin));
+        push(&mut inputs, InferInput::item(data, parameters, origin), |bytes| meter.read(bytes))?;
         reader.go_to(end);
     }
     if inputs.is_empty() {

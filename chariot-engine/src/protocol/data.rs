@@ -23,7 +23,7 @@ pub(super) fn numbers(
 ) -> ReadResult<(TensorData, usize)> {
     fn read<T: Leaf + ElementType>(reader: &mut JsonReader<'_>, shape: &[usize]) -> ReadResult<(TensorData, usize)> {
         let needed = leaves::product(shape).unwrap_or(usize::MAX);
-        let mut values = Leaves::<T>::new(elements_ahead(reader, needed), needed);
+        let mut values = Leaves::<T>::new(reader, elements_ahead(reader, needed), needed)?;
         let count = leaves::flat_or_nested(reader, shape, &mut values)?;
         Ok((TensorData::from_values(values.into_vec()), count))
     }
@@ -63,8 +63,8 @@ pub(super) fn bytes(reader: &mut JsonReader<'_>, body: &Bytes) -> ReadResult<Ten
     }
     let mut ranges = Ranges::default();
     reader.list("a list or a string", |reader, _| {
-        ranges.push(value(reader)?);
-        Ok(())
+        let range = value(reader)?;
+        ranges.push(range, |bytes| reader.reserve(bytes))
     })?;
     Ok(elements(body, ranges))
 }

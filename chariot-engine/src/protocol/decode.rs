@@ -11,6 +11,7 @@ use super::{
     json_text::{utf8, without_mark},
     leaves::{self, Leaf},
     metadata::TensorMetadata,
+    meter::{Meter, push},
     parameters::Parameters,
     reader::JsonReader,
     request::{InferInput, InferRequest, WantedOutput},
@@ -31,7 +32,7 @@ impl InferRequest {
     /// # Errors
     /// Returns an error with the location of the first fault in the body, the expected and the given value.
     pub fn decode(body: &Bytes) -> Result<InferRequest, Rejection> {
-        Self::decode_with(body, &mut None)
+        Self::decode_with(body, &mut None, &Meter::default())
     }
 
     /// Decodes a body of JSON followed by binary tensors; the JSON takes `json_length` bytes.
@@ -49,9 +50,18 @@ impl InferRequest {
     /// # Errors
     /// Returns an error with the location of the first fault in the body, the expected and the given value.
     pub fn decode_binary(body: &Bytes, json_length: usize) -> Result<InferRequest, Rejection> {
+        Self::decode_binary_metered(body, json_length, &Meter::default())
+    }
+
+    /// Decodes a body as [`decode_binary`](Self::decode_binary) does, and reserves memory before it is taken.
+    pub(super) fn decode_binary_metered(
+        body: &Bytes,
+        json_length: usize,
+        meter: &Meter<'_>,
+    ) -> Result<InferRequest, Rejection> {
         let (json, tail) = binary::split(body, json_length)?;
         let mut tail = Some(tail);
-        let request = InferRequest::decode_with(&json, &mut tail)?;
+        let request = InferRequest::decode_with(&json, &mut tail, meter)?;
         tail.map_or(Ok(()), |tail| tail.end())?;
         Ok(request)
     }
@@ -74,7 +84,7 @@ impl InferRequest {
         let read = match input.datatype {
             DataType::Bytes => binary::one_element(body, &input.shape),
             datatype => binary::raw_shape(body.len(), datatype, &input.shape)
-                .and_then(|shape| Ok((shape, binary::tensor(datatype, body.clone())?))),
+                .and_then(|shape| Ok((shape, binary::tensor(datatype, body.clone(), |_| Ok(()))?))),
         };
         let (shape, data) = read.map_err(|fault| fault.in_owner(input_label(&input.name, 0)).rejection())?;
         let mut request = InferRequest::new(vec![InferInput::new(&*input.name, shape, data)]);
@@ -83,10 +93,10 @@ impl InferRequest {
     }
 
     /// Decodes JSON; takes binary tensors from `tail`, if there is one.
-    fn decode_with(body: &Bytes, tail: &mut Option<BinaryTail>) -> Result<InferRequest, Rejection> {
+    fn decode_with(body: &Bytes, tail: &mut Option<BinaryTail>, meter: &Meter<'_>) -> Result<InferRequest, Rejection> {
         let body = &without_mark(body);
         let text = document(body)?;
-        members(&mut JsonReader::new(text), body, tail, None).map_err(|fault| fault.rejection_in(text))
+        members(&mut JsonReader::metered(text, meter), body, tail, None).map_err(|fault| fault.rejection_in(text))
     }
 }
 
@@ -206,8 +216,8 @@ fn tensors<T>(
             let expected = format!("at most {MAX_TENSORS} {}", expected.trim_start_matches("a list of "));
             return Err(Fault::at(reader.position(), Expected::new(expected, "more")));
         }
-        tensors.push(one(reader)?);
-        Ok(())
+        let tensor = one(reader)?;
+        push(&mut tensors, tensor, |bytes| reader.reserve(bytes))
     })?;
     Ok(tensors)
 }
@@ -323,7 +333,7 @@ fn members_of_input(
             Some(tail) => tail.take(numeric, shape, size),
         };
         let bytes = taken.map_err(|fault| fault.in_member(BINARY_SIZE).in_member("parameters"))?;
-        input.data = binary::tensor(numeric.unwrap_or(DataType::Bytes), bytes)?;
+        input.data = binary::tensor(numeric.unwrap_or(DataType::Bytes), bytes, |bytes| reader.reserve(bytes))?;
         return Ok(input);
     }
     if !has_data {

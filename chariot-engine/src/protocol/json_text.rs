@@ -9,6 +9,8 @@ use super::{
     encode_error::EncodeError,
     fault::Fault,
     finite::{Finite, NOT_FINITE},
+    meter::Meter,
+    metered::Metered,
     reader::{JsonReader, kind_of},
     serde_error,
 };
@@ -104,6 +106,11 @@ impl JsonText {
         kind_of(self.0.first().copied())
     }
 
+    /// Returns `true` if the value is a string.
+    pub(crate) fn is_string(&self) -> bool {
+        self.0.first() == Some(&b'"')
+    }
+
     /// Returns `true` if the value is `null`.
     pub fn is_null(&self) -> bool {
         self.0.first() == Some(&b'n')
@@ -115,8 +122,15 @@ impl JsonText {
     /// Returns an error that tells the caller which part of the value does not match the type, without the payload and
     /// without Rust's type names.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Rejection> {
+        self.parse_metered(&Meter::default())
+    }
+
+    /// Deserializes the value as [`parse`](Self::parse) does, and reserves memory for it.
+    pub(crate) fn parse_metered<T: DeserializeOwned>(&self, meter: &Meter<'_>) -> Result<T, Rejection> {
         let text = self.as_str();
-        serde_json::from_str(text).map_err(|error| serde_error::json_fault(&error, text))
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let value = T::deserialize(Metered::new(&mut reader, meter)).and_then(|value| reader.end().map(|()| value));
+        value.map_err(|error| serde_error::json_fault(&error, text))
     }
 }
 

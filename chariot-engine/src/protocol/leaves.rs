@@ -1,11 +1,14 @@
 //! The leaves of nested lists: numbers, booleans and strings, read into a vector and compared with a shape. Used to decode
 //! the `data` of an input and to read the strings of a BYTES tensor.
 
+use std::borrow::Cow;
+
 use half::{bf16, f16};
 
 use super::{
     datatype::DataType,
     fault::{Fault, ReadResult, shape_text},
+    meter::block,
     number::{self, NotInteger},
     reader::JsonReader,
 };
@@ -39,9 +42,15 @@ impl Leaf for String {
     fn read(reader: &mut JsonReader<'_>) -> Option<Self> {
         // `fault` finds and reports a fault within the string again.
         let mut ahead = reader.clone();
-        let string = ahead.string("a string").ok()?;
+        let string = match ahead.string("a string").ok()? {
+            Cow::Owned(string) => string,
+            Cow::Borrowed(text) => {
+                ahead.reserve(block(text.len())).ok()?;
+                text.to_owned()
+            }
+        };
         *reader = ahead;
-        Some(string.into_owned())
+        Some(string)
     }
 
     fn fault(reader: &mut JsonReader<'_>) -> Box<Fault> {
@@ -121,8 +130,10 @@ pub(super) struct Leaves<T> {
 
 impl<T: Leaf> Leaves<T> {
     /// Reserves memory for `reserved` leaves, at most `limit`.
-    pub(super) fn new(reserved: usize, limit: usize) -> Self {
-        Leaves { kept: Vec::with_capacity(reserved.min(limit)), limit }
+    pub(super) fn new(reader: &JsonReader<'_>, reserved: usize, limit: usize) -> ReadResult<Self> {
+        let reserved = reserved.min(limit);
+        reader.reserve(reserved.saturating_mul(size_of::<T>()))?;
+        Ok(Leaves { kept: Vec::with_capacity(reserved), limit })
     }
 
     pub(super) fn into_vec(self) -> Vec<T> {

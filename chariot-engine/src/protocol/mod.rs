@@ -22,6 +22,7 @@
 //! | `binary` | binary tensors of requests and responses |
 //! | `response`, `encode_error` | [`InferResponse`], its encoder, and the reasons why encoding fails |
 //! | `metadata` | [`ModelMetadata`], the metadata of a model |
+//! | `meter`, `metered` | [`Meter`], memory that is reserved before it is taken, and serde's decoders of an author's types with one |
 //! | `reader`, `string`, `number` | a strict JSON reader over a complete body |
 //! | `half_rounding` | rounding to FP16 and BF16 |
 //! | `fault` | a fault in a body, with its location |
@@ -51,6 +52,8 @@ mod leaves;
 mod little_endian;
 mod media_type;
 mod metadata;
+mod meter;
+mod metered;
 mod nested_bytes;
 mod number;
 mod parameters;
@@ -81,6 +84,8 @@ pub(crate) use input_label::{Origin, input_label};
 pub use json_text::JsonText;
 pub use media_type::MediaType;
 pub use metadata::{ModelMetadata, TensorMetadata};
+pub(crate) use meter::{Meter, Reserve, block};
+pub(crate) use metered::Metered;
 pub use parameters::Parameters;
 pub use request::{InferInput, InferRequest, WantedOutput};
 pub use response::{EncodedResponse, InferOutput, InferResponse, ResponseHead};

@@ -6,6 +6,7 @@ use super::{
     elements::Elements,
     fault::{Fault, ReadResult},
     leaves::{check_length, product},
+    meter::Meter,
     ranges::Ranges,
     reader::JsonReader,
     tensor::{Storage, TensorData},
@@ -18,7 +19,12 @@ impl TensorData {
     ///
     /// # Errors
     /// Returns an error if the lists are nested in another way, or if there are more than `limit` leaves.
-    pub(crate) fn nested_elements(&self, shape: &[usize], limit: usize) -> Result<Option<TensorData>, Rejection> {
+    pub(crate) fn nested_elements(
+        &self,
+        shape: &[usize],
+        limit: usize,
+        meter: &Meter<'_>,
+    ) -> Result<Option<TensorData>, Rejection> {
         let Storage::Typed(Elements::Bytes(data @ BytesData::Body { body, ranges })) = &self.0 else {
             return Ok(None);
         };
@@ -39,7 +45,7 @@ impl TensorData {
         for (index, (start, end)) in ranges.iter().enumerate() {
             // The decoder has checked that the JSON of a body is UTF-8.
             let text = std::str::from_utf8(&body[*start as usize..*end as usize]).unwrap_or_default();
-            let read = read(&mut JsonReader::new(text), inner, *start, &mut leaves);
+            let read = read(&mut JsonReader::metered(text, meter), inner, *start, &mut leaves);
             read.map_err(|fault| in_data(fault.in_element(index)))?;
         }
         Ok(Some(TensorData::new(Elements::Bytes(BytesData::Body { body: body.clone(), ranges: leaves }))))
@@ -54,8 +60,8 @@ fn read(reader: &mut JsonReader<'_>, shape: &[usize], offset: u32, leaves: &mut 
         let start = reader.position();
         reader.skip()?;
         // Part of the body, whose offsets fit.
-        leaves.push((offset + start as u32, offset + reader.position() as u32));
-        return Ok(());
+        let range = (offset + start as u32, offset + reader.position() as u32);
+        return leaves.push(range, |bytes| reader.reserve(bytes));
     };
     let count = reader.list("a list", |reader, _| read(reader, inner, offset, leaves))?;
     check_length(*length, count).map_err(Fault::new)

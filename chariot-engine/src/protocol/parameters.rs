@@ -1,7 +1,13 @@
 //! The parameters of a request or of an input: those that the protocol defines, and the engine's own. Decoded with a
 //! request and carried by its items.
 
-use std::{borrow::Cow, collections::HashSet, sync::Arc};
+use std::{
+    any::Any,
+    borrow::Cow,
+    collections::HashSet,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use serde::{
@@ -9,10 +15,13 @@ use serde::{
     de::{DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, Visitor},
     forward_to_deserialize_any,
 };
+use smallvec::SmallVec;
 
 use super::{
     fault::{Fault, ReadResult},
     json_text::{JsonText, utf8},
+    meter::{Meter, block},
+    metered::Metered,
     reader::JsonReader,
     serde_error::{self, SerdeFault},
     string::MAX_NAME,
@@ -44,14 +53,34 @@ const RESERVED: [&str; 5] = ["action", "binary_data_output", "binary_data_size",
 #[derive(Clone, Debug, Default)]
 pub struct Parameters(Option<Arc<Decoded>>);
 
-/// The object of parameters, and the values of those that the protocol defines.
+/// The limit on the names and values of a request's or an input's parameters, without the metadata, in bytes. Metadata is
+/// repeated and never read.
+const MAX_TEXT: usize = 1 << 20;
+
+/// The text of a request's parameters, and what has been read of it.
 #[derive(Debug)]
 struct Decoded {
     /// The whole object.
     text: JsonText,
-    action: Option<String>,
+    /// The parameters that are neither `null` nor metadata: where in `text` the name with its quotes is, and the value.
+    entries: SmallVec<[(Range<usize>, Range<usize>); 2]>,
+    action: Option<Arc<str>>,
     metadata: Option<JsonText>,
     score_threshold: Option<f32>,
+    /// The engine's own parameters as a type, or the reason why they are not, once an item has asked.
+    typed: OnceLock<Result<Arc<dyn Any + Send + Sync>, Rejection>>,
+}
+
+impl Decoded {
+    /// Returns the names and values of the parameters, as [`entries`](Self::entries) has them.
+    fn values(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+        // The text has been decoded before, so reading it again cannot fail.
+        let part = |range: &Range<usize>| std::str::from_utf8(self.text.as_bytes().get(range.clone())?).ok();
+        self.entries.iter().filter_map(move |(name, value)| {
+            let name = JsonReader::new(part(name)?).string("a name").ok()?;
+            Some((name, part(value)?))
+        })
+    }
 }
 
 impl Parameters {
@@ -94,11 +123,14 @@ impl Parameters {
             return Ok(Parameters::default());
         }
         let (mut action, mut metadata, mut score_threshold) = (None, None, None);
-        let (mut seen, mut any) = (HashSet::new(), false);
+        let mut seen = HashSet::new();
+        let mut entries = SmallVec::<[(Range<usize>, Range<usize>); 2]>::new();
+        let mut length = 0_usize;
         reader.peek();
         let start = reader.position();
         reader.object("an object", |reader, key| {
             let name = key.clone();
+            let name_range = reader.name_range();
             if !seen.insert(key) {
                 return Err(reader.duplicate().in_member(&name));
             }
@@ -118,24 +150,48 @@ impl Parameters {
                 if *name == *taken {
                     return take(reader);
                 }
-                any = true;
+                reader.peek();
+                let value_at = reader.position();
                 match &*name {
-                    "action" => action = Some(reader.short_string("an action")?),
-                    "metadata" => metadata = Some(JsonText::new_unchecked(body.slice_ref(reader.value()?.as_bytes()))),
+                    "action" => action = Some(reader.short_string("an action")?.into()),
+                    "metadata" => {
+                        metadata = Some(JsonText::new_unchecked(body.slice_ref(reader.value()?.as_bytes())));
+                        return Ok(());
+                    }
                     "score_threshold" => score_threshold = Some(threshold(reader)?),
                     _ => reader.skip()?,
                 }
+                length += name.len() + (reader.position() - value_at);
+                if length > MAX_TEXT {
+                    let expected = format!("at most {MAX_TEXT} bytes of parameters beside the metadata");
+                    return Err(Fault::at(value_at, Expected::new(expected, "more")));
+                }
+                if entries.len() == entries.capacity() {
+                    reader.reserve(entries.capacity() * 2 * size_of::<(Range<usize>, Range<usize>)>())?;
+                }
+                let value = value_at - start..reader.position() - start;
+                entries.push((name_range.start - start..name_range.end - start, value));
                 Ok(())
             };
             value(reader).map_err(|fault: Box<Fault>| fault.in_member(&name))
         })?;
+        if entries.is_empty() && metadata.is_none() {
+            return Ok(Parameters::default());
+        }
+        reader.reserve(block(size_of::<Decoded>()))?;
         let text = JsonText::new_unchecked(body.slice(start..reader.position()));
-        Ok(Parameters(any.then(|| Arc::new(Decoded { text, action, metadata, score_threshold }))))
+        let typed = OnceLock::new();
+        Ok(Parameters(Some(Arc::new(Decoded { text, entries, action, metadata, score_threshold, typed }))))
     }
 
     /// Returns the action that the caller requests for the input.
     pub fn action(&self) -> Option<&str> {
         self.0.as_ref()?.action.as_deref()
+    }
+
+    /// Returns the action as the items of an input share it.
+    pub(crate) fn shared_action(&self) -> Option<&Arc<str>> {
+        self.0.as_ref()?.action.as_ref()
     }
 
     /// Returns the metadata, which the output must repeat byte for byte.
@@ -151,28 +207,24 @@ impl Parameters {
     /// Returns the parameter with this name.
     pub fn get(&self, name: &str) -> Option<JsonText> {
         let decoded = self.0.as_ref()?;
-        let mut found = None;
-        // The text has been decoded before, so reading it again cannot fail.
-        let _ = JsonReader::new(decoded.text.as_str()).object("an object", |reader, key| {
-            let value = reader.value()?;
-            if key == name && value != "null" {
-                found = Some(decoded.text.part(value));
-            }
-            Ok(())
-        });
-        found
+        if name == "metadata" {
+            return decoded.metadata.clone();
+        }
+        decoded.values().find_map(|(key, value)| (key == name).then(|| decoded.text.part(value)))
     }
 
     /// Fills in action and score threshold from `other` where they are missing (all of its parameters, if these are empty),
     /// and replaces the metadata with that of `carried`.
     pub(crate) fn completed_by(&self, other: &Parameters, carried: &Parameters) -> Parameters {
         let Some(decoded) = self.0.as_ref().or(other.0.as_ref()) else { return Parameters::default() };
-        let action = |parameters: &Parameters| parameters.action().map(str::to_owned);
+        let action = |parameters: &Parameters| parameters.0.as_ref()?.action.clone();
         Parameters(Some(Arc::new(Decoded {
             text: decoded.text.clone(),
+            entries: decoded.entries.clone(),
             action: action(self).or_else(|| action(other)),
             metadata: carried.metadata().cloned(),
             score_threshold: self.score_threshold().or_else(|| other.score_threshold()),
+            typed: OnceLock::new(),
         })))
     }
 
@@ -189,24 +241,51 @@ impl Parameters {
     /// Returns an error if a parameter does not match the type:
     /// `parameters.top_k: expected an integer from 0 to 255, got a string`.
     pub fn decode<P: DeserializeOwned>(&self) -> Result<P, Rejection> {
+        self.decode_metered(&Meter::default())
+    }
+
+    /// Deserializes the engine's own parameters as [`decode`](Self::decode) does, and reserves memory for them.
+    fn decode_metered<P: DeserializeOwned>(&self, meter: &Meter<'_>) -> Result<P, Rejection> {
         let members = Members { entries: self.own().into_iter(), value: None };
-        P::deserialize(members).map_err(|error| error.0.in_member("parameters").rejection())
+        P::deserialize(Metered::new(members, meter)).map_err(|error| error.0.in_member("parameters").rejection())
+    }
+
+    /// Deserializes the engine's own parameters as a type, once for all items that share them. The memory of the result is
+    /// kept.
+    pub(crate) fn decode_once<P>(&self, meter: &Meter<'_>) -> Result<Arc<P>, Rejection>
+    where
+        P: DeserializeOwned + Send + Sync + 'static,
+    {
+        let decode = || {
+            let before = meter.held();
+            meter.read(block(2 * size_of::<usize>() + size_of::<P>()))?;
+            let parameters = Arc::new(self.decode_metered::<P>(meter)?);
+            meter.keep(meter.held() - before);
+            Ok(parameters)
+        };
+        let Some(decoded) = &self.0 else { return decode() };
+        let typed = decoded.typed.get_or_init(|| decode().map(|parameters| parameters as Arc<dyn Any + Send + Sync>));
+        match typed.clone()?.downcast() {
+            Ok(parameters) => Ok(parameters),
+            // The items of an input are of one type.
+            Err(_) => decode(),
+        }
+    }
+
+    /// Returns the memory of the parameters in bytes, without the body of the request and without a type.
+    pub(crate) fn memory(&self) -> usize {
+        let entries = |decoded: &Arc<Decoded>| {
+            let spilled = if decoded.entries.spilled() { decoded.entries.capacity() } else { 0 };
+            spilled * size_of::<(Range<usize>, Range<usize>)>()
+        };
+        let action = |decoded: &Arc<Decoded>| decoded.action.as_ref().map_or(0, |action| block(action.len() + 16));
+        self.0.as_ref().map_or(0, |decoded| block(16 + size_of::<Decoded>()) + entries(decoded) + action(decoded))
     }
 
     /// Returns the engine's own parameters.
     fn own(&self) -> Vec<(Cow<'_, str>, &str)> {
-        let mut own = Vec::new();
-        if let Some(decoded) = &self.0 {
-            // As in `get`, reading the text again cannot fail.
-            let _ = JsonReader::new(decoded.text.as_str()).object("an object", |reader, key| {
-                let value = reader.value()?;
-                if value != "null" && !RESERVED.contains(&&*key) {
-                    own.push((key, value));
-                }
-                Ok(())
-            });
-        }
-        own
+        let values = self.0.iter().flat_map(|decoded| decoded.values());
+        values.filter(|(name, _)| !RESERVED.contains(&&**name)).collect()
     }
 }
 

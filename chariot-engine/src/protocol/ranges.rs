@@ -3,6 +3,8 @@
 
 use std::ops::Index;
 
+use super::meter::{block, push};
+
 /// A range of bytes: its start and its end.
 type Range = (u32, u32);
 
@@ -26,19 +28,27 @@ impl Ranges {
         }
     }
 
-    pub(super) fn push(&mut self, range: Range) {
+    /// Returns the memory of the ranges in bytes.
+    pub(super) fn memory(&self) -> usize {
+        let rest = self.rest.len() * block(BLOCK * size_of::<Range>());
+        block(self.first.capacity() * size_of::<Range>()) + rest + self.rest.capacity() * size_of::<Vec<Range>>()
+    }
+
+    /// Adds a range; `reserve` is called before memory is taken.
+    pub(super) fn push<E>(&mut self, range: Range, reserve: impl FnOnce(usize) -> Result<(), E>) -> Result<(), E> {
         if self.first.len() < BLOCK {
-            self.first.push(range);
-            return;
+            return push(&mut self.first, range, reserve);
         }
         match self.rest.last_mut() {
-            Some(block) if block.len() < BLOCK => block.push(range),
+            Some(last) if last.len() < BLOCK => last.push(range),
             _ => {
-                let mut block = Vec::with_capacity(BLOCK);
-                block.push(range);
-                self.rest.push(block);
+                reserve(block(BLOCK * size_of::<Range>()) + 2 * size_of::<Vec<Range>>())?;
+                let mut last = Vec::with_capacity(BLOCK);
+                last.push(range);
+                self.rest.push(last);
             }
         }
+        Ok(())
     }
 
     pub(super) fn get(&self, index: usize) -> Option<&Range> {
@@ -78,7 +88,7 @@ mod tests {
     fn ranges_are_kept_in_order() {
         for count in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 3 * BLOCK + 7] {
             let mut ranges = Ranges::default();
-            (0..count as u32).for_each(|at| ranges.push((at, at + 1)));
+            (0..count as u32).for_each(|at| ranges.push((at, at + 1), |_| Ok::<_, ()>(())).unwrap());
             assert_eq!(ranges.len(), count);
             assert!(ranges.iter().copied().eq((0..count as u32).map(|at| (at, at + 1))));
             assert!(

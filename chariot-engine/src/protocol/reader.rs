@@ -3,10 +3,11 @@
 //! No existing reader meets its requirements: it reports the offset of every value (values are kept as slices of the body)
 //! and the location of every fault, never repeats the caller's payload, and does not recurse.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use super::{
     fault::{Fault, ReadResult},
+    meter::Meter,
     number,
 };
 use crate::error::Expected;
@@ -20,11 +21,33 @@ pub(super) struct JsonReader<'a> {
     pub(super) text: &'a str,
     pub(super) at: usize,
     depth: u8,
+    /// Where the name of the last member is, with its quotes.
+    name: (usize, usize),
+    /// Where memory for values is reserved; `None` if it is not counted.
+    meter: Option<&'a Meter<'a>>,
 }
 
 impl<'a> JsonReader<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        JsonReader { text, at: 0, depth: 0 }
+        JsonReader { text, at: 0, depth: 0, name: (0, 0), meter: None }
+    }
+
+    /// Creates a reader that reserves the memory of what it reads.
+    pub(super) fn metered(text: &'a str, meter: &'a Meter<'a>) -> Self {
+        JsonReader { meter: Some(meter), ..JsonReader::new(text) }
+    }
+
+    /// Returns a reader of another text that reserves memory where this one does.
+    pub(super) fn another(&self, text: &'a str) -> Self {
+        JsonReader { meter: self.meter, ..JsonReader::new(text) }
+    }
+
+    /// Reserves memory for a value.
+    pub(super) fn reserve(&self, bytes: usize) -> ReadResult<()> {
+        match self.meter {
+            None => Ok(()),
+            Some(meter) => meter.read(bytes).map_err(|rejection| Fault::new(rejection.text())),
+        }
     }
 
     pub(super) fn text(&self) -> &'a str {
@@ -34,6 +57,11 @@ impl<'a> JsonReader<'a> {
     /// Returns the offset of the next byte, without skipping whitespace.
     pub(super) fn position(&self) -> usize {
         self.at
+    }
+
+    /// Returns where the name of the last member is, with its quotes.
+    pub(super) fn name_range(&self) -> Range<usize> {
+        self.name.0..self.name.1
     }
 
     /// Continues at an offset where a number or a literal ends.
@@ -206,7 +234,9 @@ impl<'a> JsonReader<'a> {
         if self.peek() != Some(b'"') {
             return Err(self.invalid("a member name"));
         }
+        let start = self.at;
         let key = self.string("a name")?;
+        self.name = (start, self.at);
         if !self.take(b':') {
             return Err(self.invalid("':'"));
         }

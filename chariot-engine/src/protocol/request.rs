@@ -1,6 +1,6 @@
 //! An inference request and its parts. The server decodes bodies into requests, and models receive their inputs.
 
-use super::{datatype::DataType, input_label::Origin, parameters::Parameters, tensor::TensorData};
+use super::{datatype::DataType, input_label::Origin, meter::block, parameters::Parameters, tensor::TensorData};
 
 /// A request to run a model.
 ///
@@ -83,6 +83,22 @@ impl InferRequest {
         InferRequest { inputs, ..Self::default() }
     }
 
+    /// Returns the memory of the request in bytes, without its body.
+    pub(crate) fn memory(&self) -> usize {
+        let input = |input: &InferInput| {
+            let shape = input.shape.as_ref().map_or(0, |shape| block(shape.capacity() * size_of::<usize>()));
+            input.data.memory() + input.kept_memory() + shape
+        };
+        let inputs: usize = self.inputs.iter().map(input).sum();
+        inputs + self.inputs.capacity() * size_of::<InferInput>() + self.parameters.memory() + self.outputs_memory()
+    }
+
+    /// Returns the memory of the list of requested outputs in bytes.
+    pub(crate) fn outputs_memory(&self) -> usize {
+        let names: usize = self.outputs.iter().map(|output| block(output.name.capacity())).sum();
+        names + self.outputs.capacity() * size_of::<WantedOutput>()
+    }
+
     /// Returns the first input with this name.
     pub fn input(&self, name: &str) -> Option<&InferInput> {
         self.inputs.iter().find(|input| input.name == name)
@@ -100,6 +116,11 @@ impl InferInput {
             parameters: Parameters::default(),
             origin: Origin::Inputs,
         }
+    }
+
+    /// Returns the memory in bytes of what the items of this input share: its name and its parameters.
+    pub(crate) fn kept_memory(&self) -> usize {
+        block(self.name.capacity()) + self.parameters.memory()
     }
 
     /// Makes an item of `chariot-v2`, which has no name.

@@ -8,6 +8,7 @@ use super::{
     encode_error::EncodeError,
     json_text::JsonText,
     leaves,
+    meter::block,
     tensor::TensorData,
 };
 use crate::error::quoted;
@@ -108,6 +109,12 @@ impl InferOutput {
     /// Makes an output with this name, shape and data, without metadata.
     pub fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>, data: TensorData) -> Self {
         InferOutput { name: name.into(), shape: shape.into(), data, metadata: None }
+    }
+
+    /// Returns the memory of the output in bytes, without the body of the request that its elements may refer to.
+    pub(crate) fn memory(&self) -> usize {
+        let names = block(self.name.capacity()) + block(self.shape.capacity() * size_of::<usize>());
+        self.data.memory() + names + size_of::<InferOutput>()
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     fault::{Fault, ReadResult},
+    meter::block,
     reader::JsonReader,
 };
 use crate::error::Expected;
@@ -27,6 +28,7 @@ impl<'a> JsonReader<'a> {
         // Measures the string first: a string that grows needs its memory twice.
         let mut length = 0;
         self.clone().read_string(|part| length += part.len())?;
+        self.reserve(block(length))?;
         let mut string = String::with_capacity(length);
         self.read_string(|part| string.push_str(part))?;
         Ok(Cow::Owned(string))
@@ -46,6 +48,7 @@ impl<'a> JsonReader<'a> {
                 return Err(Fault::at(start, Expected::new(expected, format_args!("{length} bytes"))));
             }
         }
+        self.reserve(block(self.text.len().saturating_sub(start).min(MAX_NAME)))?;
         Ok(self.string("a string")?.into_owned())
     }
 

@@ -11,6 +11,7 @@ use super::{
     datatype::DataType,
     elements::{ElementType, Elements, match_elements},
     json_text::JsonText,
+    meter::{Meter, block},
 };
 use crate::error::{Expected, Rejection};
 
@@ -67,6 +68,11 @@ impl From<Vec<JsonText>> for TensorData {
     }
 }
 
+/// Returns the memory of a vector's block.
+fn memory_of<T>(values: &Vec<T>) -> usize {
+    block(values.capacity().saturating_mul(size_of::<T>()))
+}
+
 fn datatype_of<T: ElementType>(_: &[T]) -> DataType {
     T::DATATYPE
 }
@@ -80,13 +86,22 @@ impl TensorData {
         TensorData::new(T::wrap(values))
     }
 
-    /// Returns the memory of the elements in bytes, without the body of the request that they refer to.
+    /// Returns the memory of the elements in bytes, without the body of the request that they refer to. The values of a
+    /// binary tensor count before they are converted.
     pub(crate) fn memory(&self) -> usize {
         match &self.0 {
-            Storage::Binary(_) => 0,
+            Storage::Binary(binary) => binary.memory(),
             Storage::Typed(elements) => {
-                match_elements!(elements, values => size_of_val(&values[..]), BYTES(data) => data.memory())
+                match_elements!(elements, values => memory_of(values), BYTES(data) => data.memory())
             }
+        }
+    }
+
+    /// Returns the memory that the values of a binary tensor take once they are converted.
+    pub(crate) fn unconverted(&self) -> usize {
+        match &self.0 {
+            Storage::Binary(binary) => binary.memory(),
+            Storage::Typed(_) => 0,
         }
     }
 
@@ -187,20 +202,37 @@ impl TensorData {
     /// Returns an error if the data has another type, if an element is not a string (in binary form: not UTF-8), or if
     /// the number or the nesting of the elements does not match `shape`.
     pub fn strings(&self, shape: &[usize]) -> Result<Vec<String>, Rejection> {
+        self.strings_metered(shape, &Meter::default())
+    }
+
+    /// Returns the elements as [`strings`](Self::strings) does, after their memory is reserved.
+    pub(crate) fn strings_metered(&self, shape: &[usize], meter: &Meter<'_>) -> Result<Vec<String>, Rejection> {
         match self.bytes_data() {
-            Some(data) => data.strings(shape),
+            Some(data) => data.strings(shape, meter),
             None => Err(Rejection::new(Expected::new(DataType::Bytes, self.datatype()))),
         }
     }
 
-    /// Flattens the elements of a BYTES tensor to as many as `shape` needs: strings, or bytes in binary form unchanged.
+    /// Returns the strings of a BYTES tensor that holds strings, without a copy.
+    ///
+    /// # Errors
+    /// Returns the data itself if it holds anything else.
+    pub(crate) fn into_strings(self) -> Result<Vec<String>, Self> {
+        match self.0 {
+            Storage::Typed(Elements::Bytes(BytesData::Strings(strings))) => Ok(strings),
+            other => Err(TensorData(other)),
+        }
+    }
+
+    /// Flattens the elements of a BYTES tensor to as many as `shape` needs: strings, whose memory is reserved, or bytes in
+    /// binary form unchanged.
     ///
     /// # Errors
     /// Returns the errors of [`strings`](Self::strings), but accepts bytes that are not UTF-8.
-    pub(crate) fn flattened(self, shape: &[usize]) -> Result<TensorData, Rejection> {
+    pub(crate) fn flattened(self, shape: &[usize], meter: &Meter<'_>) -> Result<TensorData, Rejection> {
         match self.bytes_data() {
             Some(data @ BytesData::Binary { .. }) => data.check_count(shape).map(|()| self),
-            _ => self.strings(shape).map(TensorData::from),
+            _ => self.strings_metered(shape, meter).map(TensorData::from),
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
         PayloadOf, ScratchPool, Spec,
     },
     output::{EncodeContext, EncodedOutput, Output},
-    protocol::{EncodeError, InferRequest, WantedOutput},
+    protocol::{EncodeError, InferInput, InferRequest, Meter, WantedOutput, block},
     settings::OutputLayout,
     signature,
 };
@@ -35,8 +35,16 @@ pub(crate) struct ErasedItem {
     pub(super) cost: BatchCost,
 }
 
-/// The approximate memory of an item beside its value and output, in bytes.
-const ITEM_OVERHEAD: usize = 512;
+/// The memory of an item's output, in bytes, that is charged with the item. Larger outputs are charged for the rest.
+const SMALL_OUTPUT: usize = 128;
+
+/// The memory of an item in the queue and of its output, in bytes, beside what the value and a larger output own.
+fn item_memory<I>() -> usize {
+    size_of::<ErasedItem>()
+        + block(2 * size_of::<usize>() + size_of::<I>())
+        + size_of::<Option<ItemOutput>>()
+        + SMALL_OUTPUT
+}
 
 /// The settings that decoding depends on.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +81,14 @@ pub(crate) trait ErasedModel: Send + Sync {
     /// Returns `true` if the input type is cheap enough to decode a small request on an I/O thread.
     fn decodes_inline(&self) -> bool;
 
-    fn decode(&self, request: InferRequest, token: &Arc<RequestToken>, options: DecodeOptions) -> Result<Decoded>;
+    /// Decodes a request, whose memory the meter holds. In the end it holds that of the items.
+    fn decode(
+        &self,
+        request: InferRequest,
+        token: &Arc<RequestToken>,
+        meter: &Meter<'_>,
+        options: DecodeOptions,
+    ) -> Result<Decoded>;
 
     /// Runs a batch and returns one result for each item.
     ///
@@ -152,24 +167,25 @@ impl<M: Model> TypedModel<M> {
         index: usize,
         location: ErrorLocation,
         token: &Arc<RequestToken>,
+        cx: &DecodeContext<'_>,
         options: DecodeOptions,
     ) -> Result<(ErasedItem, bool)> {
         let (slot, parameters, payload) = item;
-        let action: Arc<str> = match parameters.action() {
+        let action: Arc<str> = match parameters.shared_action() {
             Some(action) => {
-                if !self.spec.actions.is_empty() && !self.spec.actions.iter().any(|known| known == action) {
+                if !self.spec.actions.is_empty() && !self.spec.actions.iter().any(|known| **known == **action) {
                     let known = self.spec.actions.join("', '");
                     let fault = Expected::new(format!("one of '{known}'"), quoted(action));
                     return Err(Error::rejected(fault).at("parameters.action"));
                 }
-                action.into()
+                action.clone()
             }
             None => self.default_action.clone(),
         };
         let score_threshold = parameters.score_threshold().unwrap_or(options.score_threshold);
-        let cx = DecodeContext { max_pixels: options.max_pixels, signature: &self.spec.inputs };
-        let value = M::Input::decode(payload, &cx)?;
-        token.charge(value.memory())?;
+        let before = if <ModalityOf<M> as Modality>::ELEMENT.is_none() { 0 } else { cx.meter().held() };
+        let value = M::Input::decode(payload, cx)?;
+        cx.meter().settle(before, value.memory() + item_memory::<M::Input>())?;
         let info = ItemInfo { index, slot, action, parameters, score_threshold, token: token.clone(), location };
         let mut item = Item::new(value, info);
         let cost = self.model.admit(&mut item)?;
@@ -189,17 +205,30 @@ impl<M: Model> ErasedModel for TypedModel<M> {
         M::Input::INLINE
     }
 
-    fn decode(&self, request: InferRequest, token: &Arc<RequestToken>, options: DecodeOptions) -> Result<Decoded> {
+    fn decode(
+        &self,
+        request: InferRequest,
+        token: &Arc<RequestToken>,
+        meter: &Meter<'_>,
+        options: DecodeOptions,
+    ) -> Result<Decoded> {
         if !self.spec.inputs.is_empty() {
             signature::check_request(&self.spec.inputs, &request)?;
         }
-        let payloads = <ModalityOf<M> as Modality>::split(request)?;
-        token.charge(payloads.len().saturating_mul(ITEM_OVERHEAD))?;
+        let cx = DecodeContext::metered(options.max_pixels, &self.spec.inputs, meter);
+        let is_request = <ModalityOf<M> as Modality>::ELEMENT.is_none();
+        if !is_request {
+            meter.keep(request.inputs.iter().map(InferInput::kept_memory).sum());
+        }
+        let payloads = <ModalityOf<M> as Modality>::split(request, &cx).map_err(|fault| meter.refused(fault))?;
         let inputs = payloads.last().map_or(0, |(slot, ..)| slot.input + 1);
         let mut several: SmallVec<[bool; 16]> = smallvec![false; inputs];
         for (slot, ..) in &payloads {
             several[slot.input] |= slot.element > 0;
         }
+        meter.reserve(payloads.len().saturating_mul(size_of::<ErasedItem>()))?;
+        // The payload of a request is the request itself, whose memory the item holds.
+        let payload_memory = if is_request { 0 } else { meter.held() };
         let mut decoded = Decoded { items: Vec::with_capacity(payloads.len()), default_admit: true };
         let mut faults = Vec::new();
         for (index, payload) in payloads.into_iter().enumerate() {
@@ -214,23 +243,28 @@ impl<M: Model> ErasedModel for TypedModel<M> {
                 Unit::MatrixRow => ErrorLocation::MatrixRow,
                 Unit::TableRow => ErrorLocation::TableRow,
             };
-            match self.decode_item(payload, index, location, token, options) {
+            match self.decode_item(payload, index, location, token, &cx, options) {
                 Ok((item, default_admit)) => {
                     decoded.default_admit &= default_admit;
                     decoded.items.push(item);
                 }
                 Err(error) => {
-                    let error = location.prefix(&slot, error);
+                    let error = location.prefix(&slot, meter.refused(error));
                     match (error.kind(), error.public_message()) {
                         // A fault that all rows share is reported once.
                         (ErrorKind::Rejected, Some(text)) if faults.last() == Some(&text) => {}
-                        (ErrorKind::Rejected, Some(text)) => faults.push(text),
+                        (ErrorKind::Rejected, Some(text)) => {
+                            meter.reserve(block(text.len()) + 2 * size_of::<String>())?;
+                            faults.push(text);
+                        }
                         _ => return Err(error),
                     }
                 }
             }
         }
         Rejection::all(&faults)?;
+        // What the payloads held is gone.
+        meter.finish(payload_memory)?;
         Ok(decoded)
     }
 
@@ -290,6 +324,10 @@ impl<M: Model> TypedModel<M> {
             && !self.spec.outputs.is_empty()
         {
             signature::check_outputs(&self.spec.outputs, tensors)?;
+        }
+        let memory = encoded.memory();
+        if memory > SMALL_OUTPUT {
+            info.token.charge(memory - SMALL_OUTPUT)?;
         }
         Ok(encoded)
     }

@@ -32,7 +32,7 @@ use crate::{
     inflight::{Budget, OverLimit, PartSender, RequestToken, Source},
     input::{Modality, modality},
     model::{LoadCommon, Spec},
-    protocol::{Accepts, BodyFormat, DataType, TensorMetadata},
+    protocol::{Accepts, BodyFormat, DataType, Meter, TensorMetadata},
     telemetry::metrics::{ModelMetrics, Rejected, Snapshot, Stage},
 };
 
@@ -67,6 +67,11 @@ impl AdmissionPermit {
     /// Returns an error if the memory budget is exhausted.
     pub(crate) fn charge(&self, bytes: usize) -> Result<()> {
         self.token.charge(bytes)
+    }
+
+    /// Returns the request's token, which its decompressed body is charged to.
+    pub(crate) fn token(&self) -> Arc<RequestToken> {
+        self.token.clone()
     }
 
     /// Returns the deadline of the request, as far as the settings and the headers set it.
@@ -498,7 +503,9 @@ impl Request {
         }
         let model = self.shared.model.get().and_then(Weak::upgrade);
         let model = model.ok_or_else(|| Error::unavailable("the engine is shutting down"))?;
-        let (mut request, protocol) = self.format.decode(&self.body, &self.shared.accepts)?;
+        let meter = Meter::new(&*self.token);
+        let decoded = self.format.decode_metered(&self.body, &self.shared.accepts, &meter);
+        let (mut request, protocol) = decoded.map_err(|fault| meter.refused(fault))?;
         if let Some(own) = request.id.take().filter(|own| !own.is_empty()) {
             *id = Some(own.into());
         }
@@ -509,7 +516,7 @@ impl Request {
                 return Err(Error::timed_out());
             }
         }
-        self.token.charge(request.inputs.iter().map(|input| input.data.memory()).sum())?;
+        meter.keep(request.outputs_memory());
         let mut requested = std::mem::take(&mut request.outputs);
         check_selection(model.spec(), &requested)?;
         let mut binary = request.binary_outputs;
@@ -523,7 +530,11 @@ impl Request {
             max_pixels: self.shared.options.max_pixels,
             score_threshold: self.shared.options.score_threshold,
         };
-        let decoded = model.decode(request, &self.token, options)?;
+        let decoded = model.decode(request, &self.token, &meter, options)?;
+        if self.body.is_unique() {
+            // No item refers to the body, which is dropped with the request.
+            self.token.discharge(self.body.len());
+        }
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
         let id = id.get_or_insert_with(|| self.shared.ids.fresh()).clone();
         let context = ResponseContext { id, protocol, requested, binary };

@@ -25,8 +25,8 @@ use tokio::{
 use super::{
     block_on::block_on,
     encode,
-    job::ChargedResponse,
     erased::{ErasedItem, ErasedModel, ItemOutput, Loader, PanicError, WorkerContext, catch_panic},
+    job::ChargedResponse,
     options::Placement,
     queue::{BatchSlice, NextBatch, PerRequest, RunPermit},
     shared::Shared,

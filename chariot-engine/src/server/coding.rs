@@ -10,9 +10,10 @@ use super::{
     respond::{self, ResponseBody},
 };
 use crate::{
-    error::{Expected, Rejection},
-    protocol::{Coding, CodingError},
-    runtime::{ChargedResponse, Failure, Host},
+    error::{ErrorKind, Expected, Rejection},
+    protocol::{Coding, CodingError, Meter},
+    runtime::{AdmissionPermit, ChargedResponse, Failure, Host},
+    telemetry::metrics::Rejected,
 };
 
 /// The size in bytes below which compressing a response gains nothing.
@@ -50,9 +51,10 @@ pub(super) fn unsupported() -> Response<ResponseBody> {
     response
 }
 
-/// Decompresses a request body to at most `limit` bytes.
+/// Decompresses a request body to at most `limit` bytes, which are charged to the request in place of the body's.
 pub(super) async fn decompress(
     host: &Host,
+    permit: &AdmissionPermit,
     coding: Coding,
     body: Bytes,
     limit: u64,
@@ -60,12 +62,30 @@ pub(super) async fn decompress(
     deadline: Option<Instant>,
 ) -> Result<Result<Bytes, CodingError>, Failure> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let charged = permit.token();
     let decompressed = host
         .compute(id, deadline, move |token| {
-            coding.decompress_while(&body, limit, &|| !token.is_gone() && !token.is_expired())
+            let meter = Meter::new(&*charged);
+            let wanted = || !token.is_gone() && !token.is_expired();
+            let decompressed = coding.decompress_while(&body, limit, &wanted, &meter);
+            let bytes = match decompressed {
+                Err(CodingError::Cancelled) if meter.has_refused() => return Err(meter.refused(CodingError::Cancelled)),
+                Err(fault) => return Ok(Err(fault)),
+                Ok(bytes) => bytes,
+            };
+            meter.settle(0, bytes.capacity())?;
+            meter.finish(0)?;
+            let received = body.len();
+            drop(body);
+            charged.discharge(received);
+            Ok(Ok(Bytes::from(bytes)))
         })
         .await?;
-    Ok(decompressed.map(Bytes::from))
+    decompressed.map_err(|error| {
+        let reason = if error.kind() == ErrorKind::TooLarge { Rejected::TooLarge } else { Rejected::Memory };
+        host.metrics().rejected(reason);
+        Failure { id: id.map(Into::into).unwrap_or_default(), error }
+    })
 }
 
 /// Returns the response for a body that failed to decompress. Exceeding the compression ratio is a 413, like exceeding the
@@ -92,13 +112,20 @@ pub(super) async fn compress(
         && charged.response.body.len() >= SMALLEST
     {
         (charged, used) = host
-            .compute(id, deadline, move |_| match coding.compress(&charged.response.body) {
-                Some(compressed) => {
-                    charged.charge.settle(compressed.capacity() as u64);
+            .compute(id, deadline, move |_| {
+                // The compressed body is smaller, and is not made if there is no memory for both.
+                let length = charged.response.body.capacity() as u64;
+                let compressed = match charged.charge.add(length) {
+                    Ok(()) => coding.compress(&charged.response.body),
+                    Err(_) => return (charged, None),
+                };
+                let used = compressed.is_some().then_some(coding);
+                if let Some(mut compressed) = compressed {
+                    compressed.shrink_to_fit();
                     charged.response.body = compressed;
-                    (charged, Some(coding))
                 }
-                None => (charged, None),
+                charged.charge.settle(charged.response.body.capacity() as u64);
+                (charged, used)
             })
             .await?;
     }

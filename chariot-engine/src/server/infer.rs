@@ -67,12 +67,13 @@ where
     let id = request_id.clone();
     let bytes = match coding {
         None => bytes,
-        Some(coding) => match coding::decompress(&model.host, coding, bytes, limit, id.as_deref(), deadline).await {
-            Ok(Ok(bytes)) if permit.charge(bytes.len()).is_err() => return body_fault(model, &BodyFault::OverBudget),
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(fault)) => return coding::fault(coding, &fault),
-            Err(failure) => return failed(model, &failure),
-        },
+        Some(coding) => {
+            match coding::decompress(&model.host, &permit, coding, bytes, limit, id.as_deref(), deadline).await {
+                Ok(Ok(bytes)) => bytes,
+                Ok(Err(fault)) => return coding::fault(coding, &fault),
+                Err(failure) => return failed(model, &failure),
+            }
+        }
     };
     if let Err(fault) = format.check_media_type(&bytes, model.host.accepts()) {
         return unsupported_type(model, &fault);

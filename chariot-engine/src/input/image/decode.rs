@@ -2,11 +2,20 @@
 
 use std::io::Cursor;
 
-use ::image::{DynamicImage, ImageDecoder, ImageError, ImageReader, metadata::Orientation};
+use ::image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, metadata::Orientation};
 
-use super::{bmp, fault::Fault, foreign, format::ImageFormat, jpeg, limits::ImageLimits, tiff, webp};
+use super::{
+    bmp,
+    fault::Fault,
+    foreign,
+    format::ImageFormat,
+    jpeg,
+    limits::{ImageLimits, MAX_SIDE, OVERHEAD},
+    tiff, webp,
+};
 use crate::{
     error::{Expected, Rejection},
+    protocol::Meter,
     telemetry,
 };
 
@@ -18,7 +27,13 @@ pub(super) struct Decoded {
 }
 
 /// Decodes a file by its content. `encoding` describes the form in which the caller sent it: `base64-encoded `, or empty.
-pub(super) fn decode(bytes: &[u8], limits: &ImageLimits, encoding: &str) -> Result<Decoded, Rejection> {
+/// Reserves the memory that the decoder takes at most.
+pub(super) fn decode(
+    bytes: &[u8],
+    limits: &ImageLimits,
+    encoding: &str,
+    meter: &Meter<'_>,
+) -> Result<Decoded, Rejection> {
     let Some(format) = detect(bytes) else {
         let what = format_args!("a {encoding}PNG, JPEG, WebP, BMP, GIF or TIFF image");
         return Err(Rejection::new(match foreign::name(bytes) {
@@ -28,8 +43,11 @@ pub(super) fn decode(bytes: &[u8], limits: &ImageLimits, encoding: &str) -> Resu
         }));
     };
     let (pixels, orientation) = guarded(format, || match format {
-        ImageFormat::Jpeg => jpeg::decode(bytes, |width, height| check_size(width, height, limits)),
-        _ => decode_by_crate(bytes, format, limits),
+        ImageFormat::Jpeg => jpeg::decode(bytes, limits.pixels(), |width, height, memory| {
+            check_size(width, height, limits)?;
+            reserve(meter, memory)
+        }),
+        _ => decode_by_crate(bytes, format, limits, meter),
     })?;
     Ok(Decoded { pixels, format, orientation })
 }
@@ -52,6 +70,7 @@ fn decode_by_crate(
     bytes: &[u8],
     format: ImageFormat,
     limits: &ImageLimits,
+    meter: &Meter<'_>,
 ) -> Result<(DynamicImage, Orientation), Fault> {
     let mut alpha = tiff::Alpha::Straight;
     let coded = match format {
@@ -79,10 +98,18 @@ fn decode_by_crate(
         _ => Fault::Corrupt,
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), coded);
-    reader.limits(limits.for_decoder(format));
+    reader.limits(limits.for_decoder(format, bytes.len()));
     let mut decoder = reader.into_decoder().map_err(fault)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, limits)?;
+    let memory = peak(format, &decoder, bytes.len());
+    reserve(meter, memory)?;
+    if format == ImageFormat::Gif {
+        // A frame may be larger than the image.
+        let mut limits = Limits::no_limits();
+        limits.max_alloc = Some(memory - decoder.total_bytes());
+        decoder.set_limits(limits).map_err(fault)?;
+    }
     let orientation = orientation(&mut decoder);
     let mut pixels = DynamicImage::from_decoder(decoder).map_err(fault)?;
     if alpha == tiff::Alpha::Premultiplied {
@@ -91,9 +118,35 @@ fn decode_by_crate(
     Ok((pixels, orientation))
 }
 
+/// Returns the most memory that decoding takes, with the result: measured for each decoder.
+fn peak(format: ImageFormat, decoder: &impl ImageDecoder, length: usize) -> u64 {
+    let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    let (image, length) = (decoder.total_bytes(), length as u64);
+    let row = image / u64::from(height.max(1));
+    let more = match format {
+        // A frame beside the image, if it is of another size.
+        ImageFormat::Gif => pixels * 4,
+        // All strips or tiles beside the image, and the one that is being decoded.
+        ImageFormat::Tiff => image * 2,
+        // The planes or the colors of a frame, its alpha, and the file without its container.
+        ImageFormat::WebP => pixels * 8 + length,
+        ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Bmp => row * 4,
+    };
+    // A color profile is a part of the file, compressed or not.
+    image + more + OVERHEAD.min((64 << 10) + length * 64)
+}
+
+fn reserve(meter: &Meter<'_>, bytes: u64) -> Result<(), Fault> {
+    meter.read(usize::try_from(bytes).unwrap_or(usize::MAX)).map_err(|_| Fault::OverBudget)
+}
+
 fn check_size(width: u32, height: u32, limits: &ImageLimits) -> Result<(), Fault> {
     if width == 0 || height == 0 {
         return Err(Fault::NoPixels { width, height });
+    }
+    if width.max(height) > MAX_SIDE {
+        return Err(Fault::TooLong { width, height });
     }
     if u64::from(width) * u64::from(height) > limits.pixels() {
         return Err(Fault::TooLarge { max_pixels: limits.pixels(), got: format!("{width} x {height} pixels") });

@@ -5,7 +5,7 @@ use std::fmt;
 use ::image::{DynamicImage, metadata::Orientation};
 
 use super::{base64, decode, decode::Decoded, format::ImageFormat, limits::ImageLimits};
-use crate::error::Rejection;
+use crate::{error::Rejection, protocol::Meter};
 
 /// One decoded image.
 ///
@@ -42,7 +42,12 @@ impl Image {
     /// Returns a rejection if there is no data, if the format is unknown, if the format or its variant is not supported, if
     /// the file is corrupt or truncated, or if the image is larger than the limits.
     pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Self, Rejection> {
-        decode::decode(bytes, limits, "").map(Self::from_decoded)
+        Self::decode_metered(bytes, limits, &Meter::default())
+    }
+
+    /// Decodes a file as [`decode`](Self::decode) does, and reserves the memory that decoding takes at most.
+    pub(super) fn decode_metered(bytes: &[u8], limits: &ImageLimits, meter: &Meter<'_>) -> Result<Self, Rejection> {
+        decode::decode(bytes, limits, "", meter).map(Self::from_decoded)
     }
 
     /// Decodes a base64-encoded file.
@@ -62,7 +67,18 @@ impl Image {
     /// Returns a rejection if the text is not base64, with the position of the first invalid character, and the rejections
     /// of [`Image::decode`].
     pub fn decode_base64(text: &str, limits: &ImageLimits) -> Result<Self, Rejection> {
-        decode::decode(&base64::decode(text)?, limits, "base64-encoded ").map(Self::from_decoded)
+        Self::decode_base64_metered(text, limits, &Meter::default())
+    }
+
+    /// Decodes a file as [`decode_base64`](Self::decode_base64) does, and reserves the memory that decoding takes at most.
+    pub(super) fn decode_base64_metered(
+        text: &str,
+        limits: &ImageLimits,
+        meter: &Meter<'_>,
+    ) -> Result<Self, Rejection> {
+        // The file, or the text without white space, which becomes the file.
+        meter.read(text.len())?;
+        decode::decode(&base64::decode(text)?, limits, "base64-encoded ", meter).map(Self::from_decoded)
     }
 
     fn from_decoded(file: Decoded) -> Self {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::format::ImageFormat;
+use super::{format::ImageFormat, limits::MAX_SIDE};
 use crate::error::{Expected, Rejection};
 
 /// A reason not to decode a file.
@@ -12,6 +12,13 @@ pub(super) enum Fault {
     Corrupt,
     /// A variant that is not decoded, as words that follow "one".
     Unsupported(Cow<'static, str>),
+    /// A side that is longer than those of any picture.
+    TooLong {
+        width: u32,
+        height: u32,
+    },
+    /// A request or a budget without room for the pixels. The meter has the error.
+    OverBudget,
     /// More pixels or memory than the limit.
     TooLarge {
         max_pixels: u64,
@@ -42,6 +49,11 @@ impl Fault {
             Fault::TooLarge { max_pixels, got } => {
                 Expected::new(format_args!("an image of at most {max_pixels} pixels"), got).into()
             }
+            Fault::TooLong { width, height } => {
+                let expected = format_args!("an image with sides of at most {MAX_SIDE} pixels");
+                Expected::new(expected, format_args!("{width} x {height} pixels")).into()
+            }
+            Fault::OverBudget => "no memory for the image".to_owned(),
             Fault::NoPixels { width, height } => return no_pixels(width, height),
         };
         Rejection::new(text)

@@ -8,6 +8,12 @@ use super::format::ImageFormat;
 /// bits.
 const MAX_PIXELS: u64 = 1 << 28;
 
+/// The longest side of an image, which is that of JPEG and GIF. Decoders hold whole rows, and resizing whole columns.
+pub(super) const MAX_SIDE: u32 = 65_535;
+
+/// The memory of a decoder's tables and of the metadata of a file, in bytes.
+pub(super) const OVERHEAD: u64 = 2 << 20;
+
 /// The maximum size of a decoded image.
 ///
 /// The size is read from the header of a file and checked before memory for the pixels is allocated, so that a small file
@@ -46,20 +52,18 @@ impl ImageLimits {
         self.max_pixels.min(MAX_PIXELS)
     }
 
-    /// Returns the memory limit of a format's decoder. Each decoder counts differently: in addition to the image, or
-    /// including it.
-    pub(super) fn for_decoder(&self, format: ImageFormat) -> Limits {
+    /// Returns the memory limit of a format's decoder for a file of this length. Each decoder counts differently: in addition
+    /// to the image, or including it.
+    pub(super) fn for_decoder(&self, format: ImageFormat, length: usize) -> Limits {
         let bytes_per_pixel = match format {
-            // A frame that is smaller than the image is decoded to a separate buffer.
-            ImageFormat::Gif => 4,
+            // Rows and metadata only.
+            ImageFormat::Png => 0,
             // Four channels of 32 bits, and the same again for the strip or tile that is being decoded.
             ImageFormat::Tiff => 32,
-            ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP | ImageFormat::Bmp => 8,
+            ImageFormat::Gif | ImageFormat::Jpeg | ImageFormat::WebP | ImageFormat::Bmp => 8,
         };
-        // Small images have rows, tables and metadata too.
-        const OVERHEAD: u64 = 16 << 20;
         let mut limits = Limits::no_limits();
-        limits.max_alloc = Some(self.pixels() * bytes_per_pixel + OVERHEAD);
+        limits.max_alloc = Some(self.pixels() * bytes_per_pixel + length as u64 + OVERHEAD);
         limits
     }
 }

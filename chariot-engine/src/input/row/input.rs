@@ -76,8 +76,8 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Input for Row<T> {
     type Modality = modality::Row;
     const INLINE: bool = true;
 
-    fn decode(payload: RowPayload, _: &DecodeContext<'_>) -> Result<Self> {
-        payload.deserialize().map(Row)
+    fn decode(payload: RowPayload, cx: &DecodeContext<'_>) -> Result<Self> {
+        payload.decode(cx).map(Row)
     }
 
     fn columns() -> Vec<TensorSpec> {

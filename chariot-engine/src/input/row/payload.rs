@@ -13,7 +13,7 @@ use crate::{
         modality::{self, Modality, sealed},
         payload::{ElementKind, ElementPayload, HasParameters, Slot, SplitItem, Unit, elements},
     },
-    protocol::{DataType, InferInput, InferRequest, JsonText, Origin, Parameters},
+    protocol::{DataType, InferInput, InferRequest, JsonText, Metered, Origin, Parameters},
 };
 
 /// One row of a request, before it is deserialized as a type.
@@ -56,11 +56,21 @@ impl RowPayload {
     /// # Errors
     /// Returns a rejection if a value does not fit or if a column is missing. It names input, row and column.
     pub fn deserialize<T: DeserializeOwned + Send + Sync + 'static>(self) -> Result<T> {
+        self.decode(&DecodeContext::default())
+    }
+
+    /// Deserializes the row as a type, and reserves memory for it.
+    pub(super) fn decode<T: DeserializeOwned + Send + Sync + 'static>(self, cx: &DecodeContext<'_>) -> Result<T> {
         match self.source {
             Source::Table(table, row) => {
-                T::deserialize(RowReader { table: &table, row }).map_err(|fault| table.error(row, fault))
+                let meter = cx.meter();
+                let before = meter.held();
+                let reader = Metered::new(RowReader { table: &table, row }, meter);
+                let value = T::deserialize(reader).map_err(|fault| table.error(row, fault))?;
+                meter.keep(meter.held() - before);
+                Ok(value)
             }
-            Source::Element(element) => Json::<T>::decode(element, &DecodeContext::default()).map(|Json(value)| value),
+            Source::Element(element) => Json::<T>::decode(element, cx).map(|Json(value)| value),
         }
     }
 }
@@ -87,16 +97,20 @@ impl Modality for modality::Row {
         }
     }
 
-    fn split(request: InferRequest) -> Result<Vec<SplitItem<RowPayload>>, Rejection> {
+    fn split(request: InferRequest, cx: &DecodeContext<'_>) -> Result<Vec<SplitItem<RowPayload>>, Rejection> {
         if are_objects(&request.inputs) {
             let from_element = |(slot, parameters, element): SplitItem<ElementPayload>| {
                 let payload = RowPayload { source: Source::Element(element), parameters: parameters.clone() };
                 (slot, parameters, payload)
             };
-            return Ok(elements(request, ElementKind::Objects)?.into_iter().map(from_element).collect());
+            let items = elements(request, ElementKind::Objects, cx)?;
+            cx.meter().read(items.len() * size_of::<SplitItem<RowPayload>>())?;
+            return Ok(items.into_iter().map(from_element).collect());
         }
         let parameters = parameters(&request);
-        let table = Arc::new(Table::new(request.inputs)?);
+        cx.meter().read(request.inputs.iter().map(|input| input.data.unconverted()).sum())?;
+        let table = Arc::new(Table::new(request.inputs, cx.meter())?);
+        cx.meter().read(table.rows() * size_of::<SplitItem<RowPayload>>())?;
         // The output for columns is named after the action, which is only known when an item is decoded.
         let name: Arc<str> = if table.is_matrix() { table.first_name().into() } else { "".into() };
         let row = |row| {

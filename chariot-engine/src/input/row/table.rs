@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::{Error, Expected, Rejection},
-    protocol::{DataType, InferInput, TensorData, input_label},
+    protocol::{DataType, InferInput, Meter, TensorData, input_label},
 };
 
 /// The maximum number of rows in one request.
@@ -41,10 +41,10 @@ impl Table {
     /// # Errors
     /// Returns a rejection if the shapes are not those of a matrix or of columns, if columns differ in length, or if there
     /// are too many rows.
-    pub(super) fn new(mut inputs: Vec<InferInput>) -> Result<Self, Rejection> {
+    pub(super) fn new(mut inputs: Vec<InferInput>, meter: &Meter<'_>) -> Result<Self, Rejection> {
         let table = match &mut inputs[..] {
             [only] if only.data.datatype() != DataType::Bytes => Self::from_one(only)?,
-            _ => Self::from_columns(inputs)?,
+            _ => Self::from_columns(inputs, meter)?,
         };
         if table.rows > MAX_ROWS {
             let what = format_args!("at most {MAX_ROWS} rows in a request");
@@ -73,7 +73,7 @@ impl Table {
         Ok(Table { inputs: vec![column], matrix, rows })
     }
 
-    fn from_columns(inputs: Vec<InferInput>) -> Result<Self, Rejection> {
+    fn from_columns(inputs: Vec<InferInput>, meter: &Meter<'_>) -> Result<Self, Rejection> {
         let mut names = HashSet::new();
         let mut faults = Vec::new();
         let mut columns: Vec<Column> = Vec::with_capacity(inputs.len());
@@ -85,7 +85,7 @@ impl Table {
                 fault("duplicate input name".into());
                 continue;
             }
-            let (name, length, data) = match column(input) {
+            let (name, length, data) = match column(input, meter) {
                 Ok(column) => column,
                 Err(rejection) => {
                     fault(rejection.text().into());
@@ -174,7 +174,7 @@ impl Table {
 }
 
 /// Returns the name of a column, its length, and its elements as a flat list.
-fn column(input: InferInput) -> Result<(String, usize, TensorData), Rejection> {
+fn column(input: InferInput, meter: &Meter<'_>) -> Result<(String, usize, TensorData), Rejection> {
     let InferInput { name, shape, data, datatype, .. } = input;
     if datatype.is_none() {
         return Err(Rejection::new(Expected::new("a datatype", "none")));
@@ -191,7 +191,7 @@ fn column(input: InferInput) -> Result<(String, usize, TensorData), Rejection> {
     };
     // Strings that are nested like the shape are flattened. Others stay in place.
     let nested = shape.len() > 1 && data.bytes_element_ref(0).is_some_and(|first| first.is_list());
-    let data = if nested { data.flattened(&shape)? } else { data };
+    let data = if nested { data.flattened(&shape, meter)? } else { data };
     if data.len() != length {
         let what = format_args!("{length} elements for shape {shape:?}");
         return Err(Rejection::new(Expected::new(what, data.len())));

@@ -34,7 +34,7 @@ fn rows<T: DeserializeOwned + Send + Sync + 'static>(inputs: serde_json::Value) 
 }
 
 fn rows_of<T: DeserializeOwned + Send + Sync + 'static>(request: InferRequest) -> Result<Vec<T>, String> {
-    let items = modality::Row::split(request).map_err(|fault| fault.text().to_owned())?;
+    let items = modality::Row::split(request, &DecodeContext::default()).map_err(|fault| fault.text().to_owned())?;
     let decode = |(_, _, payload): SplitItem<RowPayload>| {
         Row::<T>::decode(payload, &DecodeContext::default()).map(|Row(value)| value)
     };
@@ -333,7 +333,7 @@ fn an_invalid_table_is_rejected() {
 fn parameters_are_those_of_the_only_input_or_of_the_request() {
     let first = |body: serde_json::Value| {
         let request = InferRequest::decode(&body.to_string().into()).unwrap();
-        let (slot, parameters, payload) = modality::Row::split(request).unwrap().remove(0);
+        let (slot, parameters, payload) = modality::Row::split(request, &DecodeContext::default()).unwrap().remove(0);
         assert_eq!(payload.parameters().action(), parameters.action());
         let text = |value: Option<JsonText>| value.map(|value| value.as_str().to_owned());
         (

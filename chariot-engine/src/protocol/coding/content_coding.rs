@@ -3,6 +3,7 @@
 use super::error::{self, CodingError};
 #[cfg(feature = "compression")]
 use super::streams;
+use crate::protocol::Meter;
 
 /// The compression level: fast, but the lowest one that still compresses lists of floats.
 #[cfg(feature = "compression")]
@@ -81,10 +82,11 @@ impl Coding {
     /// # Errors
     /// Returns an error if the body is not exactly one stream of this coding, or if the result exceeds a limit.
     pub fn decompress(self, body: &[u8], limit: usize) -> Result<Vec<u8>, CodingError> {
-        self.decompress_while(body, limit, &|| true)
+        self.decompress_while(body, limit, &|| true, &Meter::default())
     }
 
-    /// Decompresses a body, and cancels once `wanted` returns `false`: some bodies take many seconds.
+    /// Decompresses a body, and cancels once `wanted` returns `false`: some bodies take many seconds. Reserves memory before
+    /// it is taken; a refusal cancels too.
     #[cfg_attr(
         not(feature = "compression"),
         expect(unused_variables, reason = "without the feature there are no codings")
@@ -94,14 +96,15 @@ impl Coding {
         body: &[u8],
         limit: usize,
         wanted: &dyn Fn() -> bool,
+        meter: &Meter<'_>,
     ) -> Result<Vec<u8>, CodingError> {
         match self {
             #[cfg(feature = "compression")]
-            Coding::Gzip => streams::decompress(body, limit, wanted, streams::gunzip),
+            Coding::Gzip => streams::decompress(body, limit, wanted, meter, streams::gunzip),
             #[cfg(feature = "compression")]
-            Coding::Deflate => streams::decompress(body, limit, wanted, streams::inflate),
+            Coding::Deflate => streams::decompress(body, limit, wanted, meter, streams::inflate),
             #[cfg(feature = "compression")]
-            Coding::Zstd => streams::decompress(body, limit, wanted, streams::unzstd),
+            Coding::Zstd => streams::decompress(body, limit, wanted, meter, streams::unzstd),
         }
     }
 

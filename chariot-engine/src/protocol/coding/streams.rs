@@ -13,7 +13,7 @@ use ruzstd::decoding::{
 };
 
 use super::error::{CodingError, MAX_RATIO, RATIO_THRESHOLD};
-use crate::error::Expected;
+use crate::{error::Expected, protocol::Meter};
 
 /// The largest window of a zstd frame that RFC 9659 allows for HTTP.
 const MAX_WINDOW: u64 = 8 << 20;
@@ -29,10 +29,11 @@ pub(super) fn decompress(
     body: &[u8],
     limit: usize,
     wanted: &dyn Fn() -> bool,
-    read: fn(&mut Input<'_>, &mut Output) -> Result<(), CodingError>,
+    meter: &Meter<'_>,
+    read: fn(&mut Input<'_>, &mut Output<'_>) -> Result<(), CodingError>,
 ) -> Result<Vec<u8>, CodingError> {
     let ratio_limit = body.len().saturating_mul(MAX_RATIO).max(RATIO_THRESHOLD);
-    let mut output = Output { bytes: vec![], len: 0, limit, ratio_limit };
+    let mut output = Output { bytes: vec![], len: 0, limit, ratio_limit, meter };
     match read(&mut Input { rest: body, wanted }, &mut output) {
         Ok(()) => Ok(output.into_bytes()),
         Err(_) if !wanted() => Err(CodingError::Cancelled),
@@ -42,11 +43,11 @@ pub(super) fn decompress(
 
 /// Decompresses gzip: one member or several. Ignores zeros after the last one, like gzip itself: they fill the blocks of
 /// tapes and of some file systems.
-pub(super) fn gunzip(input: &mut Input<'_>, output: &mut Output) -> Result<(), CodingError> {
+pub(super) fn gunzip(input: &mut Input<'_>, output: &mut Output<'_>) -> Result<(), CodingError> {
     loop {
         let mut member = GzDecoder::new(&mut *input);
         loop {
-            match member.read(output.free_space()).map_err(|error| fault(&error))? {
+            match member.read(output.free_space()?).map_err(|error| fault(&error))? {
                 0 => break,
                 count => output.add(count)?,
             }
@@ -62,13 +63,13 @@ pub(super) fn gunzip(input: &mut Input<'_>, output: &mut Output) -> Result<(), C
 }
 
 /// Decompresses deflate: one stream of the zlib format, or of the raw format that some clients send by this name.
-pub(super) fn inflate(input: &mut Input<'_>, output: &mut Output) -> Result<(), CodingError> {
+pub(super) fn inflate(input: &mut Input<'_>, output: &mut Output<'_>) -> Result<(), CodingError> {
     let mut stream = Decompress::new(has_zlib_header(input.rest));
     loop {
         let (taken, given) = (stream.total_in(), stream.total_out());
         let piece = input.fill_buf().map_err(|_| CodingError::Cancelled)?;
         let status =
-            stream.decompress(piece, output.free_space(), FlushDecompress::None).map_err(|_| CodingError::Invalid)?;
+            stream.decompress(piece, output.free_space()?, FlushDecompress::None).map_err(|_| CodingError::Invalid)?;
         // Both count the bytes of one call, whose buffers are in memory.
         let (taken, given) = (stream.total_in() - taken, stream.total_out() - given);
         input.consume(taken as usize);
@@ -93,8 +94,10 @@ fn has_zlib_header(stream: &[u8]) -> bool {
 }
 
 /// Decompresses zstd: a sequence of frames, some of which may be skippable.
-pub(super) fn unzstd(input: &mut Input<'_>, output: &mut Output) -> Result<(), CodingError> {
+pub(super) fn unzstd(input: &mut Input<'_>, output: &mut Output<'_>) -> Result<(), CodingError> {
     let mut first = true;
+    // The memory reserved for the buffer of a decoder, which holds the last bytes of a frame.
+    let mut window = 0;
     while first || !input.rest.is_empty() {
         // A decoder that is used again would allocate the window that the frame claims at once.
         let mut decoder = FrameDecoder::new();
@@ -105,8 +108,13 @@ pub(super) fn unzstd(input: &mut Input<'_>, output: &mut Output) -> Result<(), C
                 while !decoder.is_finished() {
                     let decoded = decoder.decode_blocks(&mut *input, BlockDecodingStrategy::UptoBlocks(1));
                     decoded.map_err(|error| fault(&error))?;
+                    let buffered = (output.len - begin + decoder.can_collect()).min(2 * MAX_WINDOW as usize);
+                    if buffered > window {
+                        output.meter.read(buffered - window).map_err(|_| CodingError::Cancelled)?;
+                        window = buffered;
+                    }
                     while decoder.can_collect() > 0 {
-                        let count = decoder.read(output.free_space()).map_err(|error| fault(&error))?;
+                        let count = decoder.read(output.free_space()?).map_err(|error| fault(&error))?;
                         output.add(count)?;
                     }
                 }
@@ -182,7 +190,7 @@ impl Read for Input<'_> {
 }
 
 /// The decompressed bytes.
-pub(super) struct Output {
+pub(super) struct Output<'a> {
     /// The bytes decompressed so far, followed by free space.
     bytes: Vec<u8>,
     /// The number of bytes decompressed so far.
@@ -191,21 +199,27 @@ pub(super) struct Output {
     limit: usize,
     /// The limit on `len` that follows from the size of the body.
     ratio_limit: usize,
+    meter: &'a Meter<'a>,
 }
 
-impl Output {
+impl Output<'_> {
     /// Returns free space: at least one byte, even at the limit, so that exceeding it is noticed.
-    fn free_space(&mut self) -> &mut [u8] {
+    ///
+    /// # Errors
+    /// Returns an error if there is no memory for it.
+    fn free_space(&mut self) -> Result<&mut [u8], CodingError> {
         if self.len == self.bytes.len() {
             let max = self.limit.min(self.ratio_limit).saturating_add(1);
             if self.len == self.bytes.capacity() {
                 // Doubles the capacity, within the limit.
-                self.bytes.reserve_exact(self.len.max(PIECE).min(max - self.len));
+                let more = self.len.max(PIECE).min(max - self.len);
+                self.meter.read(more).map_err(|_| CodingError::Cancelled)?;
+                self.bytes.reserve_exact(more);
             }
             let end = self.len.saturating_add(PIECE).min(self.bytes.capacity()).min(max);
             self.bytes.resize(end, 0);
         }
-        &mut self.bytes[self.len..]
+        Ok(&mut self.bytes[self.len..])
     }
 
     /// Records `count` more bytes and checks the limits.
@@ -219,6 +233,7 @@ impl Output {
 
     fn into_bytes(mut self) -> Vec<u8> {
         self.bytes.truncate(self.len);
+        self.bytes.shrink_to_fit();
         self.bytes
     }
 }

@@ -7,6 +7,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::*;
+use crate::protocol::Meter;
 
 const TEXT: &[u8] = br#"{"inputs":[{"name":"x","datatype":"FP32","shape":[4],"data":[0.5,0.25,0.125,0.5]}]}"#;
 
@@ -258,7 +259,11 @@ fn memory_grows_to_the_limit_and_not_beyond() {
 fn work_that_is_no_longer_needed_is_cancelled() {
     for coding in Coding::ALL.iter().copied() {
         let stream = stream(coding, &vec![7; 1 << 20]);
-        assert_eq!(coding.decompress_while(&stream, 2 << 20, &|| false), Err(CodingError::Cancelled), "{coding:?}");
+        assert_eq!(
+            coding.decompress_while(&stream, 2 << 20, &|| false, &Meter::default()),
+            Err(CodingError::Cancelled),
+            "{coding:?}"
+        );
         // Cancellation is checked between the streams of a body.
         let asked = std::cell::Cell::new(0);
         let wanted = || {
@@ -266,7 +271,11 @@ fn work_that_is_no_longer_needed_is_cancelled() {
             asked.get() < 20
         };
         let many = if coding == Coding::Deflate { continue } else { stream.repeat(100) };
-        assert_eq!(coding.decompress_while(&many, usize::MAX, &wanted), Err(CodingError::Cancelled), "{coding:?}");
+        assert_eq!(
+            coding.decompress_while(&many, usize::MAX, &wanted, &Meter::default()),
+            Err(CodingError::Cancelled),
+            "{coding:?}"
+        );
     }
 }
 

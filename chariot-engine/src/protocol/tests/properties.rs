@@ -5,8 +5,8 @@ use half::{bf16, f16};
 use proptest::prelude::*;
 
 use crate::protocol::{
-    BytesElement, DataType, ElementType, InferOutput, InferRequest, InferResponse, JsonText, ResponseHead, TensorData,
-    number, reader::JsonReader,
+    BytesElement, DataType, ElementType, InferOutput, InferRequest, InferResponse, JsonText, Meter, ResponseHead,
+    TensorData, number, reader::JsonReader,
 };
 
 const HEAD: ResponseHead<'_> = ResponseHead::new("m", Some("1"), "7");
@@ -120,15 +120,15 @@ proptest! {
             InferRequest::decode(&body.into()).unwrap().inputs.remove(0).data
         };
         let nested = read(&lists[0]);
-        let leaves = nested.nested_elements(&shape, count).unwrap().unwrap();
+        let leaves = nested.nested_elements(&shape, count, &Meter::default()).unwrap().unwrap();
         let flat = read(&format!("[{}]", flat.join(",")));
         prop_assert!(leaves.bytes_elements().unwrap().eq(flat.bytes_elements().unwrap()));
-        prop_assert!(flat.nested_elements(&shape, count).unwrap().is_none());
-        prop_assert!(nested.nested_elements(&shape, count - 1).is_err());
+        prop_assert!(flat.nested_elements(&shape, count, &Meter::default()).unwrap().is_none());
+        prop_assert!(nested.nested_elements(&shape, count - 1, &Meter::default()).is_err());
         for axis in 0..shape.len() {
             let mut other = shape.clone();
             other[axis] += 1;
-            prop_assert!(nested.nested_elements(&other, usize::MAX).is_err());
+            prop_assert!(nested.nested_elements(&other, usize::MAX, &Meter::default()).is_err());
         }
     }
 
@@ -179,7 +179,7 @@ proptest! {
         if let Ok(request) = InferRequest::decode(&body.into()) {
             for input in &request.inputs {
                 let _ = input.data.strings(&[1, 2]);
-                let _ = input.data.nested_elements(&[1, 2], 8);
+                let _ = input.data.nested_elements(&[1, 2], 8, &Meter::default());
                 let _ = input.parameters.decode::<std::collections::BTreeMap<String, u8>>();
             }
         }

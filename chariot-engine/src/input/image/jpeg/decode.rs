@@ -14,15 +14,25 @@ use super::{
     scan::{Frame, Scan},
 };
 
-/// Decodes a file to gray or RGB, if `accepts` allows its width and height.
-pub(in super::super) fn decode<E: From<Fault>>(
+/// The work that the scans of an image may be, in multiples of the limit on its pixels. A progressive image of the usual ten
+/// scans takes 14: three components in two of them, and one in the others.
+const MAX_WORK: u64 = 20;
+
+/// Decodes a file to gray or RGB, if `accepts` allows its width, its height and the memory that decoding takes at most.
+pub(in super::super) fn decode(
     bytes: &[u8],
-    accepts: impl FnOnce(u32, u32) -> Result<(), E>,
-) -> Result<(DynamicImage, Orientation), E> {
+    max_pixels: u64,
+    accepts: impl FnOnce(u32, u32, u64) -> Result<(), Fault>,
+) -> Result<(DynamicImage, Orientation), Fault> {
     let head = Head::read(bytes)?;
-    accepts(head.frame.width.into(), head.frame.height.into())?;
     let (width, height) = (u32::from(head.frame.width), u32::from(head.frame.height));
-    let plain = if has_plain_structure(&head) { decode_plain(bytes, &head)? } else { None };
+    let is_plain = has_plain_structure(&head);
+    accepts(width, height, memory(&head, is_plain, bytes.len()))?;
+    if work(&head) > max_pixels.saturating_mul(MAX_WORK) {
+        let scans = head.scans.len();
+        return Err(Fault::unsupported(format!("of {width} x {height} pixels in {scans} scans")));
+    }
+    let plain = if is_plain { decode_plain(bytes, &head)? } else { None };
     let values = match plain {
         Some(values) => values,
         None => decode_scans(bytes, &head)?,
@@ -41,6 +51,34 @@ pub(in super::super) fn plain_pixels(stream: &[u8]) -> Result<Option<u64>, Fault
     let head = Head::read(stream)?;
     let pixels = u64::from(head.frame.width) * u64::from(head.frame.height);
     Ok(has_plain_structure(&head).then_some(pixels))
+}
+
+/// Returns the number of samples that all scans together decode.
+fn work(head: &Head<'_>) -> u64 {
+    let samples = |component: &usize| {
+        let (across, down) = head.frame.blocks(*component);
+        u64::from(across) * u64::from(down) * 64
+    };
+    head.scans.iter().flat_map(|scan| &scan.components).map(samples).sum()
+}
+
+/// Returns the most memory that decoding takes, with the result.
+fn memory(head: &Head<'_>, is_plain: bool, length: usize) -> u64 {
+    let (across, down) = head.frame.units();
+    let factors =
+        head.frame.components.iter().map(|component| u64::from(component.factors.0) * u64::from(component.factors.1));
+    let samples = u64::from(across) * u64::from(down) * 64 * factors.sum::<u64>();
+    let pixels = u64::from(head.frame.width) * u64::from(head.frame.height);
+    let result = if head.colors == Colors::Gray { pixels } else { pixels * 3 };
+    let decoder = match (is_plain, head.frame.progressive) {
+        // Rows, and a copy of the file if its last row is short.
+        (true, false) => length as u64 + 64 * u64::from(head.frame.width),
+        // Coefficients of 16 bits.
+        (true, true) => samples * 2,
+        // Coefficients, planes, and ink beside the colors.
+        (false, _) => samples * 3 + if head.frame.components.len() == 4 { pixels * 4 } else { 0 },
+    };
+    result + decoder + (64 << 10)
 }
 
 fn has_plain_structure(head: &Head<'_>) -> bool {

@@ -29,6 +29,11 @@ const JPEG_TABLES: u16 = 347;
 
 const JPEG: u32 = 7;
 
+/// The limit on strips and tiles: one for each row of four planes. The decoder takes 32 bytes for each.
+const MAX_STRIPS: u32 = 4 * 65_536;
+/// The limit on the samples of a pixel.
+const MAX_SAMPLES: u32 = 16;
+
 /// The relation of colors to alpha in a file, if it has any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Alpha {
@@ -46,6 +51,17 @@ pub(in super::super) fn check(file: &[u8]) -> Result<Alpha, Fault> {
     }
     let directory = Directory::first(file).ok_or(Fault::Corrupt)?;
     if !directory.has_distinct_tags() || directory.largest() > file.len() as u64 {
+        return Err(Fault::Corrupt);
+    }
+    if !directory.has_counts(&[
+        (STRIP_OFFSETS, MAX_STRIPS),
+        (STRIP_LENGTHS, MAX_STRIPS),
+        (TILE_OFFSETS, MAX_STRIPS),
+        (TILE_LENGTHS, MAX_STRIPS),
+        (BITS, MAX_SAMPLES),
+        (SAMPLE_FORMAT, MAX_SAMPLES),
+        (EXTRA_SAMPLES, MAX_SAMPLES),
+    ]) {
         return Err(Fault::Corrupt);
     }
     let compression = directory.value(COMPRESSION, 1).ok_or(Fault::Corrupt)?;

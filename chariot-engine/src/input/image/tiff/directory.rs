@@ -39,6 +39,14 @@ impl<'a> Directory<'a> {
         self.entries.iter().map(size).max().unwrap_or(0)
     }
 
+    /// Returns `true` if none of these tags has more values than the number beside it.
+    pub(super) fn has_counts(&self, limits: &[(u16, u32)]) -> bool {
+        self.entries.iter().all(|entry| {
+            let tag = short(&[entry[0], entry[1]], self.little);
+            limits.iter().all(|(limited, most)| tag != *limited || self.count(entry) <= *most)
+        })
+    }
+
     /// Returns the values of a tag, or an empty list if there is no such entry. Returns `None` if they are not integers of
     /// 8 to 32 bits, or not within the file.
     pub(super) fn values(&self, tag: u16) -> Option<Vec<u32>> {
