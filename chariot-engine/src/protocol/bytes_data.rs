@@ -157,6 +157,21 @@ impl BytesData {
         }
     }
 
+    /// Returns the most bytes that the elements take as JSON.
+    pub(super) fn json_size_bound(&self) -> usize {
+        let escaped = |byte: &u8| match byte {
+            b'"' | b'\\' => 2,
+            0..0x20 => 6,
+            _ => 1,
+        };
+        let string = |text: &[u8]| text.iter().map(escaped).sum::<usize>() + 3;
+        match self {
+            BytesData::Body { .. } | BytesData::Values(_) => self.json_size_estimate(),
+            BytesData::Binary { bytes, ranges } => ranges.iter().map(|element| string(&bytes[range(*element)])).sum(),
+            BytesData::Strings(strings) => strings.iter().map(|text| string(text.as_bytes())).sum(),
+        }
+    }
+
     /// Writes the elements as a JSON list; fails on bytes that are not UTF-8.
     pub(super) fn write_to(&self, text: &mut Vec<u8>) -> Result<(), EncodeError> {
         text.push(b'[');

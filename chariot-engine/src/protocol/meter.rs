@@ -85,6 +85,12 @@ impl<'a> Meter<'a> {
         self.held.load(Relaxed)
     }
 
+    /// Returns bytes that are no longer held.
+    pub(crate) fn release(&self, bytes: usize) {
+        // Nothing is held without a budget.
+        let _ = self.held.fetch_update(Relaxed, Relaxed, |held| Some(held.saturating_sub(bytes)));
+    }
+
     /// Keeps bytes that are held for the item that is being decoded: [`settle`](Self::settle) does not return them.
     pub(crate) fn keep(&self, bytes: usize) {
         self.kept.fetch_add(bytes, Relaxed);

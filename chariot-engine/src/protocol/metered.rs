@@ -160,12 +160,12 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Metered<'_, V> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<V::Value, A::Error> {
-        let elements = Elements { metered: self.with(elements, self.grows), count: 0, room: 0 };
+        let elements = Elements { metered: self.with(elements, self.grows), count: 0, room: 0, moved: 0 };
         self.inner.visit_seq(elements)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
-        let members = Elements { metered: self.with(members, self.grows), count: 0, room: 0 };
+        let members = Elements { metered: self.with(members, self.grows), count: 0, room: 0, moved: 0 };
         self.inner.visit_map(members)
     }
 
@@ -182,6 +182,8 @@ struct Elements<'m, A> {
     count: usize,
     /// The number of elements that a list has room for; the size of a member's name for a map.
     room: usize,
+    /// The size of the block that the elements of a list have just left.
+    moved: usize,
 }
 
 impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Elements<'_, A> {
@@ -189,9 +191,12 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Elements<'_, A> {
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
         if self.metered.grows && self.count == self.room && self.metered.inner.size_hint() != Some(0) {
-            let more = self.room.max(4);
-            self.metered.reserve(more.saturating_mul(size_of::<S::Value>()))?;
-            self.room += more;
+            // Both the old and the new block, until the elements are in the new one.
+            self.moved = self.room.saturating_mul(size_of::<S::Value>());
+            self.room += self.room.max(4);
+            self.metered.reserve(self.room.saturating_mul(size_of::<S::Value>()))?;
+        } else if self.moved > 0 {
+            self.metered.meter.release(std::mem::take(&mut self.moved));
         }
         self.count += 1;
         let seed = self.metered.with(seed, true);

@@ -13,6 +13,9 @@ use super::{
 };
 use crate::error::quoted;
 
+/// The size in bytes from which a response is encoded into a buffer of its largest possible size.
+const LARGE: usize = 64 << 10;
+
 /// The outputs of a model for one request.
 ///
 /// ```
@@ -155,7 +158,10 @@ impl InferResponse {
     ) -> Result<EncodedResponse, EncodeError> {
         let binary_size = |output: &InferOutput| is_binary(&output.name).then(|| output.data.binary_size());
         let size = |output| size_estimate(output, binary_size(output));
-        let mut text = Vec::with_capacity(256 + self.outputs.iter().map(size).sum::<usize>());
+        let estimate = 256 + self.outputs.iter().map(size).sum::<usize>();
+        // A large response takes no more than its bound at any time: a buffer that grows could need its memory twice.
+        let is_large = estimate > LARGE;
+        let mut text = Vec::with_capacity(if is_large { self.encoded_bound(&is_binary) } else { estimate });
         text.extend_from_slice(b"{\"model_name\":");
         write(&mut text, head.model_name);
         if let Some(version) = head.model_version {
@@ -179,6 +185,9 @@ impl InferResponse {
             let written = output.data.write_binary(&mut text);
             written.map_err(|error| error.in_output(&quoted(&output.name)))?;
         }
+        if is_large {
+            text.shrink_to_fit();
+        }
         let content_type = if json_length.is_some() { "application/octet-stream" } else { "application/json" };
         Ok(EncodedResponse { body: text, json_length, content_type })
     }
@@ -190,7 +199,7 @@ impl InferResponse {
         let bound = |output: &InferOutput| {
             let data = match (is_binary(&output.name), output.data.bytes_data()) {
                 (true, _) => output.data.binary_size(),
-                (false, Some(data)) => data.json_size_estimate(),
+                (false, Some(data)) => data.json_size_bound(),
                 (false, None) => output.data.len().saturating_mul(output.data.datatype().json_width()),
             };
             size_estimate(output, Some(data))

@@ -36,7 +36,7 @@ pub(crate) struct ErasedItem {
 }
 
 /// The memory of an item's output, in bytes, that is charged with the item. Larger outputs are charged for the rest.
-const SMALL_OUTPUT: usize = 128;
+const SMALL_OUTPUT: usize = 64;
 
 /// The memory of an item in the queue and of its output, in bytes, beside what the value and a larger output own.
 fn item_memory<I>() -> usize {
@@ -65,6 +65,8 @@ pub(crate) struct Decoded {
     pub(super) items: Vec<ErasedItem>,
     /// Set if `admit` is the default, so that decoding runs no code of the author's.
     pub(super) default_admit: bool,
+    /// The memory of the payloads that the items were decoded from, which the meter still holds.
+    pub(super) payload_memory: usize,
 }
 
 /// The result of one item.
@@ -81,7 +83,8 @@ pub(crate) trait ErasedModel: Send + Sync {
     /// Returns `true` if the input type is cheap enough to decode a small request on an I/O thread.
     fn decodes_inline(&self) -> bool;
 
-    /// Decodes a request, whose memory the meter holds. In the end it holds that of the items.
+    /// Decodes a request, whose memory the meter holds. In the end it holds that of the items, and of payloads that are
+    /// gone.
     fn decode(
         &self,
         request: InferRequest,
@@ -229,7 +232,7 @@ impl<M: Model> ErasedModel for TypedModel<M> {
         meter.reserve(payloads.len().saturating_mul(size_of::<ErasedItem>()))?;
         // The payload of a request is the request itself, whose memory the item holds.
         let payload_memory = if is_request { 0 } else { meter.held() };
-        let mut decoded = Decoded { items: Vec::with_capacity(payloads.len()), default_admit: true };
+        let mut decoded = Decoded { items: Vec::with_capacity(payloads.len()), default_admit: true, payload_memory };
         let mut faults = Vec::new();
         for (index, payload) in payloads.into_iter().enumerate() {
             if token.is_gone() {
@@ -263,8 +266,6 @@ impl<M: Model> ErasedModel for TypedModel<M> {
             }
         }
         Rejection::all(&faults)?;
-        // What the payloads held is gone.
-        meter.finish(payload_memory)?;
         Ok(decoded)
     }
 

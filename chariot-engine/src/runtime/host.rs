@@ -535,6 +535,7 @@ impl Request {
             // No item refers to the body, which is dropped with the request.
             self.token.discharge(self.body.len());
         }
+        meter.finish(decoded.payload_memory)?;
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
         let id = id.get_or_insert_with(|| self.shared.ids.fresh()).clone();
         let context = ResponseContext { id, protocol, requested, binary };

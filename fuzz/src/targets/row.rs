@@ -61,7 +61,7 @@ fn rows<T: DeserializeOwned + Send + Sync + 'static>(
     request: &InferRequest,
     faults: &mut Vec<String>,
 ) -> Option<Vec<T>> {
-    let parts = match <modality::Row as Modality>::split(request.clone()) {
+    let parts = match <modality::Row as Modality>::split(request.clone(), &DecodeContext::default()) {
         Ok(parts) => parts,
         Err(rejection) => {
             faults.push(rejection.text().to_owned());

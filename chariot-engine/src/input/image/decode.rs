@@ -72,7 +72,7 @@ fn decode_by_crate(
     limits: &ImageLimits,
     meter: &Meter<'_>,
 ) -> Result<(DynamicImage, Orientation), Fault> {
-    let mut alpha = tiff::Alpha::Straight;
+    let mut checked = tiff::Checked { alpha: tiff::Alpha::Straight, has_jpegs: false };
     let coded = match format {
         ImageFormat::Jpeg => ::image::ImageFormat::Jpeg,
         ImageFormat::Png => ::image::ImageFormat::Png,
@@ -86,7 +86,7 @@ fn decode_by_crate(
             ::image::ImageFormat::WebP
         }
         ImageFormat::Tiff => {
-            alpha = tiff::check(bytes)?;
+            checked = tiff::check(bytes)?;
             ::image::ImageFormat::Tiff
         }
     };
@@ -102,7 +102,7 @@ fn decode_by_crate(
     let mut decoder = reader.into_decoder().map_err(fault)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, limits)?;
-    let memory = peak(format, &decoder, bytes.len());
+    let memory = peak(format, &decoder, bytes.len(), checked.has_jpegs);
     reserve(meter, memory)?;
     if format == ImageFormat::Gif {
         // A frame may be larger than the image.
@@ -112,14 +112,14 @@ fn decode_by_crate(
     }
     let orientation = orientation(&mut decoder);
     let mut pixels = DynamicImage::from_decoder(decoder).map_err(fault)?;
-    if alpha == tiff::Alpha::Premultiplied {
+    if checked.alpha == tiff::Alpha::Premultiplied {
         tiff::straighten(&mut pixels);
     }
     Ok((pixels, orientation))
 }
 
 /// Returns the most memory that decoding takes, with the result: measured for each decoder.
-fn peak(format: ImageFormat, decoder: &impl ImageDecoder, length: usize) -> u64 {
+fn peak(format: ImageFormat, decoder: &impl ImageDecoder, length: usize, has_jpegs: bool) -> u64 {
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
     let (image, length) = (decoder.total_bytes(), length as u64);
@@ -127,8 +127,8 @@ fn peak(format: ImageFormat, decoder: &impl ImageDecoder, length: usize) -> u64 
     let more = match format {
         // A frame beside the image, if it is of another size.
         ImageFormat::Gif => pixels * 4,
-        // All strips or tiles beside the image, and the one that is being decoded.
-        ImageFormat::Tiff => image * 2,
+        // All strips or tiles beside the image, in four colors, and the JPEG that is being decoded.
+        ImageFormat::Tiff => image + image / 3 + if has_jpegs { image } else { 0 },
         // The planes or the colors of a frame, its alpha, and the file without its container.
         ImageFormat::WebP => pixels * 8 + length,
         ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Bmp => row * 4,

@@ -213,8 +213,11 @@ impl Output<'_> {
             if self.len == self.bytes.capacity() {
                 // Doubles the capacity, within the limit.
                 let more = self.len.max(PIECE).min(max - self.len);
-                self.meter.read(more).map_err(|_| CodingError::Cancelled)?;
+                // Both the old and the new block, until the bytes are in the new one.
+                let moved = self.bytes.capacity();
+                self.meter.read(moved + more).map_err(|_| CodingError::Cancelled)?;
                 self.bytes.reserve_exact(more);
+                self.meter.release(moved);
             }
             let end = self.len.saturating_add(PIECE).min(self.bytes.capacity()).min(max);
             self.bytes.resize(end, 0);

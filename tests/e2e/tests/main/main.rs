@@ -25,6 +25,7 @@ mod openapi;
 mod overload;
 mod refused_clients;
 mod rejecting;
+mod reserving;
 mod routes;
 mod rows;
 mod scripted;

@@ -23,6 +23,7 @@ fn held(bytes: u64) -> (Server, Arc<Gate>) {
         settings.workers = Some(1);
         settings.max_body = ByteSize(bytes);
         settings.max_inflight_bytes = Some(ByteSize(bytes));
+        settings.max_request_bytes = Some(ByteSize(bytes));
     }));
     (server, gate)
 }
@@ -59,16 +60,22 @@ fn a_chunked_body_is_charged_as_it_arrives() {
 
 #[test]
 fn a_caller_that_disconnects_releases_its_bytes_at_once() {
-    let (server, gate) = held(40_000);
+    // A text takes its memory twice while it is decoded, and once in the queue.
+    let (server, gate) = held(130_000);
     let _running = server.admitted(&text("first"));
     gate.wait_for(1);
-    let large = text(&"x".repeat(30_000));
-    let gone = server.admitted(&large);
-    until("its body is read", || {
-        let metrics = server.get("/metrics").text;
-        let bytes = metrics.lines().find_map(|line| line.strip_prefix("chariot_in_flight_bytes{")?.split(' ').nth(1));
-        (bytes.and_then(|bytes| bytes.parse::<f64>().ok())? >= 30_000.0).then_some(())
-    });
+    let mut gone = Vec::new();
+    for waiting in 1..=3 {
+        gone.push(server.admitted(&text(&"x".repeat(30_000))));
+        until("it is in the queue", || {
+            let metrics = server.get("/metrics").text;
+            let queued =
+                metrics.lines().find_map(|line| line.strip_prefix("chariot_queued_requests{")?.split(' ').nth(1));
+            (queued?.parse::<f64>().ok()? >= f64::from(waiting)).then_some(())
+        });
+    }
+    let large = text(&"x".repeat(50_000));
+    assert!(server.connect().post_admitted("/infer", &large).unwrap().is_some(), "a rejection");
     drop(gone);
     // The worker is still blocked.
     let next = until("memory is released", || {
@@ -97,8 +104,9 @@ fn decoded_tensors_count_towards_the_budget() {
         }
     }
     let server = Server::start(Engine::builder().instance("any", Any).configure(|settings| {
-        settings.max_body = ByteSize(20_000);
-        settings.max_inflight_bytes = Some(ByteSize(20_000));
+        settings.max_body = ByteSize(36_000);
+        settings.max_inflight_bytes = Some(ByteSize(36_000));
+        settings.max_request_bytes = Some(ByteSize(36_000));
     }));
     // A number takes two bytes in the body and eight once decoded.
     let ones = |datatype: &str| {

@@ -91,3 +91,47 @@ fn a_jpeg_that_ends_early_is_rejected_also_if_an_end_is_put_behind() {
         }
     }
 }
+
+#[test]
+fn a_side_is_limited_whatever_the_number_of_pixels() {
+    for (width, height) in [(65_536, 1), (1, 65_536)] {
+        let text = fault(&file(GrayImage::new(width, height), ::image::ImageFormat::Png), 1 << 28);
+        assert!(text.contains("65535") && text.contains(&format!("{width} x {height}")), "{text}");
+    }
+    assert!(decode(&file(GrayImage::new(65_535, 1), ::image::ImageFormat::Png), 1 << 28).is_ok());
+}
+
+/// Returns a progressive JPEG of one component, whose coefficients are refined one bit at a time from this bit on.
+fn refined(width: u16, height: u16, bit: u8) -> Vec<u8> {
+    let blocks = usize::from(width).div_ceil(8) * usize::from(height).div_ceil(8);
+    let mut file = vec![0xff, 0xd8];
+    let mut segment = |marker: u8, payload: &[u8], data: usize| {
+        file.extend([0xff, marker]);
+        file.extend((payload.len() as u16 + 2).to_be_bytes());
+        file.extend(payload);
+        file.resize(file.len() + data, 0);
+    };
+    segment(0xdb, &[&[0][..], &[1; 64]].concat(), 0);
+    segment(0xc2, &[&[8][..], &height.to_be_bytes(), &width.to_be_bytes(), &[1, 1, 0x11, 0]].concat(), 0);
+    for class in [0, 0x10] {
+        // One code of one bit, which stands for no coefficients.
+        segment(0xc4, &[&[class, 1][..], &[0; 15], &[0]].concat(), 0);
+    }
+    for band in [[0, 0], [1, 63]] {
+        segment(0xda, &[&[1, 1, 0][..], &band, &[bit]].concat(), blocks.div_ceil(8));
+        for bit in (0..bit).rev() {
+            segment(0xda, &[&[1, 1, 0][..], &band, &[(bit + 1) << 4 | bit]].concat(), blocks.div_ceil(8));
+        }
+    }
+    file.extend([0xff, 0xd9]);
+    file
+}
+
+#[test]
+fn the_scans_of_a_jpeg_are_limited_by_its_pixels() {
+    let (usual, many) = (refined(64, 64, 8), refined(64, 64, 12));
+    assert!(decode(&usual, 64 * 64).is_ok(), "18 scans of all pixels");
+    let text = fault(&many, 64 * 64);
+    assert!(text.contains("26 scans"), "{text}");
+    assert!(decode(&many, 2 * 64 * 64).is_ok(), "an image of half the pixels may have twice the scans");
+}

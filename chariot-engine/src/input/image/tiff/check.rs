@@ -34,6 +34,14 @@ const MAX_STRIPS: u32 = 4 * 65_536;
 /// The limit on the samples of a pixel.
 const MAX_SAMPLES: u32 = 16;
 
+/// The properties of a file that decoding depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Checked {
+    pub(in super::super) alpha: Alpha,
+    /// Set if the strips or tiles are JPEGs, each of which is decoded as a whole.
+    pub(in super::super) has_jpegs: bool,
+}
+
 /// The relation of colors to alpha in a file, if it has any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Alpha {
@@ -45,7 +53,7 @@ pub(in super::super) enum Alpha {
 ///
 /// Without the checks of sizes a file of a few hundred bytes could make the decoder allocate hundreds of megabytes, and a
 /// small image could consist of thousands of strips that all refer to one huge JPEG.
-pub(in super::super) fn check(file: &[u8]) -> Result<Alpha, Fault> {
+pub(in super::super) fn check(file: &[u8]) -> Result<Checked, Fault> {
     if matches!(file, [b'I', b'I', b'+', ..] | [b'M', b'M', _, b'+', ..]) {
         return Err(Fault::unsupported("of the variant BigTIFF"));
     }
@@ -70,7 +78,7 @@ pub(in super::super) fn check(file: &[u8]) -> Result<Alpha, Fault> {
     if compression == JPEG {
         check_jpegs(&directory, file)?;
     }
-    Ok(alpha)
+    Ok(Checked { alpha, has_jpegs: compression == JPEG })
 }
 
 fn check_compression(compression: u32) -> Result<(), Fault> {
@@ -244,7 +252,8 @@ mod tests {
     #[test]
     fn a_jpeg_within_cannot_be_much_larger_than_its_strip() {
         for little in [true, false] {
-            assert_eq!(check(&file(7, 32, little)), Ok(Alpha::Straight));
+            let checked = Checked { alpha: Alpha::Straight, has_jpegs: true };
+            assert_eq!(check(&file(7, 32, little)), Ok(checked));
             assert_eq!(check(&file(7, 1000, little)), Err(Fault::Corrupt));
             assert!(check(&file(1, 1000, little)).is_ok(), "in another compression it is not a JPEG");
             assert_eq!(check(&file(7, 32, little)[..20]), Err(Fault::Corrupt));

@@ -11,4 +11,4 @@ mod check;
 mod directory;
 
 pub(super) use alpha::straighten;
-pub(super) use check::{Alpha, check};
+pub(super) use check::{Alpha, Checked, check};

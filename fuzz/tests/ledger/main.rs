@@ -1,0 +1,27 @@
+//! What is counted is what is resident: requests of every kind, held by an engine, against a counting allocator.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `held` | engines that hold their requests, and the comparison |
+//! | `bodies` | the parts of bodies |
+//! | `tensors`, `items`, `pictures` | the kinds of requests |
+
+mod bodies;
+mod held;
+mod items;
+mod pictures;
+mod tensors;
+
+use fuzz::memory::Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn what_is_counted_is_what_is_resident() {
+    let cases = [tensors::cases(), items::cases(), pictures::cases()].into_iter().flatten();
+    let only = std::env::var("LEDGER_ONLY").unwrap_or_default();
+    let faults: Vec<String> =
+        cases.filter(|case| case.name.contains(&only)).filter_map(|case| held::compare(&case).err()).collect();
+    assert!(faults.is_empty(), "{} kinds of requests:\n{}", faults.len(), faults.join("\n"));
+}
