@@ -13,9 +13,6 @@ use super::{
 };
 use crate::error::quoted;
 
-/// The size in bytes from which a response is encoded into a buffer of its largest possible size.
-const LARGE: usize = 64 << 10;
-
 /// The outputs of a model for one request.
 ///
 /// ```
@@ -158,10 +155,7 @@ impl InferResponse {
     ) -> Result<EncodedResponse, EncodeError> {
         let binary_size = |output: &InferOutput| is_binary(&output.name).then(|| output.data.binary_size());
         let size = |output| size_estimate(output, binary_size(output));
-        let estimate = 256 + self.outputs.iter().map(size).sum::<usize>();
-        // A large response takes no more than its bound at any time: a buffer that grows could need its memory twice.
-        let is_large = estimate > LARGE;
-        let mut text = Vec::with_capacity(if is_large { self.encoded_bound(&is_binary) } else { estimate });
+        let mut text = Vec::with_capacity(256 + self.outputs.iter().map(size).sum::<usize>());
         text.extend_from_slice(b"{\"model_name\":");
         write(&mut text, head.model_name);
         if let Some(version) = head.model_version {
@@ -184,9 +178,6 @@ impl InferResponse {
             json_length.get_or_insert(text.len());
             let written = output.data.write_binary(&mut text);
             written.map_err(|error| error.in_output(&quoted(&output.name)))?;
-        }
-        if is_large {
-            text.shrink_to_fit();
         }
         let content_type = if json_length.is_some() { "application/octet-stream" } else { "application/json" };
         Ok(EncodedResponse { body: text, json_length, content_type })

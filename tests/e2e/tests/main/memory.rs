@@ -18,7 +18,7 @@ fn held(bytes: u64) -> (Server, Arc<Gate>) {
     let model = Scripted::blocking(move |batch| {
         at.pass("");
         // The response to a large text is small.
-        batch.try_map(|text| Ok(Json(text.chars().take(5).collect())))
+        batch.try_map(|text| Ok(Json(text.as_str().chars().take(5).collect())))
     });
     let server = Server::start(Engine::builder().instance("held", model).configure(move |settings| {
         settings.workers = Some(1);
