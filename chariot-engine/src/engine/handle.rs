@@ -1,6 +1,6 @@
 //! [`Engine`]: a running engine. Embedders hold it, and so does `run`.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use futures_util::{StreamExt, future::try_join_all, stream::FuturesUnordered};
 use tokio::net::TcpListener;
@@ -11,6 +11,9 @@ use crate::{
     server::{Connections, EngineService, ListenerOptions, Served, accept},
     settings::EngineSettings,
 };
+
+/// The time after the grace period in which callers that still wait can read the error that they get.
+const LAST_RESPONSES: Duration = Duration::from_secs(2);
 
 /// A running engine, whose models are being loaded or are served. Cheap to clone. Its workers stop when the last clone,
 /// the last [`EngineService`] and the last [`ServedModel`](super::ServedModel) are dropped.
@@ -118,7 +121,7 @@ impl Engine {
     }
 
     /// Stops the engine: admits no more requests, and waits for those in flight, at most for the grace period (the
-    /// setting `grace`). Returns the number of requests that were abandoned.
+    /// setting `grace`). Those that still wait then get a 503. Returns their number.
     pub async fn shutdown(&self) -> usize {
         self.models.stop(self.settings.grace).await
     }
@@ -145,7 +148,11 @@ impl Engine {
         let begin = tokio::time::Instant::now();
         // Connections first: a request that has arrived on an open one is still served.
         connections.close(self.settings.grace).await;
-        self.models.stop(self.settings.grace.saturating_sub(begin.elapsed())).await
+        let abandoned = self.models.stop(self.settings.grace.saturating_sub(begin.elapsed())).await;
+        if !connections.close(LAST_RESPONSES).await {
+            tracing::warn!("connections still open after the grace period");
+        }
+        abandoned
     }
 }
 

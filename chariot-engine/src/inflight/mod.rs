@@ -3,13 +3,16 @@
 //! | file | holds |
 //! |---|---|
 //! | `budget` | the bytes that all requests in flight may hold, and the share of each |
+//! | `pause` | pauses in the heartbeat of a worker while an item waits for its caller |
 //! | `stream` | the bounded channel that carries streamed parts of an output to the caller |
 //! | `token` | the token that connects the items of a request with its caller |
 
 mod budget;
+mod pause;
 mod stream;
 mod token;
 
 pub(crate) use budget::{Budget, Charge, OverLimit};
+pub(crate) use pause::set_heartbeat;
 pub(crate) use stream::{PartReceiver, PartSender, part_channel};
 pub(crate) use token::{OVER_BUDGET, RequestToken, Source};

@@ -14,6 +14,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
+use super::pause::paused;
 use crate::error::{Error, Result};
 
 /// The number of parts that can wait for the caller.
@@ -87,7 +88,8 @@ impl PartSender {
                 Some(Duration::ZERO) => state.gone = true,
                 _ => {
                     let left = left.unwrap_or(self.shared.patience);
-                    let waited = self.shared.taken.wait_timeout(state, left);
+                    // A caller that reads slowly is no fault of the worker.
+                    let waited = paused(|| self.shared.taken.wait_timeout(state, left));
                     state = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
             }

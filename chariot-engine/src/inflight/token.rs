@@ -58,7 +58,7 @@ impl Reserve for RequestToken {
 }
 
 /// The origin of requests that take turns with those of other origins: a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Source(u64);
 
 impl Default for Source {

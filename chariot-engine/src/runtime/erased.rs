@@ -11,6 +11,10 @@ use async_trait::async_trait;
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use smallvec::{SmallVec, smallvec};
 
+use super::{
+    decoders::pass_turn,
+    discard::{Discard, drop_caught},
+};
 use crate::{
     device::Device,
     error::{Error, ErrorKind, Expected, Rejection, Result, quoted},
@@ -35,10 +39,22 @@ pub(crate) struct ErasedItem {
     pub(super) cost: BatchCost,
 }
 
+/// Items of one request.
+pub(crate) type Items = super::discard::Items<ErasedItem>;
+
+impl Discard for ErasedItem {
+    fn discard(self) {
+        // The memory of the item, which its token holds, stays charged until its values are dropped.
+        let ErasedItem { value, attached, info: _info, .. } = self;
+        drop_caught(value);
+        drop_caught(attached);
+    }
+}
+
 /// The memory of an item's output, in bytes, that is charged with the item. Larger outputs are charged for the rest.
 const SMALL_OUTPUT: usize = 64;
 
-/// The memory of an item in the queue and of its output, in bytes, beside what the value and a larger output own.
+/// Returns the memory of an item in the queue and of its output, in bytes, beside what the value and a larger output own.
 fn item_memory<I>() -> usize {
     size_of::<ErasedItem>()
         + block(2 * size_of::<usize>() + size_of::<I>())
@@ -60,9 +76,8 @@ pub(crate) struct WorkerContext {
     pub(crate) layout: Option<OutputLayout>,
 }
 
-/// Decoded items.
+/// The properties of decoded items.
 pub(crate) struct Decoded {
-    pub(super) items: Vec<ErasedItem>,
     /// Set if `admit` is the default, so that decoding runs no code of the author's.
     pub(super) default_admit: bool,
     /// The memory of the payloads that the items were decoded from, which the meter still holds.
@@ -83,14 +98,15 @@ pub(crate) trait ErasedModel: Send + Sync {
     /// Returns `true` if the input type is cheap enough to decode a small request on an I/O thread.
     fn decodes_inline(&self) -> bool;
 
-    /// Decodes a request, whose memory the meter holds. In the end it holds that of the items, and of payloads that are
-    /// gone.
+    /// Decodes the items of a request, whose memory the meter holds, into a list. In the end the meter holds the memory of
+    /// the items, and of payloads that are gone.
     fn decode(
         &self,
         request: InferRequest,
         token: &Arc<RequestToken>,
         meter: &Meter<'_>,
         options: DecodeOptions,
+        items: &mut Items,
     ) -> Result<Decoded>;
 
     /// Runs a batch and returns one result for each item.
@@ -214,6 +230,7 @@ impl<M: Model> ErasedModel for TypedModel<M> {
         token: &Arc<RequestToken>,
         meter: &Meter<'_>,
         options: DecodeOptions,
+        items: &mut Items,
     ) -> Result<Decoded> {
         if !self.spec.inputs.is_empty() {
             signature::check_request(&self.spec.inputs, &request)?;
@@ -232,9 +249,14 @@ impl<M: Model> ErasedModel for TypedModel<M> {
         meter.reserve(payloads.len().saturating_mul(size_of::<ErasedItem>()))?;
         // The payload of a request is the request itself, whose memory the item holds.
         let payload_memory = if is_request { 0 } else { meter.held() };
-        let mut decoded = Decoded { items: Vec::with_capacity(payloads.len()), default_admit: true, payload_memory };
+        items.reserve(payloads.len());
+        let mut decoded = Decoded { default_admit: true, payload_memory };
         let mut faults = Vec::new();
         for (index, payload) in payloads.into_iter().enumerate() {
+            if index > 0 {
+                // Others may wait for this decoder.
+                pass_turn();
+            }
             if token.is_gone() {
                 return Err(Error::cancelled());
             }
@@ -249,7 +271,7 @@ impl<M: Model> ErasedModel for TypedModel<M> {
             match self.decode_item(payload, index, location, token, &cx, options) {
                 Ok((item, default_admit)) => {
                     decoded.default_admit &= default_admit;
-                    decoded.items.push(item);
+                    items.push_back(item);
                 }
                 Err(error) => {
                     let error = location.prefix(&slot, meter.refused(error));

@@ -12,18 +12,24 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{
+    runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch},
     time::Instant,
 };
 
 use super::{
-    deadline, encode,
-    erased::{DecodeOptions, ErasedItem, Loader, check_selection, panic_error},
+    batches::BatchPolicy,
+    deadline,
+    decoders::{Decoders, Slot, Work},
+    discard::Discards,
+    encode,
+    erased::{DecodeOptions, Items, Loader, check_selection, panic_error},
+    heartbeat::Heartbeat,
     ids::Ids,
     job::{ChargedResponse, Job, ResponseContext},
     options::HostOptions,
-    queue::{BatchPolicy, PendingArrival, Queue},
-    shared::{Heartbeat, Shared},
+    queue::{PendingArrival, Queue},
+    shared::Shared,
     state::{Lifecycle, State, Status},
     worker,
 };
@@ -39,6 +45,9 @@ use crate::{
 /// The largest body that may be decoded on the thread that read it, which takes microseconds if no code of the author's is
 /// involved.
 const INLINE_DECODE: usize = 16 * 1024;
+
+/// The message for requests that a shutdown leaves without a response.
+pub(crate) const SHUTTING_DOWN: &str = "the engine is shutting down";
 
 /// A served model. Cheap to clone; the workers stop when the last clone is dropped.
 #[derive(Clone)]
@@ -157,7 +166,8 @@ impl Host {
         let shared = Arc::new(Shared {
             permits: Arc::new(Semaphore::new(options.capacity())),
             budget: Budget::new(options.max_inflight_bytes, options.max_request_bytes),
-            decoders: Arc::new(Semaphore::new(available_cores())),
+            decoders: Decoders::new(available_cores()),
+            discards: Discards::new(Handle::current()),
             lifecycle: Lifecycle::new(),
             queue: Queue::new(BatchPolicy {
                 max_running: options.max_concurrency,
@@ -169,8 +179,10 @@ impl Host {
             default_admit: AtomicBool::new(false),
             has_warned_of_emit: AtomicBool::new(false),
             heartbeats: (0..options.placement.all_workers()).map(|_| Heartbeat::default()).collect(),
+            health: options.placement.devices.iter().map(|_| Heartbeat::default()).collect(),
             loading: AtomicUsize::new(options.placement.devices.len()),
             closing: AtomicBool::new(false),
+            ended: watch::Sender::new(false),
             service_nanos: AtomicU64::new(0),
             ids: Ids::default(),
             accepts: accepts(&options, &spec),
@@ -221,7 +233,9 @@ impl Host {
 
     pub(crate) fn status(&self) -> Status {
         let mut status = self.shared().lifecycle.status();
-        status.stalled = status.state == State::Ready && self.shared().is_stalled();
+        if status.state == State::Ready {
+            status.stall = self.shared().stall();
+        }
         status
     }
 
@@ -252,7 +266,7 @@ impl Host {
             }
         }
         if self.shared().closing.load(Ordering::Acquire) {
-            return Err(AdmissionError::NotServing("the engine is shutting down"));
+            return Err(AdmissionError::NotServing(SHUTTING_DOWN));
         }
         self.shared().budget.check(declared).map_err(AdmissionError::OverLimit)?;
         match self.shared().permits.clone().try_acquire_owned() {
@@ -315,29 +329,50 @@ impl Host {
         result.map_err(|error| self.failure(id, error))
     }
 
-    /// Runs work on a request or its response on the pool. Unlike a model, the work must always finish. Its token tells it
-    /// when nobody waits for it any more.
+    /// Runs work on a request or its response on the pool, in turns with others. Unlike a model, the work must always finish.
+    /// Its token tells it when nobody waits for it any more.
     pub(crate) async fn compute<T: Send + 'static>(
         &self,
         id: Option<&str>,
         deadline: Option<Instant>,
+        of: Work,
         work: impl FnOnce(&RequestToken) -> T + Send + 'static,
     ) -> std::result::Result<T, Failure> {
-        let token = Arc::new(RequestToken::new(deadline, &self.shared().budget, Source::default()));
+        let token = Arc::new(RequestToken::new(deadline, &self.shared().budget, of.source));
         let _caller = Caller { shared: self.shared(), token: &token, queued: false, left: false, done: false };
         let own = token.clone();
-        let result = before_deadline(&token, self.pooled(move || work(&own))).await;
+        let computed = async {
+            let slot = self.slot(of).await?;
+            self.pooled(slot, move || work(&own)).await
+        };
+        let result = before_deadline(&token, computed).await;
         result.map_err(|error| self.failure(id.map(Arc::from), error))
     }
 
-    /// Runs work on tokio's blocking pool, with at most one task for each core.
-    async fn pooled<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let permit = self.shared().decoders.clone().acquire_owned().await?;
-        let work = move || {
-            let _permit = permit;
-            work()
-        };
-        Ok(tokio::task::spawn_blocking(work).await?)
+    /// Waits for a slot on the pool.
+    async fn slot(&self, work: Work) -> Result<Slot> {
+        let slot = self.before_end(self.shared().decoders.slot(work)).await?;
+        slot.ok_or_else(|| Error::unavailable(SHUTTING_DOWN))
+    }
+
+    /// Runs work on tokio's blocking pool.
+    async fn pooled<T: Send + 'static>(&self, slot: Slot, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        Ok(self.before_end(tokio::task::spawn_blocking(move || slot.run(work))).await??)
+    }
+
+    /// Runs work until the grace period is over.
+    async fn before_end<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = self.ended() => Err(Error::unavailable(SHUTTING_DOWN)),
+        }
+    }
+
+    /// Waits until the grace period is over: whoever still waits then gets an error.
+    pub(crate) async fn ended(&self) {
+        // Never fails: the host has the sender.
+        let _ = self.shared().ended.subscribe().wait_for(|ended| *ended).await;
     }
 
     fn failure(&self, id: Option<Arc<str>>, error: Error) -> Failure {
@@ -352,7 +387,7 @@ impl Host {
         admission: AdmissionPermit,
         id: &mut Option<Arc<str>>,
     ) -> Result<ChargedResponse> {
-        let begin = Instant::now();
+        let mut begin = Instant::now();
         self.metrics().took(Stage::Read, begin - request.arrived);
         let token = request.token.clone();
         let inline = request.body.len() <= INLINE_DECODE
@@ -362,7 +397,10 @@ impl Host {
             request.prepare(id.clone())
         } else {
             let fallback = id.clone();
-            self.pooled(move || request.prepare(fallback)).await?
+            let slot = self.slot(Work { source: token.source(), bytes: request.body.len() }).await?;
+            self.metrics().took(Stage::DecodeWait, begin.elapsed());
+            begin = Instant::now();
+            self.pooled(slot, move || request.prepare(fallback)).await?
         };
         *id = Some(request_id);
         let decoded = Instant::now();
@@ -383,7 +421,7 @@ impl Host {
         let pushed = self.shared().queue.push(job, items, decoded);
         drop(arrival);
         if !pushed {
-            return Err(Error::unavailable("the engine is shutting down"));
+            return Err(Error::unavailable(SHUTTING_DOWN));
         }
         let response = async { response.await.unwrap_or_else(|_| Err("the worker sent no response".into())) };
         let response = match body_deadline {
@@ -414,8 +452,8 @@ impl Host {
         self.shared().lifecycle.drain();
     }
 
-    /// Admits no more requests, waits up to `grace` for those in flight, and stops. Returns the number of abandoned
-    /// requests.
+    /// Admits no more requests, waits up to `grace` for those in flight, and stops. Those that still wait get an error.
+    /// Returns their number.
     pub(crate) async fn stop(&self, grace: Duration) -> usize {
         self.shared().lifecycle.drain();
         self.shared().closing.store(true, Ordering::Release);
@@ -424,7 +462,8 @@ impl Host {
             Ok(_) => 0,
             Err(_) => self.admitted(),
         };
-        self.shared().queue.close();
+        self.shared().ended.send_replace(true);
+        self.shared().queue.abandon(|| Error::unavailable(SHUTTING_DOWN));
         self.shared().lifecycle.stop();
         abandoned
     }
@@ -480,7 +519,7 @@ struct Request {
 
 /// A decoded request.
 struct Prepared {
-    items: Vec<ErasedItem>,
+    items: Items,
     context: ResponseContext,
     /// The fault of the request if the response is JSON that cannot represent the outputs.
     unwritable_inputs: Option<Rejection>,
@@ -502,7 +541,7 @@ impl Request {
             return Err(Error::cancelled());
         }
         let model = self.shared.model.get().and_then(Weak::upgrade);
-        let model = model.ok_or_else(|| Error::unavailable("the engine is shutting down"))?;
+        let model = model.ok_or_else(|| Error::unavailable(SHUTTING_DOWN))?;
         let meter = Meter::new(&*self.token);
         let decoded = self.format.decode_metered(&self.body, &self.shared.accepts, &meter);
         let (mut request, protocol) = decoded.map_err(|fault| meter.refused(fault))?;
@@ -530,7 +569,8 @@ impl Request {
             max_pixels: self.shared.options.max_pixels,
             score_threshold: self.shared.options.score_threshold,
         };
-        let decoded = model.decode(request, &self.token, &meter, options)?;
+        let mut items = Items::new(&self.shared.discards);
+        let decoded = model.decode(request, &self.token, &meter, options, &mut items)?;
         if self.body.is_unique() {
             // No item refers to the body, which is dropped with the request.
             self.token.discharge(self.body.len());
@@ -539,7 +579,7 @@ impl Request {
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
         let id = id.get_or_insert_with(|| self.shared.ids.fresh()).clone();
         let context = ResponseContext { id, protocol, requested, binary };
-        Ok(Prepared { items: decoded.items, context, unwritable_inputs })
+        Ok(Prepared { items, context, unwritable_inputs })
     }
 }
 

@@ -120,15 +120,16 @@ impl Job {
         }
     }
 
-    /// Answers with a timeout, after the queue has removed the request because its deadline has passed.
-    pub(super) fn expire(&self) {
+    /// Fails a request that is not served any further: its deadline has passed, or the engine ends. Its permit is released,
+    /// unless a call is still running.
+    pub(super) fn abandon(&self, error: Error) {
         let mut state = self.lock();
         let reply = state.reply.take();
         let permit = if state.running == 0 { state.permit.take() } else { None };
         drop(state);
         drop(permit);
         if let Some(reply) = reply {
-            let _ = reply.send(Err(Error::timed_out()));
+            let _ = reply.send(Err(error));
         }
     }
 

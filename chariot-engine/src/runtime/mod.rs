@@ -10,16 +10,25 @@
 //! | `erased` | the object-safe form of [`Model`](crate::model::Model) that the runtime holds |
 //! | `ids` | IDs for requests without one |
 //! | `job` | a request in the queue or on workers, which collects its outputs |
-//! | `queue` | items that wait for a worker, and the batches made of them |
+//! | `turns` | the order in which connections are served |
+//! | `queue` | items that wait for a worker |
+//! | `batches` | the batches made of waiting items |
+//! | `decoders` | the slots for decoding and other work on the pool |
+//! | `discard` | items that are dropped where an author's `Drop` does no harm |
+//! | `heartbeat` | the signs of life of workers and decoders |
 //! | `deadline` | the timeout in the parameters of a request |
 //! | `encode` | encoding of outputs as a response |
 //! | `worker` | the threads that load a model and run it |
 //! | `block_on` | an executor for futures that may block their thread |
 
+mod batches;
 mod block_on;
 mod deadline;
+mod decoders;
+mod discard;
 mod encode;
 mod erased;
+mod heartbeat;
 mod host;
 mod ids;
 mod job;
@@ -28,13 +37,15 @@ mod options;
 mod queue;
 mod shared;
 mod state;
+mod turns;
 mod worker;
 
 #[cfg(any(feature = "test-util", doc))]
 pub(crate) use block_on::block_on;
+pub(crate) use decoders::{Work, pass_turn};
 pub(crate) use erased::{Loader, instance, loader};
 pub use host::InFlight;
-pub(crate) use host::{AdmissionError, AdmissionPermit, Failure, Host, available_cores};
+pub(crate) use host::{AdmissionError, AdmissionPermit, Failure, Host, SHUTTING_DOWN, available_cores};
 pub(crate) use job::ChargedResponse;
 pub(crate) use models::{Models, OneModel, Readiness};
 pub(crate) use options::{Batching, HostOptions, Placement};

@@ -1,8 +1,7 @@
-//! The queue: items that wait for a worker, in order of arrival, and the batches made of them. Admission limits the number
-//! of requests.
+//! The queue: items that wait for a worker. Connections take turns, and so do the requests of a connection. Admission
+//! limits the number of requests. The host fills it, and workers take batches out of it.
 
 use std::{
-    collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -10,26 +9,18 @@ use std::{
     time::Duration,
 };
 
-use smallvec::SmallVec;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{erased::ErasedItem, job::Job};
-use crate::{inflight::RequestToken, model::BatchCost};
-
-/// The rules for making batches.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BatchPolicy {
-    /// The number of concurrent calls of `infer`.
-    pub(super) max_running: usize,
-    /// Wakes every waiting worker on an arrival. A single worker may be unable to take the items because another of its
-    /// calls blocks its thread.
-    pub(super) wakes_all: bool,
-    /// The highest total cost of a batch. An item that costs more runs alone.
-    pub(super) max_cost: usize,
-    /// The longest time that the first request of a batch waits for others that are on their way. `None` if requests do
-    /// not share a batch.
-    pub(super) across: Option<Duration>,
-}
+use super::{
+    batches::{self, BatchPolicy, NextBatch, PerRequest, QueuedRequest, Requests},
+    erased::Items,
+    job::Job,
+    turns::Turns,
+};
+use crate::{
+    error::Error,
+    inflight::{RequestToken, Source},
+};
 
 /// The queue between request decoding and the workers.
 pub(super) struct Queue {
@@ -38,10 +29,13 @@ pub(super) struct Queue {
     policy: BatchPolicy,
 }
 
-#[derive(Default)]
 struct QueueState {
-    requests: VecDeque<QueuedRequest>,
-    running: usize,
+    waiting: Turns<Source, Requests>,
+    /// The number of waiting requests.
+    count: usize,
+    /// An empty list of requests, kept for its memory.
+    spare: Requests,
+    running: Running,
     closed: bool,
     /// The time of the scheduled wake-up of workers, when the first request has waited long enough.
     alarm: Option<Instant>,
@@ -49,20 +43,35 @@ struct QueueState {
     hold_since: Option<Instant>,
 }
 
-/// The waiting items of a request, sorted by group.
-struct QueuedRequest {
-    job: Arc<Job>,
-    items: VecDeque<ErasedItem>,
-    since: Instant,
-    /// Set once a worker has taken some of the items.
-    begun: bool,
+/// The requests of the running calls.
+#[derive(Default)]
+struct Running {
+    calls: Vec<Option<PerRequest<Arc<Job>>>>,
+    free: Vec<usize>,
 }
 
-impl QueuedRequest {
-    fn slice(&mut self, count: usize, now: Instant) -> BatchSlice {
-        let first = !std::mem::replace(&mut self.begun, true);
-        let waited = first.then(|| now.saturating_duration_since(self.since));
-        BatchSlice { job: self.job.clone(), count, waited }
+impl Running {
+    fn count(&self) -> usize {
+        self.calls.len() - self.free.len()
+    }
+
+    /// Adds a call, and returns its index.
+    fn add(&mut self, jobs: PerRequest<Arc<Job>>) -> usize {
+        match self.free.pop() {
+            Some(index) => {
+                self.calls[index] = Some(jobs);
+                index
+            }
+            None => {
+                self.calls.push(Some(jobs));
+                self.calls.len() - 1
+            }
+        }
+    }
+
+    fn remove(&mut self, index: usize) {
+        self.calls[index] = None;
+        self.free.push(index);
     }
 }
 
@@ -88,53 +97,71 @@ impl Drop for PendingArrival {
     }
 }
 
-/// The items for one call of `infer`: all of one group, within the cost limit.
-pub(super) struct NextBatch {
-    pub(super) items: Vec<ErasedItem>,
-    /// The requests of the items, in the same order.
-    pub(super) slices: PerRequest<BatchSlice>,
-    /// The time for which the batch was held back for requests on their way.
-    pub(super) held_for: Duration,
-    /// The time at which the batch was taken.
-    pub(super) at: Instant,
-}
-
-/// One value for each request of a batch, which usually has one request.
-pub(super) type PerRequest<T> = SmallVec<[T; 1]>;
-
-/// The items of a batch that belong to one request.
-pub(super) struct BatchSlice {
-    pub(super) job: Arc<Job>,
-    pub(super) count: usize,
-    /// The time that the request waited for its first batch. `None` if this is a later batch.
-    pub(super) waited: Option<Duration>,
-}
-
 /// The permission to run a batch. When dropped, another batch may run.
-pub(super) struct RunPermit<'a>(&'a Queue);
+pub(super) struct RunPermit<'a> {
+    queue: &'a Queue,
+    index: usize,
+}
 
 impl Drop for RunPermit<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.running -= 1;
-        let more = !state.requests.is_empty();
+        let mut state = self.queue.lock();
+        state.running.remove(self.index);
+        let more = !state.waiting.is_empty();
         drop(state);
         if more {
-            self.0.wake();
+            self.queue.wake();
         }
     }
 }
 
 /// The outcome of a look into the queue.
 enum Found {
-    Batch(NextBatch),
+    /// A batch, and the index of its call.
+    Batch(NextBatch, usize),
     Nothing,
     End,
 }
 
+impl QueueState {
+    /// Removes the requests from the front that nobody waits for.
+    fn remove_expired(&mut self, expired: &mut Vec<QueuedRequest>) {
+        while let Some((source, requests)) = self.waiting.first() {
+            if !requests.front().is_some_and(QueuedRequest::is_over) {
+                return;
+            }
+            expired.extend(requests.pop_front());
+            self.count -= 1;
+            if requests.is_empty() {
+                self.waiting.remove(source);
+            }
+        }
+    }
+
+    fn remove(&mut self, token: &Arc<RequestToken>) -> Option<QueuedRequest> {
+        let requests = self.waiting.get_mut(token.source())?;
+        let at = requests.iter().position(|request| Arc::ptr_eq(&request.job.token, token))?;
+        let request = requests.remove(at);
+        if requests.is_empty() {
+            self.waiting.remove(token.source());
+        }
+        self.count -= 1;
+        request
+    }
+}
+
 impl Queue {
     pub(super) fn new(policy: BatchPolicy) -> Self {
-        Queue { state: Mutex::default(), arrivals: Arc::default(), policy }
+        let state = QueueState {
+            waiting: Turns::new(batches::share(&policy)),
+            count: 0,
+            spare: Requests::new(),
+            running: Running::default(),
+            closed: false,
+            alarm: None,
+            hold_since: None,
+        };
+        Queue { state: Mutex::new(state), arrivals: Arc::default(), policy }
     }
 
     /// Announces a request, until the returned value is dropped.
@@ -145,15 +172,19 @@ impl Queue {
     }
 
     /// Adds the items of a request that has been waiting since the given time. Returns `false` if the queue is closed.
-    pub(super) fn push(&self, job: Arc<Job>, mut items: Vec<ErasedItem>, since: Instant) -> bool {
-        // A stable sort, so that items of one group keep their order.
-        items.sort_by_key(|item| item.cost.group);
-        let request = QueuedRequest { job, items: items.into(), since, begun: false };
+    pub(super) fn push(&self, job: Arc<Job>, items: Items, since: Instant) -> bool {
+        let source = job.token.source();
+        let request = QueuedRequest::new(job, items, since);
         let mut state = self.lock();
         if state.closed {
             return false;
         }
-        state.requests.push_back(request);
+        let QueueState { waiting, count, spare, .. } = &mut *state;
+        waiting.add(source, || std::mem::take(spare));
+        if let Some(requests) = waiting.get_mut(source) {
+            requests.push_back(request);
+            *count += 1;
+        }
         drop(state);
         self.wake();
         true
@@ -185,7 +216,7 @@ impl Queue {
                 }
             }
             match found {
-                Found::Batch(batch) => return Some((batch, RunPermit(self))),
+                Found::Batch(batch, index) => return Some((batch, RunPermit { queue: self, index })),
                 Found::End => return None,
                 Found::Nothing => {}
             }
@@ -196,13 +227,14 @@ impl Queue {
         let mut expired = Vec::new();
         let mut state = self.lock();
         let found = self.find(&mut state, &mut expired);
-        let empty = state.requests.is_empty();
-        let more = !empty && state.running < self.policy.max_running && matches!(found, Found::Batch(_));
+        let empty = state.waiting.is_empty();
+        let is_batch = matches!(found, Found::Batch(..));
+        let more = !empty && state.running.count() < self.policy.max_running && is_batch;
         let done = state.closed && empty;
         drop(state);
-        // An author's values in the items are dropped outside the lock.
+        // An author's values in the items are dropped outside the lock, and by another thread.
         expired.into_iter().filter(|request: &QueuedRequest| !request.job.token.is_gone()).for_each(|request| {
-            request.job.expire();
+            request.job.abandon(Error::timed_out());
         });
         // One notification may stand for several arrivals, so whoever takes a batch passes it on.
         if done {
@@ -214,22 +246,22 @@ impl Queue {
     }
 
     fn find(&self, state: &mut QueueState, expired: &mut Vec<QueuedRequest>) -> Found {
-        while state.requests.front().is_some_and(|first| first.job.token.is_gone() || first.job.token.is_expired()) {
-            expired.extend(state.requests.pop_front());
-        }
-        if state.requests.is_empty() {
+        state.remove_expired(expired);
+        if state.waiting.is_empty() {
             return if state.closed { Found::End } else { Found::Nothing };
         }
-        if state.running >= self.policy.max_running || self.holds(state) {
+        if state.running.count() >= self.policy.max_running || self.holds(state) {
             return Found::Nothing;
         }
         let now = Instant::now();
-        let Some(mut batch) = take(&mut state.requests, &self.policy, now) else {
+        let QueueState { waiting, spare, .. } = state;
+        let Some((mut batch, done)) = batches::take(waiting, &self.policy, now, spare) else {
             return Found::Nothing;
         };
+        state.count -= done;
         batch.held_for = state.hold_since.take().map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        state.running += 1;
-        Found::Batch(batch)
+        let index = state.running.add(batch.slices.iter().map(|slice| slice.job.clone()).collect());
+        Found::Batch(batch, index)
     }
 
     /// Returns `true` if the next batch is held back for requests on their way: there are some, the batch has room, and its
@@ -238,7 +270,8 @@ impl Queue {
         let Some(delay) = self.policy.across.filter(|delay| !delay.is_zero()) else {
             return false;
         };
-        let (Some(first), false) = (state.requests.front(), state.closed) else {
+        let first = state.waiting.iter().next().and_then(|(_, requests)| requests.front());
+        let (Some(first), false) = (first, state.closed) else {
             return false;
         };
         let until = first.since + delay;
@@ -249,8 +282,9 @@ impl Queue {
             return false;
         };
         let mut cost = 0usize;
-        for item in state.requests.iter().flat_map(|request| &request.items).filter(|item| item.cost.group == group) {
-            cost = cost.saturating_add(item.cost.cost);
+        let requests = state.waiting.iter().flat_map(|(_, requests)| requests);
+        for item in requests.flat_map(|request| request.costs(group)) {
+            cost = cost.saturating_add(item);
             if cost >= self.policy.max_cost {
                 return false;
             }
@@ -272,8 +306,7 @@ impl Queue {
     /// Removes a request that nobody waits for, if any of its items are still in the queue.
     pub(super) fn remove(&self, token: &Arc<RequestToken>) {
         let mut state = self.lock();
-        let at = state.requests.iter().position(|request| Arc::ptr_eq(&request.job.token, token));
-        let request = at.and_then(|at| state.requests.remove(at));
+        let request = state.remove(token);
         drop(state);
         drop(request);
     }
@@ -281,7 +314,19 @@ impl Queue {
     /// Returns the number of waiting requests and of running calls.
     pub(super) fn counts(&self) -> (usize, usize) {
         let state = self.lock();
-        (state.requests.len(), state.running)
+        (state.count, state.running.count())
+    }
+
+    /// Closes the queue and fails all of its requests, waiting and running.
+    pub(super) fn abandon(&self, error: impl Fn() -> Error) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.count = 0;
+        let waiting: Vec<QueuedRequest> = state.waiting.clear().flatten().collect();
+        let running: Vec<Arc<Job>> = state.running.calls.iter().flatten().flatten().cloned().collect();
+        drop(state);
+        self.arrivals.arrived.notify_waiters();
+        running.iter().chain(waiting.iter().map(|request| &request.job)).for_each(|job| job.abandon(error()));
     }
 
     /// Closes the queue. Workers stop once the waiting requests are done.
@@ -294,66 +339,4 @@ impl Queue {
         // Nothing panics while the lock is held, so the queue is consistent even if a holder's thread died.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The remaining room of a batch.
-struct Room {
-    group: u64,
-    /// `None` while the batch is empty: its first item is taken at any cost.
-    cost: Option<usize>,
-    max_cost: usize,
-}
-
-impl Room {
-    /// Adds an item to the batch if it fits.
-    fn add(&mut self, item: BatchCost) -> bool {
-        let total = self.cost.map_or(item.cost, |cost| cost.saturating_add(item.cost));
-        let fits = item.group == self.group && (self.cost.is_none() || total <= self.max_cost);
-        if fits {
-            self.cost = Some(total);
-        }
-        fits
-    }
-
-    fn is_full(&self) -> bool {
-        self.cost.is_some_and(|cost| cost >= self.max_cost)
-    }
-}
-
-/// Takes the next batch: the first waiting item, and all items that may share a call with it.
-fn take(requests: &mut VecDeque<QueuedRequest>, policy: &BatchPolicy, now: Instant) -> Option<NextBatch> {
-    let first = requests.front_mut()?;
-    let group = first.items.front()?.cost.group;
-    let mut room = Room { group, cost: None, max_cost: policy.max_cost };
-    let count = first.items.iter().take_while(|item| room.add(item.cost)).count();
-    let mut slices = PerRequest::new();
-    slices.push(first.slice(count, now));
-    let all = count == first.items.len();
-    let mut items: Vec<ErasedItem> =
-        if all { std::mem::take(&mut first.items).into() } else { first.items.drain(..count).collect() };
-    if all {
-        requests.pop_front();
-    }
-    if policy.across.is_some() && !room.is_full() {
-        for request in requests.iter_mut().skip(usize::from(!all)) {
-            if request.job.token.is_gone() || request.job.token.is_expired() {
-                continue;
-            }
-            // Items are sorted by group.
-            let begin = request.items.partition_point(|item| item.cost.group < group);
-            let count = request.items.range(begin..).take_while(|item| room.add(item.cost)).count();
-            if count > 0 {
-                items.extend(request.items.drain(begin..begin + count));
-                slices.push(request.slice(count, now));
-            }
-            if room.is_full() {
-                break;
-            }
-        }
-        requests.retain(|request| !request.items.is_empty());
-    }
-    for slice in &slices {
-        slice.job.begin();
-    }
-    Some(NextBatch { items, slices, held_for: Duration::ZERO, at: now })
 }

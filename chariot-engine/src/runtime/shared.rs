@@ -2,44 +2,28 @@
 
 use std::{
     sync::{
-        Arc, Mutex, OnceLock, PoisonError, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::sync::{Semaphore, watch};
 
-use super::{erased::ErasedModel, ids::Ids, options::HostOptions, queue::Queue, state::Lifecycle};
+use super::{
+    decoders::Decoders,
+    discard::Discards,
+    erased::{ErasedItem, ErasedModel},
+    heartbeat::Heartbeat,
+    ids::Ids,
+    options::HostOptions,
+    queue::Queue,
+    state::{Lifecycle, Stall},
+};
 use crate::{inflight::Budget, model::Spec, protocol::Accepts, telemetry::metrics::ModelMetrics};
 
-/// A worker's sign of life: the worker counts, and whoever asks for readiness measures the time.
-#[derive(Debug, Default)]
-pub(super) struct Heartbeat {
-    /// Odd while the worker runs code of the model.
-    beats: AtomicU64,
-    /// The last observed count, and when it was first observed.
-    seen: Mutex<Option<(u64, Instant)>>,
-}
-
-impl Heartbeat {
-    /// Records that the worker enters or leaves the model.
-    pub(super) fn beat(&self) {
-        self.beats.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn is_late(&self, limit: Duration) -> bool {
-        let now = self.beats.load(Ordering::Relaxed);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        match *seen {
-            Some((beats, since)) if beats == now => now % 2 == 1 && since.elapsed() > limit,
-            _ => {
-                *seen = Some((now, Instant::now()));
-                false
-            }
-        }
-    }
-}
+/// The longest time for which a health check may block its thread.
+const HEALTH_LIMIT: Duration = Duration::from_secs(5);
 
 /// The data that a host shares with its workers.
 pub(super) struct Shared {
@@ -56,26 +40,39 @@ pub(super) struct Shared {
     pub(super) permits: Arc<Semaphore>,
     /// The memory budget of the requests in flight.
     pub(super) budget: Arc<Budget>,
-    /// One permit for each request that can be decoded on the pool at the same time.
-    pub(super) decoders: Arc<Semaphore>,
+    /// One slot for each request that can be decoded on the pool at the same time.
+    pub(super) decoders: Arc<Decoders>,
+    /// The thread that drops items without a worker.
+    pub(super) discards: Arc<Discards<ErasedItem>>,
     /// Set once `admit` is known to be the default. Small requests are then decoded on the thread that read them.
     pub(super) default_admit: AtomicBool,
     /// Set once the log has the warning about `emit` without `Spec::streaming`.
     pub(super) has_warned_of_emit: AtomicBool,
     /// One heartbeat for each worker.
     pub(super) heartbeats: Vec<Heartbeat>,
+    /// One heartbeat for the health check of each device.
+    pub(super) health: Vec<Heartbeat>,
     /// The number of devices on which the model is not loaded yet.
     pub(super) loading: AtomicUsize,
     pub(super) closing: AtomicBool,
+    /// `true` once the grace period is over: whoever still waits gets an error.
+    pub(super) ended: watch::Sender<bool>,
     /// The mean duration of a call of `infer` per request, in nanoseconds. 0 before the first call.
     pub(super) service_nanos: AtomicU64,
     pub(super) ids: Ids,
 }
 
 impl Shared {
-    /// Returns `true` if a worker has been in one model call for longer than the stall timeout.
-    pub(super) fn is_stalled(&self) -> bool {
-        self.heartbeats.iter().any(|heartbeat| heartbeat.is_late(self.options.stall_timeout))
+    /// Returns the code of the author's that does not return, if there is any.
+    pub(super) fn stall(&self) -> Option<Stall> {
+        let is_late = |heartbeats: &[Heartbeat], limit| heartbeats.iter().any(|heartbeat| heartbeat.is_late(limit));
+        if is_late(&self.heartbeats, self.options.stall_timeout) {
+            Some(Stall::Worker)
+        } else if is_late(&self.health, HEALTH_LIMIT) {
+            Some(Stall::Health)
+        } else {
+            self.decoders.is_stalled().then_some(Stall::Decoders)
+        }
     }
 
     /// Adds the duration of a call of `infer` to the moving mean.

@@ -51,24 +51,47 @@ pub(crate) struct Status {
     pub(crate) unhealthy: bool,
     /// Set if the failure is a lost device.
     pub(crate) lost: bool,
-    /// Set if a worker has been in one model call for longer than the stall timeout.
-    pub(crate) stalled: bool,
+    /// Set if code of the author's does not return.
+    pub(crate) stall: Option<Stall>,
+}
+
+/// The code of an author that does not return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stall {
+    /// A worker has been in one model call for longer than the stall timeout.
+    Worker,
+    /// The health check blocks its worker.
+    Health,
+    /// Every decoder has been at one item for too long.
+    Decoders,
+}
+
+impl Stall {
+    /// Returns the public reason why the model is not ready.
+    fn reason(self) -> &'static str {
+        match self {
+            Stall::Worker => "a worker has been in one model call for longer than CHARIOT_ENGINE_STALL_TIMEOUT",
+            Stall::Health => "the health check of the model does not return",
+            Stall::Decoders => "every decoder has been decoding one item for longer than 30s",
+        }
+    }
 }
 
 impl Status {
     /// Returns the name of the state, or `unhealthy` for a ready model that is unhealthy or stalled.
     pub(crate) fn name(&self) -> &'static str {
-        if self.state == State::Ready && (self.unhealthy || self.stalled) { "unhealthy" } else { self.state.as_str() }
+        if self.state == State::Ready && (self.unhealthy || self.stall.is_some()) {
+            "unhealthy"
+        } else {
+            self.state.as_str()
+        }
     }
 
     /// Returns a public reason why the model is not ready, or `None` if it is ready.
     pub(crate) fn not_ready_reason(&self) -> Option<&'static str> {
         match self.state {
             State::Ready if self.unhealthy => Some("the health check of the model fails; see the log"),
-            State::Ready if self.stalled => {
-                Some("a worker has been in one model call for longer than CHARIOT_ENGINE_STALL_TIMEOUT")
-            }
-            State::Ready => None,
+            State::Ready => self.stall.map(Stall::reason),
             State::Starting => Some("the model is loading"),
             State::Draining => Some("the engine is shutting down"),
             State::Stopped => Some("the engine has shut down"),
@@ -89,7 +112,7 @@ impl Lifecycle {
             failure: None,
             unhealthy: false,
             lost: false,
-            stalled: false,
+            stall: None,
         }))
     }
 
@@ -188,10 +211,10 @@ mod tests {
     #[test]
     fn messages_of_readiness() {
         let states = [State::Starting, State::Ready, State::Draining, State::Stopped, State::Failed];
+        let stalls = [("stalled", Stall::Worker), ("health", Stall::Health), ("decoders", Stall::Decoders)];
+        let flags = ["", "unhealthy", "stalled", "health", "decoders", "lost"];
         let mut messages = Vec::new();
-        for (state, flag) in
-            states.iter().flat_map(|state| ["", "unhealthy", "stalled", "lost"].map(|flag| (state, flag)))
-        {
+        for (state, flag) in states.iter().flat_map(|state| flags.map(|flag| (state, flag))) {
             let fits = match state {
                 State::Ready => flag != "lost",
                 State::Failed => flag.is_empty() || flag == "lost",
@@ -203,7 +226,7 @@ mod tests {
                     failure: None,
                     unhealthy: flag == "unhealthy",
                     lost: flag == "lost",
-                    stalled: flag == "stalled",
+                    stall: stalls.iter().find(|(name, _)| *name == flag).map(|(_, stall)| *stall),
                 };
                 messages.push(format!("{} {flag} → {:?}", state.as_str(), status.not_ready_reason()));
             }

@@ -23,18 +23,21 @@ use tokio::{
 };
 
 use super::{
+    batches::{BatchSlice, NextBatch, PerRequest},
     block_on::block_on,
+    discard::forget_panic,
     encode,
-    erased::{ErasedItem, ErasedModel, ItemOutput, Loader, PanicError, WorkerContext, catch_panic},
+    erased::{ErasedItem, ErasedModel, ItemOutput, Items, Loader, PanicError, WorkerContext, catch_panic},
+    heartbeat::Heartbeat,
     job::ChargedResponse,
     options::Placement,
-    queue::{BatchSlice, NextBatch, PerRequest, RunPermit},
+    queue::RunPermit,
     shared::Shared,
 };
 use crate::{
     device::{Device, DeviceFault, classify},
     error::{Error, ErrorKind, Result},
-    inflight::PartSender,
+    inflight::{PartSender, set_heartbeat},
     model::{LoadCommon, ScratchPool},
     telemetry::metrics::Stage,
 };
@@ -48,13 +51,15 @@ pub(super) fn start(shared: &Arc<Shared>, loader: &Loader, common: &LoadCommon) 
         let (own, loader, handle) = (shared.clone(), loader.clone(), Handle::current());
         let common = LoadCommon { device: device.clone(), ..common.clone() };
         let first = index * shared.options.placement.workers;
-        spawn(shared, first, move || lead(&own, &loader, common, first, &handle))?;
+        spawn(shared, first, move || lead(&own, &loader, common, index, &handle))?;
     }
     Ok(())
 }
 
 /// Runs the first worker of a device.
-fn lead(shared: &Arc<Shared>, loader: &Loader, common: LoadCommon, first: usize, handle: &Handle) {
+fn lead(shared: &Arc<Shared>, loader: &Loader, common: LoadCommon, index: usize, handle: &Handle) {
+    let first = index * shared.options.placement.workers;
+    let health = &shared.health[index];
     let begin = Instant::now();
     let device = common.device.clone();
     let model = match block_on(handle, load(shared, loader, common)) {
@@ -63,7 +68,7 @@ fn lead(shared: &Arc<Shared>, loader: &Loader, common: LoadCommon, first: usize,
     };
     for index in first + 1..first + shared.options.placement.workers {
         let (own, model, handle, device) = (shared.clone(), model.clone(), handle.clone(), device.clone());
-        let started = spawn(shared, index, move || work(&own, &*model, device, index, false, &handle));
+        let started = spawn(shared, index, move || work(&own, &*model, &device, index, None, &handle));
         if let Err(error) = started {
             return fail(shared, &Error::from(error).context(format_args!("starting worker {index}")));
         }
@@ -85,22 +90,37 @@ fn lead(shared: &Arc<Shared>, loader: &Loader, common: LoadCommon, first: usize,
         );
         shared.lifecycle.ready();
     }
-    work(shared, &*model, device, first, true, handle);
+    work(shared, &*model, &device, first, Some(health), handle);
 }
 
 /// Serves requests with a model, with a heartbeat around every entry into the model.
-fn work(shared: &Shared, model: &dyn ErasedModel, device: Device, index: usize, asks_health: bool, handle: &Handle) {
+fn work(
+    shared: &Shared,
+    model: &dyn ErasedModel,
+    device: &Device,
+    index: usize,
+    health: Option<&Heartbeat>,
+    handle: &Handle,
+) {
     let heartbeat = &shared.heartbeats[index];
-    let mut serve = std::pin::pin!(serve(shared, model, device, asks_health));
-    block_on(
-        handle,
-        poll_fn(|cx| {
-            heartbeat.beat();
-            let poll = serve.as_mut().poll(cx);
-            heartbeat.beat();
-            poll
-        }),
-    );
+    set_heartbeat(heartbeat.beats());
+    let run = || {
+        let mut serve = std::pin::pin!(serve(shared, model, device.clone(), health));
+        block_on(
+            handle,
+            poll_fn(|cx| {
+                let _entered = heartbeat.enter();
+                serve.as_mut().poll(cx)
+            }),
+        );
+    };
+    // Panics of calls are caught where they run. After any other, such as one in the destructor of an author's future, the
+    // worker goes on: requests would wait for it.
+    while let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(run)) {
+        forget_panic(panic);
+        shared.metrics.panics.inc();
+        tracing::error!(model = shared.options.name, "worker {index} panicked between two calls and goes on");
+    }
 }
 
 /// Records a failed load, with the complete reason for the log and for whoever waits for the engine.
@@ -112,7 +132,15 @@ fn fail(shared: &Shared, error: &Error) {
 
 fn spawn(shared: &Arc<Shared>, index: usize, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let threads = shared.options.placement.threads;
-    std::thread::Builder::new().name(format!("chariot-worker-{index}")).spawn(move || in_pool(threads, run))?;
+    let own = shared.clone();
+    let run = move || {
+        if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| in_pool(threads, run))) {
+            forget_panic(panic);
+            // Has an effect only before the model is ready.
+            fail(&own, &"the first worker of a device panicked".into());
+        }
+    };
+    std::thread::Builder::new().name(format!("chariot-worker-{index}")).spawn(run)?;
     Ok(())
 }
 
@@ -143,26 +171,26 @@ async fn load(shared: &Shared, loader: &Loader, common: LoadCommon) -> Result<Ar
 }
 
 /// Serves requests until the queue is closed and empty. One worker of each device also runs the model's health check.
-async fn serve(shared: &Shared, model: &dyn ErasedModel, device: Device, asks_health: bool) {
+async fn serve(shared: &Shared, model: &dyn ErasedModel, device: Device, health: Option<&Heartbeat>) {
     let cx = WorkerContext { device, scratch: Rc::new(ScratchPool::default()), layout: shared.options.layout };
     let concurrency = model.spec().concurrency;
     let wakes_all = shared.options.wakes_all(model.spec());
     let mut running = FuturesUnordered::new();
-    let mut checks = asks_health.then(health_checks);
+    let mut checks = health.map(|heartbeat| (health_checks(), heartbeat));
     let mut checking = std::pin::pin!(Fuse::terminated());
     loop {
         tokio::select! {
             biased;
-            Some(_) = running.next(), if !running.is_empty() => {}
+            Some(ended) = running.next(), if !running.is_empty() => forget_any_panic(ended),
             () = &mut checking => {}
-            Some(()) = async { checks.as_mut()?.recv().await } => {
+            Some(heartbeat) = next_check(&mut checks) => {
                 if checking.is_terminated() {
-                    checking.set(check_health(shared, model).fuse());
+                    checking.set(check_health(shared, model, heartbeat).fuse());
                 } else {
-                    checking.set(Fuse::terminated());
                     let model = &shared.options.name;
                     tracing::error!(model, "model health check still running after {HEALTH_INTERVAL:?}");
                     shared.lifecycle.set_unhealthy(true);
+                    checking.set(Fuse::terminated());
                 }
             }
             // A health check may block. If other workers can take the next batch, this one takes none during a check.
@@ -175,7 +203,23 @@ async fn serve(shared: &Shared, model: &dyn ErasedModel, device: Device, asks_he
             },
         }
     }
-    while running.next().await.is_some() {}
+    while let Some(ended) = running.next().await {
+        forget_any_panic(ended);
+    }
+}
+
+/// Forgets the panic of a call, which the panic hook has logged.
+fn forget_any_panic(ended: std::thread::Result<()>) {
+    if let Err(panic) = ended {
+        forget_panic(panic);
+    }
+}
+
+/// Waits until a health check is due, and returns its heartbeat. `None` if there are no checks.
+async fn next_check<'a>(checks: &mut Option<(mpsc::Receiver<()>, &'a Heartbeat)>) -> Option<&'a Heartbeat> {
+    let (due, heartbeat) = checks.as_mut()?;
+    due.recv().await?;
+    Some(heartbeat)
 }
 
 /// Returns a channel that receives a message whenever a health check is due.
@@ -195,8 +239,13 @@ fn health_checks() -> mpsc::Receiver<()> {
     checks
 }
 
-async fn check_health(shared: &Shared, model: &dyn ErasedModel) {
-    let result = catch_panic("`health`", model.health()).await;
+async fn check_health(shared: &Shared, model: &dyn ErasedModel, heartbeat: &Heartbeat) {
+    let mut check = std::pin::pin!(catch_panic("`health`", model.health()));
+    let result = poll_fn(|cx| {
+        let _entered = heartbeat.enter();
+        check.as_mut().poll(cx)
+    })
+    .await;
     if let Err(error) = &result {
         tracing::error!(model = shared.options.name, "model health check failed: {}", error.log_message());
     }
@@ -296,7 +345,7 @@ async fn infer(
     if slices.len() == 1 {
         return smallvec![call(shared, model, cx, items).await];
     }
-    let spare = items.clone();
+    let mut spare = Items::on_worker(items.clone());
     match call(shared, model, cx, items).await {
         Ok(outputs) => {
             let mut outputs = outputs.into_iter();
@@ -315,10 +364,9 @@ async fn infer(
                 error.log_message()
             );
             let failed = error.log_message();
-            let mut spare = spare.into_iter();
             let mut results = PerRequest::with_capacity(slices.len());
             for slice in slices {
-                let items: Vec<_> = spare.by_ref().take(slice.count).collect();
+                let items = spare.drain(..slice.count).collect();
                 let token = &slice.job.token;
                 results.push(if token.is_gone() {
                     Err(Error::cancelled())

@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{
     error::{ErrorKind, Expected, Rejection},
+    inflight::Source,
     protocol::{Coding, CodingError, Meter},
-    runtime::{AdmissionPermit, ChargedResponse, Failure, Host},
+    runtime::{AdmissionPermit, ChargedResponse, Failure, Host, Work, pass_turn},
     telemetry::metrics::Rejected,
 };
 
@@ -59,15 +60,19 @@ pub(super) async fn decompress(
     body: Bytes,
     limit: u64,
     id: Option<&str>,
-    deadline: Option<Instant>,
 ) -> Result<Result<Bytes, CodingError>, Failure> {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let charged = permit.token();
+    let work = Work { source: charged.source(), bytes: body.len() };
+    let deadline = permit.deadline();
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let decompressed = host
-        .compute(id, deadline, move |token| {
+        .compute(id, deadline, work, move |token| {
             let meter = Meter::new(&*charged);
-            let wanted = || !token.is_gone() && !token.is_expired();
-            let decompressed = coding.decompress_while(&body, limit, &wanted, &meter);
+            let goes_on = || {
+                pass_turn();
+                !token.is_gone() && !token.is_expired()
+            };
+            let decompressed = coding.decompress_while(&body, limit, &goes_on, &meter);
             let bytes = match decompressed {
                 Err(CodingError::Cancelled) if meter.has_refused() => return Err(meter.refused(CodingError::Cancelled)),
                 Err(fault) => return Ok(Err(fault)),
@@ -106,13 +111,15 @@ pub(super) async fn compress(
     mut charged: ChargedResponse,
     id: Option<&str>,
     deadline: Option<Instant>,
+    source: Source,
 ) -> Result<Response<ResponseBody>, Failure> {
     let mut used = None;
     if let Some(coding) = preferred_coding(headers)
         && charged.response.body.len() >= SMALLEST
     {
+        let work = Work { source, bytes: charged.response.body.len() };
         (charged, used) = host
-            .compute(id, deadline, move |_| {
+            .compute(id, deadline, work, move |_| {
                 // The compressed body is smaller, and is not made if there is no memory for both.
                 let length = charged.response.body.capacity() as u64;
                 let compressed = match charged.charge.add(length) {

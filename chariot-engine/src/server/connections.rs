@@ -130,17 +130,15 @@ impl Connections {
         self.idle.sort_by_key(|(since, _)| std::cmp::Reverse(*since));
     }
 
-    /// Tells every connection to close after its current request, and waits up to `limit` for all of them. Connections that
-    /// are still open then stay until their client closes them or the process exits.
-    pub(crate) async fn close(self, limit: Duration) {
+    /// Tells every connection to close after its current request, and waits up to `limit` for all of them. Returns `false`
+    /// if some are still open then; they stay until their client closes them or the process exits.
+    pub(crate) async fn close(&self, limit: Duration) -> bool {
         for connection in &self.list {
             if let Some(state) = connection.upgrade() {
                 state.command(Order::Drain);
             }
         }
-        if tokio::time::timeout(limit, self.tasks.closed()).await.is_err() {
-            tracing::warn!("connections still open after the grace period");
-        }
+        tokio::time::timeout(limit, self.tasks.closed()).await.is_ok()
     }
 }
 

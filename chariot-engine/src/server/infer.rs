@@ -18,7 +18,7 @@ use crate::{
     error::{Error, ErrorKind, Rejection},
     inflight::{OVER_BUDGET, OverLimit, Source},
     protocol::{BodyFormat, Coding},
-    runtime::{AdmissionError, AdmissionPermit, Failure, OneModel},
+    runtime::{AdmissionError, AdmissionPermit, Failure, OneModel, SHUTTING_DOWN},
     settings::EngineSettings,
     telemetry::metrics::Rejected,
 };
@@ -51,7 +51,15 @@ where
     let limit = model.settings.max_body.as_u64();
     let mut body = Box::pin(body);
     let charge = |bytes| permit.charge(bytes).is_ok();
-    let bytes = match body::read(body.as_mut(), limit, body_timeout(&model.settings, timeout), charge).await {
+    let read = tokio::select! {
+        biased;
+        read = body::read(body.as_mut(), limit, body_timeout(&model.settings, timeout), charge) => read,
+        () = model.host.ended() => {
+            body::linger(&HeaderMap::new(), body);
+            return HeadFault::Admission(AdmissionError::NotServing(SHUTTING_DOWN)).response(model);
+        }
+    };
+    let bytes = match read {
         Ok(bytes) => bytes,
         Err(fault) => {
             body::linger(&HeaderMap::new(), body);
@@ -67,13 +75,11 @@ where
     let id = request_id.clone();
     let bytes = match coding {
         None => bytes,
-        Some(coding) => {
-            match coding::decompress(&model.host, &permit, coding, bytes, limit, id.as_deref(), deadline).await {
-                Ok(Ok(bytes)) => bytes,
-                Ok(Err(fault)) => return coding::fault(coding, &fault),
-                Err(failure) => return failed(model, &failure),
-            }
-        }
+        Some(coding) => match coding::decompress(&model.host, &permit, coding, bytes, limit, id.as_deref()).await {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(fault)) => return coding::fault(coding, &fault),
+            Err(failure) => return failed(model, &failure),
+        },
     };
     if let Err(fault) = format.check_media_type(&bytes, model.host.accepts()) {
         return unsupported_type(model, &fault);
@@ -85,7 +91,7 @@ where
     }
     let response = match model.host.infer(permit, bytes, format, request_id, arrived, None).await {
         Ok(response) if model.settings.compress_responses => {
-            coding::compress(&model.host, &head.headers, response, id.as_deref(), deadline).await
+            coding::compress(&model.host, &head.headers, response, id.as_deref(), deadline, source).await
         }
         result => result.map(respond::inference),
     };

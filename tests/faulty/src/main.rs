@@ -21,6 +21,8 @@ struct Command {
     log: Option<String>,
     /// Prints this text to standard output, without the log.
     print: Option<String>,
+    /// Blocks the decoder for this time.
+    admit_ms: u64,
     /// Blocks the thread for this time.
     sleep_ms: u64,
     /// Awaits for this time.
@@ -66,6 +68,7 @@ impl Model for Faulty {
     }
 
     fn admit(&self, item: &mut Item<Self::Input>) -> Result<BatchCost> {
+        thread::sleep(Duration::from_millis(item.params.admit_ms));
         Ok(BatchCost::new(item.params.cost.unwrap_or(1)))
     }
 

@@ -13,6 +13,7 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Read,
+    DecodeWait,
     Decode,
     Queue,
     BatchWait,
@@ -21,8 +22,9 @@ pub(crate) enum Stage {
     Total,
 }
 
-const STAGES: [(Stage, &str); 7] = [
+const STAGES: [(Stage, &str); 8] = [
     (Stage::Read, "read"),
+    (Stage::DecodeWait, "decode_wait"),
     (Stage::Decode, "decode"),
     (Stage::Queue, "queue"),
     (Stage::BatchWait, "batch_wait"),

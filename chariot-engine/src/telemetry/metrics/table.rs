@@ -43,9 +43,9 @@ pub const METRICS: &[Description] = &[
         "chariot_stage_seconds",
         "histogram",
         &["model", "stage"],
-        "Seconds that a request spent in a stage: read (reading and decompressing the body), decode, queue, batch_wait (the part \
-         of queue in which a batch was held for more requests), infer (a call of the model), encode, total (from the headers to \
-         the response)",
+        "Seconds that a request spent in a stage: read (reading and decompressing the body), decode_wait (waiting for a \
+         decoder), decode, queue, batch_wait (the part of queue in which a batch was held for more requests), infer (a call \
+         of the model), encode, total (from the headers to the response)",
     ),
     metric("chariot_batch_items", "histogram", &["model"], "Items in a call of the model"),
     metric("chariot_in_flight_requests", "gauge", &["model"], "Requests that are admitted and not yet answered"),

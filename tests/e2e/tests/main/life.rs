@@ -145,14 +145,25 @@ fn a_loading_engine_answers_that_it_is_not_ready() {
     assert_eq!(server.infer(text("a")).values(), ["a"]);
 }
 
-/// A model whose health check succeeds, fails or never returns.
-struct Moody(Arc<Mutex<Mood>>);
+/// A model whose health check succeeds, fails, never returns, blocks its thread, or panics when it is given up.
+struct Moody(Arc<Mutex<Mood>>, Arc<Gate>);
 
 #[derive(Clone, Copy)]
 enum Mood {
     Well,
     Sick,
     Silent,
+    Blocked,
+    Fragile,
+}
+
+/// Panics when it is dropped.
+struct Fragile;
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        panic!("on drop");
+    }
 }
 
 impl Model for Moody {
@@ -174,6 +185,14 @@ impl Model for Moody {
             Mood::Well => Ok(()),
             Mood::Sick => Err("a secret of the model".into()),
             Mood::Silent => std::future::pending().await,
+            Mood::Blocked => {
+                self.1.pass("health");
+                Ok(())
+            }
+            Mood::Fragile => {
+                let _fragile = Fragile;
+                std::future::pending().await
+            }
         }
     }
 }
@@ -183,7 +202,8 @@ impl Model for Moody {
 #[tokio::test(start_paused = true)]
 async fn an_engine_is_not_ready_while_its_health_check_fails() {
     let mood = Arc::new(Mutex::new(Mood::Well));
-    let builder = Engine::builder().instance("moody", Moody(mood.clone()));
+    let gate = Arc::new(Gate::default());
+    let builder = Engine::builder().instance("moody", Moody(mood.clone(), gate.clone()));
     let engine = builder.configure(|settings| settings.workers = Some(1)).start().unwrap();
     engine.ready().await.unwrap();
     let ask = async |expected: u16| {
@@ -201,9 +221,15 @@ async fn an_engine_is_not_ready_while_its_health_check_fails() {
     };
     assert_eq!(ask(200).await["status"], "ready");
     let mut messages = Messages::new();
-    for (name, bad) in [("the check fails", Mood::Sick), ("the check does not return", Mood::Silent)] {
+    for (name, bad) in [
+        ("the check fails", Mood::Sick),
+        ("the check does not return", Mood::Silent),
+        ("the check blocks the only worker", Mood::Blocked),
+        ("the check panics when it is given up", Mood::Fragile),
+    ] {
         *mood.lock().unwrap() = bad;
         let sick = ask(503).await;
+        gate.open();
         assert_eq!(sick["status"], "unhealthy");
         assert!(!sick["error"].as_str().unwrap().contains("secret"), "{sick}");
         messages.add(name, sick["error"].as_str().unwrap());
@@ -217,6 +243,39 @@ async fn an_engine_is_not_ready_while_its_health_check_fails() {
         "a check that does not return is abandoned"
     );
     insta::assert_snapshot!("unhealthy", messages);
+}
+
+/// The paused clock stands still while the pool is busy, so the test advances it.
+#[tokio::test(start_paused = true)]
+async fn an_engine_is_not_ready_while_all_its_decoders_hang() {
+    let gate = Arc::new(Gate::default());
+    let at = gate.clone();
+    let model = Scripted::blocking(echo).admit(move |_| {
+        at.pass("admit");
+        Ok(BatchCost::default())
+    });
+    let engine = Engine::builder().instance("hangs", model).start().unwrap();
+    engine.ready().await.unwrap();
+    let call = |request: http::request::Builder, body: String| {
+        engine.service().call(request.body(Full::<bytes::Bytes>::from(body)).unwrap())
+    };
+    let ready = async || call(Request::get("/ready"), String::new()).await.unwrap().status();
+    let decoders = std::thread::available_parallelism().map_or(1, usize::from);
+    let hang: Vec<_> =
+        (0..decoders).map(|index| tokio::spawn(call(Request::post("/infer"), text(&format!("{index}"))))).collect();
+    while gate.arrivals().len() < decoders {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ready().await, 200);
+    tokio::time::advance(Duration::from_secs(20)).await;
+    assert_eq!(ready().await, 200, "no picture takes so long, and a slow machine can");
+    tokio::time::advance(Duration::from_secs(20)).await;
+    assert_eq!(ready().await, 503);
+    gate.open();
+    for hung in hang {
+        assert_eq!(hung.await.unwrap().unwrap().status(), 200);
+    }
+    assert_eq!(ready().await, 200);
 }
 
 /// Waits until the model is dropped, with its workers.
@@ -316,8 +375,10 @@ fn shutdown_abandons_requests_that_outlast_the_grace_period() {
     gate.wait_for(1);
     assert_eq!(server.block_on(server.engine.shutdown()), 2);
     assert_eq!(server.engine.state(), State::Stopped);
+    for mut caller in waiting {
+        caller.answer().expect("an answer").error(503);
+    }
     gate.open();
-    drop(waiting);
 }
 
 #[test]

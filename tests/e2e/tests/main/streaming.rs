@@ -3,7 +3,12 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    time::{Duration, Instant},
 };
 
 use chariot_engine::{EngineBuilder, State, prelude::*};
@@ -327,4 +332,62 @@ fn a_caller_of_http_1_0_gets_parts_without_chunks() {
         // The connection ends with the events.
         assert_streams(&gate, response);
     }
+}
+
+#[test]
+fn a_stream_that_outlasts_the_grace_period_ends_with_an_error() {
+    let gate = Arc::new(Gate::default());
+    let at = gate.clone();
+    let mut server = Server::start(
+        speaks(move |text| {
+            text.emit("first")?;
+            at.pass("model");
+            Ok("never".into())
+        })
+        .configure(|of| of.grace = Duration::from_millis(50)),
+    );
+    let response = stream(&server, &body(r#"{"name":"a","data":["a"]}"#));
+    gate.wait_for(1);
+    let serving = server.stop();
+    let events = events(response);
+    let (first, last) = events.split_once("\n\n").expect("two events");
+    assert_eq!(format!("{first}\n\n"), part("a", 0, "first"));
+    assert!(last.starts_with("event: error\n"), "{last}");
+    assert_eq!(server.block_on(serving).unwrap(), 1);
+    gate.open();
+}
+
+#[test]
+fn a_caller_that_does_not_read_its_stream_does_not_make_the_engine_unhealthy() {
+    const STALL: Duration = Duration::from_millis(50);
+    let emitted = Arc::new(AtomicUsize::new(0));
+    let count = emitted.clone();
+    let server = Server::start(
+        speaks(move |text| {
+            let part = "a".repeat(64 * 1024);
+            for _ in 0..10_000 {
+                text.emit(&part)?;
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok("all".into())
+        })
+        .configure(|settings| {
+            settings.workers = Some(1);
+            settings.stall_timeout = STALL;
+        }),
+    );
+    let unread = stream(&server, &body(r#"{"name":"a","data":["a"]}"#));
+    // The statuses of readiness for a while, and whether the model emitted a part meanwhile.
+    let observe = || {
+        let (begin, before) = (Instant::now(), emitted.load(Ordering::Relaxed));
+        let mut statuses = Vec::new();
+        while begin.elapsed() < 4 * STALL {
+            statuses.push(server.get("/ready").status);
+        }
+        (statuses, before > 0 && before == emitted.load(Ordering::Relaxed))
+    };
+    until("the worker waits for its caller", || (observe().1 && observe().1).then_some(()));
+    let (statuses, waits) = observe();
+    assert!(waits && statuses.iter().all(|status| *status == 200), "{waits} {statuses:?}");
+    drop(unread);
 }

@@ -135,6 +135,36 @@ fn requests_that_outlast_the_grace_period_are_abandoned_and_counted() {
 }
 
 #[test]
+fn every_caller_that_waits_at_the_end_of_the_grace_period_gets_an_error() {
+    let process = Process::ready(FAULTY, &[("CHARIOT_ENGINE_WORKERS", "2"), ("CHARIOT_ENGINE_GRACE", "200ms")]);
+    let mut callers = vec![
+        // Running, on both workers.
+        in_flight(&process, json!({"sleep_ms": FOREVER_MS})),
+        in_flight(&process, json!({"await_ms": FOREVER_MS})),
+    ];
+    until("both run", || process.get("/metrics").text.contains("running_calls{model=\"faulty\"} 2").then_some(()));
+    // Queued.
+    callers.extend((0..3).map(|_| in_flight(&process, json!({}))));
+    until("they are queued", || {
+        process.get("/metrics").text.contains("queued_requests{model=\"faulty\"} 3").then_some(())
+    });
+    // Being decoded or waiting for a decoder, whatever the number of cores.
+    callers.extend((0..2).map(|_| in_flight(&process, json!({"admit_ms": FOREVER_MS}))));
+    // Half of a body.
+    let mut half = process.connect();
+    half.write("POST /infer HTTP/1.1\r\nHost: engine\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n").unwrap();
+    assert_eq!(half.answer().expect("a response").status, 100);
+    half.write("{").unwrap();
+    callers.push(half);
+    process.signal(Signal::Interrupt);
+    for caller in &mut callers {
+        let answer = caller.answer().expect("a response");
+        insta::assert_snapshot!("grace_is_over", answer.error(503));
+    }
+    assert_eq!(process.wait(), Some(1));
+}
+
+#[test]
 fn a_loading_process_shuts_down_at_once_with_success() {
     for signal in [Signal::Terminate, Signal::Interrupt] {
         let process = Process::start(
