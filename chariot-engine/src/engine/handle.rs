@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 
 use super::{builder::EngineBuilder, error::StartError};
 use crate::{
+    inflight::PaceLimit,
     runtime::{Host, InFlight, Models, State, Status},
     server::{Connections, EngineService, ListenerOptions, Served, accept},
     settings::EngineSettings,
@@ -135,7 +136,7 @@ impl Engine {
             max_head: self.settings.max_head.as_u64(),
             header_timeout: self.settings.header_timeout,
             idle_timeout: self.settings.idle_timeout,
-            write_timeout: self.settings.write_timeout,
+            write_pace: PaceLimit::new(self.settings.write_timeout, self.settings.min_rate.as_u64()),
             max_connections: self.settings.max_connections,
         };
         let connections = accept(listener, self.service.closing_connections(), options, stop).await;

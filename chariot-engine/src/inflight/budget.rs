@@ -6,6 +6,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use bytes::Bytes;
+
 /// The memory budget of all requests in flight, in bytes.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -85,6 +87,11 @@ impl Charge {
         Charge { budget: Some(budget.clone()), bytes: AtomicU64::new(0) }
     }
 
+    /// Creates an empty charge on the same budget, of something that outlives the request.
+    pub(crate) fn empty(&self) -> Charge {
+        Charge { budget: self.budget.clone(), bytes: AtomicU64::new(0) }
+    }
+
     /// Creates another charge on the same budget, of a part of the same request.
     ///
     /// # Errors
@@ -94,6 +101,11 @@ impl Charge {
         budget.check_request(self.bytes().saturating_add(bytes))?;
         budget.take(bytes)?;
         Ok(Charge { budget: Some(budget.clone()), bytes: AtomicU64::new(bytes) })
+    }
+
+    /// Returns the number of charges that its budget had no room for so far.
+    pub(crate) fn refusals(&self) -> u64 {
+        self.budget.as_ref().map_or(0, |budget| budget.refusals())
     }
 
     /// Returns the charged bytes.
@@ -131,6 +143,12 @@ impl Charge {
         }
     }
 
+    /// Returns bytes that are charged until the last reference to them is dropped.
+    pub(crate) fn hold(self, bytes: Vec<u8>) -> Bytes {
+        self.settle(bytes.capacity() as u64);
+        Bytes::from_owner(ChargedBytes { bytes, _charge: self })
+    }
+
     /// Releases the whole charge.
     pub(crate) fn release(&self) {
         self.settle(0);
@@ -140,6 +158,17 @@ impl Charge {
 impl Drop for Charge {
     fn drop(&mut self) {
         self.release();
+    }
+}
+
+struct ChargedBytes {
+    bytes: Vec<u8>,
+    _charge: Charge,
+}
+
+impl AsRef<[u8]> for ChargedBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

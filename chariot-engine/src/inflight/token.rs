@@ -84,7 +84,15 @@ impl RequestToken {
     /// # Errors
     /// Returns an error if the request would hold more than one request can, or if the budget is exhausted.
     pub(crate) fn charge(&self, bytes: usize) -> Result<(), Error> {
-        self.charge.add(as_u64(bytes)).map_err(Error::from)
+        self.reserve(bytes).map_err(Error::from)
+    }
+
+    /// Charges bytes to the memory budget.
+    ///
+    /// # Errors
+    /// Returns the limit that they exceed.
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<(), OverLimit> {
+        self.charge.add(as_u64(bytes))
     }
 
     /// Returns bytes to the memory budget that were charged before.
@@ -98,6 +106,11 @@ impl RequestToken {
     /// The same as those of [`charge`](Self::charge).
     pub(crate) fn charge_response(&self, bytes: usize) -> Result<Charge, Error> {
         self.charge.another(as_u64(bytes)).map_err(Error::from)
+    }
+
+    /// Returns an empty charge on the same budget.
+    pub(crate) fn empty_charge(&self) -> Charge {
+        self.charge.empty()
     }
 
     /// Releases the memory of the request, except that of its response.

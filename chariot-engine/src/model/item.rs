@@ -186,7 +186,8 @@ impl<I> Item<I> {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if the caller has disconnected or the deadline has passed; return it from `infer` to end the work.
+    /// Returns an error if the caller has disconnected or reads too slowly, if the deadline has passed, or if the part exceeds
+    /// a memory limit; return it from `infer` to end the work.
     /// Returns an error if JSON cannot represent the part.
     pub fn emit<T: Serialize + ?Sized>(&self, part: &T) -> Result<()> {
         if self.is_cancelled() {
@@ -207,7 +208,7 @@ impl<I> Item<I> {
             EncodeError::NotFinite(_) => Error::unwritable(format_args!("part of the output: {error}")),
             error => error.into(),
         })?;
-        parts.send(text.into_bytes(), self.deadline())
+        parts.send(text.into_bytes(), self.info.token.deadline())
     }
 
     /// Returns the time at which the request fails with a timeout; `None` if it has no deadline.

@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Rejection, Result},
-    inflight::{Budget, OverLimit, PartSender, RequestToken, Source},
+    inflight::{Budget, Charge, OverLimit, PartSender, RequestToken, Source},
     input::{Modality, modality},
     model::{LoadCommon, Spec},
     protocol::{Accepts, BodyFormat, DataType, Meter, TensorMetadata},
@@ -61,31 +61,44 @@ impl Drop for Owner {
     }
 }
 
-/// An admitted request's share of the capacity, released when the request is done.
-pub(crate) struct AdmissionPermit {
-    permit: OwnedSemaphorePermit,
+/// A request whose head is admitted and whose body is being received. It holds its memory and no permit, because nobody
+/// knows when the body will be there.
+pub(crate) struct ArrivingRequest {
     /// Dropped once the request is in the queue or has failed.
     arrival: PendingArrival,
     token: Arc<RequestToken>,
 }
 
-impl AdmissionPermit {
-    /// Charges received bytes of the body to the memory budget.
+impl ArrivingRequest {
+    /// Charges bytes of the body to the memory budget.
     ///
     /// # Errors
-    /// Returns an error if the memory budget is exhausted.
-    pub(crate) fn charge(&self, bytes: usize) -> Result<()> {
-        self.token.charge(bytes)
+    /// Returns the limit that they exceed.
+    pub(crate) fn charge(&self, bytes: usize) -> std::result::Result<(), OverLimit> {
+        self.token.reserve(bytes)
+    }
+}
+
+/// An admitted request's share of the capacity, released when the request is done.
+pub(crate) struct AdmissionPermit {
+    permit: OwnedSemaphorePermit,
+    arriving: ArrivingRequest,
+}
+
+impl AdmissionPermit {
+    /// Charges nothing yet, to the same budget: for the parts of a streamed response.
+    pub(crate) fn part_charge(&self) -> Charge {
+        self.arriving.token.empty_charge()
     }
 
     /// Returns the request's token, which its decompressed body is charged to.
     pub(crate) fn token(&self) -> Arc<RequestToken> {
-        self.token.clone()
+        self.arriving.token.clone()
     }
 
     /// Returns the deadline of the request, as far as the settings and the headers set it.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.token.deadline()
+        self.arriving.token.deadline()
     }
 }
 
@@ -125,13 +138,14 @@ impl Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InFlight {
-    /// The number of admitted requests without a response.
+    /// The number of requests whose bodies have arrived and that have no response.
     pub requests: usize,
     /// The number of these requests with items that wait for a worker.
     pub queued: usize,
     /// The number of running calls of the model.
     pub running: usize,
-    /// The memory that requests hold, in bytes: bodies, and the data decoded from them.
+    /// The memory that requests and their responses hold, in bytes: heads, bodies, the data decoded from them, and responses
+    /// until they are sent.
     pub bytes: u64,
 }
 
@@ -247,17 +261,18 @@ impl Host {
         self.shared().lifecycle.watch()
     }
 
-    /// Admits a request, or returns at once the reason why it is not admitted.
+    /// Admits the head of a request, or returns at once the reason why it is not admitted.
     ///
-    /// The timeout runs from `arrived`; `timeout` is the one in the headers. The body will have at least `declared` bytes. Who
-    /// waits for the same host takes turns by `source`.
+    /// The timeout runs from `arrived`; `timeout` is the one in the headers. The head takes `head` bytes, and the body will
+    /// have at least `declared` bytes. Who waits for the same host takes turns by `source`.
     pub(crate) fn admit(
         &self,
         arrived: Instant,
         timeout: Option<Duration>,
+        head: usize,
         declared: u64,
         source: Source,
-    ) -> std::result::Result<AdmissionPermit, AdmissionError> {
+    ) -> std::result::Result<ArrivingRequest, AdmissionError> {
         match self.shared().lifecycle.state() {
             State::Ready | State::Draining if self.shared().model.get().is_some() => {}
             _ => {
@@ -268,16 +283,26 @@ impl Host {
         if self.shared().closing.load(Ordering::Acquire) {
             return Err(AdmissionError::NotServing(SHUTTING_DOWN));
         }
-        self.shared().budget.check(declared).map_err(AdmissionError::OverLimit)?;
-        match self.shared().permits.clone().try_acquire_owned() {
-            Ok(permit) => {
-                let timeout = [self.shared().options.timeout, timeout].into_iter().flatten().min();
-                let deadline = timeout.and_then(|timeout| arrived.checked_add(timeout));
-                let token = Arc::new(RequestToken::new(deadline, &self.shared().budget, source));
-                Ok(AdmissionPermit { permit, arrival: self.shared().queue.announce(), token })
-            }
-            Err(_) => Err(AdmissionError::Full),
+        self.shared().budget.check(declared.saturating_add(head as u64)).map_err(AdmissionError::OverLimit)?;
+        if self.shared().permits.available_permits() == 0 {
+            return Err(AdmissionError::Full);
         }
+        let timeout = [self.shared().options.timeout, timeout].into_iter().flatten().min();
+        let deadline = timeout.and_then(|timeout| arrived.checked_add(timeout));
+        let token = Arc::new(RequestToken::new(deadline, &self.shared().budget, source));
+        token.reserve(head).map_err(AdmissionError::OverLimit)?;
+        Ok(ArrivingRequest { arrival: self.shared().queue.announce(), token })
+    }
+
+    /// Admits a request whose body is there.
+    pub(crate) fn enter(&self, arriving: ArrivingRequest) -> std::result::Result<AdmissionPermit, AdmissionError> {
+        let permit = self.shared().permits.clone().try_acquire_owned().map_err(|_| AdmissionError::Full)?;
+        Ok(AdmissionPermit { permit, arriving })
+    }
+
+    /// Returns the number of charges that the memory budget has refused so far. While it grows, memory is short.
+    pub(crate) fn refusals(&self) -> u64 {
+        self.shared().budget.refusals()
     }
 
     /// Returns the number of seconds after which a retry makes sense, estimated from the admitted requests and the mean
@@ -310,7 +335,7 @@ impl Host {
         arrived: Instant,
         parts: Option<PartSender>,
     ) -> std::result::Result<ChargedResponse, Failure> {
-        let token = admission.token.clone();
+        let token = admission.arriving.token.clone();
         if let Some(parts) = parts {
             token.stream(parts);
         }
@@ -415,7 +440,7 @@ impl Host {
             self.metrics().rejected(reason);
         })?;
         let (reply, response) = oneshot::channel();
-        let AdmissionPermit { permit, arrival, .. } = admission;
+        let AdmissionPermit { permit, arriving: ArrivingRequest { arrival, .. } } = admission;
         let body_deadline = token.body_deadline();
         let job = Arc::new(Job::new(items.len(), context, token, reply, permit));
         let pushed = self.shared().queue.push(job, items, decoded);
@@ -458,7 +483,12 @@ impl Host {
         self.shared().lifecycle.drain();
         self.shared().closing.store(true, Ordering::Release);
         let all = u32::try_from(self.shared().options.capacity()).unwrap_or(u32::MAX);
-        let abandoned = match tokio::time::timeout(grace, self.shared().permits.acquire_many(all)).await {
+        let done = async {
+            // Those whose bodies are being received have no permit yet.
+            self.shared().queue.no_arrivals().await;
+            self.shared().permits.acquire_many(all).await
+        };
+        let abandoned = match tokio::time::timeout(grace, done).await {
             Ok(_) => 0,
             Err(_) => self.admitted(),
         };

@@ -45,7 +45,9 @@ pub(crate) use block_on::block_on;
 pub(crate) use decoders::{Work, pass_turn};
 pub(crate) use erased::{Loader, instance, loader};
 pub use host::InFlight;
-pub(crate) use host::{AdmissionError, AdmissionPermit, Failure, Host, SHUTTING_DOWN, available_cores};
+pub(crate) use host::{
+    AdmissionError, AdmissionPermit, ArrivingRequest, Failure, Host, SHUTTING_DOWN, available_cores,
+};
 pub(crate) use job::ChargedResponse;
 pub(crate) use models::{Models, OneModel, Readiness};
 pub(crate) use options::{Batching, HostOptions, Placement};

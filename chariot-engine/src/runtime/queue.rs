@@ -171,6 +171,14 @@ impl Queue {
         PendingArrival { arrivals: self.arrivals.clone(), awaited }
     }
 
+    /// Waits until every announced request is in the queue or has failed.
+    pub(super) async fn no_arrivals(&self) {
+        const LOOK: Duration = Duration::from_millis(10);
+        while self.arrivals.pending.load(Ordering::Acquire) > 0 {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Adds the items of a request that has been waiting since the given time. Returns `false` if the queue is closed.
     pub(super) fn push(&self, job: Arc<Job>, items: Items, since: Instant) -> bool {
         let source = job.token.source();

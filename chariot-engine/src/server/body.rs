@@ -1,13 +1,21 @@
 //! Reading a request body within limits of size and time. The handlers call it.
 
-use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::atomic::{AtomicU64, Ordering},
+    task::Poll,
+    time::Duration,
+};
 
 use bytes::{Buf, Bytes};
+use futures_util::future::poll_immediate;
 use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 
-use super::lingering::Lingering;
+use super::{lingering::Lingering, pace};
+use crate::inflight::{OverLimit, PaceLimit};
 
 /// The reason why a body was not read.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,8 +26,10 @@ pub(super) enum BodyFault {
     TooSlow(Duration),
     /// The connection was lost, or the framing is invalid.
     Broken,
-    /// The memory budget of the requests in flight is exhausted.
-    OverBudget,
+    /// The request exceeds a memory limit.
+    OverLimit(OverLimit),
+    /// The engine has stopped in the meantime.
+    Stopped,
 }
 
 /// The message for a body that ends before its declared length or its last chunk.
@@ -43,35 +53,32 @@ pub(super) fn too_slow(time: Duration) -> String {
     format!("request body was not received within {}", humantime::format_duration(time))
 }
 
-/// The largest buffer allocated on the strength of a `Content-Length` alone, in bytes. Once this much has arrived, the rest
-/// is allocated at once, because a buffer that grows step by step is copied at each step.
-const FIRST_ALLOCATION: u64 = 1 << 20;
-
-/// Reads a body of at most `limit` bytes within `time`. `charge` is called for every chunk and returns `false` if the memory
-/// budget is exhausted. A body of one chunk is not copied.
+/// Reads a body of at most `limit` bytes at a pace. `charge` is called before memory is taken and returns the limit that the
+/// memory exceeds. A body of one chunk is not copied.
 pub(super) async fn read<B>(
     body: Pin<&mut B>,
     limit: u64,
-    time: Duration,
-    charge: impl Fn(usize) -> bool,
+    pace: PaceLimit,
+    refusals: impl Fn() -> u64,
+    charge: impl Fn(usize) -> Result<(), OverLimit>,
 ) -> Result<Bytes, BodyFault>
 where
     B: Body,
 {
-    match tokio::time::timeout(time, collect(body, limit, charge)).await {
-        Ok(result) => result,
-        Err(_) => Err(BodyFault::TooSlow(time)),
-    }
+    let received = AtomicU64::new(0);
+    let collected = collect(body, limit, &received, |bytes| charge(bytes).map_err(BodyFault::OverLimit));
+    let read = pace::within(pace, || received.load(Ordering::Relaxed), refusals, collected).await;
+    read.unwrap_or(Err(BodyFault::TooSlow(pace.timeout)))
 }
 
 async fn collect<B: Body>(
     mut body: Pin<&mut B>,
     limit: u64,
-    charge: impl Fn(usize) -> bool,
+    received: &AtomicU64,
+    charge: impl Fn(usize) -> Result<(), BodyFault>,
 ) -> Result<Bytes, BodyFault> {
-    let charge = |chunk: &Bytes| if charge(chunk.len()) { Ok(()) } else { Err(BodyFault::OverBudget) };
-    let declared = body.size_hint();
-    if declared.lower() > limit {
+    let declared = body.size_hint().lower();
+    if declared > limit {
         return Err(BodyFault::TooLarge);
     }
     let Some(first) = next(&mut body).await? else {
@@ -80,27 +87,48 @@ async fn collect<B: Body>(
     if first.len() as u64 > limit {
         return Err(BodyFault::TooLarge);
     }
-    charge(&first)?;
-    let Some(second) = next(&mut body).await? else {
+    received.store(first.len() as u64, Ordering::Relaxed);
+    charge(first.len())?;
+    if body.is_end_stream() {
         return Ok(first);
+    }
+    // A chunk can be a small part of a large buffer, so it does not wait for the rest unless that is there.
+    let mut rest = match poll_immediate(pin!(next(&mut body))).await {
+        Some(Ok(None)) => return Ok(first),
+        Some(rest) => rest?,
+        None => None,
     };
-    let capacity = declared.lower().min(FIRST_ALLOCATION).max((first.len() + second.len()) as u64);
-    let declared = usize::try_from(declared.lower()).unwrap_or_default();
-    let mut buffer = Vec::with_capacity(usize::try_from(capacity).unwrap_or_default());
-    buffer.extend_from_slice(&first);
-    let mut chunk = Some(second);
+    let declared = usize::try_from(declared).unwrap_or_default();
+    let mut charged = first.len();
+    let mut buffer = Vec::new();
+    let mut chunk = Some(first);
     while let Some(bytes) = chunk {
-        if (buffer.len() + bytes.len()) as u64 > limit {
+        let length = buffer.len() + bytes.len();
+        if length as u64 > limit {
             return Err(BodyFault::TooLarge);
         }
-        charge(&bytes)?;
-        if buffer.len() + bytes.len() > buffer.capacity() && declared > buffer.len() {
-            buffer.reserve_exact(declared - buffer.len());
+        received.store(length as u64, Ordering::Relaxed);
+        if length > buffer.capacity() {
+            let capacity = capacity(length, declared);
+            charge(capacity.saturating_sub(charged))?;
+            charged = charged.max(capacity);
+            buffer.reserve_exact(capacity - buffer.len());
         }
         buffer.extend_from_slice(&bytes);
-        chunk = next(&mut body).await?;
+        drop(bytes);
+        chunk = match rest.take() {
+            Some(rest) => Some(rest),
+            None => next(&mut body).await?,
+        };
     }
     Ok(buffer.into())
+}
+
+/// Returns the size of a buffer for a body of which `length` bytes have arrived. A buffer that grows is copied, so the
+/// declared length is trusted once a quarter of it has arrived; before, a few bytes would reserve the memory of many.
+fn capacity(length: usize, declared: usize) -> usize {
+    const SMALLEST: usize = 1 << 10;
+    if length >= declared / 4 && declared > 0 { declared.max(length) } else { length.saturating_mul(2).max(SMALLEST) }
 }
 
 /// Returns the next chunk of data. Skips trailers.
@@ -158,7 +186,29 @@ mod tests {
     }
 
     async fn read_all<B: Body + Unpin>(mut body: B, limit: u64) -> Result<Bytes, BodyFault> {
-        read(Pin::new(&mut body), limit, Duration::from_secs(60), |_| true).await
+        let pace = PaceLimit::new(Duration::from_secs(60), 1);
+        read(Pin::new(&mut body), limit, pace, || 0, |_| Ok(())).await
+    }
+
+    #[tokio::test]
+    async fn memory_is_charged_as_the_body_grows_whatever_length_it_declares() {
+        use std::cell::Cell;
+        for (length, declared, expected) in
+            [(1, 0, 1024), (600, 0, 1200), (1, 1 << 30, 1024), (256, 1000, 1000), (2000, 1000, 2000)]
+        {
+            assert_eq!(capacity(length, declared), expected, "{length} of {declared}");
+        }
+        let charged = Cell::new(0);
+        let charge = |bytes| {
+            charged.set(charged.get() + bytes);
+            if charged.get() <= 1024 { Ok(()) } else { Err(OverLimit::Budget) }
+        };
+        let pace = PaceLimit::new(Duration::from_secs(60), 1);
+        let small = read(pin!(chunks(&["ab", "cd"])), 1 << 20, pace, || 0, charge).await;
+        assert_eq!((small, charged.get()), (Ok(Bytes::from_static(b"abcd")), 1024));
+        charged.set(1);
+        let large = read(pin!(chunks(&["ab", "cd"])), 1 << 20, pace, || 0, charge).await;
+        assert_eq!(large, Err(BodyFault::OverLimit(OverLimit::Budget)));
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
+use super::delivery::Unsent;
 use crate::inflight::Source;
 
 /// A clock that counts ticks. Reading it costs one load, where the clock of the system costs a call.
@@ -67,6 +68,8 @@ pub(super) struct ConnectionState {
     responding: AtomicBool,
     /// The body of the current response is sent in chunks and has not ended.
     chunked: AtomicBool,
+    /// The responses that hyper has and may not have sent, in HTTP/2.
+    unsent: Unsent,
     order: AtomicU8,
     task: AtomicWaker,
 }
@@ -85,6 +88,7 @@ impl ConnectionState {
             unread: AtomicBool::new(false),
             responding: AtomicBool::new(false),
             chunked: AtomicBool::new(false),
+            unsent: Unsent::default(),
             order: AtomicU8::new(Order::Serve as u8),
             task: AtomicWaker::new(),
         }
@@ -92,6 +96,17 @@ impl ConnectionState {
 
     pub(super) fn source(&self) -> Source {
         self.source
+    }
+
+    pub(super) fn unsent(&self) -> &Unsent {
+        &self.unsent
+    }
+
+    /// Wakes the task of the connection if responses may not be sent, so that it finds those that nobody takes.
+    pub(super) fn look_at_unsent(&self) {
+        if !self.unsent.is_empty() {
+            self.task.wake();
+        }
     }
 
     /// Records a request whose head is complete. It is in flight until all clones of what is returned are dropped.

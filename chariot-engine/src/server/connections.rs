@@ -81,6 +81,7 @@ impl Connections {
                 0 => (state.idle_since(), idle_limit),
                 head_since => (head_since, header_limit),
             };
+            state.look_at_unsent();
             // More than the limit: a tick that has begun is not a whole one.
             if state.is_idle() && now.saturating_sub(since) > limit {
                 state.command(Order::Close);

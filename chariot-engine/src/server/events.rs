@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
-    inflight::{PartReceiver, PartSender, part_channel},
+    inflight::{Charge, PaceLimit, Part, PartReceiver, PartSender, part_channel},
     protocol::JsonText,
     runtime::{ChargedResponse, Failure},
 };
@@ -32,6 +32,8 @@ type Outcome = Result<ChargedResponse, Failure>;
 /// The events of one response. Reading them drives the work; dropping them cancels it.
 pub(super) struct Events {
     parts: PartReceiver,
+    /// The deadline, after which parts that wait are dropped.
+    end: Option<Instant>,
     /// The event that was read before the response began.
     first: Option<Next>,
     /// The work, until it is done. The lock is never taken; it makes the body `Sync`.
@@ -45,22 +47,28 @@ pub(super) struct Events {
 enum Next {
     /// Nothing has happened for a while.
     Silence,
-    Part(Bytes),
+    Part(Part),
     Outcome(Outcome),
 }
 
 impl Events {
-    /// Starts the work and waits for its first event, or for the first comment: by then the response must begin.
+    /// Starts the work and waits for its first event, or for the first comment: by then the response must begin. The work
+    /// itself ends by `end`. The caller reads parts at the pace of `limit`, and `charge` has the budget that they count to.
     ///
     /// # Errors
     /// Returns a failure that occurs before, which becomes a plain error response.
-    pub(super) async fn start<F>(work: impl FnOnce(PartSender) -> F) -> Result<Events, Failure>
+    pub(super) async fn start<F>(
+        limit: PaceLimit,
+        charge: Charge,
+        end: Option<Instant>,
+        work: impl FnOnce(PartSender) -> F,
+    ) -> Result<Events, Failure>
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
-        let (sender, parts) = part_channel();
+        let (sender, parts) = part_channel(limit, charge);
         let work = Some(Mutex::new(Box::pin(work(sender)) as Pin<Box<dyn Future<Output = Outcome> + Send>>));
-        let mut events = Events { parts, first: None, work, outcome: None, silence: Box::pin(sleep(SILENCE)) };
+        let mut events = Events { parts, end, first: None, work, outcome: None, silence: Box::pin(sleep(SILENCE)) };
         match poll_fn(|cx| events.poll(cx)).await {
             Some(Next::Outcome(Err(failure))) => Err(failure),
             first => Ok(Events { first, ..events }),
@@ -77,7 +85,10 @@ impl Events {
     }
 
     fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<Option<Next>> {
-        if let Poll::Ready(part) = self.parts.poll(cx) {
+        let is_late = self.end.is_some_and(|end| end <= Instant::now());
+        if is_late {
+            while self.parts.take().is_some() {}
+        } else if let Poll::Ready(part) = self.parts.poll(cx) {
             return Poll::Ready(Some(Next::Part(part)));
         }
         if let Some(work) = &mut self.work {
@@ -88,7 +99,7 @@ impl Events {
             }
         }
         // Parts that were emitted in the meantime go first.
-        let part = self.parts.take().map(Next::Part);
+        let part = self.parts.take().filter(|_| !is_late).map(Next::Part);
         Poll::Ready(part.or_else(|| self.outcome.take().map(Next::Outcome)))
     }
 
@@ -111,8 +122,8 @@ impl Next {
     fn encode(self) -> Bytes {
         match self {
             Next::Silence => Bytes::from_static(COMMENT),
-            Next::Part(part) => event("", &part),
-            Next::Outcome(Ok(response)) => event("", &response.response.body),
+            Next::Part(Part { bytes, charge }) => charge.hold(event("", &bytes)),
+            Next::Outcome(Ok(ChargedResponse { response, charge })) => charge.hold(event("", &response.body)),
             Next::Outcome(Err(failure)) => {
                 #[derive(Serialize)]
                 struct Envelope<'a> {
@@ -122,14 +133,14 @@ impl Next {
                 // Always succeeds: the envelope holds only a string.
                 let envelope =
                     JsonText::from_value(&Envelope { error: &text }).map(JsonText::into_bytes).unwrap_or_default();
-                event("event: error\n", &envelope)
+                event("event: error\n", &envelope).into()
             }
         }
     }
 }
 
 /// Encodes an event, with one `data:` line for each line of its data.
-fn event(head: &str, data: &[u8]) -> Bytes {
+fn event(head: &str, data: &[u8]) -> Vec<u8> {
     let mut event = Vec::with_capacity(head.len() + data.len() + 16);
     event.extend_from_slice(head.as_bytes());
     for line in data.strip_suffix(b"\n").unwrap_or(data).split(|byte| *byte == b'\n') {
@@ -139,7 +150,7 @@ fn event(head: &str, data: &[u8]) -> Bytes {
         event.push(b'\n');
     }
     event.push(b'\n');
-    event.into()
+    event
 }
 
 impl fmt::Debug for Events {
@@ -151,7 +162,7 @@ impl fmt::Debug for Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{inflight::Charge, protocol::EncodedResponse};
+    use crate::protocol::EncodedResponse;
 
     /// Reads the next event in its encoded form.
     async fn next(events: &mut Events) -> Option<Bytes> {
@@ -166,7 +177,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn silence_is_filled_with_comments_before_and_after_the_first_part() {
         let begin = Instant::now();
-        let mut events = Events::start(|parts| async move {
+        let limit = PaceLimit::new(SILENCE, 1);
+        let mut events = Events::start(limit, Charge::default(), None, |parts| async move {
             sleep(SILENCE * 2 + SILENCE / 2).await;
             parts.send("1".into(), None).unwrap();
             sleep(SILENCE + SILENCE / 2).await;

@@ -21,7 +21,6 @@ use tokio::{
     io::{AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
 };
-use tokio_io_timeout::TimeoutWriter;
 
 use super::connection::ConnectionState;
 
@@ -49,12 +48,15 @@ pub(super) enum HalfClose {
 }
 
 impl HalfClose {
-    /// Returns the mark that the first byte of the response has been sent already, for the writer of the response to skip
-    /// the byte and clear the mark.
-    pub(super) fn ahead(&mut self) -> Option<&mut bool> {
-        match self {
-            HalfClose::Closed { is_ahead, .. } if *is_ahead => Some(is_ahead),
-            _ => None,
+    /// Returns `true` if the first byte of the response has been sent already, for the writer of the response to skip it.
+    pub(super) fn is_ahead(&self) -> bool {
+        matches!(self, HalfClose::Closed { is_ahead: true, .. })
+    }
+
+    /// Records that the writer of the response has skipped its first byte.
+    pub(super) fn skipped(&mut self) {
+        if let HalfClose::Closed { is_ahead, .. } = self {
+            *is_ahead = false;
         }
     }
 
@@ -66,17 +68,17 @@ impl HalfClose {
         &mut self,
         cx: &mut Context<'_>,
         state: &ConnectionState,
-        stream: Pin<&mut TimeoutWriter<TcpStream>>,
+        stream: &mut TcpStream,
     ) -> io::Result<()> {
         if let HalfClose::Open = self {
             let mut byte = [0];
-            match stream.get_ref().poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+            match stream.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
                 Poll::Ready(Ok(0)) => {}
                 // Another request. Its client is not watched, because the end comes after what has not been read.
                 Poll::Ready(Ok(_)) | Poll::Pending => return Ok(()),
                 Poll::Ready(Err(error)) => return Err(error),
             }
-            *self = HalfClose::Closed { gone: gone(stream.get_ref())?, is_probed: false, is_ahead: false };
+            *self = HalfClose::Closed { gone: gone(stream)?, is_probed: false, is_ahead: false };
         }
         match self.poll_gone(cx, state, stream) {
             Poll::Ready(Ok(())) => Err(io::ErrorKind::ConnectionReset.into()),
@@ -89,7 +91,7 @@ impl HalfClose {
         &mut self,
         cx: &mut Context<'_>,
         state: &ConnectionState,
-        stream: Pin<&mut TimeoutWriter<TcpStream>>,
+        stream: &mut TcpStream,
     ) -> Poll<io::Result<()>> {
         let HalfClose::Closed { gone, is_probed, is_ahead } = self else { return Poll::Pending };
         let probe = match (state.is_responding(), state.is_chunked()) {
@@ -99,7 +101,7 @@ impl HalfClose {
             (true, false) => None,
         };
         if !*is_probed && let Some(probe) = probe {
-            ready!(stream.poll_write(cx, &[probe]))?;
+            ready!(Pin::new(stream).poll_write(cx, &[probe]))?;
             *is_probed = true;
             *is_ahead = probe == STATUS_LINE;
             state.set_responding();

@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Rejection},
-    inflight::{OVER_BUDGET, OverLimit, Source},
+    inflight::{OVER_BUDGET, OverLimit, PaceLimit, Source},
     protocol::{BodyFormat, Coding},
-    runtime::{AdmissionError, AdmissionPermit, Failure, OneModel, SHUTTING_DOWN},
+    runtime::{AdmissionError, ArrivingRequest, Failure, OneModel, SHUTTING_DOWN},
     settings::EngineSettings,
     telemetry::metrics::Rejected,
 };
@@ -39,25 +39,24 @@ where
     B::Data: Send,
 {
     let (head, body) = request.into_parts();
-    let admitted = match admit(model, &head, body.size_hint().lower(), arrived, source) {
+    let limit = streams.then_some(model.settings.stream_timeout);
+    let admitted = match admit(model, &head, body.size_hint().lower(), limit, arrived, source) {
         Ok(admitted) => admitted,
         Err(fault) => {
             body::linger(&head.headers, body);
             return fault.response(model);
         }
     };
-    let Admitted { coding, format, timeout, permit } = admitted;
-    let deadline = permit.deadline();
+    let Admitted { coding, format, timeout, arriving } = admitted;
     let limit = model.settings.max_body.as_u64();
+    let rate = model.settings.min_rate.as_u64();
+    let pace = PaceLimit::new(body_timeout(&model.settings, timeout), rate);
     let mut body = Box::pin(body);
-    let charge = |bytes| permit.charge(bytes).is_ok();
+    let read = body::read(body.as_mut(), limit, pace, || model.host.refusals(), |bytes| arriving.charge(bytes));
     let read = tokio::select! {
         biased;
-        read = body::read(body.as_mut(), limit, body_timeout(&model.settings, timeout), charge) => read,
-        () = model.host.ended() => {
-            body::linger(&HeaderMap::new(), body);
-            return HeadFault::Admission(AdmissionError::NotServing(SHUTTING_DOWN)).response(model);
-        }
+        read = read => read,
+        () = model.host.ended() => Err(BodyFault::Stopped),
     };
     let bytes = match read {
         Ok(bytes) => bytes,
@@ -66,6 +65,11 @@ where
             return body_fault(model, &fault);
         }
     };
+    let permit = match model.host.enter(arriving) {
+        Ok(permit) => permit,
+        Err(error) => return HeadFault::Admission(error).response(model),
+    };
+    let deadline = permit.deadline();
     let request_id = request_id.and_then(|id| id.to_str().ok()).map(str::to_string);
     if tracing::enabled!(tracing::Level::DEBUG)
         && let Some(base_id) = head.headers.get(BASE_ID).filter(|id| is_request_id(id))
@@ -86,8 +90,12 @@ where
     }
     if streams {
         let host = model.host.clone();
+        let charge = permit.part_charge();
         let work = |parts| async move { host.infer(permit, bytes, format, request_id, arrived, Some(parts)).await };
-        return Events::start(work).await.map_or_else(|failure| failed(model, &failure), respond::events);
+        let pace = PaceLimit::awaited(model.settings.write_timeout, rate);
+        return Events::start(pace, charge, deadline, work)
+            .await
+            .map_or_else(|failure| failed(model, &failure), respond::events);
     }
     let response = match model.host.infer(permit, bytes, format, request_id, arrived, None).await {
         Ok(response) if model.settings.compress_responses => {
@@ -103,7 +111,7 @@ struct Admitted {
     coding: Option<Coding>,
     format: BodyFormat,
     timeout: Option<Duration>,
-    permit: AdmissionPermit,
+    arriving: ArrivingRequest,
 }
 
 /// The reason why a request is not admitted, known before a byte of its body is read.
@@ -121,11 +129,12 @@ impl From<Rejection> for HeadFault {
     }
 }
 
-/// Admits a request by its head. Its body has at least `declared` bytes.
+/// Admits a request by its head. Its body has at least `declared` bytes, and it may take `limit` as a whole.
 fn admit(
     model: &OneModel,
     head: &Parts,
     declared: u64,
+    limit: Option<Duration>,
     arrived: Instant,
     source: Source,
 ) -> Result<Admitted, HeadFault> {
@@ -137,8 +146,18 @@ fn admit(
     let mut format = body_format::from_headers(headers)?;
     format.detects_images = model.host.accepts().images && !body_format::names_model(head.uri.path());
     let timeout = request_timeout::from_headers(headers)?;
-    let permit = model.host.admit(arrived, timeout, declared, source).map_err(HeadFault::Admission)?;
-    Ok(Admitted { coding, format, timeout, permit })
+    let limit = [timeout, limit].into_iter().flatten().min();
+    let arriving =
+        model.host.admit(arrived, limit, head_bytes(head), declared, source).map_err(HeadFault::Admission)?;
+    Ok(Admitted { coding, format, timeout, arriving })
+}
+
+/// Returns the memory that the head of a request takes.
+fn head_bytes(head: &Parts) -> usize {
+    /// What a field takes beside its name and its value.
+    const FIELD: usize = 64;
+    let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD);
+    fields.sum::<usize>() + head.uri.path().len()
 }
 
 impl HeadFault {
@@ -148,7 +167,6 @@ impl HeadFault {
             HeadFault::TooLarge => body_fault(model, &BodyFault::TooLarge),
             HeadFault::Header(fault) => respond::error(StatusCode::BAD_REQUEST, fault.text()),
             HeadFault::Admission(error) => {
-                let retry_after = model.host.retry_after();
                 model.host.metrics().rejected(match error {
                     AdmissionError::NotServing(_) => Rejected::NotReady,
                     AdmissionError::Full => Rejected::QueueFull,
@@ -158,7 +176,7 @@ impl HeadFault {
                 if let AdmissionError::OverLimit(limit @ OverLimit::Request(_)) = error {
                     return over_request_limit(limit);
                 }
-                respond::unavailable(&unavailable_text(&error, retry_after), retry_after)
+                unavailable(model, &error)
             }
         }
     }
@@ -167,6 +185,11 @@ impl HeadFault {
 fn over_request_limit(limit: OverLimit) -> Response<ResponseBody> {
     let text = Error::from(limit).public_message().unwrap_or_default();
     respond::error(StatusCode::PAYLOAD_TOO_LARGE, &text)
+}
+
+fn unavailable(model: &OneModel, error: &AdmissionError) -> Response<ResponseBody> {
+    let retry_after = model.host.retry_after();
+    respond::unavailable(&unavailable_text(error, retry_after), retry_after)
 }
 
 /// Returns the message for a request that is not admitted. `retry_after` is in seconds.
@@ -188,20 +211,18 @@ fn body_fault(model: &OneModel, fault: &BodyFault) -> Response<ResponseBody> {
         BodyFault::TooLarge => Rejected::TooLarge,
         BodyFault::TooSlow(_) => Rejected::TooSlow,
         BodyFault::Broken => Rejected::Invalid,
-        BodyFault::OverBudget => Rejected::Memory,
+        BodyFault::OverLimit(OverLimit::Budget) => Rejected::Memory,
+        BodyFault::OverLimit(OverLimit::Request(_)) => Rejected::TooLarge,
+        BodyFault::Stopped => Rejected::NotReady,
     });
     match fault {
         BodyFault::TooLarge => {
             respond::error(StatusCode::PAYLOAD_TOO_LARGE, &body::too_large(model.settings.max_body.as_u64()))
         }
         BodyFault::TooSlow(time) => respond::error(StatusCode::REQUEST_TIMEOUT, &body::too_slow(*time)),
-        BodyFault::OverBudget => {
-            let retry_after = model.host.retry_after();
-            respond::unavailable(
-                &unavailable_text(&AdmissionError::OverLimit(OverLimit::Budget), retry_after),
-                retry_after,
-            )
-        }
+        BodyFault::OverLimit(limit @ OverLimit::Request(_)) => over_request_limit(*limit),
+        BodyFault::OverLimit(limit) => unavailable(model, &AdmissionError::OverLimit(*limit)),
+        BodyFault::Stopped => unavailable(model, &AdmissionError::NotServing(SHUTTING_DOWN)),
         BodyFault::Broken => respond::error(StatusCode::BAD_REQUEST, body::INCOMPLETE),
     }
 }

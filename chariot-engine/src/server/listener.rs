@@ -10,11 +10,13 @@ use tokio::{
 
 use super::{
     connections::Connections,
+    delivery::WritePace,
     requests::ConnectionService,
     serve::{Protocols, serve},
     service::EngineService,
     wire::Wire,
 };
+use crate::inflight::PaceLimit;
 
 /// The pause after a failure to accept a connection, usually for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -34,8 +36,8 @@ pub(crate) struct ListenerOptions {
     /// The time after which a connection without a request is closed. A new connection is one: proxies open some ahead of
     /// their first request, and a connection that is closed under a request is an error of the proxy's.
     pub(crate) idle_timeout: Duration,
-    /// The time after which a client that receives nothing of its response is disconnected.
-    pub(crate) write_timeout: Duration,
+    /// The time that a client has to read its response, and the rate at which it may take longer.
+    pub(crate) write_pace: PaceLimit,
     /// The number of concurrent connections.
     pub(crate) max_connections: usize,
 }
@@ -48,11 +50,12 @@ pub(crate) async fn accept(
     options: ListenerOptions,
     stop: impl Future<Output = ()>,
 ) -> Connections {
+    let pace = Arc::new(WritePace { limit: options.write_pace, engine: service.clone() });
     let mut accepting = Accepting {
         connections: Connections::new(options.header_timeout, options.idle_timeout),
-        protocols: Protocols::new(options.max_head),
+        protocols: Protocols::new(options.max_head, pace.clone()),
         service,
-        write_timeout: options.write_timeout,
+        pace,
     };
     let permits = Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS)));
     let mut ticks = tokio::time::interval(accepting.connections.tick_length());
@@ -113,7 +116,7 @@ struct Accepting {
     connections: Connections,
     protocols: Protocols,
     service: EngineService,
-    write_timeout: Duration,
+    pace: Arc<WritePace>,
 }
 
 impl Accepting {
@@ -122,7 +125,7 @@ impl Accepting {
         let _ = stream.set_nodelay(true);
         let (state, guard) = self.connections.add();
         let (protocols, limits) = (self.protocols.clone(), self.protocols.limits);
-        let wire = Wire::new(stream, state.clone(), limits, self.write_timeout);
+        let wire = Wire::new(stream, state.clone(), limits, self.pace.clone());
         let service = ConnectionService { engine: self.service.clone(), state, limits };
         tokio::spawn(async move {
             serve(wire, service, protocols).await;

@@ -11,6 +11,7 @@
 //! | `request_timeout` | the timeout in the headers of a request |
 //! | `body_format` | the format of a request body according to its headers |
 //! | `body` | reading a request body within limits of size and time |
+//! | `pace` | slow transfers: the timer of a body that is received and of a response that is sent |
 //! | `accept` | the parsing of weighted lists in headers |
 //! | `coding` | content codings of requests and responses |
 //! | `respond` | responses: statuses, headers, the error envelope |
@@ -20,6 +21,7 @@
 //! | `connection` | the state of one connection |
 //! | `serve` | the life of one connection |
 //! | `requests` | the service of one connection: refuses and counts its requests |
+//! | `delivery` | responses of HTTP/2 on their way to a slow client |
 //! | `head` | the checks of heads that hyper leaves to a server |
 //! | `wire` | the stream of one connection, beneath hyper |
 //! | `refused_head` | the response to a head that hyper cannot read |
@@ -32,6 +34,7 @@ mod body_format;
 mod coding;
 mod connection;
 mod connections;
+mod delivery;
 mod events;
 mod half_close;
 mod handle;
@@ -39,6 +42,7 @@ mod head;
 mod infer;
 mod lingering;
 mod listener;
+mod pace;
 mod refused_head;
 mod repository;
 mod request_id;

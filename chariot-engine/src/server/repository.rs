@@ -13,11 +13,13 @@ use super::{
 };
 use crate::{
     error::Expected,
+    inflight::PaceLimit,
     runtime::{Models, Readiness, State},
 };
 
 /// The size limit of the body, which is an object of one member.
 const MAX_BYTES: u64 = 4096;
+/// The time limit, which no byte extends.
 const TIME: Duration = Duration::from_secs(10);
 
 /// The body of a request.
@@ -49,7 +51,7 @@ where
         return coding::unsupported();
     };
     let mut body = Box::pin(body);
-    let read = body::read(body.as_mut(), MAX_BYTES, TIME, |_| true).await;
+    let read = body::read(body.as_mut(), MAX_BYTES, PaceLimit::new(TIME, u64::MAX), || 0, |_| Ok(())).await;
     if read.is_err() {
         body::linger(&HeaderMap::new(), body);
     }

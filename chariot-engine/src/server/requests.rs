@@ -17,6 +17,7 @@ use hyper::{body::Incoming, service::Service};
 use super::{
     body,
     connection::{ConnectionState, InFlight},
+    delivery::Delivery,
     head,
     refused_head::HeadLimits,
     respond::ResponseBody,
@@ -77,7 +78,8 @@ impl Future for CountedFuture {
             // hyper sends a body of unknown length in chunks.
             in_flight.state().set_chunked(response.body().size_hint().exact().is_none());
         }
-        Poll::Ready(Ok(response.map(|body| CountedResponse { body, in_flight })))
+        let delivery = (self.version > Version::HTTP_11).then(Delivery::begin);
+        Poll::Ready(Ok(response.map(|body| CountedResponse { body, in_flight, delivery })))
     }
 }
 
@@ -142,6 +144,8 @@ impl Drop for RequestBody {
 pub(super) struct CountedResponse {
     body: ResponseBody,
     in_flight: Option<InFlight>,
+    /// Counts the bytes in HTTP/2.
+    delivery: Option<Arc<Delivery>>,
 }
 
 impl CountedResponse {
@@ -163,15 +167,26 @@ impl Body for CountedResponse {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<CountedBytes>, Infallible>>> {
         let Some(Ok(frame)) = ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
+            if let Some(delivery) = &self.delivery {
+                ready!(delivery.poll_settled(cx));
+            }
             self.end();
             return Poll::Ready(None);
         };
-        let in_flight = if self.body.is_end_stream() { self.end() } else { self.in_flight.clone() };
-        Poll::Ready(Some(Ok(frame.map_data(|bytes| CountedBytes { bytes, _in_flight: in_flight }))))
+        let delivery = self.delivery.clone();
+        if let Some(delivery) = &delivery {
+            delivery.queue(frame.data_ref().map_or(0, Bytes::len));
+        }
+        let in_flight = if self.is_end_stream() { self.end() } else { self.in_flight.clone() };
+        if let (Some(delivery), Some(in_flight), true) = (&delivery, &in_flight, self.is_end_stream()) {
+            in_flight.state().unsent().add(delivery);
+        }
+        Poll::Ready(Some(Ok(frame.map_data(|bytes| CountedBytes { bytes, _in_flight: in_flight, delivery }))))
     }
 
+    /// In HTTP/2, the end of a body that is not small follows once the rest is sent.
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.is_end_stream() && self.delivery.as_ref().is_none_or(|delivery| delivery.is_small())
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -184,6 +199,7 @@ impl Body for CountedResponse {
 pub(super) struct CountedBytes {
     bytes: Bytes,
     _in_flight: Option<InFlight>,
+    delivery: Option<Arc<Delivery>>,
 }
 
 impl Buf for CountedBytes {
@@ -197,5 +213,16 @@ impl Buf for CountedBytes {
 
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
+        if let Some(delivery) = &self.delivery {
+            delivery.sent(count);
+        }
+    }
+}
+
+impl Drop for CountedBytes {
+    fn drop(&mut self) {
+        if let Some(delivery) = &self.delivery {
+            delivery.sent(self.bytes.len());
+        }
     }
 }

@@ -13,7 +13,6 @@ use serde::Serialize;
 
 use super::{accept::EVENTS, events::Events};
 use crate::{
-    inflight::Charge,
     protocol::{JsonText, routes::Methods},
     runtime::ChargedResponse,
 };
@@ -92,26 +91,14 @@ pub(super) fn text(media_type: &'static str, text: String) -> Response<ResponseB
 /// Returns a response to an inference request: JSON, JSON lines, or JSON with binary tensors.
 pub(super) fn inference(charged: ChargedResponse) -> Response<ResponseBody> {
     let ChargedResponse { response: encoded, charge } = charged;
-    let body = Bytes::from_owner(ChargedBody { bytes: encoded.body, _charge: charge });
-    let mut response = Response::new(ResponseBody::from(body));
+    // Charged until the system has taken the last byte.
+    let mut response = Response::new(ResponseBody::from(charge.hold(encoded.body)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(encoded.content_type));
     if let Some(json_length) = encoded.json_length {
         headers.insert(HeaderName::from_static("inference-header-content-length"), HeaderValue::from(json_length));
     }
     response
-}
-
-/// The bytes of a response, which are charged until the last reference to them is dropped: when the system has taken them.
-struct ChargedBody {
-    bytes: Vec<u8>,
-    _charge: Charge,
-}
-
-impl AsRef<[u8]> for ChargedBody {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
 }
 
 /// Returns a streamed response.

@@ -3,24 +3,27 @@
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::timeout;
 
 use super::{
     connection::{ConnectionState, Order},
+    delivery::{StreamExecutor, WritePace},
     refused_head::HeadLimits,
     requests::ConnectionService,
     wire::{HttpVersion, Wire},
 };
 
-/// The interval of pings on an HTTP/2 connection, and the timeout of a ping.
+/// The interval of pings on an HTTP/2 connection, and the timeout of a ping. A client that reads slowly answers a ping once it
+/// has read what the systems hold of its responses, which is megabytes.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The time that a connection without a request has to send one after the port has closed, and to end once it is told to
 /// close; and the least time that the rest of a refused request is received after that.
@@ -37,17 +40,24 @@ const REFUSED_BY_HYPER: u64 = 4;
 /// The buffer of hyper for what it reads from a connection in HTTP/1, and for the heads that it writes.
 const READ_BUFFER: usize = 408 << 10;
 
+/// The requests in flight of a connection of HTTP/2. A client is told of it before its first request; proxies open another
+/// connection.
+const STREAMS: u32 = 128;
+
+/// The bytes of a response beyond the windows of the client that h2 asks for, in HTTP/2.
+const SEND_BUFFER: usize = 64 << 10;
+
 /// The options of hyper for each version of HTTP.
 #[derive(Clone)]
 pub(super) struct Protocols {
     http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    http2: http2::Builder<StreamExecutor>,
     pub(super) limits: HeadLimits,
 }
 
 impl Protocols {
-    /// Creates the protocols. A head has at most `max_head` bytes.
-    pub(super) fn new(max_head: u64) -> Self {
+    /// Creates the protocols. A head has at most `max_head` bytes, and a response is sent at `pace`.
+    pub(super) fn new(max_head: u64, pace: Arc<WritePace>) -> Self {
         let bytes = usize::try_from(max_head).unwrap_or(usize::MAX);
         let mut http1 = http1::Builder::new();
         http1
@@ -57,11 +67,13 @@ impl Protocols {
             .half_close(true)
             // Our own clock limits the time, because hyper's includes the wait for the first byte.
             .header_read_timeout(None);
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        let mut http2 = http2::Builder::new(StreamExecutor { pace });
         http2
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT)
+            .max_concurrent_streams(STREAMS)
+            .max_send_buf_size(SEND_BUFFER)
             .max_header_list_size(u32::try_from(max_head * REFUSED_BY_HYPER).unwrap_or(u32::MAX));
         Protocols { http1, http2, limits: HeadLimits { bytes: max_head, fields: FIELDS } }
     }
@@ -78,7 +90,7 @@ impl Protocols {
 /// A connection of either version.
 enum Connection {
     One(Pin<Box<http1::Connection<TokioIo<Wire>, ConnectionService>>>),
-    Two(Pin<Box<http2::Connection<TokioIo<Wire>, ConnectionService, TokioExecutor>>>),
+    Two(Pin<Box<http2::Connection<TokioIo<Wire>, ConnectionService, StreamExecutor>>>),
 }
 
 impl Connection {

@@ -23,6 +23,11 @@ use crate::inflight::Source;
 /// Cheap to clone. Accepts any type of request body and never fails: every error is a response. Does not read the
 /// environment and installs nothing global.
 ///
+/// The limits of memory, of the time and rate at which a body arrives, and of the time of a stream hold here too. A response
+/// stays charged to the memory budget until its bytes are dropped, so a client that does not read it must be cut off by
+/// whoever owns the connection: the settings of heads, idle connections and `write_timeout` belong to
+/// [`Engine::serve`](crate::Engine::serve).
+///
 /// # Panics
 /// A call panics outside a tokio runtime.
 ///
@@ -46,6 +51,11 @@ impl EngineService {
     /// Returns the same service, which closes HTTP/1 connections after their next response while the engine drains.
     pub(crate) fn closing_connections(&self) -> Self {
         EngineService(Arc::new(Served { closes_connections: true, ..Served::clone(&self.0) }))
+    }
+
+    /// Returns the number of charges that the memory budgets of the models have refused so far.
+    pub(super) fn refusals(&self) -> u64 {
+        self.0.models.iter().map(|model| model.host.refusals()).sum()
     }
 
     /// Serves a request, which takes turns with those of other sources.

@@ -8,19 +8,19 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
-use tokio_io_timeout::TimeoutWriter;
 
 use super::{
     connection::{ConnectionState, InFlight},
+    delivery::WritePace,
     half_close::HalfClose,
     lingering::Lingering,
+    pace::Transfer,
     refused_head::{HeadLimits, RefusedHead},
 };
 
@@ -33,6 +33,10 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// The bytes that are discarded at once from a client that is still sending.
 const DISCARDED: usize = 16 << 10;
 
+/// The bytes of a response that the system holds before it sends them.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 16 << 10;
+
 /// A version of HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HttpVersion {
@@ -42,7 +46,11 @@ pub(super) enum HttpVersion {
 
 /// The stream of a connection.
 pub(super) struct Wire {
-    stream: Pin<Box<TimeoutWriter<TcpStream>>>,
+    stream: TcpStream,
+    pace: Arc<WritePace>,
+    /// What hyper has written and the system has not taken, and the number of bytes that it has taken.
+    transfer: Transfer,
+    sent: u64,
     state: Arc<ConnectionState>,
     limits: HeadLimits,
     is_http1: bool,
@@ -57,17 +65,19 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Wraps a stream. A client that receives nothing of its response for `write_timeout` is disconnected.
+    /// Wraps a stream. A client that reads its responses more slowly than `pace` allows is disconnected.
     pub(super) fn new(
         stream: TcpStream,
         state: Arc<ConnectionState>,
         limits: HeadLimits,
-        write_timeout: Duration,
+        pace: Arc<WritePace>,
     ) -> Self {
-        let mut stream = TimeoutWriter::new(stream);
-        stream.set_timeout(Some(write_timeout));
+        limit_unsent(&stream);
         Wire {
-            stream: Box::pin(stream),
+            stream,
+            pace,
+            transfer: Transfer::default(),
+            sent: 0,
             state,
             limits,
             is_http1: false,
@@ -90,7 +100,7 @@ impl Wire {
     pub(super) async fn version(&mut self) -> io::Result<Option<HttpVersion>> {
         loop {
             let mut buffer = ReadBuf::new(&mut self.first[self.first_read..]);
-            poll_fn(|cx| self.stream.as_mut().poll_read(cx, &mut buffer)).await?;
+            poll_fn(|cx| Pin::new(&mut self.stream).poll_read(cx, &mut buffer)).await?;
             let read = buffer.filled().len();
             self.first_read += read;
             let first = &self.first[..self.first_read];
@@ -128,12 +138,32 @@ impl Wire {
         while let Some(refused) = &mut self.refused
             && !refused.rest().is_empty()
         {
-            match ready!(self.stream.as_mut().poll_write(cx, refused.rest()))? {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, refused.rest()))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 sent => refused.sent(sent),
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes to the stream, unless the client is too slow.
+    fn poll_sent(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match write(Pin::new(&mut self.stream), cx) {
+            Poll::Ready(Ok(sent)) => {
+                self.sent += sent as u64;
+                Poll::Ready(Ok(sent))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                let pace = &self.pace;
+                let over = self.transfer.poll_over(cx, pace.limit, self.sent, || pace.engine.refusals());
+                over.map(|()| Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
     }
 
     /// Receives and discards what the client is still sending, for a while.
@@ -142,13 +172,23 @@ impl Wire {
         loop {
             let mut discarded = [std::mem::MaybeUninit::uninit(); DISCARDED];
             let mut buffer = ReadBuf::uninit(&mut discarded);
-            match self.stream.as_mut().poll_read(cx, &mut buffer) {
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => lingering.received(buffer.filled().len()),
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => return lingering.poll_over(cx),
             }
         }
     }
+}
+
+/// Limits the bytes of a response that the system holds and has not sent. It would take megabytes and, from a slow client,
+/// then nothing for minutes, so the rate of the client could not be seen.
+fn limit_unsent(stream: &TcpStream) {
+    // Without the option, a slow client is cut off sooner.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = stream;
 }
 
 /// Returns `true` if bytes before a head have one in them. Some clients send an empty line after a body.
@@ -166,7 +206,7 @@ impl AsyncRead for Wire {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
-        ready!(self.stream.as_mut().poll_read(cx, buffer))?;
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         if self.is_http1 && self.state.is_idle() && is_head(&buffer.filled()[before..]) {
             self.state.begin_head();
         }
@@ -180,14 +220,15 @@ impl AsyncWrite for Wire {
             return Poll::Ready(Ok(bytes.len()));
         }
         let this = &mut *self;
-        if let Some(is_ahead) = this.half_close.ahead()
+        if this.half_close.is_ahead()
             && let [_, rest @ ..] = bytes
         {
-            let sent = if rest.is_empty() { 0 } else { ready!(this.stream.as_mut().poll_write(cx, rest))? };
-            *is_ahead = false;
+            let sent =
+                if rest.is_empty() { 0 } else { ready!(this.poll_sent(cx, |stream, cx| stream.poll_write(cx, rest)))? };
+            this.half_close.skipped();
             return Poll::Ready(Ok(sent + 1));
         }
-        let sent = ready!(this.stream.as_mut().poll_write(cx, bytes))?;
+        let sent = ready!(this.poll_sent(cx, |stream, cx| stream.poll_write(cx, bytes)))?;
         if sent != CONTINUE.len() || bytes != CONTINUE {
             this.state.set_responding();
         }
@@ -198,9 +239,14 @@ impl AsyncWrite for Wire {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         ready!(this.poll_refused(cx))?;
-        ready!(this.stream.as_mut().poll_flush(cx))?;
+        ready!(Pin::new(&mut this.stream).poll_flush(cx))?;
+        this.transfer.end();
+        if this.state.unsent().is_older_than(this.pace.limit.timeout.saturating_mul(2)) {
+            // A response in HTTP/2 waits behind a closed window, and its stream cannot be reset.
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         if this.is_http1 && this.state.is_awaiting_response() {
-            this.half_close.watch(cx, &this.state, this.stream.as_mut())?;
+            this.half_close.watch(cx, &this.state, &mut this.stream)?;
         }
         Poll::Ready(Ok(()))
     }
@@ -209,7 +255,7 @@ impl AsyncWrite for Wire {
         let this = &mut *self;
         if this.lingering.is_none() {
             ready!(this.poll_refused(cx))?;
-            ready!(this.stream.as_mut().poll_shutdown(cx))?;
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
             if this.is_http1 && this.state.has_unread() {
                 this.lingering = Lingering::start().map(|lingering| (lingering, this.state.hold()));
                 this.state.set_receiving(true);
@@ -227,11 +273,11 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if parts.len() == 1 || self.half_close.ahead().is_some() {
+        if parts.len() == 1 || self.half_close.is_ahead() {
             let first = parts.iter().find(|part| !part.is_empty()).map_or(&[][..], |part| part);
             return self.poll_write(cx, first);
         }
-        let sent = ready!(self.stream.as_mut().poll_write_vectored(cx, parts))?;
+        let sent = ready!(self.poll_sent(cx, |stream, cx| stream.poll_write_vectored(cx, parts)))?;
         self.state.set_responding();
         Poll::Ready(Ok(sent))
     }

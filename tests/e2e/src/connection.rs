@@ -41,7 +41,7 @@ impl Connection {
         self.answer()
     }
 
-    /// Sends the headers of a POST, and its body once the server asks for it: from then on the request is admitted.
+    /// Sends the headers of a POST, and its body once the server asks for it: its head is admitted then.
     /// Returns the response if the server rejects the request instead.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Connection {
     }
 
     /// Sends the headers of a POST, with these lines in addition, and waits until the server asks for the body of
-    /// `length` bytes: the request is then admitted and in flight. Send the body with [`write`](Self::write). Returns
+    /// `length` bytes: the head is then admitted. Send the body with [`write`](Self::write). Returns
     /// the response if the server rejects the request instead.
     ///
     /// # Errors

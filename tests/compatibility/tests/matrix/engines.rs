@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use e2e::{Connection, Process};
+use e2e::{Connection, Process, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -128,6 +128,13 @@ impl Gate {
     }
 }
 
+/// Returns the number of requests that an engine reports to be in flight.
+pub(crate) fn in_flight(engine: &Process) -> usize {
+    let page = engine.get("/metrics").text;
+    let line = page.lines().find_map(|line| line.strip_prefix("chariot_in_flight_requests{"));
+    line.and_then(|line| line.rsplit_once(' ')).and_then(|(_, value)| value.parse().ok()).unwrap_or_default()
+}
+
 /// Requests that take everything that an engine admits.
 pub(crate) struct Busy<'a> {
     connections: Vec<Connection>,
@@ -143,7 +150,9 @@ impl<'a> Busy<'a> {
             assert_eq!(refused, None, "the engine is already busy");
             connection
         };
-        Busy { connections: (0..ADMITTED).map(fill).collect(), gate }
+        let connections = (0..ADMITTED).map(fill).collect();
+        until("all of them are in flight", || (in_flight(engine) == ADMITTED).then_some(()));
+        Busy { connections, gate }
     }
 }
 

@@ -396,7 +396,7 @@ fn check_shutdown(running: &Running, pool: &[Process; 2], curl: &Client, request
     let gated = requests.gated(&gate);
     let waiting = [(); 4].map(|()| curl.start(Mode::Post, &url, &gated.file, &gate.0));
     until("requests are in flight", || {
-        let flying = pool.iter().map(in_flight).collect::<Vec<_>>();
+        let flying = pool.iter().map(engines::in_flight).collect::<Vec<_>>();
         (flying.iter().sum::<usize>() == waiting.len()).then_some(())
     });
     let traffic = Traffic::default();
@@ -422,13 +422,6 @@ fn check_shutdown(running: &Running, pool: &[Process; 2], curl: &Client, request
     for sent in &waiting {
         assert_eq!(clients::answer(sent).values(), [gated.output()]);
     }
-}
-
-/// Returns the number of requests that an engine reports to be in flight.
-fn in_flight(engine: &Process) -> usize {
-    let page = engine.get("/metrics").text;
-    let line = page.lines().find_map(|line| line.strip_prefix("chariot_in_flight_requests{"));
-    line.and_then(|line| line.rsplit_once(' ')).and_then(|(_, value)| value.parse().ok()).unwrap_or_default()
 }
 
 /// One request after the other, as a caller with keep-alive sends them.

@@ -1,7 +1,7 @@
 //! Limits on what a client sends and how long it takes: large and slow bodies, clients that disconnect, idle
 //! connections. All of it on raw sockets.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chariot_engine::{
     prelude::*,
@@ -12,7 +12,7 @@ use http::Request;
 
 use crate::{
     scripted::{Scripted, echo},
-    support::{Server, head, http2, text},
+    support::{Gate, Server, head, http2, text},
 };
 
 /// The largest body that [`small`] accepts, in bytes.
@@ -137,33 +137,42 @@ fn the_request_timeout_covers_the_body_too() {
 }
 
 #[test]
-fn a_client_that_disconnects_within_its_body_releases_its_permit() {
-    // A single permit in total.
-    let server = small(|settings| settings.queue_size = 0);
+fn a_client_that_disconnects_within_its_body_releases_its_memory() {
+    let server = small(|_| ());
     for half in [
         head("POST", "/infer", &["Expect: 100-continue"], 100),
         CHUNKED.replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n"),
     ] {
         let mut connection = server.connect();
         connection.write(half).unwrap();
-        assert_eq!(connection.answer().unwrap().status, 100, "it holds the permit");
-        server.infer(text("a")).error(503);
+        assert_eq!(connection.answer().unwrap().status, 100);
+        assert!(server.engine.in_flight().bytes > 0, "its head is charged");
         connection.write("{").unwrap();
         drop(connection);
-        until("the permit is free", || Some(server.infer(text("a"))).filter(|answer| answer.status == 200));
+        until("the memory is free", || (server.engine.in_flight().bytes == 0).then_some(()));
     }
     assert_eq!(server.infer(text("a")).values(), ["a"]);
 }
 
 #[test]
 fn a_request_rejected_by_its_headers_needs_no_permit() {
-    let server = small(|settings| settings.queue_size = 0);
-    let mut holds = server.connect();
-    holds.write(head("POST", "/infer", &["Expect: 100-continue"], 100)).unwrap();
-    assert_eq!(holds.answer().unwrap().status, 100, "it holds the only permit");
-    assert_eq!(server.infer(text("a")).status, 503);
+    let gate = Arc::new(Gate::default());
+    let at = gate.clone();
+    let model = Scripted::blocking(move |batch| {
+        at.pass("model");
+        echo(batch)
+    });
+    let server = Server::start(Engine::builder().instance("held", model).configure(|settings| {
+        (settings.workers, settings.queue_size) = (Some(1), 0);
+        settings.max_body = ByteSize::b(LIMIT as u64);
+    }));
+    let mut holds = server.admitted(&text("a"));
+    gate.wait_for(1);
+    assert_eq!(server.infer(text("a")).status, 503, "the only permit is taken");
     assert_eq!(server.infer(padded(LIMIT + 1)).status, 413);
     assert_eq!(server.ask("POST", "/infer", &["Content-Encoding: br"], text("a")).status, 415);
+    gate.open();
+    assert_eq!(holds.answer().unwrap().status, 200);
 }
 
 #[test]

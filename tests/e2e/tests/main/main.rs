@@ -32,6 +32,7 @@ mod rows;
 mod scripted;
 mod settings;
 mod several;
+mod slow_clients;
 mod streaming;
 mod support;
 mod tasks;

@@ -255,6 +255,7 @@ fn max_concurrency_limits_the_calls_of_all_workers() {
     let server = Server::start(builder);
     let waiting = [server.admitted(&text("a")), server.admitted(&text("b"))];
     gate.wait_for(1);
+    until("both are admitted", || (server.engine.in_flight().requests == 2).then_some(()));
     server.infer(text("c")).error(503);
     assert_eq!(gate.arrivals().len(), 1);
     gate.open();

@@ -11,10 +11,10 @@ use std::{
 };
 
 use chariot_engine::{prelude::*, settings::ByteSize};
-use e2e::{Connection, DEADLINE, until};
+use e2e::{Connection, until};
 
 use crate::{
-    scripted::{Scripted, echo},
+    scripted::Scripted,
     support::{Server, text},
 };
 
@@ -32,15 +32,14 @@ struct Refusing {
 impl Refusing {
     fn start() -> Self {
         let server = |limit: ByteSize| {
-            Server::start(Engine::builder().instance("echo", Scripted::blocking(echo)).configure(move |settings| {
+            let never = Scripted::<1, 32>::new(|_| Box::pin(std::future::pending()));
+            Server::start(Engine::builder().instance("never", never).configure(move |settings| {
                 (settings.max_body, settings.queue_size, settings.workers) = (limit, 0, Some(1));
-                // The permit is held by a body that never arrives.
-                settings.body_timeout = 100 * DEADLINE;
             }))
         };
         let (too_large, full) = (server(ByteSize::kib(1)), server(ByteSize::mib(100)));
-        let mut holder = full.connect();
-        assert_eq!(holder.post_head("/infer", &[], text("a").len()).unwrap(), None);
+        let holder = full.admitted(&text("a"));
+        until("it holds the permit", || (full.engine.in_flight().requests == 1).then_some(()));
         Refusing { too_large, full, _holder: holder }
     }
 

@@ -3,17 +3,11 @@
 use e2e::{Process, until};
 use serde_json::{Value, json};
 
-use super::{FAULTY, admit, awaits, command, message};
+use super::{FAULTY, admit, awaits, command, figure, message};
 
 /// An engine with one worker and batches of at most this cost.
 fn batching(most: &str) -> Process {
     Process::ready(FAULTY, &[("CHARIOT_ENGINE_WORKERS", "1"), ("CHARIOT_ENGINE_MAX_BATCH", most)])
-}
-
-fn figure(process: &Process, name: &str) -> f64 {
-    let page = process.get("/metrics").text;
-    let line = page.lines().find(|line| line.starts_with(&format!("{name}{{")));
-    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
 }
 
 #[test]

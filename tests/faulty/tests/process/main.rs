@@ -41,6 +41,12 @@ fn admit(process: &Process, body: &str) -> Result<Connection, Answer> {
     }
 }
 
+fn figure(process: &Process, name: &str) -> f64 {
+    let page = process.get("/metrics").text;
+    let line = page.lines().find(|line| line.starts_with(&format!("{name}{{")));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
+}
+
 /// Returns the message of a line of the log.
 fn message(line: &Value) -> &str {
     line["message"].as_str().unwrap_or_default()

@@ -3,7 +3,7 @@
 use e2e::{Connection, Process, until};
 use serde_json::json;
 
-use super::{FAULTY, FOREVER_MS, admit, assert_served, assert_serves, awaits, command, retry_after};
+use super::{FAULTY, FOREVER_MS, admit, assert_served, assert_serves, awaits, command, figure, retry_after};
 
 /// An engine with one worker and a queue of one request.
 fn narrow() -> Process {
@@ -17,6 +17,7 @@ fn fill(process: &Process, body: &str) -> [Connection; 2] {
 
 #[track_caller]
 fn assert_full(process: &Process) {
+    until("both requests are in flight", || (figure(process, "chariot_in_flight_requests") == 2.0).then_some(()));
     let rejected = process.infer(&command(json!({})));
     rejected.error(503);
     assert!((1..=60).contains(&retry_after(&rejected)), "{rejected:?}");
