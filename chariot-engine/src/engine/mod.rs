@@ -18,12 +18,14 @@
 //! | `describe` | the description for registration and deployment, made from the code alone |
 //! | `effective` | the values of settings whose default is computed |
 //! | `inspect` | the queries of the command line to a builder and to a plan |
+//! | `descriptors` | the limit of open files, and the number of connections below it |
 //! | `thread_env` | the environment variable that sets the number of threads of candle and rayon |
 //! | `run` | the engine as a process of its own: environment, logs, signals, exit codes |
 
 mod builder;
 #[cfg(feature = "cli")]
 mod describe;
+mod descriptors;
 mod diagnostics;
 #[cfg(feature = "cli")]
 mod effective;

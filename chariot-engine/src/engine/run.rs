@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 
 use tokio::{net::TcpListener, runtime::Runtime};
 
-use super::{builder::EngineBuilder, error::StartError, handle::Engine, plan::Plan, thread_env};
+use super::{builder::EngineBuilder, descriptors, error::StartError, handle::Engine, plan::Plan, thread_env};
 use crate::{
     device::DeviceId,
     runtime::{State, available_cores},
@@ -39,7 +39,10 @@ impl EngineBuilder {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        let result = plan.and_then(|plan| {
+        let result = plan.and_then(|mut plan| {
+            if let Some(warning) = descriptors::fit(&mut plan.settings) {
+                tracing::warn!("{warning}");
+            }
             let runtime = io_runtime()?;
             let result = runtime.block_on(live(&runtime, plan));
             // A model that blocks must not keep the process alive: its threads end with the process.

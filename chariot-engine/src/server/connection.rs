@@ -12,7 +12,7 @@ use std::{
 use futures_util::task::AtomicWaker;
 
 use super::delivery::Unsent;
-use crate::inflight::Source;
+use crate::inflight::{Charge, Source};
 
 /// A clock that counts ticks. Reading it costs one load, where the clock of the system costs a call.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Clock {
         self.0.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    fn now(&self) -> u64 {
+    pub(super) fn now(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -46,6 +46,8 @@ pub(super) enum Order {
     MakeRoom = 2,
     /// Close after the requests in flight.
     Drain = 3,
+    /// Close at once.
+    Cut = 4,
 }
 
 /// The state of one connection.
@@ -70,12 +72,16 @@ pub(super) struct ConnectionState {
     chunked: AtomicBool,
     /// The responses that hyper has and may not have sent, in HTTP/2.
     unsent: Unsent,
+    /// The connection is one beyond the limit.
+    reserved: AtomicBool,
     order: AtomicU8,
     task: AtomicWaker,
+    /// The memory for what has been received and is not a request yet.
+    read_charge: Charge,
 }
 
 impl ConnectionState {
-    pub(super) fn new(clock: Arc<Clock>) -> Self {
+    pub(super) fn new(clock: Arc<Clock>, read_charge: Charge) -> Self {
         let now = clock.now();
         ConnectionState {
             source: Source::default(),
@@ -89,8 +95,10 @@ impl ConnectionState {
             responding: AtomicBool::new(false),
             chunked: AtomicBool::new(false),
             unsent: Unsent::default(),
+            reserved: AtomicBool::new(false),
             order: AtomicU8::new(Order::Serve as u8),
             task: AtomicWaker::new(),
+            read_charge,
         }
     }
 
@@ -107,6 +115,11 @@ impl ConnectionState {
         if !self.unsent.is_empty() {
             self.task.wake();
         }
+    }
+
+    /// Returns the charge for what has been received and is not a request yet.
+    pub(super) fn read_charge(&self) -> &Charge {
+        &self.read_charge
     }
 
     /// Records a request whose head is complete. It is in flight until all clones of what is returned are dropped.
@@ -201,7 +214,16 @@ impl ConnectionState {
         self.chunked.load(Ordering::Relaxed)
     }
 
-    /// Gives an order and wakes the task of the connection. An order to drain is final.
+    pub(super) fn set_reserved(&self, reserved: bool) {
+        self.reserved.store(reserved, Ordering::Relaxed);
+    }
+
+    /// Returns `true` if the connection is one beyond the limit.
+    pub(super) fn is_reserved(&self) -> bool {
+        self.reserved.load(Ordering::Relaxed)
+    }
+
+    /// Gives an order and wakes the task of the connection. An order to drain is final, and only one to cut follows it.
     pub(super) fn command(&self, order: Order) {
         self.order.fetch_max(order as u8, Ordering::Release);
         self.task.wake();
@@ -209,7 +231,7 @@ impl ConnectionState {
 
     /// Withdraws an order to close, because a request has arrived.
     pub(super) fn withdraw_close(&self) {
-        let serve = |order| (order != Order::Drain as u8).then_some(Order::Serve as u8);
+        let serve = |order| (order < Order::Drain as u8).then_some(Order::Serve as u8);
         let _ = self.order.fetch_update(Ordering::AcqRel, Ordering::Relaxed, serve);
     }
 
@@ -220,8 +242,14 @@ impl ConnectionState {
             0 => Order::Serve,
             1 => Order::Close,
             2 => Order::MakeRoom,
-            _ => Order::Drain,
+            3 => Order::Drain,
+            _ => Order::Cut,
         }
+    }
+
+    /// Returns `true` if the connection has been told to close at once.
+    pub(super) fn is_cut(&self) -> bool {
+        self.order.load(Ordering::Relaxed) == Order::Cut as u8
     }
 
     /// Returns `true` if the connection has not been told to close.
@@ -261,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_request_is_discarded_once_only_its_body_is_in_flight() {
-        let state = Arc::new(ConnectionState::new(Arc::new(Clock::new())));
+        let state = Arc::new(ConnectionState::new(Arc::new(Clock::new()), Charge::default()));
         let response = state.begin();
         let body = response.clone();
         state.set_receiving(true);
@@ -275,7 +303,7 @@ mod tests {
 
     #[test]
     fn every_order_but_the_last_is_withdrawn() {
-        let state = ConnectionState::new(Arc::new(Clock::new()));
+        let state = ConnectionState::new(Arc::new(Clock::new()), Charge::default());
         for order in [Order::Close, Order::MakeRoom] {
             state.command(order);
             assert!(!state.is_kept());

@@ -8,7 +8,10 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::connection::{Clock, ConnectionState, Order};
+use super::{
+    connection::{Clock, ConnectionState, Order},
+    read_memory::ReadMemory,
+};
 
 /// The number of connections that one search for idle ones yields, so that a flood of new connections does not search all
 /// the others for each.
@@ -30,6 +33,7 @@ pub(crate) struct Connections {
     /// them are without a part of a head, unless there was no such one.
     idle: Vec<(u64, Weak<ConnectionState>)>,
     idle_in_head: bool,
+    memory: Arc<ReadMemory>,
     /// Every task of a connection holds a receiver.
     tasks: watch::Sender<()>,
 }
@@ -53,6 +57,7 @@ impl Connections {
             list: Vec::new(),
             idle: Vec::new(),
             idle_in_head: false,
+            memory: ReadMemory::new(),
             tasks: watch::Sender::new(()),
         }
     }
@@ -62,9 +67,14 @@ impl Connections {
         self.tick
     }
 
+    /// Returns the memory that the connections hold for what they receive.
+    pub(super) fn memory(&self) -> &Arc<ReadMemory> {
+        &self.memory
+    }
+
     /// Adds a connection.
     pub(super) fn add(&mut self) -> (Arc<ConnectionState>, TaskGuard) {
-        let state = Arc::new(ConnectionState::new(self.clock.clone()));
+        let state = Arc::new(ConnectionState::new(self.clock.clone(), self.memory.charge()));
         self.list.push(Arc::downgrade(&state));
         (state, TaskGuard { _task: self.tasks.subscribe() })
     }
@@ -116,7 +126,8 @@ impl Connections {
         for in_head in [false, true] {
             self.idle.extend(self.list.iter().filter_map(|connection| {
                 let state = connection.upgrade()?;
-                let is_found = state.is_idle() && state.is_kept() && state.is_in_head() == in_head;
+                let is_found =
+                    state.is_idle() && state.is_kept() && !state.is_reserved() && state.is_in_head() == in_head;
                 is_found.then(|| (state.idle_since(), connection.clone()))
             }));
             self.idle_in_head = in_head;
@@ -129,6 +140,39 @@ impl Connections {
             self.idle.truncate(SEARCHED);
         }
         self.idle.sort_by_key(|(since, _)| std::cmp::Reverse(*since));
+    }
+
+    /// Closes connections that hold much of the memory for reading, if it is crowded: those with the oldest heads, then those
+    /// that have been idle for longest, then those that only discard what they receive. A head of this tick is not closed: it
+    /// gets a response if the memory is exhausted, and the client has time to read it.
+    pub(super) fn make_memory(&self) {
+        let excess = self.memory.excess();
+        if excess == 0 {
+            return;
+        }
+        let now = self.clock.now();
+        let is_closed = |state: &ConnectionState| {
+            (state.is_idle() || state.is_discarding()) && (!state.is_in_head() || state.head_since() < now)
+        };
+        let mut holding: Vec<_> = self
+            .list
+            .iter()
+            .filter_map(Weak::upgrade)
+            .filter(|state| state.read_charge().bytes() > 0 && is_closed(state))
+            .map(|state| {
+                let since = if state.is_in_head() { state.head_since() } else { state.idle_since() };
+                ((state.is_discarding(), !state.is_in_head(), since), state)
+            })
+            .collect();
+        holding.sort_unstable_by_key(|(order, _)| *order);
+        let mut released = 0;
+        for (_, state) in holding {
+            if released >= excess {
+                break;
+            }
+            released += state.read_charge().bytes();
+            state.command(if state.is_discarding() { Order::Cut } else { Order::MakeRoom });
+        }
     }
 
     /// Tells every connection to close after its current request, and waits up to `limit` for all of them. Returns `false`
@@ -231,5 +275,25 @@ mod tests {
         assert!(!connections.close_longest_idle());
         drop(busy);
         assert!(connections.close_longest_idle());
+    }
+
+    #[test]
+    fn connections_with_old_heads_and_idle_ones_give_memory_back() {
+        let mut connections = Connections::new(LIMIT, LIMIT);
+        let memory = connections.memory().clone();
+        let [old, idle, busy, young] = [(); 4].map(|()| connections.add().0);
+        old.begin_head();
+        let request = busy.begin();
+        connections.clock.tick();
+        young.begin_head();
+        for state in [&old, &idle, &busy, &young] {
+            assert!(memory.add_head(state.read_charge(), 11 << 20));
+        }
+        connections.make_memory();
+        assert!(old.is_kept(), "there is room");
+        assert!(memory.add_head(busy.read_charge(), 8 << 20));
+        connections.make_memory();
+        assert!(!old.is_kept() && !idle.is_kept() && busy.is_kept() && young.is_kept());
+        drop(request);
     }
 }

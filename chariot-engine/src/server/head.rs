@@ -18,7 +18,7 @@ pub(super) fn refuse<B: Body>(request: &Request<B>, limits: HeadLimits) -> Optio
     let (version, headers) = (request.version(), request.headers());
     let (status, message) = if version > Version::HTTP_11 {
         // hyper limits the heads of HTTP/1 itself.
-        if length(request) > limits.bytes {
+        if size(request) > limits.bytes {
             (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, limits.exceeded())
         } else {
             (StatusCode::BAD_REQUEST, host_fault(version, headers)?)
@@ -40,15 +40,15 @@ pub(super) fn refuse<B: Body>(request: &Request<B>, limits: HeadLimits) -> Optio
     Some(response)
 }
 
-/// Returns the length of a head as HTTP/1 writes it.
-fn length<B>(request: &Request<B>) -> u64 {
-    const SEPARATORS: usize = ": \r\n".len();
+/// Returns the size of a head in HTTP/2: its length as HTTP/1 writes it, with the bytes for each field that RFC 9113 (6.5.2)
+/// adds for the memory that it takes. Thousands of fields can be sent in a byte each.
+fn size<B>(request: &Request<B>) -> u64 {
+    const FIELD: usize = 32;
     let line = request.method().as_str().len()
         + request.uri().path_and_query().map_or(0, |path| path.as_str().len())
-        + request.uri().authority().map_or(0, |host| "host".len() + host.as_str().len() + SEPARATORS)
+        + request.uri().authority().map_or(0, |host| "host".len() + host.as_str().len() + FIELD)
         + "  HTTP/1.1\r\n\r\n".len();
-    let fields: usize =
-        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + SEPARATORS).sum();
+    let fields: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD).sum();
     (line + fields) as u64
 }
 

@@ -4,22 +4,27 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, Semaphore},
     time::{Instant, MissedTickBehavior},
 };
 
 use super::{
     connections::Connections,
     delivery::WritePace,
+    received::Received,
     requests::ConnectionService,
+    reserve::{Place, Reserve},
     serve::{Protocols, serve},
     service::EngineService,
+    spare::SpareDescriptors,
     wire::Wire,
 };
 use crate::inflight::PaceLimit;
 
-/// The pause after a failure to accept a connection, usually for lack of file descriptors.
+/// The longest pause after a failure to accept a connection, usually for lack of file descriptors, unless a connection
+/// closes; and the least time between two log lines about it.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const LOG_PAUSE: Duration = Duration::from_secs(10);
 
 /// The time after which another connection is closed for one that still waits, because the first has received a request in
 /// the meantime; and the time after which an idle one is looked for again if there was none.
@@ -56,47 +61,41 @@ pub(crate) async fn accept(
         protocols: Protocols::new(options.max_head, pace.clone()),
         service,
         pace,
+        places: Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS))),
+        reserve: Reserve::default(),
+        search_at: Instant::now(),
+        closed: Arc::default(),
     };
-    let permits = Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS)));
+    let mut shortage = Shortage::default();
     let mut ticks = tokio::time::interval(accepting.connections.tick_length());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stop = std::pin::pin!(stop);
-    // A connection that is not served yet, and when another one is closed for it.
-    let mut waiting: Option<(TcpStream, Instant)> = None;
+    let (closed, memory) = (accepting.closed.clone(), accepting.connections.memory().clone());
+    let mut waiting: Option<Waiting> = None;
     loop {
-        if let Some((stream, mut close_at)) = waiting.take() {
-            match permits.clone().try_acquire_owned() {
-                Ok(permit) => accepting.serve(stream, Some(permit)),
-                Err(_) => {
-                    let now = Instant::now();
-                    if now >= close_at {
-                        let is_closed = accepting.connections.close_longest_idle();
-                        close_at = now + if is_closed { CLOSE_ANOTHER } else { LOOK_AGAIN };
-                    }
-                    waiting = Some((stream, close_at));
-                }
-            }
+        if let Some(connection) = waiting.take() {
+            waiting = accepting.serve_or_wait(connection, shortage.take_spare());
         }
-        let close_at = waiting.as_ref().map(|(_, at)| *at);
+        let look_at = waiting.as_ref().map(|waiting| waiting.at).or(shortage.accept_at);
         tokio::select! {
             biased;
             () = &mut stop => break,
-            _ = ticks.tick() => accepting.connections.tick(),
-            accepted = listener.accept(), if waiting.is_none() => match accepted {
-                Ok((stream, _)) => waiting = Some((stream, Instant::now())),
+            _ = ticks.tick() => {
+                accepting.connections.tick();
+                shortage.spare.fill(&listener);
+            }
+            () = memory.crowded() => accepting.connections.make_memory(),
+            accepted = listener.accept(), if look_at.is_none() => match accepted {
+                Ok((stream, _)) => waiting = Some(Waiting { stream, at: Instant::now(), is_beyond: false }),
                 Err(error) if is_connection_error(&error) => {}
-                Err(error) => {
-                    tracing::warn!("failed to accept a connection: {error}");
-                    accepting.connections.close_longest_idle();
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+                Err(error) => shortage.begin(&error, &mut accepting),
             },
-            () = room(&permits, close_at), if waiting.is_some() => {}
+            () = changed(&closed, look_at), if look_at.is_some() => shortage.accept_at = None,
         }
     }
     // Closing the port resets connections that the system has established and nobody has accepted. This asks the system
     // itself: tokio learns of a connection only when its driver runs, and yields after several in a row.
-    if let Some((stream, _)) = waiting {
+    if let Some(Waiting { stream, .. }) = waiting {
         accepting.serve(stream, None);
     }
     if let Ok(listener) = listener.into_std() {
@@ -111,33 +110,131 @@ pub(crate) async fn accept(
     accepting.connections
 }
 
+/// A connection that has no place yet.
+struct Waiting {
+    stream: TcpStream,
+    /// The time at which to make room.
+    at: Instant,
+    /// Waits for a place beyond the limit, because no connection within it is idle.
+    is_beyond: bool,
+}
+
 /// The means to serve another connection.
 struct Accepting {
     connections: Connections,
     protocols: Protocols,
     service: EngineService,
     pace: Arc<WritePace>,
+    /// The places within the limit.
+    places: Arc<Semaphore>,
+    reserve: Reserve,
+    /// The time before which no idle connection is looked for, because there was none.
+    search_at: Instant,
+    /// Notified when a connection has closed.
+    closed: Arc<Notify>,
 }
 
 impl Accepting {
-    fn serve(&mut self, stream: TcpStream, permit: Option<OwnedSemaphorePermit>) {
+    /// Serves a connection if there is a place for it. Otherwise makes room and returns it.
+    fn serve_or_wait(&mut self, waiting: Waiting, has_spare: bool) -> Option<Waiting> {
+        let Waiting { stream, at, is_beyond } = waiting;
+        let now = Instant::now();
+        if !has_spare {
+            if let Some(place) = Place::within(&self.places) {
+                self.serve(stream, Some(place));
+                return None;
+            }
+            if now < at && !is_beyond {
+                return Some(Waiting { stream, at, is_beyond });
+            }
+            if now >= at && self.close_longest_idle(now) {
+                return Some(Waiting { stream, at: now + CLOSE_ANOTHER, is_beyond: false });
+            }
+        }
+        if self.reserve.has_room() {
+            self.serve(stream, Some(Place::beyond(&self.places)));
+            return None;
+        }
+        if now < at {
+            return Some(Waiting { stream, at, is_beyond });
+        }
+        self.reserve.make_room();
+        Some(Waiting { stream, at: now + LOOK_AGAIN, is_beyond: true })
+    }
+
+    /// Closes the longest idle connection. Returns `false` if there is none, and looks for one only now and then.
+    fn close_longest_idle(&mut self, now: Instant) -> bool {
+        if now < self.search_at {
+            return false;
+        }
+        let is_closed = self.connections.close_longest_idle();
+        if !is_closed {
+            self.search_at = now + LOOK_AGAIN;
+        }
+        is_closed
+    }
+
+    /// Serves a connection. One without a place is among the last, and has no limit.
+    fn serve(&mut self, stream: TcpStream, place: Option<Place>) {
         // Responses are written whole, so waiting for more data (Nagle's algorithm) would only delay them.
         let _ = stream.set_nodelay(true);
         let (state, guard) = self.connections.add();
+        if place.as_ref().is_some_and(Place::is_beyond) {
+            self.reserve.add(&state);
+        }
+        let place = place.map(Arc::new);
         let (protocols, limits) = (self.protocols.clone(), self.protocols.limits);
-        let wire = Wire::new(stream, state.clone(), limits, self.pace.clone());
-        let service = ConnectionService { engine: self.service.clone(), state, limits };
+        let received = Received::new(state.clone(), self.connections.memory().clone(), self.protocols.decoded_head());
+        let wire = Wire::new(stream, state.clone(), received, limits, self.pace.clone());
+        let service = ConnectionService { engine: self.service.clone(), state, limits, place: place.clone() };
+        let closed = self.closed.clone();
         tokio::spawn(async move {
             serve(wire, service, protocols).await;
-            drop((guard, permit));
+            drop((guard, place));
+            closed.notify_one();
         });
     }
 }
 
-/// Waits until a connection has closed, or until it is time to close another.
-async fn room(permits: &Semaphore, close_at: Option<Instant>) {
-    if let Some(close_at) = close_at {
-        let _ = tokio::time::timeout_at(close_at, permits.acquire()).await;
+/// A time in which the process has no file descriptor for another connection.
+#[derive(Default)]
+struct Shortage {
+    spare: SpareDescriptors,
+    /// The next connection has a spare descriptor.
+    has_spare: bool,
+    /// The time at which to accept again, also if no connection has closed.
+    accept_at: Option<Instant>,
+    logged_at: Option<Instant>,
+}
+
+impl Shortage {
+    /// Makes room after a failure to accept a connection. If every connection has a request, the next one gets a spare
+    /// descriptor, and is one beyond the limit.
+    fn begin(&mut self, error: &io::Error, accepting: &mut Accepting) {
+        if self.logged_at.is_none_or(|at| at.elapsed() >= LOG_PAUSE) {
+            self.logged_at = Some(Instant::now());
+            tracing::warn!("failed to accept a connection: {error}");
+        }
+        if !accepting.close_longest_idle(Instant::now()) {
+            if accepting.reserve.has_room() && self.spare.release() {
+                self.has_spare = true;
+                return;
+            }
+            accepting.reserve.make_room();
+        }
+        self.accept_at = Some(Instant::now() + ACCEPT_PAUSE);
+    }
+
+    /// Returns `true` if the connection that has been accepted has a spare descriptor.
+    fn take_spare(&mut self) -> bool {
+        std::mem::take(&mut self.has_spare)
+    }
+}
+
+/// Waits until a connection has closed, or until it is time to make room for another.
+async fn changed(closed: &Notify, look_at: Option<Instant>) {
+    if let Some(look_at) = look_at {
+        let _ = tokio::time::timeout_at(look_at, closed.notified()).await;
     }
 }
 

@@ -17,6 +17,8 @@
 //! | `respond` | responses: statuses, headers, the error envelope |
 //! | `events` | responses streamed as server-sent events |
 //! | `listener` | accepting connections, up to their number |
+//! | `spare` | the file descriptors that are held for a connection when there are no others |
+//! | `reserve` | the few connections beyond their limit, for health checks |
 //! | `connections` | all connections: their time limits, which one makes room for another, their end |
 //! | `connection` | the state of one connection |
 //! | `serve` | the life of one connection |
@@ -24,6 +26,9 @@
 //! | `delivery` | responses of HTTP/2 on their way to a slow client |
 //! | `head` | the checks of heads that hyper leaves to a server |
 //! | `wire` | the stream of one connection, beneath hyper |
+//! | `received` | what hyper holds of what one connection has received |
+//! | `read_memory` | what all connections hold of it together |
+//! | `frames` | the frames of HTTP/2, as far as they tell where a head ends |
 //! | `refused_head` | the response to a head that hyper cannot read |
 //! | `half_close` | telling a client that has finished sending from one that is gone |
 //! | `lingering` | how long the rest of a refused request is received |
@@ -36,6 +41,7 @@ mod connection;
 mod connections;
 mod delivery;
 mod events;
+mod frames;
 mod half_close;
 mod handle;
 mod head;
@@ -43,20 +49,25 @@ mod infer;
 mod lingering;
 mod listener;
 mod pace;
+mod read_memory;
+mod received;
 mod refused_head;
 mod repository;
 mod request_id;
 mod request_timeout;
 mod requests;
+mod reserve;
 mod respond;
 mod route;
 mod serve;
 mod service;
+mod spare;
 mod wire;
 
 pub(crate) use connections::Connections;
 pub(crate) use handle::Served;
 pub(crate) use listener::{ListenerOptions, accept};
+pub(crate) use reserve::RESERVED;
 pub use respond::{ResponseBody, error_response};
 pub(crate) use route::{ModelRoute, Routes};
 pub use service::{EngineService, ResponseFuture};

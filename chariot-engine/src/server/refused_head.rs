@@ -20,6 +20,9 @@ pub(super) struct HeadLimits {
 /// The header of hyper's responses that is replaced.
 const NO_BODY: &[u8] = b"content-length: 0\r\n";
 
+/// The message for a head for which there is no memory.
+const NO_MEMORY: &str = "the memory for the heads of requests is exhausted";
+
 /// The longest URI that hyper reads.
 const LONGEST_URI: usize = u16::MAX as usize - 1;
 
@@ -46,10 +49,23 @@ impl RefusedHead {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => limits.exceeded(),
             _ => return None,
         };
+        Self::with(&message, b"", response)
+    }
+
+    /// Makes the response to a head for which there is no memory from hyper's response, or returns `None` if that is not a
+    /// refusal without a body.
+    pub(super) fn for_no_memory(response: &[u8]) -> Option<Self> {
+        let line = response.windows(2).position(|end| end == b"\r\n")?;
+        Self::with(NO_MEMORY, b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1", &response[line..])
+    }
+
+    /// Puts the error envelope into a response, after this beginning.
+    fn with(message: &str, beginning: &[u8], response: &[u8]) -> Option<Self> {
         let at = response.windows(NO_BODY.len()).position(|line| line == NO_BODY)?;
         let body = json!({ "error": message }).to_string();
         let headers = format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
-        let bytes = [&response[..at], headers.as_bytes(), &response[at + NO_BODY.len()..], body.as_bytes()].concat();
+        let rest = &response[at + NO_BODY.len()..];
+        let bytes = [beginning, &response[..at], headers.as_bytes(), rest, body.as_bytes()].concat();
         Some(RefusedHead { bytes, sent: 0 })
     }
 
@@ -81,6 +97,9 @@ mod tests {
         let statuses = ["400 Bad Request", "414 URI Too Long", "431 Request Header Fields Too Large"];
         let responses = statuses.map(|status| refused(status).unwrap());
         insta::assert_snapshot!("refused_heads", responses.join("\n\n"));
+        let full = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: x\r\n\r\n";
+        let full = RefusedHead::for_no_memory(full.as_bytes()).unwrap();
+        insta::assert_snapshot!("no_memory_for_head", String::from_utf8_lossy(full.rest()).replace('\r', ""));
         assert_eq!(refused("200 OK"), None);
         assert!(RefusedHead::new(b"HTTP/1.1 400 Bad Request\r\n\r\n", LIMITS).is_none());
     }

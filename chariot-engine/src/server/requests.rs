@@ -10,19 +10,24 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use http::{Request, Response, Version};
+use http::{Method, Request, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{body::Incoming, service::Service};
 
 use super::{
     body,
-    connection::{ConnectionState, InFlight},
+    connection::{ConnectionState, InFlight, Order},
     delivery::Delivery,
     head,
     refused_head::HeadLimits,
-    respond::ResponseBody,
+    reserve::Place,
+    respond::{self, ResponseBody},
     service::{EngineService, ResponseFuture},
 };
+
+/// The message for a request with a body on a connection beyond the limit, and the seconds after which to retry it.
+const NO_PLACE: &str = "every connection has a request; beyond their limit only GET and HEAD are served";
+const RETRY_AFTER: u64 = 1;
 
 /// An engine as the service of one connection.
 #[derive(Clone, Debug)]
@@ -30,6 +35,17 @@ pub(super) struct ConnectionService {
     pub(super) engine: EngineService,
     pub(super) state: Arc<ConnectionState>,
     pub(super) limits: HeadLimits,
+    /// `None` if the connection has no limit.
+    pub(super) place: Option<Arc<Place>>,
+}
+
+impl ConnectionService {
+    /// Returns `true` if a request on a connection beyond the limit is refused. One that needs more than a moment moves the
+    /// connection within the limit, if there is room.
+    fn has_no_place<B>(&self, request: &Request<B>) -> bool {
+        let is_short = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        !is_short && self.place.as_ref().is_some_and(|place| !place.move_within(&self.state))
+    }
 }
 
 impl Service<Request<Incoming>> for ConnectionService {
@@ -40,7 +56,15 @@ impl Service<Request<Incoming>> for ConnectionService {
     fn call(&self, request: Request<Incoming>) -> CountedFuture {
         let in_flight = self.state.begin();
         let version = request.version();
-        let refused = head::refuse(&request, self.limits);
+        let refused = if self.state.is_reserved() && self.has_no_place(&request) {
+            Some(respond::unavailable(NO_PLACE, RETRY_AFTER))
+        } else {
+            head::refuse(&request, self.limits)
+        };
+        let is_last = self.state.is_reserved();
+        if is_last && version > Version::HTTP_11 {
+            self.state.command(Order::Drain);
+        }
         let (parts, incoming) = request.into_parts();
         let received = RequestBody::new(incoming, &in_flight, version);
         let future: ResponseFuture = match refused {
@@ -55,7 +79,7 @@ impl Service<Request<Incoming>> for ConnectionService {
             }
             None => self.engine.serve(Request::from_parts(parts, received), self.state.source()),
         };
-        CountedFuture { future, in_flight: Some(in_flight), version }
+        CountedFuture { future, in_flight: Some(in_flight), version, is_last }
     }
 }
 
@@ -64,13 +88,18 @@ pub(super) struct CountedFuture {
     future: ResponseFuture,
     in_flight: Option<InFlight>,
     version: Version,
+    /// The connection ends with this response.
+    is_last: bool,
 }
 
 impl Future for CountedFuture {
     type Output = Result<Response<CountedResponse>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let response = ready!(self.future.as_mut().poll(cx))?;
+        let mut response = ready!(self.future.as_mut().poll(cx))?;
+        if self.is_last && self.version <= Version::HTTP_11 {
+            respond::end_connection(&mut response, self.version);
+        }
         let in_flight = self.in_flight.take();
         if self.version == Version::HTTP_11
             && let Some(in_flight) = &in_flight

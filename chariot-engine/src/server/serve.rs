@@ -37,8 +37,9 @@ const FIELDS: usize = 100;
 /// envelope and without harm to the other requests of the connection.
 const REFUSED_BY_HYPER: u64 = 4;
 
-/// The buffer of hyper for what it reads from a connection in HTTP/1, and for the heads that it writes.
-const READ_BUFFER: usize = 408 << 10;
+/// The largest buffer of hyper for what it reads from a connection in HTTP/1, and for what it writes before it waits for the
+/// client. A connection keeps it until it ends, so it is no larger than a head by default.
+const BUFFER: usize = 64 << 10;
 
 /// The requests in flight of a connection of HTTP/2. A client is told of it before its first request; proxies open another
 /// connection.
@@ -62,7 +63,7 @@ impl Protocols {
         let mut http1 = http1::Builder::new();
         http1
             .max_header_size(bytes)
-            .max_buf_size(READ_BUFFER.max(bytes))
+            .max_buf_size(BUFFER.max(bytes))
             // Our stream tells a client that has finished sending from one that is gone.
             .half_close(true)
             // Our own clock limits the time, because hyper's includes the wait for the first byte.
@@ -76,6 +77,12 @@ impl Protocols {
             .max_send_buf_size(SEND_BUFFER)
             .max_header_list_size(u32::try_from(max_head * REFUSED_BY_HYPER).unwrap_or(u32::MAX));
         Protocols { http1, http2, limits: HeadLimits { bytes: max_head, fields: FIELDS } }
+    }
+
+    /// Returns the most memory that the decoded fields of a head take in HTTP/2. The shortest fields take the most: 2 bytes of
+    /// memory for one that h2 counts, of which the client sends a thirtieth.
+    pub(super) fn decoded_head(&self) -> u64 {
+        self.limits.bytes.saturating_mul(2 * REFUSED_BY_HYPER)
     }
 
     fn connection(&self, version: HttpVersion, wire: Wire, service: ConnectionService) -> Connection {
@@ -135,7 +142,7 @@ pub(super) async fn serve(mut wire: Wire, service: ConnectionService, protocols:
     };
     // Only HTTP/2 can tell its client.
     let is_silent = matches!(connection, Connection::One(_));
-    if order != Order::Drain && is_silent {
+    if order == Order::Cut || (order != Order::Drain && is_silent) {
         return;
     }
     // hyper closes a connection without a request at once, although the request may have arrived already.
@@ -155,7 +162,7 @@ pub(super) async fn serve(mut wire: Wire, service: ConnectionService, protocols:
         match timeout(limit, &mut connection).await {
             Ok(result) => return log(result),
             // Half a head, or a client of HTTP/2 that does not answer.
-            Err(_) if state.is_idle() => return,
+            Err(_) if state.is_idle() || state.is_cut() => return,
             Err(_) if was_discarding && state.is_discarding() => return,
             Err(_) => (limit, was_discarding) = (LAST_CALL, state.is_discarding()),
         }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
@@ -21,6 +21,7 @@ use super::{
     half_close::HalfClose,
     lingering::Lingering,
     pace::Transfer,
+    received::{NoMemory, Received},
     refused_head::{HeadLimits, RefusedHead},
 };
 
@@ -29,6 +30,9 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The bytes that hyper sends ahead of a response, to a client that waits before it sends the body.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// The end of a head that makes hyper refuse all of it.
+const MALFORMED_END: &[u8] = b"\0\r\n\r\n";
 
 /// The bytes that are discarded at once from a client that is still sending.
 const DISCARDED: usize = 16 << 10;
@@ -59,7 +63,10 @@ pub(super) struct Wire {
     /// The number of these bytes, and how many of them hyper has read.
     first_read: usize,
     first_taken: usize,
+    received: Received,
     half_close: HalfClose,
+    /// There was no memory for the head that hyper refuses.
+    has_no_memory: bool,
     refused: Option<RefusedHead>,
     lingering: Option<(Lingering, InFlight)>,
 }
@@ -69,6 +76,7 @@ impl Wire {
     pub(super) fn new(
         stream: TcpStream,
         state: Arc<ConnectionState>,
+        received: Received,
         limits: HeadLimits,
         pace: Arc<WritePace>,
     ) -> Self {
@@ -84,7 +92,9 @@ impl Wire {
             first: [0; PREFACE.len()],
             first_read: 0,
             first_taken: 0,
+            received,
             half_close: HalfClose::default(),
+            has_no_memory: false,
             refused: None,
             lingering: None,
         }
@@ -112,6 +122,7 @@ impl Wire {
             }
             if first == PREFACE {
                 self.state.end_head();
+                self.received.set_http2();
                 return Ok(Some(HttpVersion::Two));
             }
             if read == 0 || !PREFACE.starts_with(first) {
@@ -124,13 +135,28 @@ impl Wire {
     /// Replaces hyper's response to a head that it cannot read.
     fn replace(&mut self, response: &[u8]) -> bool {
         if self.is_http1 && self.state.is_in_head() && self.refused.is_none() {
-            self.refused = RefusedHead::new(response, self.limits);
+            self.refused = if self.has_no_memory {
+                RefusedHead::for_no_memory(response)
+            } else {
+                RefusedHead::new(response, self.limits)
+            };
             if self.refused.is_some() {
                 self.state.set_unread();
                 return true;
             }
         }
         false
+    }
+
+    /// Refuses the head that is being received, for which there is no memory: hyper gets the end of a malformed one, and the
+    /// response to it is replaced.
+    fn refuse(&mut self, buffer: &mut ReadBuf<'_>) -> io::Result<()> {
+        if !self.is_http1 || self.has_no_memory || buffer.remaining() < MALFORMED_END.len() {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        self.has_no_memory = true;
+        buffer.put_slice(MALFORMED_END);
+        Ok(())
     }
 
     /// Writes the response that replaces hyper's.
@@ -205,11 +231,18 @@ impl AsyncRead for Wire {
             self.first_taken += taken;
             return Poll::Ready(Ok(()));
         }
+        let limit = match self.received.limit(buffer.remaining()) {
+            Ok(limit) => limit,
+            Err(NoMemory) => return Poll::Ready(self.refuse(buffer)),
+        };
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        if self.is_http1 && self.state.is_idle() && is_head(&buffer.filled()[before..]) {
-            self.state.begin_head();
+        let this = &mut *self;
+        ready!(Pin::new(&mut (&mut this.stream).take(limit as u64)).poll_read(cx, buffer))?;
+        let read = &buffer.filled()[before..];
+        if this.is_http1 && this.state.is_idle() && is_head(read) {
+            this.state.begin_head();
         }
+        this.received.add(read);
         Poll::Ready(Ok(()))
     }
 }

@@ -124,6 +124,24 @@ impl Connection {
         has_received
     }
 
+    /// Returns `true` if the server has closed the connection. Discards what has arrived.
+    ///
+    /// # Panics
+    /// Panics if the mode of the socket cannot be set.
+    pub fn is_closed(&self) -> bool {
+        let mut stream = self.0.get_ref();
+        stream.set_nonblocking(true).expect("the socket becomes non-blocking");
+        let is_closed = loop {
+            match stream.read(&mut [0; 1024]) {
+                Ok(0) => break true,
+                Ok(_) => {}
+                Err(error) => break error.kind() != io::ErrorKind::WouldBlock,
+            }
+        };
+        stream.set_nonblocking(false).expect("the socket becomes blocking");
+        is_closed
+    }
+
     /// Waits until the server closes the connection.
     ///
     /// # Errors

@@ -94,6 +94,11 @@ impl Process {
         process
     }
 
+    /// Returns the id that the system gives the process.
+    pub fn id(&self) -> u32 {
+        self.child().id()
+    }
+
     /// Waits until the process listens, and returns its address.
     ///
     /// # Panics
@@ -170,7 +175,7 @@ impl Process {
             Signal::Terminate => "TERM",
             Signal::Interrupt => "INT",
         };
-        let id = self.child().id();
+        let id = self.id();
         let sent = Command::new("sh").args(["-c", &format!("kill -s {name} {id}")]).status().expect("a shell");
         assert!(sent.success(), "sending the signal {name} failed");
     }

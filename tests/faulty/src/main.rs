@@ -1,6 +1,6 @@
 //! An engine that fails on command: the parameters of an input name the failure. The process tests control it.
 
-use std::{thread, time::Duration};
+use std::{fs::File, thread, time::Duration};
 
 use chariot_engine::{device::DeviceFault, prelude::*};
 use serde::Deserialize;
@@ -41,6 +41,8 @@ struct Command {
     outputs: Option<usize>,
     /// Allocates this memory while it runs, in MiB.
     allocate_mb: usize,
+    /// Opens files until the process can have no more, and keeps them open while it runs.
+    open_files: bool,
     /// The batch cost of the item. Default: 1.
     cost: Option<usize>,
 }
@@ -84,6 +86,12 @@ impl Model for Faulty {
                 println!("{text}");
             }
             let memory = vec![1u8; command.allocate_mb << 20];
+            let mut files = Vec::new();
+            while command.open_files
+                && let Ok(file) = File::open("/dev/null")
+            {
+                files.push(file);
+            }
             if command.sleep_ms > 0 {
                 thread::sleep(Duration::from_millis(command.sleep_ms));
             }
@@ -110,7 +118,7 @@ impl Model for Faulty {
             }
             count = command.outputs.unwrap_or(count);
             answers.push(Json("ok"));
-            drop(memory);
+            drop((memory, files));
         }
         answers.resize(count, Json("ok"));
         Ok(answers)

@@ -125,22 +125,6 @@ fn a_connection_over_the_limit_takes_the_place_of_the_longest_idle_one() {
 }
 
 #[test]
-fn a_connection_over_the_limit_waits_while_every_other_has_a_request() {
-    let (server, gate) = gated(|settings| settings.max_connections = 2);
-    let mut busy = [server.admitted(&text("a")), server.admitted(&text("b"))];
-    gate.wait_for(1);
-    let mut third = server.connect();
-    let body = text("c");
-    third.write(head("POST", "/infer", &[], body.len()) + &body).unwrap();
-    assert!(!third.has_received(), "it waits");
-    gate.open();
-    for (connection, expected) in busy.iter_mut().zip(["a", "b"]) {
-        assert_eq!(connection.answer().unwrap().values(), [expected]);
-    }
-    assert_eq!(third.answer().unwrap().values(), ["c"]);
-}
-
-#[test]
 fn silent_connections_of_http_2_make_room_at_once() {
     // If each took a second to go, the clients would not all have their answers by the deadline, before which none is closed
     // for an unanswered ping.

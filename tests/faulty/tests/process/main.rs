@@ -3,6 +3,7 @@
 mod batching;
 mod commands;
 mod configuration;
+mod descriptors;
 mod escapes;
 mod faults;
 mod floods;
