@@ -5,6 +5,7 @@
 //! | module | contents |
 //! |---|---|
 //! | `targets` | the targets, one file each |
+//! | `live`, `models` | engines behind ports for the targets of whole connections, and the models that they serve |
 //! | `check` | the checks of every error message, and of memory |
 //! | `mutate`, `tokens`, `rng` | mutations of inputs, reproducible from a seed |
 //! | `corpus` | the seeds of a target |
@@ -14,7 +15,9 @@
 
 mod check;
 mod corpus;
+mod live;
 pub mod memory;
+mod models;
 mod mutate;
 mod rng;
 mod session;

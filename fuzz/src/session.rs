@@ -23,6 +23,10 @@ const MAX_KEPT: usize = 2000;
 /// The limit on distinct outcomes.
 const MAX_OUTCOMES: usize = 50_000;
 
+/// The progress is reported after so many inputs, and after so long.
+const REPORTED: u64 = 0x4000;
+const LONGEST_SILENCE: Duration = Duration::from_secs(10);
+
 /// The options of a session.
 ///
 /// ```
@@ -118,6 +122,7 @@ pub fn run(
     // Allocated at once, so that its growth is not mistaken for a leak of the target.
     let mut seen = HashSet::with_capacity(MAX_OUTCOMES);
     let mut input = Vec::with_capacity(options.longest);
+    let mut reported = Instant::now();
     while report.executions < options.executions {
         input.clear();
         if let Some(seed) = usize::try_from(report.executions).ok().and_then(|index| seeds.get(index)) {
@@ -149,7 +154,10 @@ pub fn run(
             }
             kept.push_back(input.clone());
         }
-        if report.executions.is_multiple_of(0x4000) || report.executions == options.executions {
+        let is_last =
+            report.executions == options.executions || options.time.is_some_and(|time| begin.elapsed() > time);
+        if report.executions.is_multiple_of(REPORTED) || reported.elapsed() > LONGEST_SILENCE || is_last {
+            reported = Instant::now();
             report.outcomes = seen.len();
             report.time = begin.elapsed();
             let live = memory::live().saturating_sub(kept.iter().flatten().map(Vec::capacity).sum());
@@ -158,9 +166,9 @@ pub fn run(
             }
             report.live.1 = live;
             progress(&report);
-            if options.time.is_some_and(|time| begin.elapsed() > time) {
-                break;
-            }
+        }
+        if is_last {
+            break;
         }
     }
     report.kept = kept.into_iter().flatten().collect();

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use fuzz::{CANARY, Finding, Mutator, Options, Outcome, Rng, TARGETS, Target, message, run, run_one, seeds, target};
 
-/// The number of mutations per seed, for fast and for slow targets.
+/// The number of mutations per seed, for fast and for slow targets, and for those with sockets.
 const MUTATIONS: usize = 1500;
 const FEW_MUTATIONS: usize = 400;
+const VERY_FEW_MUTATIONS: usize = 20;
 
 fn seeds_of(target: &Target) -> Vec<Vec<u8>> {
     seeds(target.name).unwrap().into_iter().map(|(_, seed)| seed).collect()
@@ -24,7 +25,11 @@ fn check(name: &str) {
     }
     let seeds = seeds_of(target);
     assert!(accepted > 0 && accepted < seeds.len(), "{accepted} of {} seeds of {name} are accepted", seeds.len());
-    let mutations = if ["coding", "image", "server"].contains(&name) { FEW_MUTATIONS } else { MUTATIONS };
+    let mutations = match name {
+        "http1" | "http2" => VERY_FEW_MUTATIONS,
+        "coding" | "image" | "server" => FEW_MUTATIONS,
+        _ => MUTATIONS,
+    };
     let options = Options { executions: (seeds.len() * mutations) as u64, time: None, seed: 7, longest: 1024 };
     match run(target, &seeds, options, None, |_| ()) {
         Ok(report) => {
@@ -52,7 +57,7 @@ macro_rules! targets {
         }
     };
 }
-targets!(json binary raw response form coding row typed parameters image settings server);
+targets!(json binary raw response form coding row typed parameters image settings server http1 http2);
 
 #[test]
 fn the_corpus_is_small_and_belongs_to_targets() {

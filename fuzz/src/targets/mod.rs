@@ -7,6 +7,8 @@
 mod binary;
 mod body_format;
 mod coding;
+mod http1;
+mod http2;
 mod image;
 mod json;
 mod parameters;
@@ -52,7 +54,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "json", about: "a JSON request", run: json::json, words: request::WORDS },
     Target {
         name: "binary",
@@ -104,6 +106,18 @@ pub const TARGETS: [Target; 12] = [
         about: "a complete HTTP request: method and path, headers, an empty line, the body",
         run: server::server,
         words: server::WORDS,
+    },
+    Target {
+        name: "http1",
+        about: "the steps of clients of HTTP/1 on their connections, one per line",
+        run: http1::http1,
+        words: http1::WORDS,
+    },
+    Target {
+        name: "http2",
+        about: "the steps of clients of HTTP/2 on their connections, one per line",
+        run: http2::http2,
+        words: http2::WORDS,
     },
 ];
 

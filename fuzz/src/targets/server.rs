@@ -3,12 +3,15 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use chariot_engine::{prelude::*, testing::TestEngine};
+use chariot_engine::{Engine, testing::TestEngine};
 use http::{Request, Uri};
 use serde_json::Value;
 
 use super::{Outcome, class_of};
-use crate::check;
+use crate::{
+    check,
+    models::{EchoTensors, EchoText},
+};
 
 pub(super) const WORDS: &[&str] = &[
     "POST ",
@@ -37,40 +40,6 @@ pub(super) const WORDS: &[&str] = &[
     "\"Paylo4dCanary\"",
     "\u{1f}\u{8b}\u{8}",
 ];
-
-/// Returns the named tensors of its input.
-struct EchoTensors;
-
-impl Model for EchoTensors {
-    type Settings = ();
-    type Input = Tensors;
-    type Output = Tensors;
-
-    async fn load(_: &LoadContext) -> Result<Self> {
-        Ok(EchoTensors)
-    }
-
-    async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
-        batch.try_map(|tensors| Ok(tensors.into_value()))
-    }
-}
-
-/// Returns the string of its input.
-struct EchoText;
-
-impl Model for EchoText {
-    type Settings = ();
-    type Input = Text;
-    type Output = Json<String>;
-
-    async fn load(_: &LoadContext) -> Result<Self> {
-        Ok(EchoText)
-    }
-
-    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
-        batch.try_map(|text| Ok(Json(text.into_value().0)))
-    }
-}
 
 /// Returns both engines, started once.
 fn engines() -> &'static [TestEngine; 2] {
