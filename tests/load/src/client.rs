@@ -16,31 +16,47 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Client {
     address: SocketAddr,
+    patience: Duration,
     open: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Client { address, open: None }
+        Self::with_patience(address, PATIENCE)
+    }
+
+    /// Creates a client that counts a response as lost after this time.
+    pub(crate) fn with_patience(address: SocketAddr, patience: Duration) -> Self {
+        Client { address, patience, open: None }
     }
 
     /// Posts a body and returns the status of the response.
     pub(crate) async fn infer(&mut self, body: Bytes) -> Result<u16, Failure> {
-        let request = Request::post("/infer").header("host", "engine").body(Full::new(body))?;
-        self.ask(request).await
+        self.post("/infer", body).await
+    }
+
+    /// Posts a body to a path and returns the status of the response.
+    pub(crate) async fn post(&mut self, path: &str, body: Bytes) -> Result<u16, Failure> {
+        let request = Request::post(path).header("host", "engine").body(Full::new(body))?;
+        Ok(self.ask(request).await?.0)
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Result<u16, Failure> {
+        Ok(self.read(path).await?.0)
+    }
+
+    /// Returns the status and the body of the response to a GET.
+    pub(crate) async fn read(&mut self, path: &str) -> Result<(u16, Bytes), Failure> {
         let request = Request::get(path).header("host", "engine").body(Full::default())?;
         self.ask(request).await
     }
 
-    async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<u16, Failure> {
-        let result = tokio::time::timeout(PATIENCE, self.ask_in_time(request)).await;
+    async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), Failure> {
+        let result = tokio::time::timeout(self.patience, self.ask_in_time(request)).await;
         result.unwrap_or_else(|_| Err("no response before the deadline".into()))
     }
 
-    async fn ask_in_time(&mut self, request: Request<Full<Bytes>>) -> Result<u16, Failure> {
+    async fn ask_in_time(&mut self, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), Failure> {
         let mut sender = match self.open.take() {
             Some(open) if !open.is_closed() => open,
             _ => self.connect().await?,
@@ -51,9 +67,9 @@ impl Client {
         let response = sender.send_request(request).await?;
         let status = response.status().as_u16();
         let closes = response.headers().get("connection").is_some_and(|value| value == "close");
-        response.into_body().collect().await?;
+        let body = response.into_body().collect().await?.to_bytes();
         self.open = (!closes).then_some(sender);
-        Ok(status)
+        Ok((status, body))
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Failure> {

@@ -10,15 +10,19 @@ use std::{
 use e2e::Process;
 use serde_json::json;
 
-use crate::Failure;
+use crate::{Failure, Target};
 
-/// Builds the engine in the profile of this binary and returns its path.
+/// Builds an engine in the profile of this binary and returns its path.
 ///
 /// # Errors
 /// Returns an error if cargo fails.
-pub fn build_engine() -> Result<PathBuf, Failure> {
+pub fn build_engine(target: Target) -> Result<PathBuf, Failure> {
+    let (package, binary) = match target {
+        Target::Faulty => ("faulty", "faulty"),
+        Target::Besieged => (env!("CARGO_PKG_NAME"), "besieged"),
+    };
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    build.args(["build", "--quiet", "-p", "faulty"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    build.args(["build", "--quiet", "-p", package, "--bin", binary]).current_dir(env!("CARGO_MANIFEST_DIR"));
     // `target/release/load`, or `target/debug/deps/short-...` of a test.
     let exe = std::env::current_exe()?;
     let mut folder = exe.parent().ok_or("this binary is not in a folder")?;
@@ -32,9 +36,9 @@ pub fn build_engine() -> Result<PathBuf, Failure> {
         build.arg("--target-dir").arg(target);
     }
     if !build.status()?.success() {
-        return Err("cargo build -p faulty failed".into());
+        return Err(format!("cargo build -p {package} --bin {binary} failed").into());
     }
-    Ok(folder.join("faulty"))
+    Ok(folder.join(binary))
 }
 
 /// A running engine, killed on drop.

@@ -14,6 +14,7 @@ use std::fmt;
 pub struct Outcome {
     figures: Vec<(String, String)>,
     faults: Vec<String>,
+    summary: Option<String>,
 }
 
 impl Outcome {
@@ -27,6 +28,16 @@ impl Outcome {
         if !is_true {
             self.faults.push(what.to_string());
         }
+    }
+
+    /// Sets the sentence that stands for the outcome in a table.
+    pub fn summarize(&mut self, summary: String) {
+        self.summary = Some(summary);
+    }
+
+    /// Returns the sentence that stands for the outcome in a table.
+    pub fn summary(&self) -> &str {
+        self.summary.as_deref().unwrap_or("none")
     }
 
     /// Returns `true` if there are no violations.

@@ -5,6 +5,7 @@ mod hang_ups;
 mod health;
 mod overload;
 mod restarts;
+mod siege;
 mod soak;
 mod steady;
 
@@ -34,6 +35,15 @@ impl Scale {
 
 type Run = fn(&Path, Scale) -> Result<Outcome, Failure>;
 
+/// The engine that a scenario loads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// `tests/faulty`, which fails on command.
+    Faulty,
+    /// The binary `besieged` of this package, with three models.
+    Besieged,
+}
+
 /// A scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
@@ -41,6 +51,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// The description of the scenario.
     pub about: &'static str,
+    /// The engine of the scenario.
+    pub target: Target,
     run: Run,
 }
 
@@ -54,21 +66,30 @@ impl Scenario {
     }
 }
 
-const fn scenario(name: &'static str, about: &'static str, run: Run) -> Scenario {
-    Scenario { name, about, run }
+const fn scenario(name: &'static str, about: &'static str, target: Target, run: Run) -> Scenario {
+    Scenario { name, about, target, run }
 }
 
-/// All scenarios.
-pub const SCENARIOS: &[Scenario] = &[
-    scenario("steady", "as many clients as the engine can serve", steady::run),
-    scenario("overload", "ten times what the engine can serve, with bodies of 100 KB", overload::run),
-    scenario("slow-loris", "clients that send their headers byte by byte", connections::slow_loris),
-    scenario("idle", "idle connections", connections::idle),
-    scenario("hang-ups", "clients that disconnect at random", hang_ups::run),
-    scenario("restarts", "SIGTERM to one engine after the other, under traffic", restarts::run),
-    scenario("health", "readiness and liveness while every worker is blocked", health::run),
-    scenario("soak", "a mix of all faults", soak::run),
+const fn faulty(name: &'static str, about: &'static str, run: Run) -> Scenario {
+    scenario(name, about, Target::Faulty, run)
+}
+
+/// The scenarios of honest load and of restarts.
+const LOAD: &[Scenario] = &[
+    faulty("steady", "as many clients as the engine can serve", steady::run),
+    faulty("overload", "ten times what the engine can serve, with bodies of 100 KB", overload::run),
+    faulty("slow-loris", "clients that send their headers byte by byte", connections::slow_loris),
+    faulty("idle", "idle connections", connections::idle),
+    faulty("hang-ups", "clients that disconnect at random", hang_ups::run),
+    faulty("restarts", "SIGTERM to one engine after the other, under traffic", restarts::run),
+    faulty("health", "readiness and liveness while every worker is blocked", health::run),
+    faulty("soak", "a mix of all faults", soak::run),
 ];
+
+/// Returns all scenarios.
+pub fn scenarios() -> impl Iterator<Item = &'static Scenario> + Clone {
+    LOAD.iter().chain(siege::SIEGE)
+}
 
 /// Runs clients of an engine on separate threads.
 fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
