@@ -2,12 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{
-    decode::{DecodeContext, Input},
-    example, modality,
-    payload::ElementPayload,
-    trace,
-};
+use super::{context::DecodeContext, decode::Input, example, modality, payload::ElementPayload, trace};
 use crate::{
     error::{Rejection, Result},
     protocol::{JsonText, Meter},

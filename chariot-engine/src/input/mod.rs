@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `decode` | the trait `Input`, and the context that decoders are given |
+//! | `decode`, `context` | the trait `Input`, and the context that decoders are given |
 //! | `batch_cost` | the share of a batch that an item takes |
 //! | `modality` | the modalities: which part of a request an item is decoded from |
 //! | `payload` | the data of one item before it is decoded, and its slot in the request |
@@ -17,6 +17,7 @@
 mod batch_cost;
 #[cfg(feature = "candle")]
 mod candle;
+mod context;
 mod decode;
 mod example;
 #[cfg(feature = "image")]
@@ -38,7 +39,8 @@ mod tracer;
 mod with_params;
 
 pub use batch_cost::BatchCost;
-pub use decode::{DecodeContext, Input};
+pub use context::DecodeContext;
+pub use decode::Input;
 pub use json::Json;
 pub use modality::Modality;
 pub use payload::{ElementPayload, EncodedOutput, Slot};

@@ -3,7 +3,7 @@
 //! Each modality defines how a request is split into items.
 
 use super::{
-    decode::DecodeContext,
+    context::DecodeContext,
     payload::{ElementKind, ElementPayload, EncodedOutput, NAMELESS, Slot, SplitItem, Unit, elements},
 };
 use crate::{

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use super::decode::DecodeContext;
+use super::context::DecodeContext;
 use crate::{
     error::{Expected, Rejection},
     protocol::{

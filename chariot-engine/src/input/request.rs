@@ -1,9 +1,6 @@
 //! [`InferRequest`] as an input: the whole request.
 
-use super::{
-    decode::{DecodeContext, Input},
-    modality,
-};
+use super::{context::DecodeContext, decode::Input, modality};
 use crate::{error::Result, protocol::InferRequest};
 
 impl Input for InferRequest {

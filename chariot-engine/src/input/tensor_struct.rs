@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{decode::DecodeContext, tensors::check_tensor};
+use super::{context::DecodeContext, tensors::check_tensor};
 use crate::{
     device::Device,
     error::{Error, Expected, Result},

@@ -1,10 +1,6 @@
 //! [`Tensors`]: any named tensors of a request or of an output.
 
-use super::{
-    batch_cost::BatchCost,
-    decode::{DecodeContext, Input},
-    modality,
-};
+use super::{batch_cost::BatchCost, context::DecodeContext, decode::Input, modality};
 use crate::{
     error::{Expected, Rejection, Result},
     protocol::{DataType, InferInput, InferOutput, InferRequest, Meter, TensorData, input_label},

@@ -2,11 +2,7 @@
 
 use std::fmt;
 
-use super::{
-    decode::{DecodeContext, Input},
-    example, modality,
-    payload::ElementPayload,
-};
+use super::{context::DecodeContext, decode::Input, example, modality, payload::ElementPayload};
 use crate::{
     error::Result,
     protocol::{JsonText, block},

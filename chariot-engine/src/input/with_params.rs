@@ -5,11 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::{
-    batch_cost::BatchCost,
-    decode::{DecodeContext, Input},
-    example,
-    modality::Modality,
-    payload::HasParameters,
+    batch_cost::BatchCost, context::DecodeContext, decode::Input, example, modality::Modality, payload::HasParameters,
 };
 use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 

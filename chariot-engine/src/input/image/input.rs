@@ -6,10 +6,7 @@ use super::{decoded::Image, limits::ImageLimits};
 use crate::{
     error::Result,
     input::{
-        decode::{DecodeContext, Input},
-        example, modality,
-        payload::ElementPayload,
-        with_params::WithParams,
+        context::DecodeContext, decode::Input, example, modality, payload::ElementPayload, with_params::WithParams,
     },
     protocol::{BytesElement, JsonText, block},
 };

@@ -5,10 +5,7 @@ use serde::de::DeserializeOwned;
 use super::payload::RowPayload;
 use crate::{
     error::Result,
-    input::{
-        decode::{DecodeContext, Input},
-        example, modality, trace,
-    },
+    input::{context::DecodeContext, decode::Input, example, modality, trace},
     protocol::JsonText,
     signature::TensorSpec,
 };

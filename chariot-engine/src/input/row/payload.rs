@@ -8,7 +8,8 @@ use super::{reader::RowReader, table::Table};
 use crate::{
     error::{Rejection, Result},
     input::{
-        decode::{DecodeContext, Input},
+        context::DecodeContext,
+        decode::Input,
         json::Json,
         modality::{self, Modality, sealed},
         payload::{ElementKind, ElementPayload, HasParameters, Slot, SplitItem, Unit, elements},

@@ -9,7 +9,8 @@ use serde_json::json;
 use super::{Row, RowPayload, table};
 use crate::{
     input::{
-        decode::{DecodeContext, Input},
+        context::DecodeContext,
+        decode::Input,
         modality::{self, Modality},
         payload::{HasParameters, SplitItem},
     },
