@@ -21,9 +21,9 @@ pub(super) struct JsonReader<'a> {
     pub(super) text: &'a str,
     pub(super) at: usize,
     depth: u8,
-    /// Where the name of the last member is, with its quotes.
+    /// The start and the end of the name of the last member, with its quotes.
     name: (usize, usize),
-    /// Where memory for values is reserved; `None` if it is not counted.
+    /// The meter of the memory of values; `None` if it is not counted.
     meter: Option<&'a Meter<'a>>,
 }
 
@@ -59,7 +59,7 @@ impl<'a> JsonReader<'a> {
         self.at
     }
 
-    /// Returns where the name of the last member is, with its quotes.
+    /// Returns the range of the name of the last member, with its quotes.
     pub(super) fn name_range(&self) -> Range<usize> {
         self.name.0..self.name.1
     }

@@ -1,4 +1,4 @@
-//! What is counted is what is resident: requests of every kind, held by an engine, against a counting allocator.
+//! Compares what an engine counts for requests of every kind with what a counting allocator has given to it.
 //!
 //! | file | contents |
 //! |---|---|
