@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::{
     scripted::{Scripted, Seen, echo},
-    support::{Gate, Server, text},
+    support::{Gate, Server, http2, text},
 };
 
 /// A model whose load fails in the way that a setting names.
@@ -378,6 +378,30 @@ fn shutdown_abandons_requests_that_outlast_the_grace_period() {
     for mut caller in waiting {
         caller.answer().expect("an answer").error(503);
     }
+    gate.open();
+}
+
+#[test]
+fn callers_of_http_2_get_an_error_at_the_end_of_the_grace_period() {
+    let gate = Arc::new(Gate::default());
+    let at = gate.clone();
+    let model = Scripted::blocking(move |batch| {
+        at.pass("model");
+        echo(batch)
+    });
+    let mut server = Server::start(Engine::builder().instance("held", model).configure(|settings| {
+        settings.workers = Some(1);
+        settings.grace = Duration::from_millis(50);
+    }));
+    let mut client = server.block_on(http2(server.address));
+    let ask = |word: &str| Request::post(format!("http://{}/infer", server.address)).body(text(word).into()).unwrap();
+    let waiting = ["a", "b", "c"].map(|word| server.runtime().spawn(client.send_request(ask(word))));
+    until("all of them wait", || (server.engine.in_flight().queued == 2).then_some(()));
+    let serving = server.stop();
+    for answer in waiting {
+        assert_eq!(server.block_on(answer).unwrap().expect("an answer").status(), 503);
+    }
+    assert_eq!(server.block_on(serving).unwrap(), 3);
     gate.open();
 }
 
