@@ -45,7 +45,7 @@ enum Value {
 
 /// The runtime's settings that can have a default: the fields of the SDK's `EngineSettings`. A test of the package `ui`
 /// compares them.
-const SETTINGS: [(&str, Value); 32] = [
+const SETTINGS: [(&str, Value); 35] = [
     ("host", Value::Text),
     ("port", Value::Int(0, 65535)),
     ("base_url", Value::Text),
@@ -64,14 +64,17 @@ const SETTINGS: [(&str, Value); 32] = [
     ("max_body", Value::Size),
     ("compress_responses", Value::Bool),
     ("max_inflight_bytes", Value::Size),
+    ("max_request_bytes", Value::Size),
     ("max_pixels", Value::Int(1, u64::MAX)),
     ("max_head", Value::Size),
     ("header_timeout", Value::Duration),
     ("idle_timeout", Value::Duration),
+    ("min_rate", Value::Size),
     ("body_timeout", Value::Duration),
     ("write_timeout", Value::Duration),
     ("max_connections", Value::Int(1, u64::MAX)),
     ("timeout", Value::Duration),
+    ("stream_timeout", Value::Duration),
     ("stall_timeout", Value::Duration),
     ("drain_delay", Value::Duration),
     ("grace", Value::Duration),

@@ -181,9 +181,11 @@ pub(super) fn inflight_bytes(settings: &EngineSettings) -> u64 {
     settings.max_inflight_bytes.map_or_else(|| DEFAULT.max(largest.saturating_mul(BODIES)), |bytes| bytes.as_u64())
 }
 
-/// Returns the memory limit of one request. Default: half of the limit of all requests in flight.
+/// Returns the memory limit of one request. Default: half of the limit of all requests in flight, or two of the largest
+/// bodies if that is more.
 fn request_bytes(settings: &EngineSettings) -> u64 {
-    settings.max_request_bytes.map_or_else(|| inflight_bytes(settings) / 2, |bytes| bytes.as_u64())
+    let bodies = settings.max_body.as_u64().saturating_mul(2);
+    settings.max_request_bytes.map_or_else(|| (inflight_bytes(settings) / 2).max(bodies), |bytes| bytes.as_u64())
 }
 
 /// Returns the batch size, and the delay if requests share batches: as the operator sets them, else as the engine

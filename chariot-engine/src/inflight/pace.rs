@@ -49,7 +49,7 @@ pub(crate) struct Pace {
     /// The end of the time that the transfer has earned.
     end: Instant,
     next: Instant,
-    /// What the last look has seen.
+    /// The moved bytes and the refusals at the last look.
     moved: u64,
     refusals: u64,
 }

@@ -3,6 +3,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::{
         Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -422,10 +423,12 @@ impl Host {
             request.prepare(id.clone())
         } else {
             let fallback = id.clone();
-            let slot = self.slot(Work { source: token.source(), bytes: request.body.len() }).await?;
+            let work = Work { source: token.source(), bytes: request.body.len() };
+            // In boxes, so that requests that take no slot do not carry the futures.
+            let slot = Box::pin(self.slot(work)).await?;
             self.metrics().took(Stage::DecodeWait, begin.elapsed());
             begin = Instant::now();
-            self.pooled(slot, move || request.prepare(fallback)).await?
+            Box::pin(self.pooled(slot, move || request.prepare(fallback))).await?
         };
         *id = Some(request_id);
         let decoded = Instant::now();
@@ -448,7 +451,7 @@ impl Host {
         if !pushed {
             return Err(Error::unavailable(SHUTTING_DOWN));
         }
-        let response = async { response.await.unwrap_or_else(|_| Err("the worker sent no response".into())) };
+        let response = pin!(async { response.await.unwrap_or_else(|_| Err("the worker sent no response".into())) });
         let response = match body_deadline {
             None => response.await,
             Some(deadline) => {
@@ -501,6 +504,8 @@ impl Host {
 
 /// Runs work until the deadline of its request.
 async fn before_deadline<T>(token: &RequestToken, work: impl Future<Output = Result<T>>) -> Result<T> {
+    // Pinned once: each branch would hold a copy.
+    let work = pin!(work);
     match token.deadline() {
         None => work.await,
         Some(deadline) => match tokio::time::timeout_at(deadline, work).await {

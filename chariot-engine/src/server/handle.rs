@@ -148,7 +148,8 @@ where
             let host = &served.models.get(index).host;
             ready(host.name(), &Readiness::new(&host.status()))
         }
-        Route::Server(endpoint) => respond_for_engine(served, endpoint, request).await,
+        // In a box, so that inference does not carry the future.
+        Route::Server(endpoint) => Box::pin(respond_for_engine(served, endpoint, request)).await,
     }
 }
 

@@ -1,7 +1,8 @@
 //! The handler of inference requests: checks the headers, admits the request, reads its body and returns the response.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
+use futures_util::future::{Either, poll_immediate, select};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use http_body::Body;
 use tokio::time::Instant;
@@ -52,11 +53,20 @@ where
     let rate = model.settings.min_rate.as_u64();
     let pace = PaceLimit::new(body_timeout(&model.settings, timeout), rate);
     let mut body = Box::pin(body);
-    let read = body::read(body.as_mut(), limit, pace, || model.host.refusals(), |bytes| arriving.charge(bytes));
-    let read = tokio::select! {
-        biased;
-        read = read => read,
-        () = model.host.ended() => Err(BodyFault::Stopped),
+    let read = {
+        let read = body::read(body.as_mut(), limit, pace, || model.host.refusals(), |bytes| arriving.charge(bytes));
+        let mut read = pin!(read);
+        match poll_immediate(&mut read).await {
+            Some(read) => read,
+            // In a box, so that bodies that are there do not carry the future.
+            None => {
+                let stopped = Box::pin(model.host.ended());
+                match select(read, stopped).await {
+                    Either::Left((read, _)) => read,
+                    Either::Right(_) => Err(BodyFault::Stopped),
+                }
+            }
+        }
     };
     let bytes = match read {
         Ok(bytes) => bytes,
@@ -79,11 +89,13 @@ where
     let id = request_id.clone();
     let bytes = match coding {
         None => bytes,
-        Some(coding) => match coding::decompress(&model.host, &permit, coding, bytes, limit, id.as_deref()).await {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(fault)) => return coding::fault(coding, &fault),
-            Err(failure) => return failed(model, &failure),
-        },
+        Some(coding) => {
+            match Box::pin(coding::decompress(&model.host, &permit, coding, bytes, limit, id.as_deref())).await {
+                Ok(Ok(bytes)) => bytes,
+                Ok(Err(fault)) => return coding::fault(coding, &fault),
+                Err(failure) => return failed(model, &failure),
+            }
+        }
     };
     if let Err(fault) = format.check_media_type(&bytes, model.host.accepts()) {
         return unsupported_type(model, &fault);
@@ -93,13 +105,13 @@ where
         let charge = permit.part_charge();
         let work = |parts| async move { host.infer(permit, bytes, format, request_id, arrived, Some(parts)).await };
         let pace = PaceLimit::awaited(model.settings.write_timeout, rate);
-        return Events::start(pace, charge, deadline, work)
+        return Box::pin(Events::start(pace, charge, deadline, work))
             .await
             .map_or_else(|failure| failed(model, &failure), respond::events);
     }
     let response = match model.host.infer(permit, bytes, format, request_id, arrived, None).await {
         Ok(response) if model.settings.compress_responses => {
-            coding::compress(&model.host, &head.headers, response, id.as_deref(), deadline, source).await
+            Box::pin(coding::compress(&model.host, &head.headers, response, id.as_deref(), deadline, source)).await
         }
         result => result.map(respond::inference),
     };
@@ -154,10 +166,10 @@ fn admit(
 
 /// Returns the memory that the head of a request takes.
 fn head_bytes(head: &Parts) -> usize {
-    /// What a field takes beside its name and its value.
+    /// The memory of a field beside its name and its value.
     const FIELD: usize = 64;
     let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD);
-    fields.sum::<usize>() + head.uri.path().len()
+    fields.sum::<usize>() + head.uri.path_and_query().map_or(0, |path| path.as_str().len())
 }
 
 impl HeadFault {

@@ -52,7 +52,7 @@ pub(super) enum HttpVersion {
 pub(super) struct Wire {
     stream: TcpStream,
     pace: Arc<WritePace>,
-    /// What hyper has written and the system has not taken, and the number of bytes that it has taken.
+    /// The bytes that hyper has written and the system has not taken, and the number of those that it has taken.
     transfer: Transfer,
     sent: u64,
     state: Arc<ConnectionState>,

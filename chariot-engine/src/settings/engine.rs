@@ -101,7 +101,7 @@ pub struct EngineSettings {
     #[setting(runtime = MODEL.offered(Offered::OnRequest))]
     pub max_inflight_bytes: Option<ByteSize>,
     /// Memory for one request. The bytes that one request can hold with its response; larger ones are rejected with 413.
-    /// Default: half of the memory for requests in flight.
+    /// Default: half of the memory for requests in flight, or twice the maximum body size if that is more.
     #[setting(runtime = MODEL)]
     pub max_request_bytes: Option<ByteSize>,
     /// Maximum image size. The number of pixels of a decoded image; larger images are rejected.

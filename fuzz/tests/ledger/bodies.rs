@@ -1,7 +1,7 @@
 //! The parts of bodies.
 
 /// Returns a list of copies of an element.
-pub fn list(element: &str, count: usize) -> String {
+pub(crate) fn list(element: &str, count: usize) -> String {
     let mut list = String::with_capacity((element.len() + 1) * count + 2);
     list.push('[');
     for index in 0..count {
@@ -15,12 +15,12 @@ pub fn list(element: &str, count: usize) -> String {
 }
 
 /// Returns a request of one tensor.
-pub fn tensor(datatype: &str, shape: &[usize], data: &str) -> String {
+pub(crate) fn tensor(datatype: &str, shape: &[usize], data: &str) -> String {
     format!("{{\"inputs\":[{{\"name\":\"x\",\"datatype\":\"{datatype}\",\"shape\":{shape:?},\"data\":{data}}}]}}")
 }
 
 /// Returns a request of one tensor in binary form, and the header that it needs.
-pub fn binary(datatype: &str, shape: &[usize], bytes: &[u8]) -> (String, Vec<u8>) {
+pub(crate) fn binary(datatype: &str, shape: &[usize], bytes: &[u8]) -> (String, Vec<u8>) {
     let json = format!(
         "{{\"inputs\":[{{\"name\":\"x\",\"datatype\":\"{datatype}\",\"shape\":{shape:?},\
          \"parameters\":{{\"binary_data_size\":{}}}}}]}}",
@@ -30,6 +30,6 @@ pub fn binary(datatype: &str, shape: &[usize], bytes: &[u8]) -> (String, Vec<u8>
 }
 
 /// Returns a request of one input of items with parameters.
-pub fn items(data: &str, parameters: &str) -> String {
+pub(crate) fn items(data: &str, parameters: &str) -> String {
     format!("{{\"inputs\":[{{\"name\":\"x\",\"data\":{data},\"parameters\":{parameters}}}]}}")
 }

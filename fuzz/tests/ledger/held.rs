@@ -21,8 +21,8 @@ use fuzz::memory::{cost_of_all, live};
 const CONNECTION: usize = 700 << 10;
 
 /// A request of one kind, and the engine that it is for.
-pub struct Case {
-    pub name: &'static str,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
     engine: fn(Arc<Gate>) -> Builder,
     headers: String,
     body: Vec<u8>,
@@ -34,7 +34,7 @@ type Builder = chariot_engine::EngineBuilder;
 
 impl Case {
     /// Makes a case of a model whose items are elements or rows.
-    pub fn items<I>(name: &'static str, body: impl Into<Vec<u8>>) -> Self
+    pub(crate) fn items<I>(name: &'static str, body: impl Into<Vec<u8>>) -> Self
     where
         I: Input<Modality: Modality<Encoded = JsonText>>,
     {
@@ -43,25 +43,28 @@ impl Case {
     }
 
     /// Makes a case of a model of named tensors.
-    pub fn tensors<I: Input<Modality = modality::Request>>(name: &'static str, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn tensors<I: Input<Modality = modality::Request>>(
+        name: &'static str,
+        body: impl Into<Vec<u8>>,
+    ) -> Self {
         let engine = |gate| Engine::builder().instance("held", Requests::<I>(gate, PhantomData));
         Case { name, engine, headers: String::new(), body: body.into(), call: 1 }
     }
 
     /// Replaces the headers.
-    pub fn headers(self, headers: impl Into<String>) -> Self {
+    pub(crate) fn headers(self, headers: impl Into<String>) -> Self {
         Case { headers: headers.into(), ..self }
     }
 
     /// Sets that the request has more items than one call takes.
-    pub fn many(self) -> Self {
+    pub(crate) fn many(self) -> Self {
         Case { call: 2, ..self }
     }
 }
 
 /// Holds the calls of a model from one on until it opens.
 #[derive(Debug, Default)]
-pub struct Gate {
+pub(crate) struct Gate {
     /// The number of calls so far, and of those that pass.
     state: Mutex<(usize, usize)>,
     changed: Condvar,
@@ -203,7 +206,7 @@ fn until(name: &str, what: &str, mut condition: impl FnMut() -> bool) {
 
 /// Sends the request of a case, and compares what the engine counts with what the allocator has given to it: while the
 /// request is held, while it is decoded, and afterwards.
-pub fn compare(case: &Case) -> Result<(), String> {
+pub(crate) fn compare(case: &Case) -> Result<(), String> {
     let served = Served::start(case, None);
     let status = served.exchange(case);
     if status != "200" {

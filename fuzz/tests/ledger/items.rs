@@ -29,7 +29,7 @@ struct Stops {
     stops: Vec<String>,
 }
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let none = "{}";
     let long = format!("\"{}\"", "x".repeat(2 << 20));

@@ -87,7 +87,7 @@ fn progressive(width: u16, height: u16) -> Vec<u8> {
     file
 }
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let noise = |x: u32, y: u32| (x.wrapping_mul(31) ^ y.wrapping_mul(17)) as u8;
     let gray = DynamicImage::from(GrayImage::from_fn(WIDTH, HEIGHT, |x, y| [noise(x, y)].into()));
     let rgb = DynamicImage::from(RgbImage::from_fn(WIDTH, HEIGHT, |x, y| [noise(x, y), 7, 9].into()));

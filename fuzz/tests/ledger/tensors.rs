@@ -11,14 +11,14 @@ use crate::{
 };
 
 #[derive(TensorInput)]
-#[expect(dead_code, reason = "only its memory matters")]
+#[allow(dead_code, reason = "only its memory matters")]
 struct Numbers {
     #[tensor(shape = [n], convert)]
     x: Vec<f32>,
 }
 
 #[derive(TensorInput)]
-#[expect(dead_code, reason = "only its memory matters")]
+#[allow(dead_code, reason = "only its memory matters")]
 struct Words {
     #[tensor(shape = [n])]
     x: Vec<String>,
@@ -27,7 +27,7 @@ struct Words {
 /// The number of elements of a tensor.
 const COUNT: usize = 200_000;
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (datatype, element, name) in [
         ("BOOL", "true", "BOOL in JSON"),

@@ -92,7 +92,7 @@ fn the_engine_of_this_package_has_a_default_for_every_setting() {
 
 /// The settings of a model that have another name among the options of its host, or that are not passed to it because the
 /// plan or the server reads them.
-const ELSEWHERE: [(&str, Option<&str>); 12] = [
+const ELSEWHERE: [(&str, Option<&str>); 13] = [
     ("model_dir", None),
     ("model_name", Some("name")),
     ("device", Some("placement")),
@@ -105,6 +105,7 @@ const ELSEWHERE: [(&str, Option<&str>); 12] = [
     ("max_body", None),
     ("compress_responses", None),
     ("body_timeout", None),
+    ("stream_timeout", None),
 ];
 
 /// The options of a host that are not settings.
