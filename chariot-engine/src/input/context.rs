@@ -59,7 +59,9 @@ impl<'a> DecodeContext<'a> {
     ///     fn decode(payload: ElementPayload, cx: &DecodeContext<'_>) -> Result<Self> {
     ///         let text = payload.text()?;
     ///         cx.reserve(text.len() * size_of::<u32>())?;
-    ///         Ok(Numbers(text.chars().map(u32::from).collect()))
+    ///         let mut numbers = Vec::with_capacity(text.len());
+    ///         numbers.extend(text.chars().map(u32::from));
+    ///         Ok(Numbers(numbers))
     ///     }
     ///
     ///     fn memory(&self) -> usize {

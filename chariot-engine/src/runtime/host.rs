@@ -3,7 +3,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -343,7 +343,7 @@ impl Host {
         let mut caller = Caller { shared: self.shared(), token: &token, queued: true, left: true, done: false };
         let mut id = request_id.map(Arc::from);
         let request = Request { shared: self.shared().clone(), token: token.clone(), body, format, arrived };
-        let result = before_deadline(&token, self.process(request, admission, &mut id)).await;
+        let result = before_deadline(&token, pin!(self.process(request, admission, &mut id))).await;
         // A request whose deadline has passed may still be in the queue; any other request is done.
         caller.queued = matches!(&result, Err(error) if error.kind() == ErrorKind::TimedOut);
         caller.left = false;
@@ -371,7 +371,7 @@ impl Host {
             let slot = self.slot(of).await?;
             self.pooled(slot, move || work(&own)).await
         };
-        let result = before_deadline(&token, computed).await;
+        let result = before_deadline(&token, pin!(computed)).await;
         result.map_err(|error| self.failure(id.map(Arc::from), error))
     }
 
@@ -503,9 +503,7 @@ impl Host {
 }
 
 /// Runs work until the deadline of its request.
-async fn before_deadline<T>(token: &RequestToken, work: impl Future<Output = Result<T>>) -> Result<T> {
-    // Pinned once: each branch would hold a copy.
-    let work = pin!(work);
+async fn before_deadline<T>(token: &RequestToken, work: Pin<&mut impl Future<Output = Result<T>>>) -> Result<T> {
     match token.deadline() {
         None => work.await,
         Some(deadline) => match tokio::time::timeout_at(deadline, work).await {

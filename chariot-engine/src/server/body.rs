@@ -53,6 +53,36 @@ pub(super) fn too_slow(time: Duration) -> String {
     format!("request body was not received within {}", humantime::format_duration(time))
 }
 
+/// The body of a request until somebody reads it.
+pub(super) struct UnreadBody<B>(Option<B>);
+
+impl<B> UnreadBody<B>
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+{
+    pub(super) fn new(body: B) -> Self {
+        UnreadBody(Some(body))
+    }
+
+    /// Returns the number of bytes that the body has at least.
+    pub(super) fn declared(&self) -> u64 {
+        self.0.as_ref().map_or(0, |body| body.size_hint().lower())
+    }
+
+    /// Returns the body for reading; `None` if it was taken before.
+    pub(super) fn take(&mut self) -> Option<Pin<Box<B>>> {
+        self.0.take().map(Box::pin)
+    }
+
+    /// Receives and discards the body of a request that is refused by its head, see [`linger`].
+    pub(super) fn linger(&mut self, headers: &HeaderMap) {
+        if let Some(body) = self.0.take() {
+            linger(headers, body);
+        }
+    }
+}
+
 /// Reads a body of at most `limit` bytes at a pace. `charge` is called before memory is taken and returns the limit that the
 /// memory exceeds. A body of one chunk is not copied.
 pub(super) async fn read<B>(
@@ -66,7 +96,7 @@ where
     B: Body,
 {
     let received = AtomicU64::new(0);
-    let collected = collect(body, limit, &received, |bytes| charge(bytes).map_err(BodyFault::OverLimit));
+    let collected = pin!(collect(body, limit, &received, |bytes| charge(bytes).map_err(BodyFault::OverLimit)));
     let read = pace::within(pace, || received.load(Ordering::Relaxed), refusals, collected).await;
     read.unwrap_or(Err(BodyFault::TooSlow(pace.timeout)))
 }

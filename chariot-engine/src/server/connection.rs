@@ -78,10 +78,13 @@ pub(super) struct ConnectionState {
     task: AtomicWaker,
     /// The memory for what has been received and is not a request yet.
     read_charge: Charge,
+    /// The memory for the requests of HTTP/2.
+    request_charge: Charge,
 }
 
 impl ConnectionState {
-    pub(super) fn new(clock: Arc<Clock>, read_charge: Charge) -> Self {
+    /// Creates the state of a connection, which charges the budget of `charge`.
+    pub(super) fn new(clock: Arc<Clock>, charge: &Charge) -> Self {
         let now = clock.now();
         ConnectionState {
             source: Source::default(),
@@ -98,7 +101,8 @@ impl ConnectionState {
             reserved: AtomicBool::new(false),
             order: AtomicU8::new(Order::Serve as u8),
             task: AtomicWaker::new(),
-            read_charge,
+            read_charge: charge.empty(),
+            request_charge: charge.empty(),
         }
     }
 
@@ -120,6 +124,11 @@ impl ConnectionState {
     /// Returns the charge for what has been received and is not a request yet.
     pub(super) fn read_charge(&self) -> &Charge {
         &self.read_charge
+    }
+
+    /// Returns the charge for the requests of HTTP/2.
+    pub(super) fn request_charge(&self) -> &Charge {
+        &self.request_charge
     }
 
     /// Records a request whose head is complete. It is in flight until all clones of what is returned are dropped.
@@ -289,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_request_is_discarded_once_only_its_body_is_in_flight() {
-        let state = Arc::new(ConnectionState::new(Arc::new(Clock::new()), Charge::default()));
+        let state = Arc::new(ConnectionState::new(Arc::new(Clock::new()), &Charge::default()));
         let response = state.begin();
         let body = response.clone();
         state.set_receiving(true);
@@ -303,7 +312,7 @@ mod tests {
 
     #[test]
     fn every_order_but_the_last_is_withdrawn() {
-        let state = ConnectionState::new(Arc::new(Clock::new()), Charge::default());
+        let state = ConnectionState::new(Arc::new(Clock::new()), &Charge::default());
         for order in [Order::Close, Order::MakeRoom] {
             state.command(order);
             assert!(!state.is_kept());

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::{
     connection::{Clock, ConnectionState, Order},
-    read_memory::ReadMemory,
+    connection_memory::ConnectionMemory,
 };
 
 /// The number of connections that one search for idle ones yields, so that a flood of new connections does not search all
@@ -33,7 +33,7 @@ pub(crate) struct Connections {
     /// them are without a part of a head, unless there was no such one.
     idle: Vec<(u64, Weak<ConnectionState>)>,
     idle_in_head: bool,
-    memory: Arc<ReadMemory>,
+    memory: Arc<ConnectionMemory>,
     /// Every task of a connection holds a receiver.
     tasks: watch::Sender<()>,
 }
@@ -57,7 +57,7 @@ impl Connections {
             list: Vec::new(),
             idle: Vec::new(),
             idle_in_head: false,
-            memory: ReadMemory::new(),
+            memory: ConnectionMemory::new(),
             tasks: watch::Sender::new(()),
         }
     }
@@ -68,13 +68,13 @@ impl Connections {
     }
 
     /// Returns the memory that the connections hold for what they receive.
-    pub(super) fn memory(&self) -> &Arc<ReadMemory> {
+    pub(super) fn memory(&self) -> &Arc<ConnectionMemory> {
         &self.memory
     }
 
     /// Adds a connection.
     pub(super) fn add(&mut self) -> (Arc<ConnectionState>, TaskGuard) {
-        let state = Arc::new(ConnectionState::new(self.clock.clone(), self.memory.charge()));
+        let state = Arc::new(ConnectionState::new(self.clock.clone(), &self.memory.charge()));
         self.list.push(Arc::downgrade(&state));
         (state, TaskGuard { _task: self.tasks.subscribe() })
     }
@@ -142,36 +142,25 @@ impl Connections {
         self.idle.sort_by_key(|(since, _)| std::cmp::Reverse(*since));
     }
 
-    /// Closes connections that hold much of the memory for reading, if it is crowded: those with the oldest heads, then those
-    /// that have been idle for longest, then those that only discard what they receive. A head of this tick is not closed: it
-    /// gets a response if the memory is exhausted, and the client has time to read it.
+    /// Closes connections that hold much of the memory of connections, if it is crowded: those with the oldest heads, then
+    /// those that have been idle for longest, then those that only discard what they receive, then those with most requests
+    /// of HTTP/2.
     pub(super) fn make_memory(&self) {
         let excess = self.memory.excess();
         if excess == 0 {
             return;
         }
         let now = self.clock.now();
-        let is_closed = |state: &ConnectionState| {
-            (state.is_idle() || state.is_discarding()) && (!state.is_in_head() || state.head_since() < now)
-        };
-        let mut holding: Vec<_> = self
-            .list
-            .iter()
-            .filter_map(Weak::upgrade)
-            .filter(|state| state.read_charge().bytes() > 0 && is_closed(state))
-            .map(|state| {
-                let since = if state.is_in_head() { state.head_since() } else { state.idle_since() };
-                ((state.is_discarding(), !state.is_in_head(), since), state)
-            })
-            .collect();
-        holding.sort_unstable_by_key(|(order, _)| *order);
+        let mut holding: Vec<_> =
+            self.list.iter().filter_map(Weak::upgrade).filter_map(|state| Some((turn(&state, now)?, state))).collect();
+        holding.sort_unstable_by_key(|((class, since, _), _)| (*class, *since));
         let mut released = 0;
-        for (_, state) in holding {
+        for ((_, _, order), state) in holding {
             if released >= excess {
                 break;
             }
-            released += state.read_charge().bytes();
-            state.command(if state.is_discarding() { Order::Cut } else { Order::MakeRoom });
+            released += state.read_charge().bytes() + state.request_charge().bytes();
+            state.command(order);
         }
     }
 
@@ -184,6 +173,26 @@ impl Connections {
             }
         }
         tokio::time::timeout(limit, self.tasks.closed()).await.is_ok()
+    }
+}
+
+/// Returns the turn in which a connection is closed for memory, and the order to do so; `None` if it is not.
+fn turn(state: &ConnectionState, now: u64) -> Option<(u8, u64, Order)> {
+    let requests = state.request_charge().bytes();
+    if requests > 0 {
+        return Some((3, u64::MAX - requests, Order::Cut));
+    }
+    if state.read_charge().bytes() == 0 {
+        return None;
+    }
+    if state.is_discarding() {
+        return Some((2, state.idle_since(), Order::Cut));
+    }
+    match (state.is_idle(), state.head_since()) {
+        (false, _) => None,
+        (true, 0) => Some((1, state.idle_since(), Order::MakeRoom)),
+        // One of this tick gets a response if the memory is exhausted, and the client has time to read it.
+        (true, since) => (since < now).then_some((0, since, Order::MakeRoom)),
     }
 }
 
@@ -287,13 +296,32 @@ mod tests {
         connections.clock.tick();
         young.begin_head();
         for state in [&old, &idle, &busy, &young] {
-            assert!(memory.add_head(state.read_charge(), 11 << 20));
+            assert!(memory.add(state.read_charge(), 11 << 20));
         }
         connections.make_memory();
         assert!(old.is_kept(), "there is room");
-        assert!(memory.add_head(busy.read_charge(), 8 << 20));
+        assert!(memory.add(busy.read_charge(), 8 << 20));
         connections.make_memory();
         assert!(!old.is_kept() && !idle.is_kept() && busy.is_kept() && young.is_kept());
+        drop(request);
+    }
+
+    #[test]
+    fn the_connection_with_most_requests_gives_memory_back_if_no_other_can() {
+        let mut connections = Connections::new(LIMIT, LIMIT);
+        let memory = connections.memory().clone();
+        let [idle, few, many] = [(); 3].map(|()| connections.add().0);
+        let request = few.begin();
+        assert!(memory.add(idle.read_charge(), 8 << 20) && memory.add(few.read_charge(), 8 << 20));
+        let held = [(&few, 5 << 20), (&many, 19 << 20), (&many, 7 << 20)];
+        let held = held.map(|(state, bytes)| memory.add_request(state, bytes).unwrap());
+        connections.make_memory();
+        assert!(idle.is_kept() && many.is_kept(), "there is room");
+        let more = memory.add_request(&few, 3 << 20).unwrap();
+        connections.make_memory();
+        assert!(!idle.is_kept() && many.is_cut() && few.is_kept());
+        drop((held, more));
+        assert_eq!((few.request_charge().bytes(), many.request_charge().bytes()), (0, 0));
         drop(request);
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
 use http_body::Body;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
     accept::{accepts_events, prefers_open_metrics},
-    body,
+    body::UnreadBody,
     infer::infer,
     repository,
     request_id::is_request_id,
@@ -59,41 +59,57 @@ const EVERY_METHOD: &str = "GET, HEAD, POST, OPTIONS";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Serves a request of a connection.
-pub(super) async fn handle<B>(served: Arc<Served>, request: Request<B>, source: Source) -> Response<ResponseBody>
+///
+/// The future holds the head and the body once: those that it awaits borrow them.
+pub(super) fn handle<B>(
+    served: Arc<Served>,
+    head: Parts,
+    mut body: UnreadBody<B>,
+    source: Source,
+) -> impl Future<Output = Response<ResponseBody>>
 where
     B: Body + Send + 'static,
     B::Data: Send,
 {
-    let request_id = request.headers().get(REQUEST_ID).filter(|id| is_request_id(id)).cloned();
-    let is_head = request.method() == Method::HEAD;
-    // Caches store the response to a POST only if it says so.
-    let is_post = request.method() == Method::POST;
-    let version = request.version();
-    let is_http1 = version < Version::HTTP_2;
-    let waits = is_http1 && request.headers().contains_key(header::EXPECT);
-    let mut response = dispatch(&served, request, request_id.as_ref(), source).await;
-    if let Some(id) = request_id {
-        response.headers_mut().insert(REQUEST_ID, id);
+    async move {
+        let request_id = head.headers.get(REQUEST_ID).filter(|id| is_request_id(id));
+        let response = dispatch(&served, &head, &mut body, request_id, source).await;
+        finish(&served, &head, request_id, response)
     }
-    if !is_post {
+}
+
+/// Adds the header fields that do not depend on the route.
+fn finish(
+    served: &Served,
+    head: &Parts,
+    request_id: Option<&HeaderValue>,
+    mut response: Response<ResponseBody>,
+) -> Response<ResponseBody> {
+    if let Some(id) = request_id {
+        response.headers_mut().insert(REQUEST_ID, id.clone());
+    }
+    // Caches store the response to a POST only if it says so.
+    if head.method != Method::POST {
         respond::forbid_storing(&mut response);
     }
+    let is_http1 = head.version < Version::HTTP_2;
     // A caller that is refused while it waits to be asked for its body must learn that the connection ends: Apache httpd sends
     // the body otherwise, and makes a 500 of the refusal.
-    let is_refused = waits && !response.status().is_success();
+    let is_refused = is_http1 && !response.status().is_success() && head.headers.contains_key(header::EXPECT);
     // HTTP/1.0 has no chunks, so there the end of a stream is the end of the connection.
-    let ends_with_body = version == Version::HTTP_10 && response.body().size_hint().exact().is_none();
+    let ends_with_body = head.version == Version::HTTP_10 && response.body().size_hint().exact().is_none();
     let leaves = served.closes_connections && is_http1 && (is_refused || served.models.is_draining());
     if ends_with_body || leaves {
-        respond::end_connection(&mut response, version);
+        respond::end_connection(&mut response, head.version);
     }
-    if is_head { respond::without_body(response) } else { response }
+    if head.method == Method::HEAD { respond::without_body(response) } else { response }
 }
 
 /// Finds the route of a request and serves it.
 async fn dispatch<B>(
     served: &Served,
-    request: Request<B>,
+    head: &Parts,
+    body: &mut UnreadBody<B>,
     request_id: Option<&HeaderValue>,
     source: Source,
 ) -> Response<ResponseBody>
@@ -101,31 +117,30 @@ where
     B: Body + Send + 'static,
     B::Data: Send,
 {
-    let route = match served.routes.find(request.uri().path()) {
+    let route = match served.routes.find(head.uri.path()) {
         Ok(Route::Model(index, ModelEndpoint::GenerateStream)) if !served.models.get(index).host.spec().streaming => {
             Err(RouteError::Path)
         }
         Ok(Route::Server(ServerEndpoint::Metrics)) if !served.shows_metrics => Err(RouteError::Path),
         found => found,
     };
-    let asks_for_options = request.method() == Method::OPTIONS;
+    let asks_for_options = head.method == Method::OPTIONS;
     let route = match route {
         Ok(route) => route,
         Err(error) => {
-            let is_for_server = request.uri().path() == "*";
-            linger(request);
-            if asks_for_options && is_for_server {
+            body.linger(&head.headers);
+            if asks_for_options && head.uri.path() == "*" {
                 return respond::options(EVERY_METHOD);
             }
             return respond::error(StatusCode::NOT_FOUND, &not_found(&served.models, &error));
         }
     };
     let is_allowed = match route.methods() {
-        Methods::Post => request.method() == Method::POST,
-        Methods::Get => matches!(*request.method(), Method::GET | Method::HEAD),
+        Methods::Post => head.method == Method::POST,
+        Methods::Get => matches!(head.method, Method::GET | Method::HEAD),
     };
     if !is_allowed {
-        linger(request);
+        body.linger(&head.headers);
         let methods = route.methods();
         return if asks_for_options { respond::options(methods.allow()) } else { respond::method_not_allowed(methods) };
     }
@@ -133,9 +148,9 @@ where
         Route::Model(index, endpoint @ (ModelEndpoint::Infer | ModelEndpoint::GenerateStream)) => {
             let model = served.models.get(index);
             let streams = endpoint == ModelEndpoint::GenerateStream
-                || (model.host.spec().streaming && accepts_events(request.headers()));
+                || (model.host.spec().streaming && accepts_events(&head.headers));
             let arrived = Instant::now();
-            let response = infer(model, request, request_id, streams, arrived, source).await;
+            let response = infer(model, head, body, request_id, streams, arrived, source).await;
             let metrics = model.host.metrics();
             metrics.answered(response.status().as_u16());
             metrics.took(Stage::Total, arrived.elapsed());
@@ -149,18 +164,23 @@ where
             ready(host.name(), &Readiness::new(&host.status()))
         }
         // In a box, so that inference does not carry the future.
-        Route::Server(endpoint) => Box::pin(respond_for_engine(served, endpoint, request)).await,
+        Route::Server(endpoint) => Box::pin(respond_for_engine(served, endpoint, &head.headers, body)).await,
     }
 }
 
 /// Serves a request to a route of the engine as a whole.
-async fn respond_for_engine<B>(served: &Served, endpoint: ServerEndpoint, request: Request<B>) -> Response<ResponseBody>
+async fn respond_for_engine<B>(
+    served: &Served,
+    endpoint: ServerEndpoint,
+    headers: &HeaderMap,
+    body: &mut UnreadBody<B>,
+) -> Response<ResponseBody>
 where
     B: Body + Send + 'static,
     B::Data: Send,
 {
     match endpoint {
-        ServerEndpoint::Metrics => metrics(served, request.headers()),
+        ServerEndpoint::Metrics => metrics(served, headers),
         ServerEndpoint::Live => respond::json(StatusCode::OK, r#"{"live":true}"#),
         ServerEndpoint::Ready => ready(&served.name, &served.models.readiness()),
         ServerEndpoint::ServerReady => server_ready(served),
@@ -169,7 +189,7 @@ where
             let models = served.models.iter().map(|model| model.host.name()).collect();
             respond::value(StatusCode::OK, &ModelNames { models })
         }
-        ServerEndpoint::RepositoryIndex => repository::index(&served.models, request).await,
+        ServerEndpoint::RepositoryIndex => repository::index(&served.models, headers, body).await,
         ServerEndpoint::OpenApi => respond::json(StatusCode::OK, served.openapi.clone()),
     }
 }
@@ -191,16 +211,6 @@ fn not_found(models: &Models, error: &RouteError) -> String {
             format!("version {} of model '{name}' not found; available version: {available}", quoted(version))
         }
     }
-}
-
-/// Receives and discards the body of a request that is not served.
-fn linger<B>(request: Request<B>)
-where
-    B: Body + Send + 'static,
-    B::Data: Send,
-{
-    let (head, body) = request.into_parts();
-    body::linger(&head.headers, body);
 }
 
 #[derive(Serialize)]
@@ -268,9 +278,9 @@ fn metadata(host: &Host) -> ModelMetadata {
 }
 
 fn metrics(served: &Served, headers: &HeaderMap) -> Response<ResponseBody> {
-    served.models.iter().for_each(|model| model.host.take_snapshot());
     let format = if prefers_open_metrics(headers) { MetricsFormat::OpenMetrics } else { MetricsFormat::Text };
-    match served.metrics.encode(format) {
+    let update = || served.models.iter().for_each(|model| model.host.take_snapshot());
+    match served.metrics.scrape(format, update) {
         Ok(text) => respond::text(format.media_type(), text),
         Err(error) => {
             tracing::error!("failed to encode metrics: {error}");

@@ -42,7 +42,7 @@ pub(super) fn refuse<B: Body>(request: &Request<B>, limits: HeadLimits) -> Optio
 
 /// Returns the size of a head in HTTP/2: its length as HTTP/1 writes it, with the bytes for each field that RFC 9113 (6.5.2)
 /// adds for the memory that it takes. Thousands of fields can be sent in a byte each.
-fn size<B>(request: &Request<B>) -> u64 {
+pub(super) fn size<B>(request: &Request<B>) -> u64 {
     const FIELD: usize = 32;
     let line = request.method().as_str().len()
         + request.uri().path_and_query().map_or(0, |path| path.as_str().len())

@@ -2,13 +2,14 @@
 
 use std::{pin::pin, time::Duration};
 
+use bytes::Bytes;
 use futures_util::future::{Either, poll_immediate, select};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
 use http_body::Body;
 use tokio::time::Instant;
 
 use super::{
-    body::{self, BodyFault},
+    body::{self, BodyFault, UnreadBody},
     body_format, coding,
     events::Events,
     request_id::is_request_id,
@@ -29,7 +30,8 @@ const BASE_ID: HeaderName = HeaderName::from_static("chariot-inference-base-id")
 /// Serves an inference request, with server-sent events if it `streams`.
 pub(super) async fn infer<B>(
     model: &OneModel,
-    request: Request<B>,
+    head: &Parts,
+    body: &mut UnreadBody<B>,
     request_id: Option<&HeaderValue>,
     streams: bool,
     arrived: Instant,
@@ -39,42 +41,19 @@ where
     B: Body + Send + 'static,
     B::Data: Send,
 {
-    let (head, body) = request.into_parts();
     let limit = streams.then_some(model.settings.stream_timeout);
-    let admitted = match admit(model, &head, body.size_hint().lower(), limit, arrived, source) {
+    let admitted = match admit(model, head, body.declared(), limit, arrived, source) {
         Ok(admitted) => admitted,
         Err(fault) => {
-            body::linger(&head.headers, body);
+            body.linger(&head.headers);
             return fault.response(model);
         }
     };
-    let Admitted { coding, format, timeout, arriving } = admitted;
-    let limit = model.settings.max_body.as_u64();
-    let rate = model.settings.min_rate.as_u64();
-    let pace = PaceLimit::new(body_timeout(&model.settings, timeout), rate);
-    let mut body = Box::pin(body);
-    let read = {
-        let read = body::read(body.as_mut(), limit, pace, || model.host.refusals(), |bytes| arriving.charge(bytes));
-        let mut read = pin!(read);
-        match poll_immediate(&mut read).await {
-            Some(read) => read,
-            // In a box, so that bodies that are there do not carry the future.
-            None => {
-                let stopped = Box::pin(model.host.ended());
-                match select(read, stopped).await {
-                    Either::Left((read, _)) => read,
-                    Either::Right(_) => Err(BodyFault::Stopped),
-                }
-            }
-        }
-    };
-    let bytes = match read {
+    let bytes = match receive(model, &admitted, body).await {
         Ok(bytes) => bytes,
-        Err(fault) => {
-            body::linger(&HeaderMap::new(), body);
-            return body_fault(model, &fault);
-        }
+        Err(fault) => return body_fault(model, &fault),
     };
+    let Admitted { coding, format, arriving, .. } = admitted;
     let permit = match model.host.enter(arriving) {
         Ok(permit) => permit,
         Err(error) => return HeadFault::Admission(error).response(model),
@@ -90,6 +69,7 @@ where
     let bytes = match coding {
         None => bytes,
         Some(coding) => {
+            let limit = model.settings.max_body.as_u64();
             match Box::pin(coding::decompress(&model.host, &permit, coding, bytes, limit, id.as_deref())).await {
                 Ok(Ok(bytes)) => bytes,
                 Ok(Err(fault)) => return coding::fault(coding, &fault),
@@ -104,7 +84,7 @@ where
         let host = model.host.clone();
         let charge = permit.part_charge();
         let work = |parts| async move { host.infer(permit, bytes, format, request_id, arrived, Some(parts)).await };
-        let pace = PaceLimit::awaited(model.settings.write_timeout, rate);
+        let pace = PaceLimit::awaited(model.settings.write_timeout, model.settings.min_rate.as_u64());
         return Box::pin(Events::start(pace, charge, deadline, work))
             .await
             .map_or_else(|failure| failed(model, &failure), respond::events);
@@ -116,6 +96,33 @@ where
         result => result.map(respond::inference),
     };
     response.unwrap_or_else(|failure| failed(model, &failure))
+}
+
+/// Reads the body of an admitted request. If that fails, the rest of the body is discarded.
+async fn receive<B>(model: &OneModel, admitted: &Admitted, body: &mut UnreadBody<B>) -> Result<Bytes, BodyFault>
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+{
+    let Some(mut body) = body.take() else { return Err(BodyFault::Broken) };
+    let limit = model.settings.max_body.as_u64();
+    let pace = PaceLimit::new(body_timeout(&model.settings, admitted.timeout), model.settings.min_rate.as_u64());
+    let charge = |bytes| admitted.arriving.charge(bytes);
+    let result = {
+        let mut read = pin!(body::read(body.as_mut(), limit, pace, || model.host.refusals(), charge));
+        match poll_immediate(&mut read).await {
+            Some(result) => result,
+            // In a box, so that bodies that are there do not carry the future.
+            None => match select(read, Box::pin(model.host.ended())).await {
+                Either::Left((result, _)) => result,
+                Either::Right(_) => Err(BodyFault::Stopped),
+            },
+        }
+    };
+    if result.is_err() {
+        body::linger(&HeaderMap::new(), body);
+    }
+    result
 }
 
 /// An admitted request whose body has not been read.

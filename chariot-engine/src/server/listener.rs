@@ -186,7 +186,13 @@ impl Accepting {
         let (protocols, limits) = (self.protocols.clone(), self.protocols.limits);
         let received = Received::new(state.clone(), self.connections.memory().clone(), self.protocols.decoded_head());
         let wire = Wire::new(stream, state.clone(), received, limits, self.pace.clone());
-        let service = ConnectionService { engine: self.service.clone(), state, limits, place: place.clone() };
+        let service = ConnectionService {
+            engine: self.service.clone(),
+            state,
+            limits,
+            memory: self.connections.memory().clone(),
+            place: place.clone(),
+        };
         let closed = self.closed.clone();
         tokio::spawn(async move {
             serve(wire, service, protocols).await;

@@ -27,7 +27,7 @@
 //! | `head` | the checks of heads that hyper leaves to a server |
 //! | `wire` | the stream of one connection, beneath hyper |
 //! | `received` | what hyper holds of what one connection has received |
-//! | `read_memory` | what all connections hold of it together |
+//! | `connection_memory` | what all connections hold together |
 //! | `frames` | the frames of HTTP/2, as far as they tell where a head ends |
 //! | `refused_head` | the response to a head that hyper cannot read |
 //! | `half_close` | telling a client that has finished sending from one that is gone |
@@ -38,6 +38,7 @@ mod body;
 mod body_format;
 mod coding;
 mod connection;
+mod connection_memory;
 mod connections;
 mod delivery;
 mod events;
@@ -49,7 +50,6 @@ mod infer;
 mod lingering;
 mod listener;
 mod pace;
-mod read_memory;
 mod received;
 mod refused_head;
 mod repository;

@@ -3,7 +3,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll, ready},
 };
 
@@ -23,7 +23,8 @@ struct Waiting {
 impl Transfer {
     /// Records that the transfer waits for the client. Completes if it is too slow.
     ///
-    /// `moved` is the number of bytes so far, of which those before the first wait do not count, and `refusals` counts the charges that had no room.
+    /// `moved` is the number of bytes so far, of which those before the first wait do not count, and `refusals` counts the
+    /// charges that had no room.
     pub(super) fn poll_over(
         &mut self,
         cx: &mut Context<'_>,
@@ -61,9 +62,8 @@ pub(super) async fn within<F: Future>(
     limit: PaceLimit,
     moved: impl Fn() -> u64,
     refusals: impl Fn() -> u64,
-    transfer: F,
+    mut future: Pin<&mut F>,
 ) -> Option<F::Output> {
-    let mut future = pin!(transfer);
     let mut transfer = Transfer::default();
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
@@ -77,7 +77,7 @@ pub(super) async fn within<F: Future>(
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, time::Duration};
+    use std::{cell::Cell, pin::pin, time::Duration};
 
     use super::*;
 
@@ -93,7 +93,7 @@ mod tests {
                 moved.set(moved.get() + rate);
             }
         };
-        let done = within(PaceLimit::new(TIMEOUT, 1024), || moved.get(), refusals, transfer).await;
+        let done = within(PaceLimit::new(TIMEOUT, 1024), || moved.get(), refusals, pin!(transfer)).await;
         (begin.elapsed(), done.is_none())
     }
 

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{connection::ConnectionState, frames::Frames, read_memory::ReadMemory};
+use super::{connection::ConnectionState, connection_memory::ConnectionMemory, frames::Frames};
 
 /// The first buffer of a connection, which is not charged.
 const FIRST_BUFFER: usize = 8 << 10;
@@ -23,7 +23,7 @@ pub(super) struct NoMemory;
 #[derive(Debug)]
 pub(super) struct Received {
     state: Arc<ConnectionState>,
-    memory: Arc<ReadMemory>,
+    memory: Arc<ConnectionMemory>,
     /// The memory of the decoded fields of an unfinished head in HTTP/2, which can be far larger than what was sent.
     decoded: u64,
     /// The bytes of the unfinished head in HTTP/1.
@@ -39,7 +39,7 @@ pub(super) struct Received {
 
 impl Received {
     /// Creates the state of a new connection. The decoded fields of an unfinished head in HTTP/2 count as `decoded` bytes.
-    pub(super) fn new(state: Arc<ConnectionState>, memory: Arc<ReadMemory>, decoded: u64) -> Self {
+    pub(super) fn new(state: Arc<ConnectionState>, memory: Arc<ConnectionMemory>, decoded: u64) -> Self {
         Received { state, memory, decoded, head: 0, buffer: 0, frames: None, is_decoded_charged: false, is_full: false }
     }
 
@@ -75,7 +75,7 @@ impl Received {
             return true;
         }
         let (charge, more) = (self.state.read_charge(), as_u64(buffer - self.buffer));
-        let is_held = if is_idle { self.memory.add_head(charge, more) } else { self.memory.add_body(charge, more) };
+        let is_held = if is_idle { self.memory.add(charge, more) } else { self.memory.add_body(charge, more) };
         if is_held {
             self.buffer = buffer;
         }
@@ -103,7 +103,7 @@ impl Received {
             self.state.read_charge().sub(self.decoded);
             self.is_decoded_charged = false;
         } else {
-            self.is_decoded_charged = self.memory.add_head(self.state.read_charge(), self.decoded);
+            self.is_decoded_charged = self.memory.add(self.state.read_charge(), self.decoded);
             self.is_full |= !self.is_decoded_charged;
         }
     }
@@ -128,14 +128,14 @@ mod tests {
     const ROOM: usize = 16 << 10;
     const DECODED: u64 = 8 << 20;
 
-    fn received(memory: &Arc<ReadMemory>) -> (Received, Arc<ConnectionState>) {
-        let state = Arc::new(ConnectionState::new(Arc::new(Clock::new()), memory.charge()));
+    fn received(memory: &Arc<ConnectionMemory>) -> (Received, Arc<ConnectionState>) {
+        let state = Arc::new(ConnectionState::new(Arc::new(Clock::new()), &memory.charge()));
         (Received::new(state.clone(), memory.clone(), DECODED), state)
     }
 
     #[test]
     fn a_head_is_read_in_small_pieces_and_charged_from_the_second_on() {
-        let memory = ReadMemory::new();
+        let memory = ConnectionMemory::new();
         let (mut received, state) = received(&memory);
         assert_eq!(received.limit(FIRST_BUFFER), Ok(SMALL_READ));
         state.begin_head();
@@ -156,9 +156,9 @@ mod tests {
 
     #[test]
     fn a_head_without_memory_is_refused_and_a_body_is_read_in_small_pieces() {
-        let memory = ReadMemory::new();
+        let memory = ConnectionMemory::new();
         let (others, (mut received, state)) = (memory.charge(), received(&memory));
-        while memory.add_head(&others, 1 << 20) {}
+        while memory.add(&others, 1 << 20) {}
         assert_eq!(received.limit(FIRST_BUFFER), Ok(SMALL_READ));
         state.begin_head();
         received.add(&[b'x'; SMALL_READ]);
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn an_unfinished_head_of_http_2_is_charged_until_it_ends() {
-        let memory = ReadMemory::new();
+        let memory = ConnectionMemory::new();
         let (mut received, state) = received(&memory);
         received.set_http2();
         received.add(b"\0\0\x02\x01\0\0\0\0\x01\x82\x86");
@@ -180,7 +180,7 @@ mod tests {
         received.add(b"\0\0\0\x09\x04\0\0\0\x01");
         assert!(!state.is_in_head() && state.read_charge().bytes() == 0);
         let others = memory.charge();
-        while memory.add_head(&others, 1 << 20) {}
+        while memory.add(&others, 1 << 20) {}
         received.add(b"\0\0\x02\x01\0\0\0\0\x03\x82\x86");
         assert_eq!(received.limit(FIRST_BUFFER), Err(NoMemory));
     }

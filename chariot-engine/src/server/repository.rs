@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    body::{self, BodyFault},
+    body::{self, BodyFault, UnreadBody},
     coding,
     respond::{self, ResponseBody},
 };
@@ -40,21 +40,25 @@ struct Entry<'a> {
 }
 
 /// Lists every model with its state: `LOADING`, `READY`, `UNLOADING` or `UNAVAILABLE`.
-pub(super) async fn index<B>(models: &Models, request: Request<B>) -> Response<ResponseBody>
+pub(super) async fn index<B>(models: &Models, headers: &HeaderMap, body: &mut UnreadBody<B>) -> Response<ResponseBody>
 where
     B: Body + Send + 'static,
     B::Data: Send,
 {
-    let (head, body) = request.into_parts();
-    let Ok(None) = coding::request_coding(&head.headers) else {
-        body::linger(&head.headers, body);
+    let Ok(None) = coding::request_coding(headers) else {
+        body.linger(headers);
         return coding::unsupported();
     };
-    let mut body = Box::pin(body);
-    let read = body::read(body.as_mut(), MAX_BYTES, PaceLimit::new(TIME, u64::MAX), || 0, |_| Ok(())).await;
-    if read.is_err() {
-        body::linger(&HeaderMap::new(), body);
-    }
+    let read = match body.take() {
+        None => Err(BodyFault::Broken),
+        Some(mut body) => {
+            let read = body::read(body.as_mut(), MAX_BYTES, PaceLimit::new(TIME, u64::MAX), || 0, |_| Ok(())).await;
+            if read.is_err() {
+                body::linger(&HeaderMap::new(), body);
+            }
+            read
+        }
+    };
     let read = read.map(|bytes| match bytes.strip_prefix("\u{feff}".as_bytes()) {
         Some(rest) => bytes.slice_ref(rest),
         None => bytes,

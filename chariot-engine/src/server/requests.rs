@@ -17,6 +17,7 @@ use hyper::{body::Incoming, service::Service};
 use super::{
     body,
     connection::{ConnectionState, InFlight, Order},
+    connection_memory::{ConnectionMemory, RequestMemory},
     delivery::Delivery,
     head,
     refused_head::HeadLimits,
@@ -29,12 +30,16 @@ use super::{
 const NO_PLACE: &str = "every connection has a request; beyond their limit only GET and HEAD are served";
 const RETRY_AFTER: u64 = 1;
 
+/// The message for a request of HTTP/2 for which there is no memory.
+const NO_MEMORY: &str = "the memory for requests of HTTP/2 is exhausted";
+
 /// An engine as the service of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionService {
     pub(super) engine: EngineService,
     pub(super) state: Arc<ConnectionState>,
     pub(super) limits: HeadLimits,
+    pub(super) memory: Arc<ConnectionMemory>,
     /// `None` if the connection has no limit.
     pub(super) place: Option<Arc<Place>>,
 }
@@ -56,30 +61,34 @@ impl Service<Request<Incoming>> for ConnectionService {
     fn call(&self, request: Request<Incoming>) -> CountedFuture {
         let in_flight = self.state.begin();
         let version = request.version();
-        let refused = if self.state.is_reserved() && self.has_no_place(&request) {
+        let is_http2 = version > Version::HTTP_11;
+        let memory = if is_http2 { self.memory.add_request(&self.state, head::size(&request)) } else { None };
+        let refused = if is_http2 && memory.is_none() {
+            Some(respond::unavailable(NO_MEMORY, RETRY_AFTER))
+        } else if self.state.is_reserved() && self.has_no_place(&request) {
             Some(respond::unavailable(NO_PLACE, RETRY_AFTER))
         } else {
             head::refuse(&request, self.limits)
         };
         let is_last = self.state.is_reserved();
-        if is_last && version > Version::HTTP_11 {
+        if is_last && is_http2 {
             self.state.command(Order::Drain);
         }
-        let (parts, incoming) = request.into_parts();
+        let (head, incoming) = request.into_parts();
         let received = RequestBody::new(incoming, &in_flight, version);
         let future: ResponseFuture = match refused {
             Some(refused) => {
-                if version > Version::HTTP_11 {
-                    body::linger(&parts.headers, received);
+                if is_http2 {
+                    body::linger(&head.headers, received);
                 } else {
                     // The connection closes after the response and lingers by itself.
                     drop(received);
                 }
                 Box::pin(std::future::ready(Ok(refused)))
             }
-            None => self.engine.serve(Request::from_parts(parts, received), self.state.source()),
+            None => self.engine.serve(head, received, self.state.source()),
         };
-        CountedFuture { future, in_flight: Some(in_flight), version, is_last }
+        CountedFuture { future, in_flight: Some(in_flight), memory, version, is_last }
     }
 }
 
@@ -87,6 +96,7 @@ impl Service<Request<Incoming>> for ConnectionService {
 pub(super) struct CountedFuture {
     future: ResponseFuture,
     in_flight: Option<InFlight>,
+    memory: Option<RequestMemory>,
     version: Version,
     /// The connection ends with this response.
     is_last: bool,
@@ -108,7 +118,8 @@ impl Future for CountedFuture {
             in_flight.state().set_chunked(response.body().size_hint().exact().is_none());
         }
         let delivery = (self.version > Version::HTTP_11).then(Delivery::begin);
-        Poll::Ready(Ok(response.map(|body| CountedResponse { body, in_flight, delivery })))
+        let memory = self.memory.take();
+        Poll::Ready(Ok(response.map(|body| CountedResponse { body, in_flight, delivery, _memory: memory })))
     }
 }
 
@@ -175,6 +186,7 @@ pub(super) struct CountedResponse {
     in_flight: Option<InFlight>,
     /// Counts the bytes in HTTP/2.
     delivery: Option<Arc<Delivery>>,
+    _memory: Option<RequestMemory>,
 }
 
 impl CountedResponse {

@@ -82,7 +82,7 @@ pub(super) fn json<B: From<Bytes>>(status: StatusCode, body: impl Into<Bytes>) -
 }
 
 /// Returns a text response of a media type.
-pub(super) fn text(media_type: &'static str, text: String) -> Response<ResponseBody> {
+pub(super) fn text(media_type: &'static str, text: Bytes) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::from(text));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response

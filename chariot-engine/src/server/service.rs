@@ -9,10 +9,11 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use http::{Request, Response};
+use http::{Request, Response, request::Parts};
 use http_body::Body;
 
 use super::{
+    body::UnreadBody,
     handle::{Served, handle},
     respond::ResponseBody,
 };
@@ -59,12 +60,12 @@ impl EngineService {
     }
 
     /// Serves a request, which takes turns with those of other sources.
-    pub(super) fn serve<B>(&self, request: Request<B>, source: Source) -> ResponseFuture
+    pub(super) fn serve<B>(&self, head: Parts, body: B, source: Source) -> ResponseFuture
     where
         B: Body + Send + 'static,
         B::Data: Send,
     {
-        Box::pin(handle(self.0.clone(), request, source).map(Ok))
+        Box::pin(handle(self.0.clone(), head, UnreadBody::new(body), source).map(Ok))
     }
 }
 
@@ -91,7 +92,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        self.serve(request, Source::default())
+        let (head, body) = request.into_parts();
+        self.serve(head, body, Source::default())
     }
 }
 
@@ -105,6 +107,7 @@ where
     type Future = ResponseFuture;
 
     fn call(&self, request: Request<B>) -> ResponseFuture {
-        self.serve(request, Source::default())
+        let (head, body) = request.into_parts();
+        self.serve(head, body, Source::default())
     }
 }

@@ -9,6 +9,7 @@
 //! | `model` | the metrics of one model, which the runtime and the server update |
 //! | `figures` | the counters, gauges and histograms of authors |
 //! | `registry` | the registry of an engine |
+//! | `scrapes` | the texts of the metrics on their way to scrapers |
 //! | `text_format` | the text format of Prometheus, made from OpenMetrics |
 //! | `author` | the registry as authors use it |
 
@@ -18,6 +19,7 @@ mod families;
 mod figures;
 mod model;
 mod registry;
+mod scrapes;
 mod table;
 mod text_format;
 

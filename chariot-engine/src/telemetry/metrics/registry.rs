@@ -5,9 +5,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use bytes::Bytes;
 use prometheus_client::{encoding::text, registry::Registry};
 
-use super::{families::Families, figures::Own, model::ModelMetrics, text_format};
+use super::{families::Families, figures::Own, model::ModelMetrics, scrapes::Scrapes, text_format};
 
 /// A format of all metrics as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,13 +36,19 @@ struct Inner {
     registry: Mutex<Registry>,
     families: Families,
     own: Mutex<Vec<(String, Own)>>,
+    scrapes: [Scrapes; 2],
 }
 
 impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::default();
         let families = Families::register(&mut registry);
-        Metrics(Arc::new(Inner { registry: Mutex::new(registry), families, own: Mutex::default() }))
+        Metrics(Arc::new(Inner {
+            registry: Mutex::new(registry),
+            families,
+            own: Mutex::default(),
+            scrapes: Default::default(),
+        }))
     }
 
     /// Returns the metrics of the model with this name.
@@ -49,8 +56,20 @@ impl Metrics {
         Arc::new(ModelMetrics::new(&self.0.families, name))
     }
 
-    /// Returns all metrics in a format.
-    pub(crate) fn encode(&self, format: MetricsFormat) -> Result<String, fmt::Error> {
+    /// Returns all metrics in a format, as they are after `update`. If callers leave many texts unread, they share one.
+    ///
+    /// # Errors
+    /// Fails if a metric cannot be written.
+    pub(crate) fn scrape(&self, format: MetricsFormat, update: impl FnOnce()) -> Result<Bytes, fmt::Error> {
+        let scrapes = &self.0.scrapes[usize::from(format == MetricsFormat::OpenMetrics)];
+        scrapes.text(|| {
+            update();
+            self.encode(format)
+        })
+    }
+
+    /// Writes all metrics in a format.
+    pub(super) fn encode(&self, format: MetricsFormat) -> Result<String, fmt::Error> {
         self.0.families.update_process();
         let mut written = String::with_capacity(16 * 1024);
         text::encode(&mut written, &self.registry())?;

@@ -29,6 +29,9 @@ const SOON: Duration = Duration::from_millis(400);
 /// The length of a large response: more than the buffers of both systems hold.
 const LARGE: usize = 16 << 20;
 
+/// The memory for a large response while it is encoded: the output of the model and the response.
+const ENCODING: u64 = 2 * LARGE as u64 + (1 << 20);
+
 /// An engine whose response to `large` is [`LARGE`], to a number a text of that length, and to any other text the text.
 fn server(configure: impl Fn(&mut EngineSettings) + Send + 'static) -> Server {
     let model = Scripted::blocking(|batch| {
@@ -250,8 +253,8 @@ fn a_response_over_the_limit_of_a_request_is_a_413() {
 #[test]
 fn unread_responses_count_towards_the_budget_until_their_clients_read_or_go() {
     let server = server(|settings| {
-        settings.max_inflight_bytes = Some(ByteSize::b(2 * LARGE as u64 + (1 << 20)));
-        settings.max_request_bytes = Some(ByteSize::b(2 * LARGE as u64));
+        settings.max_inflight_bytes = Some(ByteSize::b(LARGE as u64 + ENCODING));
+        settings.max_request_bytes = Some(ByteSize::b(ENCODING));
     });
     let mut unread: Vec<_> = (1..=2)
         .map(|count| {
@@ -272,8 +275,8 @@ fn unread_responses_count_towards_the_budget_until_their_clients_read_or_go() {
 fn a_reader_of_http_1_is_cut_below_the_rate_and_while_memory_is_short() {
     let server = server(|settings| {
         settings.write_timeout = SOON;
-        settings.max_inflight_bytes = Some(ByteSize::b(2 * LARGE as u64));
-        settings.max_request_bytes = Some(ByteSize::b(2 * LARGE as u64));
+        settings.max_inflight_bytes = Some(ByteSize::b(ENCODING));
+        settings.max_request_bytes = Some(ByteSize::b(ENCODING));
         settings.min_rate = ByteSize::b(1);
     });
     // At this rate it has time, but others need the memory.
