@@ -22,7 +22,7 @@
 //! | `binary` | binary tensors of requests and responses |
 //! | `response`, `encode_error` | [`InferResponse`], its encoder, and the reasons why encoding fails |
 //! | `metadata` | [`ModelMetadata`], the metadata of a model |
-//! | `meter`, `metered` | [`Meter`], memory that is reserved before it is taken, and serde's decoders of an author's types with one |
+//! | `meter`, `metered` | `Meter`, memory that is reserved before it is taken, and serde's decoders of an author's types with one |
 //! | `reader`, `string`, `number` | a strict JSON reader over a complete body |
 //! | `half_rounding` | rounding to FP16 and BF16 |
 //! | `fault` | a fault in a body, with its location |

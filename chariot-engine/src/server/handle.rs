@@ -59,8 +59,7 @@ const EVERY_METHOD: &str = "GET, HEAD, POST, OPTIONS";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Serves a request of a connection.
-///
-/// The future holds the head and the body once: those that it awaits borrow them.
+#[expect(clippy::manual_async_fn, reason = "the future of an async function holds its arguments twice")]
 pub(super) fn handle<B>(
     served: Arc<Served>,
     head: Parts,

@@ -51,6 +51,14 @@ fn wait_until_released(server: &Server) {
     until("the memory is released", || (held_bytes(server) == 0).then_some(()));
 }
 
+/// Waits until so many large responses are there, and nothing else.
+fn wait_until_answered(server: &Server, count: u64) {
+    until("it is answered", || {
+        let in_flight = server.engine.in_flight();
+        (in_flight.requests == 0 && in_flight.bytes > count * LARGE as u64).then_some(())
+    });
+}
+
 /// Asks for a text without reading the response.
 fn asked(server: &Server, what: &str) -> Connection {
     let mut connection = server.connect();
@@ -259,7 +267,7 @@ fn unread_responses_count_towards_the_budget_until_their_clients_read_or_go() {
     let mut unread: Vec<_> = (1..=2)
         .map(|count| {
             let connection = asked(&server, "large");
-            until("it is answered", || (held_bytes(&server) > count * LARGE as u64).then_some(()));
+            wait_until_answered(&server, count);
             connection
         })
         .collect();
@@ -281,7 +289,7 @@ fn a_reader_of_http_1_is_cut_below_the_rate_and_while_memory_is_short() {
     });
     // At this rate it has time, but others need the memory.
     let _slow = asked(&server, "large");
-    until("it is answered", || (held_bytes(&server) > LARGE as u64).then_some(()));
+    wait_until_answered(&server, 1);
     let served =
         until("its memory is given to others", || Some(server.infer(text("large"))).filter(|one| one.status != 503));
     assert_eq!(served.status, 200);

@@ -55,7 +55,10 @@ fn wait_until_served(server: &Server) {
 
 #[test]
 fn the_oldest_of_many_large_heads_makes_room_for_others() {
-    let server = server(|settings| settings.max_head = ByteSize::mib(1));
+    let server = server(|settings| {
+        settings.max_head = ByteSize::mib(1);
+        settings.header_timeout = Duration::from_secs(600);
+    });
     let head = format!("GET /ready HTTP/1.1\r\nHost: engine\r\nx-a: {}", "x".repeat(1000 << 10));
     let mut small = server.connect();
     small.write("GET /ready HT").unwrap();

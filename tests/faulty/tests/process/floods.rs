@@ -2,10 +2,10 @@
 
 use std::thread;
 
-use e2e::{Process, Signal};
+use e2e::{Process, Signal, until};
 use serde_json::{Value, json};
 
-use super::{FAULTY, admit, assert_serves, awaits, command, message};
+use super::{FAULTY, admit, assert_serves, awaits, command, figure, message};
 
 /// The preface of HTTP/2, with an empty frame of settings.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -102,6 +102,7 @@ fn flood(process: &Process, body: &str, status: u16) {
 fn a_flood_of_refusals_writes_no_lines() {
     let process = Process::ready(FAULTY, &[("CHARIOT_ENGINE_WORKERS", "1"), ("CHARIOT_ENGINE_QUEUE_SIZE", "1")]);
     let held = [(); 2].map(|()| admit(&process, &awaits()).expect("a free permit"));
+    until("both have a place", || (figure(&process, "chariot_in_flight_requests") >= 2.0).then_some(()));
     flood(&process, &command(json!({})).to_string(), 503);
     drop(held);
     let log = log_of(&process);

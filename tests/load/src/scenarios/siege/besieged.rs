@@ -121,6 +121,11 @@ impl Besieged {
         })
     }
 
+    /// Returns `true` once at most so many bytes are resident, `false` if that is not so within the time.
+    pub(super) fn is_released(&self, most: u64, time: Duration) -> bool {
+        within(time, || self.resident() <= most)
+    }
+
     /// Ends the engine with SIGTERM, and returns the time that it took; `None` if it had to be killed.
     pub(super) fn end(&self) -> Option<Duration> {
         let begin = Instant::now();

@@ -9,9 +9,12 @@ use super::{
     bodies::missing_bodies,
     ground::{Ground, TEXTS},
     honest::Asks,
-    stage::{Plan, Stage, budget, run},
+    stage::{Plan, Stage, run, timeout},
 };
 use crate::http2::Http2;
+
+/// The memory that unfinished heads of all connections take together.
+const ALL_HEADS: u64 = 64 << 20;
 
 /// The bytes of a head that clients send and never complete, below and above the limit of a head.
 const UNFINISHED: [usize; 2] = [60_000, 410_000];
@@ -47,8 +50,8 @@ pub(super) fn heads(exe: &Path, scale: Scale) -> Result<Outcome, Failure> {
     let before = stage.engine.resident();
     let honest = stage.attack(unfinished_heads)?;
     stage.note(&honest);
-    let after = stage.engine.resident();
-    stage.outcome.must(after <= before + budget(scale) / 2, "the memory of closed connections comes back");
+    let is_released = stage.engine.is_released(before + ALL_HEADS, 4 * timeout(scale));
+    stage.outcome.must(is_released, "the memory of closed connections comes back");
     stage.close()
 }
 

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -65,10 +65,18 @@ pub(super) struct Honest {
 /// The honest client at work.
 pub(super) struct AtWork {
     over: Arc<AtomicBool>,
+    served: Arc<AtomicUsize>,
     thread: thread::JoinHandle<Result<Honest, Failure>>,
 }
 
 impl AtWork {
+    /// Waits until so many requests have been served.
+    pub(super) async fn served(&self, least: usize) {
+        while self.served.load(Ordering::Acquire) < least {
+            tokio::time::sleep(PACE).await;
+        }
+    }
+
     /// Ends the work, and returns what the client has seen.
     pub(super) fn end(self) -> Result<Honest, Failure> {
         self.over.store(true, Ordering::Release);
@@ -80,23 +88,27 @@ impl AtWork {
 pub(super) fn start(address: SocketAddr, asks: Asks, patience: Duration) -> AtWork {
     let over = Arc::new(AtomicBool::new(false));
     let is_over = over.clone();
+    let served = Arc::new(AtomicUsize::new(0));
+    let in_time = served.clone();
     let thread = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let ((requests, in_time), probes) = runtime.block_on(async {
+        let (requests, probes) = runtime.block_on(async {
             let requests = async {
-                let (mut seen, mut turn, mut in_time) = (Seen::default(), 0, 0);
+                let (mut seen, mut turn) = (Seen::default(), 0);
                 tokio::time::sleep(AHEAD).await;
                 let mut client = Client::with_patience(address, patience);
                 while !is_over.load(Ordering::Acquire) {
                     let (path, body) = asks.request(turn);
                     let sent = Instant::now();
                     let result = client.post(path, body).await;
-                    in_time += usize::from(matches!(result, Ok(200)) && !is_over.load(Ordering::Acquire));
+                    if matches!(result, Ok(200)) && !is_over.load(Ordering::Acquire) {
+                        in_time.fetch_add(1, Ordering::AcqRel);
+                    }
                     seen.add(result, sent.elapsed());
                     turn += 1;
                     tokio::time::sleep(PACE).await;
                 }
-                (seen, in_time)
+                seen
             };
             let probes = async {
                 let mut seen = Seen::default();
@@ -112,7 +124,7 @@ pub(super) fn start(address: SocketAddr, asks: Asks, patience: Duration) -> AtWo
             };
             tokio::join!(requests, probes)
         });
-        Ok(Honest { requests, in_time, probes })
+        Ok(Honest { requests, in_time: in_time.load(Ordering::Acquire), probes })
     });
-    AtWork { over, thread }
+    AtWork { over, served, thread }
 }

@@ -83,7 +83,7 @@ pub(super) fn unread_responses(ground: Ground) -> impl Future<Output = ()> + Sen
         async move {
             let mut stream = ground.connect_narrow().await?;
             ground.send(&mut stream, &request).await?;
-            if index % 2 == 0 {
+            if index.is_multiple_of(2) {
                 return read_slowly(&mut stream, 512, Duration::from_millis(250)).await;
             }
             tokio::time::sleep(longest).await;
