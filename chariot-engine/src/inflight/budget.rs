@@ -57,7 +57,8 @@ impl Budget {
     }
 
     fn check_request(&self, bytes: u64) -> Result<(), OverLimit> {
-        if bytes <= self.request_limit { Ok(()) } else { Err(OverLimit::Request(self.request_limit)) }
+        let limit = self.request_limit.min(self.limit);
+        if bytes <= limit { Ok(()) } else { Err(OverLimit::Request(limit)) }
     }
 
     fn take(&self, bytes: u64) -> Result<(), OverLimit> {

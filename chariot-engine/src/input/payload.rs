@@ -165,6 +165,8 @@ impl ElementKind {
             |flat: &TensorData| (0..flat.len()).all(|index| flat.bytes_element_ref(index).is_some_and(is_element));
         Ok(match data.nested_elements(shape, MAX_ITEMS, meter) {
             Ok(Some(flat)) if are_elements(&flat) => flat,
+            // That is no reason to read the value in the other way.
+            Err(fault) if meter.has_refused() => return Err(fault),
             // The lists are elements themselves.
             _ => data,
         })

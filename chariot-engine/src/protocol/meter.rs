@@ -14,6 +14,9 @@ use crate::error::{Error, Rejection};
 /// The bytes that a meter holds before it reserves any: most requests need fewer, and are charged once.
 const FREE: usize = 16 << 10;
 
+/// The bytes that a meter keeps reserved between the items of a request.
+const SURPLUS: usize = 1 << 20;
+
 /// A budget that memory is reserved from.
 pub(crate) trait Reserve: fmt::Debug + Send + Sync {
     /// Reserves bytes.
@@ -107,15 +110,36 @@ impl<'a> Meter<'a> {
             self.top_up(budget, held)?;
         }
         self.held.store(held, Relaxed);
+        self.return_surplus(budget, held);
         Ok(())
+    }
+
+    /// Returns the bytes held beyond `before`, of an item that was rejected.
+    pub(crate) fn forget(&self, before: usize) {
+        let Some(budget) = self.budget else { return };
+        self.kept.store(0, Relaxed);
+        self.held.store(before, Relaxed);
+        self.return_surplus(budget, before);
+    }
+
+    /// Returns bytes to the budget if many more are reserved than held: the next items may need less.
+    fn return_surplus(&self, budget: &dyn Reserve, held: usize) {
+        let reserved = self.reserved.load(Relaxed);
+        if reserved > held.saturating_add(SURPLUS) {
+            self.reserved.store(held, Relaxed);
+            budget.release(reserved - held);
+        }
     }
 
     /// Returns bytes that are no longer held, and reserves from the budget exactly those that are.
     ///
     /// # Errors
-    /// Returns the error of the budget, if it has no room for the bytes that were free so far.
+    /// Returns the error of the budget, if it has no room for the bytes that were free so far, or has refused before.
     pub(crate) fn finish(&self, released: usize) -> Result<(), Error> {
         let Some(budget) = self.budget else { return Ok(()) };
+        if let Some(refusal) = self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(refusal);
+        }
         let held = self.held.load(Relaxed).saturating_sub(released);
         self.held.store(held, Relaxed);
         let reserved = self.reserved.swap(held, Relaxed);
@@ -193,6 +217,21 @@ mod tests {
         assert_eq!(meter.held(), 1107);
         meter.finish(100).unwrap();
         assert_eq!((limit.0.load(Relaxed), meter.held()), (98_993, 1007));
+    }
+
+    #[test]
+    fn what_an_item_took_for_a_while_is_returned_before_the_next() {
+        let limit = Limit(AtomicUsize::new(100 << 20));
+        let meter = Meter::new(&limit);
+        meter.reserve(100).unwrap();
+        for kept in [None, Some(1000)] {
+            meter.reserve(60 << 20).unwrap();
+            match kept {
+                None => meter.forget(100),
+                Some(bytes) => meter.settle(100, bytes).unwrap(),
+            }
+        }
+        assert_eq!((limit.0.load(Relaxed), meter.held()), ((100 << 20) - 1100, 1100));
     }
 
     #[test]

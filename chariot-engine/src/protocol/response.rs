@@ -193,7 +193,8 @@ impl InferResponse {
                 (false, Some(data)) => data.json_size_bound(),
                 (false, None) => output.data.len().saturating_mul(output.data.datatype().json_width()),
             };
-            size_estimate(output, Some(data))
+            // A character of a name takes up to six bytes, a number of the shape up to 21 with its comma.
+            size_estimate(output, Some(data)) + 5 * output.name.len() + 21 * output.shape.len()
         };
         256 + self.outputs.iter().map(bound).fold(0, usize::saturating_add)
     }

@@ -184,14 +184,15 @@ impl Decoders {
         Slot { decoders: self.clone(), index, work }
     }
 
-    /// Gives free slots to those who wait.
-    fn serve(self: &Arc<Self>) {
-        loop {
-            let next = self.lock().next();
-            let Some((Waiting { work, slot }, index)) = next else { return };
+    /// Gives free slots to those who wait. Takes the lock, which nobody has released since a slot became free: a newcomer
+    /// would take it.
+    fn serve<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>) {
+        while let Some((Waiting { work, slot }, index)) = state.next() {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
+            drop(state);
             // One who has gone in the meantime leaves the slot to the next.
             drop(slot.send(self.grant(work, index)));
+            state = self.lock();
         }
     }
 
@@ -229,8 +230,7 @@ impl Drop for Slot {
         let mut state = self.decoders.lock();
         state.free.push(self.index);
         state.long -= usize::from(self.work.is_long());
-        drop(state);
-        self.decoders.serve();
+        self.decoders.serve(state);
     }
 }
 

@@ -48,7 +48,8 @@ pub(super) fn encode(
         context.requested.iter().filter_map(|output| Some((&*output.name, output.binary?))).collect();
     let is_binary = |name: &str| binary.get(name).copied().unwrap_or(context.binary);
     let response = InferResponse { outputs };
-    let charge = token.charge_response(response.encoded_bound(is_binary))?;
+    let named = 6 * (head.id.len() + head.model_name.len() + options.version.len());
+    let charge = token.charge_response(response.encoded_bound(is_binary).saturating_add(named))?;
     let encoded = response.encode_binary(&head, is_binary).map_err(|error| match error {
         EncodeError::NotFinite(_) | EncodeError::NotText(_) => Error::unwritable(error),
         error => error.into(),

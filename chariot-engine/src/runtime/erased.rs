@@ -45,9 +45,10 @@ pub(crate) type Items = super::discard::Items<ErasedItem>;
 impl Discard for ErasedItem {
     fn discard(self) {
         // The memory of the item, which its token holds, stays charged until its values are dropped.
-        let ErasedItem { value, attached, info: _info, .. } = self;
+        let ErasedItem { value, attached, info, .. } = self;
         drop_caught(value);
         drop_caught(attached);
+        drop_caught(info);
     }
 }
 
@@ -203,11 +204,11 @@ impl<M: Model> TypedModel<M> {
         };
         let score_threshold = parameters.score_threshold().unwrap_or(options.score_threshold);
         let before = if <ModalityOf<M> as Modality>::ELEMENT.is_none() { 0 } else { cx.meter().held() };
-        let value = M::Input::decode(payload, cx)?;
+        let value = M::Input::decode(payload, cx).inspect_err(|_| cx.meter().forget(before))?;
         cx.meter().settle(before, value.memory() + item_memory::<M::Input>())?;
         let info = ItemInfo { index, slot, action, parameters, score_threshold, token: token.clone(), location };
         let mut item = Item::new(value, info);
-        let cost = self.model.admit(&mut item)?;
+        let cost = self.model.admit(&mut item).inspect_err(|_| cx.meter().forget(before))?;
         let default_admit = item.has_default_admit();
         let (value, info, attached) = item.into_parts();
         Ok((ErasedItem { value, attached, info, cost }, default_admit))

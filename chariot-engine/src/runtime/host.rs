@@ -71,6 +71,11 @@ pub(crate) struct ArrivingRequest {
 }
 
 impl ArrivingRequest {
+    /// Returns the deadline of the request, as far as the settings and the headers set it.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.token.deadline()
+    }
+
     /// Charges bytes of the body to the memory budget.
     ///
     /// # Errors

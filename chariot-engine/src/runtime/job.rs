@@ -98,8 +98,8 @@ impl Job {
     /// Records that a call with items of this request has finished. `result` is the response if it is complete, or the
     /// error of the call, which fails the request whatever becomes of its other items.
     ///
-    /// The permit and the memory of the request are released before the caller gets the response, so that the caller's next request finds
-    /// them free; unless another call is still running.
+    /// The permit and the memory of a served request are released before the caller gets the response, so that the caller's
+    /// next request finds them free; unless another call is still running.
     pub(super) fn end(&self, result: Option<Result<ChargedResponse>>) {
         let mut state = self.lock();
         state.running -= 1;
@@ -107,10 +107,12 @@ impl Job {
             Some(_) => state.reply.take(),
             None => None,
         };
+        let is_served = matches!(result, Some(Ok(_)));
         let finished = reply.is_some() || state.reply.is_none() || self.token.is_gone();
         let permit = if finished && state.running == 0 { state.permit.take() } else { None };
         drop(state);
-        if permit.is_some() {
+        // Items of a request that is not served may still be dropped elsewhere.
+        if permit.is_some() && is_served {
             self.token.release();
         }
         drop(permit);

@@ -17,6 +17,8 @@ pub(super) struct Turns<K, F> {
     places: BTreeMap<K, Place>,
     /// The share of each flow in a round.
     share: u64,
+    /// The latest round in which a flow was served.
+    served: u64,
     /// The number of places given so far.
     given: u64,
 }
@@ -38,7 +40,7 @@ struct Flow<K, F> {
 impl<K: Ord + Copy, F> Turns<K, F> {
     /// Creates an empty order. In each round, a flow can spend `share`.
     pub(super) fn new(share: u64) -> Self {
-        Turns { first: None, rest: BTreeMap::new(), places: BTreeMap::new(), share: share.max(1), given: 0 }
+        Turns { first: None, rest: BTreeMap::new(), places: BTreeMap::new(), share: share.max(1), served: 0, given: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -50,7 +52,8 @@ impl<K: Ord + Copy, F> Turns<K, F> {
         if self.contains(key) {
             return;
         }
-        let round = self.first.as_ref().map_or(0, |(first, _)| first.round);
+        // The flow whose turn it is may be passed over for a while; it does not hold back those that are served.
+        let round = self.first.as_ref().map_or(0, |(first, _)| first.round).max(self.served);
         let place = self.place(round.saturating_add(1));
         self.insert(place, Flow { key, credit: self.share, content: new() });
     }
@@ -87,13 +90,15 @@ impl<K: Ord + Copy, F> Turns<K, F> {
     pub(super) fn spend(&mut self, key: K, cost: u64) {
         let Some((place, mut flow)) = self.take(key) else { return };
         let cost = cost.min(self.share.saturating_mul(MAX_ROUNDS));
+        self.served = self.served.max(place.round);
         let place = if cost < flow.credit {
             flow.credit -= cost;
             place
         } else {
             let over = cost - flow.credit;
             flow.credit = self.share - over % self.share;
-            self.place(place.round.saturating_add(1).saturating_add(over / self.share))
+            let next = place.round.saturating_add(1).saturating_add(over / self.share);
+            self.place(next.max(self.served))
         };
         self.insert(place, flow);
     }

@@ -139,7 +139,7 @@ async fn collect<B: Body>(
         }
         received.store(length as u64, Ordering::Relaxed);
         if length > buffer.capacity() {
-            let capacity = capacity(length, declared);
+            let capacity = capacity(length, declared).min(usize::try_from(limit).unwrap_or(usize::MAX));
             charge(capacity.saturating_sub(charged))?;
             charged = charged.max(capacity);
             buffer.reserve_exact(capacity - buffer.len());

@@ -10,7 +10,7 @@ use super::{
     respond::{self, ResponseBody},
 };
 use crate::{
-    error::{ErrorKind, Expected, Rejection},
+    error::{Error, ErrorKind, Expected, Rejection},
     inflight::Source,
     protocol::{Coding, CodingError, Meter},
     runtime::{AdmissionPermit, ChargedResponse, Failure, Host, Work, pass_turn},
@@ -75,6 +75,7 @@ pub(super) async fn decompress(
             let decompressed = coding.decompress_while(&body, limit, &goes_on, &meter);
             let bytes = match decompressed {
                 Err(CodingError::Cancelled) if meter.has_refused() => return Err(meter.refused(CodingError::Cancelled)),
+                Err(CodingError::Cancelled) if token.is_expired() => return Err(Error::timed_out()),
                 Err(fault) => return Ok(Err(fault)),
                 Ok(bytes) => bytes,
             };
@@ -87,8 +88,11 @@ pub(super) async fn decompress(
         })
         .await?;
     decompressed.map_err(|error| {
-        let reason = if error.kind() == ErrorKind::TooLarge { Rejected::TooLarge } else { Rejected::Memory };
-        host.metrics().rejected(reason);
+        match error.kind() {
+            ErrorKind::TooLarge => host.metrics().rejected(Rejected::TooLarge),
+            ErrorKind::Unavailable => host.metrics().rejected(Rejected::Memory),
+            _ => {}
+        }
         Failure { id: id.map(Into::into).unwrap_or_default(), error }
     })
 }

@@ -74,6 +74,7 @@ pub(super) struct ConnectionState {
     unsent: Unsent,
     /// The connection is one beyond the limit.
     reserved: AtomicBool,
+    is_http2: AtomicBool,
     order: AtomicU8,
     task: AtomicWaker,
     /// The memory for what has been received and is not a request yet.
@@ -83,8 +84,7 @@ pub(super) struct ConnectionState {
 }
 
 impl ConnectionState {
-    /// Creates the state of a connection, which charges the budget of `charge`.
-    pub(super) fn new(clock: Arc<Clock>, charge: &Charge) -> Self {
+    pub(super) fn new(clock: Arc<Clock>, read_charge: Charge, request_charge: Charge) -> Self {
         let now = clock.now();
         ConnectionState {
             source: Source::default(),
@@ -101,8 +101,9 @@ impl ConnectionState {
             reserved: AtomicBool::new(false),
             order: AtomicU8::new(Order::Serve as u8),
             task: AtomicWaker::new(),
-            read_charge: charge.empty(),
-            request_charge: charge.empty(),
+            is_http2: AtomicBool::new(false),
+            read_charge,
+            request_charge,
         }
     }
 
@@ -232,6 +233,14 @@ impl ConnectionState {
         self.reserved.load(Ordering::Relaxed)
     }
 
+    pub(super) fn set_http2(&self) {
+        self.is_http2.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_http2(&self) -> bool {
+        self.is_http2.load(Ordering::Relaxed)
+    }
+
     /// Gives an order and wakes the task of the connection. An order to drain is final, and only one to cut follows it.
     pub(super) fn command(&self, order: Order) {
         self.order.fetch_max(order as u8, Ordering::Release);
@@ -298,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_request_is_discarded_once_only_its_body_is_in_flight() {
-        let state = Arc::new(ConnectionState::new(Arc::new(Clock::new()), &Charge::default()));
+        let state = Arc::new(ConnectionState::new(Arc::new(Clock::new()), Charge::default(), Charge::default()));
         let response = state.begin();
         let body = response.clone();
         state.set_receiving(true);
@@ -312,7 +321,7 @@ mod tests {
 
     #[test]
     fn every_order_but_the_last_is_withdrawn() {
-        let state = ConnectionState::new(Arc::new(Clock::new()), &Charge::default());
+        let state = ConnectionState::new(Arc::new(Clock::new()), Charge::default(), Charge::default());
         for order in [Order::Close, Order::MakeRoom] {
             state.command(order);
             assert!(!state.is_kept());

@@ -12,6 +12,7 @@ use super::{
     connection::{Clock, ConnectionState, Order},
     connection_memory::ConnectionMemory,
 };
+use crate::inflight::Charge;
 
 /// The number of connections that one search for idle ones yields, so that a flood of new connections does not search all
 /// the others for each.
@@ -74,7 +75,8 @@ impl Connections {
 
     /// Adds a connection.
     pub(super) fn add(&mut self) -> (Arc<ConnectionState>, TaskGuard) {
-        let state = Arc::new(ConnectionState::new(self.clock.clone(), &self.memory.charge()));
+        let state =
+            Arc::new(ConnectionState::new(self.clock.clone(), self.memory.read_charge(), self.memory.request_charge()));
         self.list.push(Arc::downgrade(&state));
         (state, TaskGuard { _task: self.tasks.subscribe() })
     }
@@ -142,24 +144,36 @@ impl Connections {
         self.idle.sort_by_key(|(since, _)| std::cmp::Reverse(*since));
     }
 
-    /// Closes connections that hold much of the memory of connections, if it is crowded: those with the oldest heads, then
-    /// those that have been idle for longest, then those that only discard what they receive, then those with most requests
-    /// of HTTP/2.
+    /// Closes connections that hold much of the memory of connections, if it is crowded.
+    ///
+    /// For what is not a request yet: those with the oldest heads, then those that have been idle for longest, then those
+    /// that only discard what they receive, then those of HTTP/2 whose heads do not end behind other requests. For requests
+    /// of HTTP/2: those with most of them, and among similar ones those that have been without progress for longest.
     pub(super) fn make_memory(&self) {
-        let excess = self.memory.excess();
+        let now = self.clock.now();
+        self.close_until(self.memory.excess(), |state| read_turn(state, now), ConnectionState::read_charge);
+        self.close_until(self.memory.request_excess(), request_turn, ConnectionState::request_charge);
+    }
+
+    /// Closes connections in their turns until so many bytes are released.
+    fn close_until(
+        &self,
+        excess: u64,
+        turn: impl Fn(&ConnectionState) -> Option<((u32, u64), Order)>,
+        charge: impl Fn(&ConnectionState) -> &Charge,
+    ) {
         if excess == 0 {
             return;
         }
-        let now = self.clock.now();
-        let mut holding: Vec<_> =
-            self.list.iter().filter_map(Weak::upgrade).filter_map(|state| Some((turn(&state, now)?, state))).collect();
-        holding.sort_unstable_by_key(|((class, since, _), _)| (*class, *since));
+        let open = self.list.iter().filter_map(Weak::upgrade);
+        let mut holding: Vec<_> = open.filter_map(|state| Some((turn(&state)?, state))).collect();
+        holding.sort_unstable_by_key(|((turn, _), _)| *turn);
         let mut released = 0;
-        for ((_, _, order), state) in holding {
+        for ((_, order), state) in holding {
             if released >= excess {
                 break;
             }
-            released += state.read_charge().bytes() + state.request_charge().bytes();
+            released += charge(&state).bytes();
             state.command(order);
         }
     }
@@ -176,24 +190,31 @@ impl Connections {
     }
 }
 
-/// Returns the turn in which a connection is closed for memory, and the order to do so; `None` if it is not.
-fn turn(state: &ConnectionState, now: u64) -> Option<(u8, u64, Order)> {
-    let requests = state.request_charge().bytes();
-    if requests > 0 {
-        return Some((3, u64::MAX - requests, Order::Cut));
-    }
-    if state.read_charge().bytes() == 0 {
+/// The bytes beyond what the buffers of a connection of HTTP/2 take, from which it holds an unfinished head.
+const HELD_BY_HEAD: u64 = 128 << 10;
+
+/// Returns the turn in which a connection is closed for what it holds beside requests, and the order to do so; `None` if it
+/// is not.
+fn read_turn(state: &ConnectionState, now: u64) -> Option<((u32, u64), Order)> {
+    let bytes = state.read_charge().bytes();
+    if bytes == 0 {
         return None;
     }
     if state.is_discarding() {
-        return Some((2, state.idle_since(), Order::Cut));
+        return Some(((2, state.idle_since()), Order::Cut));
     }
     match (state.is_idle(), state.head_since()) {
-        (false, _) => None,
-        (true, 0) => Some((1, state.idle_since(), Order::MakeRoom)),
-        // One of this tick gets a response if the memory is exhausted, and the client has time to read it.
-        (true, since) => (since < now).then_some((0, since, Order::MakeRoom)),
+        (false, _) => (state.is_http2() && bytes >= HELD_BY_HEAD).then_some(((3, u64::MAX - bytes), Order::Cut)),
+        (true, 0) => Some(((1, state.idle_since()), Order::MakeRoom)),
+        // In HTTP/1, one of this tick gets a response if the memory is exhausted, and the client has time to read it.
+        (true, since) => (since < now || state.is_http2()).then_some(((0, since), Order::MakeRoom)),
     }
+}
+
+/// Returns the turn in which a connection is closed for its requests of HTTP/2, and the order to do so.
+fn request_turn(state: &ConnectionState) -> Option<((u32, u64), Order)> {
+    let bytes = state.request_charge().bytes();
+    (bytes > 0).then_some(((bytes.leading_zeros(), state.idle_since()), Order::Cut))
 }
 
 #[cfg(test)]
@@ -296,32 +317,50 @@ mod tests {
         connections.clock.tick();
         young.begin_head();
         for state in [&old, &idle, &busy, &young] {
-            assert!(memory.add(state.read_charge(), 11 << 20));
+            assert!(memory.add_head(state.read_charge(), 11 << 20));
         }
         connections.make_memory();
         assert!(old.is_kept(), "there is room");
-        assert!(memory.add(busy.read_charge(), 8 << 20));
+        assert!(memory.add_head(busy.read_charge(), 8 << 20));
         connections.make_memory();
         assert!(!old.is_kept() && !idle.is_kept() && busy.is_kept() && young.is_kept());
         drop(request);
     }
 
     #[test]
-    fn the_connection_with_most_requests_gives_memory_back_if_no_other_can() {
+    fn the_connection_with_most_requests_gives_memory_back() {
         let mut connections = Connections::new(LIMIT, LIMIT);
         let memory = connections.memory().clone();
-        let [idle, few, many] = [(); 3].map(|()| connections.add().0);
-        let request = few.begin();
-        assert!(memory.add(idle.read_charge(), 8 << 20) && memory.add(few.read_charge(), 8 << 20));
-        let held = [(&few, 5 << 20), (&many, 19 << 20), (&many, 7 << 20)];
-        let held = held.map(|(state, bytes)| memory.add_request(state, bytes).unwrap());
+        let [heads, few, stalled, many] = [(); 4].map(|()| connections.add().0);
+        heads.set_http2();
+        heads.begin_head();
+        assert!(memory.add_head(heads.read_charge(), 40 << 20));
+        // Heads of another size do not make similar ones different.
+        let held =
+            [(&few, 3), (&stalled, 9), (&many, 9)].map(|(state, size)| memory.add_request(state, size << 20).unwrap());
+        connections.clock.tick();
+        drop(many.begin());
         connections.make_memory();
-        assert!(idle.is_kept() && many.is_kept(), "there is room");
+        assert!(stalled.is_kept() && heads.is_kept(), "there is room");
         let more = memory.add_request(&few, 3 << 20).unwrap();
         connections.make_memory();
-        assert!(!idle.is_kept() && many.is_cut() && few.is_kept());
+        assert!(stalled.is_cut() && few.is_kept() && many.is_kept() && heads.is_kept());
         drop((held, more));
         assert_eq!((few.request_charge().bytes(), many.request_charge().bytes()), (0, 0));
-        drop(request);
+    }
+
+    #[test]
+    fn an_unfinished_head_of_http_2_gives_memory_back_behind_other_requests() {
+        let mut connections = Connections::new(LIMIT, LIMIT);
+        let memory = connections.memory().clone();
+        let [small, large, one] = [(); 3].map(|()| connections.add().0);
+        let requests = [&small, &large, &one].map(ConnectionState::begin);
+        [&small, &large].iter().for_each(|state| state.set_http2());
+        for (state, bytes) in [(&small, 64 << 10), (&large, 20 << 20), (&one, 30 << 20)] {
+            assert!(memory.add_head(state.read_charge(), bytes));
+        }
+        connections.make_memory();
+        assert!(small.is_kept() && large.is_cut() && one.is_kept());
+        drop(requests);
     }
 }

@@ -16,14 +16,13 @@ use std::{
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
-    time::Duration,
 };
 
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
 
 use super::{pace::Transfer, service::EngineService};
-use crate::inflight::PaceLimit;
+use crate::inflight::{Pace, PaceLimit};
 
 /// The largest number of bytes that are handed over with the end of their body. The streams of a connection hold this much
 /// each while their windows are closed.
@@ -53,6 +52,13 @@ pub(super) struct Delivery {
 thread_local! {
     /// The response that the stream on this thread has begun, for the executor that is polling it.
     static BEGUN: Cell<Option<Arc<Delivery>>> = const { Cell::new(None) };
+    /// The next stream that hyper hands to the executor on this thread is reset.
+    static RESET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Resets the stream of HTTP/2 that hyper is about to hand to its executor, instead of a response: there is no memory for one.
+pub(super) fn reset_stream() {
+    RESET.set(true);
 }
 
 impl Delivery {
@@ -110,7 +116,9 @@ where
     F::Output: Send,
 {
     fn execute(&self, stream: F) {
-        tokio::spawn(deliver(self.pace.clone(), stream));
+        if !RESET.take() {
+            tokio::spawn(deliver(self.pace.clone(), stream));
+        }
     }
 }
 
@@ -152,69 +160,117 @@ async fn deliver<F: Future>(pace: Arc<WritePace>, stream: F) {
 #[derive(Debug, Default)]
 pub(super) struct Unsent {
     count: AtomicUsize,
-    list: Mutex<VecDeque<(Instant, Arc<Delivery>)>>,
+    list: Mutex<UnsentList>,
+}
+
+#[derive(Debug, Default)]
+struct UnsentList {
+    waiting: VecDeque<Arc<Delivery>>,
+    /// The time of them together, which begins with the first one.
+    pace: Option<Pace>,
+    /// The bytes of those that were sent since then.
+    sent: u64,
 }
 
 impl Unsent {
     /// Adds a response, of which hyper has the end.
     pub(super) fn add(&self, delivery: &Arc<Delivery>) {
         let mut list = self.lock();
-        prune(&mut list);
-        list.push_back((Instant::now(), delivery.clone()));
-        self.count.store(list.len(), Ordering::Relaxed);
+        list.prune();
+        list.waiting.push_back(delivery.clone());
+        self.count.store(list.waiting.len(), Ordering::Relaxed);
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.count.load(Ordering::Relaxed) == 0
     }
 
-    /// Returns `true` if a response is not sent after this time.
-    pub(super) fn is_older_than(&self, time: Duration) -> bool {
+    /// Returns `true` if the client takes them too slowly.
+    pub(super) fn is_over(&self, limit: PaceLimit, refusals: impl Fn() -> u64) -> bool {
         if self.is_empty() {
             return false;
         }
         let mut list = self.lock();
-        prune(&mut list);
-        self.count.store(list.len(), Ordering::Relaxed);
-        list.front().is_some_and(|(since, _)| since.elapsed() >= time)
+        list.prune();
+        self.count.store(list.waiting.len(), Ordering::Relaxed);
+        if list.waiting.is_empty() {
+            return false;
+        }
+        let now = Instant::now();
+        let moved = list.moved();
+        list.pace.get_or_insert_with(|| Pace::begin(limit, now, moved, refusals())).is_over(now, moved, refusals())
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(Instant, Arc<Delivery>)>> {
+    fn lock(&self) -> MutexGuard<'_, UnsentList> {
         // Nothing panics while the lock is held, so the list is consistent even if a holder's thread died.
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Removes responses that are sent. One that is sent before an older one may stay for a while.
-fn prune(list: &mut VecDeque<(Instant, Arc<Delivery>)>) {
-    if list.len() >= LISTED {
-        list.retain(|(_, delivery)| !delivery.is_settled());
+impl UnsentList {
+    /// Removes responses that are sent. One that is sent before an older one may stay for a while.
+    fn prune(&mut self) {
+        let UnsentList { waiting, sent, .. } = self;
+        if waiting.len() >= LISTED {
+            waiting.retain(|delivery| {
+                let is_settled = delivery.is_settled();
+                *sent += if is_settled { delivery.sent.load(Ordering::Acquire) } else { 0 };
+                !is_settled
+            });
+        }
+        while let Some(delivery) = waiting.front()
+            && delivery.is_settled()
+        {
+            *sent += delivery.sent.load(Ordering::Acquire);
+            waiting.pop_front();
+        }
+        if waiting.is_empty() {
+            *self = UnsentList::default();
+        }
     }
-    while list.front().is_some_and(|(_, delivery)| delivery.is_settled()) {
-        list.pop_front();
+
+    /// Returns the bytes that the client has taken.
+    fn moved(&self) -> u64 {
+        self.waiting.iter().fold(self.sent, |moved, delivery| moved + delivery.sent.load(Ordering::Acquire))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_response_that_is_not_sent_grows_old() {
-        const SECOND: Duration = Duration::from_secs(1);
-        let unsent = Unsent::default();
-        let deliveries = [Delivery::begin(), Delivery::begin()];
-        for delivery in &deliveries {
-            delivery.queue(10);
-            unsent.add(delivery);
-            tokio::time::advance(SECOND).await;
+    async fn responses_that_nobody_takes_are_over_and_those_that_are_taken_slowly_are_not() {
+        const TIMEOUT: Duration = Duration::from_secs(30);
+        let limit = PaceLimit::new(TIMEOUT, 1000);
+        // The bytes that are taken each second, and the seconds after which it is over.
+        for (taken, expected) in [(0, Some(30)), (1, Some(31)), (2000, None)] {
+            let unsent = Unsent::default();
+            let deliveries: Vec<_> = (0..20).map(|_| Delivery::begin()).collect();
+            for delivery in &deliveries {
+                delivery.queue(10_000);
+                unsent.add(delivery);
+            }
+            let mut left = 200_000;
+            let mut over = None;
+            for second in 0..1000 {
+                let mut rest = taken.min(left);
+                left -= rest;
+                for delivery in &deliveries {
+                    let sent = rest.min(usize::try_from(delivery.unsent()).unwrap());
+                    delivery.sent(sent);
+                    rest -= sent;
+                }
+                if unsent.is_over(limit, || 0) {
+                    over = Some(second);
+                    break;
+                }
+                tokio::time::advance(Duration::from_secs(1)).await;
+            }
+            assert_eq!(over, expected, "{taken}");
+            assert_eq!(unsent.is_empty(), expected.is_none());
         }
-        assert!(unsent.is_older_than(2 * SECOND) && !unsent.is_older_than(3 * SECOND));
-        deliveries[0].sent(10);
-        assert!(unsent.is_older_than(SECOND) && !unsent.is_older_than(2 * SECOND));
-        deliveries[1].sent(4);
-        assert!(unsent.is_older_than(SECOND));
-        deliveries[1].sent(6);
-        assert!(!unsent.is_older_than(Duration::ZERO));
     }
 }

@@ -78,7 +78,9 @@ impl HalfClose {
                 Poll::Ready(Ok(_)) | Poll::Pending => return Ok(()),
                 Poll::Ready(Err(error)) => return Err(error),
             }
-            *self = HalfClose::Closed { gone: gone(stream)?, is_probed: false, is_ahead: false };
+            // Without a file descriptor it is not watched.
+            let Ok(gone) = gone(stream) else { return Ok(()) };
+            *self = HalfClose::Closed { gone, is_probed: false, is_ahead: false };
         }
         match self.poll_gone(cx, state, stream) {
             Poll::Ready(Ok(())) => Err(io::ErrorKind::ConnectionReset.into()),

@@ -49,7 +49,7 @@ where
             return fault.response(model);
         }
     };
-    let bytes = match receive(model, &admitted, body).await {
+    let bytes = match receive(model, &admitted, arrived, body).await {
         Ok(bytes) => bytes,
         Err(fault) => return body_fault(model, &fault),
     };
@@ -99,7 +99,12 @@ where
 }
 
 /// Reads the body of an admitted request. If that fails, the rest of the body is discarded.
-async fn receive<B>(model: &OneModel, admitted: &Admitted, body: &mut UnreadBody<B>) -> Result<Bytes, BodyFault>
+async fn receive<B>(
+    model: &OneModel,
+    admitted: &Admitted,
+    arrived: Instant,
+    body: &mut UnreadBody<B>,
+) -> Result<Bytes, BodyFault>
 where
     B: Body + Send + 'static,
     B::Data: Send,
@@ -113,9 +118,9 @@ where
         match poll_immediate(&mut read).await {
             Some(result) => result,
             // In a box, so that bodies that are there do not carry the future.
-            None => match select(read, Box::pin(model.host.ended())).await {
+            None => match select(read, Box::pin(out_of_time(model, admitted, arrived))).await {
                 Either::Left((result, _)) => result,
-                Either::Right(_) => Err(BodyFault::Stopped),
+                Either::Right((fault, _)) => Err(fault),
             },
         }
     };
@@ -123,6 +128,20 @@ where
         body::linger(&HeaderMap::new(), body);
     }
     result
+}
+
+/// Waits until a body may not be read any longer, whatever its pace.
+async fn out_of_time(model: &OneModel, admitted: &Admitted, arrived: Instant) -> BodyFault {
+    let ended = async {
+        model.host.ended().await;
+        BodyFault::Stopped
+    };
+    let Some(deadline) = admitted.arriving.deadline() else { return ended.await };
+    let late = async {
+        tokio::time::sleep_until(deadline).await;
+        BodyFault::TooSlow(deadline - arrived)
+    };
+    select(pin!(ended), pin!(late)).await.factor_first().0
 }
 
 /// An admitted request whose body has not been read.

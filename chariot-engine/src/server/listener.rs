@@ -5,10 +5,11 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, Semaphore},
-    time::{Instant, MissedTickBehavior},
+    time::{Instant, MissedTickBehavior, sleep_until},
 };
 
 use super::{
+    connection_memory::ConnectionMemory,
     connections::Connections,
     delivery::WritePace,
     received::Received,
@@ -30,6 +31,9 @@ const LOG_PAUSE: Duration = Duration::from_secs(10);
 /// the meantime; and the time after which an idle one is looked for again if there was none.
 const CLOSE_ANOTHER: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// The time after which connections are closed for memory again: it takes a search among all.
+const MAKE_MEMORY_AGAIN: Duration = Duration::from_millis(10);
 
 /// The options for connections.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +76,7 @@ pub(crate) async fn accept(
     let mut stop = std::pin::pin!(stop);
     let (closed, memory) = (accepting.closed.clone(), accepting.connections.memory().clone());
     let mut waiting: Option<Waiting> = None;
+    let mut memory_at = Instant::now();
     loop {
         if let Some(connection) = waiting.take() {
             waiting = accepting.serve_or_wait(connection, shortage.take_spare());
@@ -84,7 +89,10 @@ pub(crate) async fn accept(
                 accepting.connections.tick();
                 shortage.spare.fill(&listener);
             }
-            () = memory.crowded() => accepting.connections.make_memory(),
+            () = crowded(&memory, memory_at) => {
+                accepting.connections.make_memory();
+                memory_at = Instant::now() + MAKE_MEMORY_AGAIN;
+            }
             accepted = listener.accept(), if look_at.is_none() => match accepted {
                 Ok((stream, _)) => waiting = Some(Waiting { stream, at: Instant::now(), is_beyond: false }),
                 Err(error) if is_connection_error(&error) => {}
@@ -108,6 +116,12 @@ pub(crate) async fn accept(
         }
     }
     accepting.connections
+}
+
+/// Waits until connections have to be closed for memory, at this time at the earliest.
+async fn crowded(memory: &ConnectionMemory, earliest: Instant) {
+    sleep_until(earliest).await;
+    memory.crowded().await;
 }
 
 /// A connection that has no place yet.

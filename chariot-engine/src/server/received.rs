@@ -32,8 +32,9 @@ pub(super) struct Received {
     buffer: usize,
     /// The frames, in HTTP/2.
     frames: Option<Frames>,
-    /// The decoded fields of an unfinished head are charged, or there was no memory for them.
+    /// The decoded fields of an unfinished head are charged.
     is_decoded_charged: bool,
+    /// There was no memory for them.
     is_full: bool,
 }
 
@@ -46,6 +47,7 @@ impl Received {
     /// Records that the connection is one of HTTP/2.
     pub(super) fn set_http2(&mut self) {
         self.frames = Some(Frames::default());
+        self.state.set_http2();
     }
 
     /// Returns how many bytes to read into a buffer with this much room.
@@ -61,7 +63,7 @@ impl Received {
         // What is not filled takes no memory, so only a head that has filled the first buffer counts.
         let buffer = if is_idle && begun < SMALL_READ { 0 } else { room + begun };
         let is_held = self.hold(buffer, is_idle);
-        if is_idle && (!is_held || self.is_full) {
+        if self.is_full || is_idle && !is_held {
             return Err(NoMemory);
         }
         // hyper reads HTTP/2 frame by frame.
@@ -75,7 +77,7 @@ impl Received {
             return true;
         }
         let (charge, more) = (self.state.read_charge(), as_u64(buffer - self.buffer));
-        let is_held = if is_idle { self.memory.add(charge, more) } else { self.memory.add_body(charge, more) };
+        let is_held = if is_idle { self.memory.add_head(charge, more) } else { self.memory.add_body(charge, more) };
         if is_held {
             self.buffer = buffer;
         }
@@ -96,6 +98,7 @@ impl Received {
         } else if self.state.is_in_head() {
             self.state.end_head();
         }
+        self.is_full &= frames.has_begun_head();
         if frames.has_begun_head() == self.is_decoded_charged {
             return;
         }
@@ -103,8 +106,8 @@ impl Received {
             self.state.read_charge().sub(self.decoded);
             self.is_decoded_charged = false;
         } else {
-            self.is_decoded_charged = self.memory.add(self.state.read_charge(), self.decoded);
-            self.is_full |= !self.is_decoded_charged;
+            self.is_decoded_charged = self.memory.add_head(self.state.read_charge(), self.decoded);
+            self.is_full = !self.is_decoded_charged;
         }
     }
 }
@@ -129,7 +132,8 @@ mod tests {
     const DECODED: u64 = 8 << 20;
 
     fn received(memory: &Arc<ConnectionMemory>) -> (Received, Arc<ConnectionState>) {
-        let state = Arc::new(ConnectionState::new(Arc::new(Clock::new()), &memory.charge()));
+        let state =
+            Arc::new(ConnectionState::new(Arc::new(Clock::new()), memory.read_charge(), memory.request_charge()));
         (Received::new(state.clone(), memory.clone(), DECODED), state)
     }
 
@@ -157,8 +161,8 @@ mod tests {
     #[test]
     fn a_head_without_memory_is_refused_and_a_body_is_read_in_small_pieces() {
         let memory = ConnectionMemory::new();
-        let (others, (mut received, state)) = (memory.charge(), received(&memory));
-        while memory.add(&others, 1 << 20) {}
+        let (others, (mut received, state)) = (memory.read_charge(), received(&memory));
+        while memory.add_head(&others, 1 << 20) {}
         assert_eq!(received.limit(FIRST_BUFFER), Ok(SMALL_READ));
         state.begin_head();
         received.add(&[b'x'; SMALL_READ]);
@@ -179,8 +183,8 @@ mod tests {
         assert!(state.is_in_head() && state.read_charge().bytes() == DECODED);
         received.add(b"\0\0\0\x09\x04\0\0\0\x01");
         assert!(!state.is_in_head() && state.read_charge().bytes() == 0);
-        let others = memory.charge();
-        while memory.add(&others, 1 << 20) {}
+        let others = memory.read_charge();
+        while memory.add_head(&others, 1 << 20) {}
         received.add(b"\0\0\x02\x01\0\0\0\0\x03\x82\x86");
         assert_eq!(received.limit(FIRST_BUFFER), Err(NoMemory));
     }

@@ -18,7 +18,7 @@ use super::{
     body,
     connection::{ConnectionState, InFlight, Order},
     connection_memory::{ConnectionMemory, RequestMemory},
-    delivery::Delivery,
+    delivery::{self, Delivery},
     head,
     refused_head::HeadLimits,
     reserve::Place,
@@ -29,9 +29,6 @@ use super::{
 /// The message for a request with a body on a connection beyond the limit, and the seconds after which to retry it.
 const NO_PLACE: &str = "every connection has a request; beyond their limit only GET and HEAD are served";
 const RETRY_AFTER: u64 = 1;
-
-/// The message for a request of HTTP/2 for which there is no memory.
-const NO_MEMORY: &str = "the memory for requests of HTTP/2 is exhausted";
 
 /// An engine as the service of one connection.
 #[derive(Clone, Debug)]
@@ -63,9 +60,13 @@ impl Service<Request<Incoming>> for ConnectionService {
         let version = request.version();
         let is_http2 = version > Version::HTTP_11;
         let memory = if is_http2 { self.memory.add_request(&self.state, head::size(&request)) } else { None };
-        let refused = if is_http2 && memory.is_none() {
-            Some(respond::unavailable(NO_MEMORY, RETRY_AFTER))
-        } else if self.state.is_reserved() && self.has_no_place(&request) {
+        if is_http2 && memory.is_none() {
+            // A response takes memory itself.
+            delivery::reset_stream();
+            let future = std::future::pending();
+            return CountedFuture { future: Box::pin(future), in_flight: None, memory: None, version, is_last: false };
+        }
+        let refused = if self.state.is_reserved() && self.has_no_place(&request) {
             Some(respond::unavailable(NO_PLACE, RETRY_AFTER))
         } else {
             head::refuse(&request, self.limits)
@@ -119,7 +120,7 @@ impl Future for CountedFuture {
         }
         let delivery = (self.version > Version::HTTP_11).then(Delivery::begin);
         let memory = self.memory.take();
-        Poll::Ready(Ok(response.map(|body| CountedResponse { body, in_flight, delivery, _memory: memory })))
+        Poll::Ready(Ok(response.map(|body| CountedResponse { body, in_flight, delivery, memory, is_last: None })))
     }
 }
 
@@ -186,7 +187,10 @@ pub(super) struct CountedResponse {
     in_flight: Option<InFlight>,
     /// Counts the bytes in HTTP/2.
     delivery: Option<Arc<Delivery>>,
-    _memory: Option<RequestMemory>,
+    /// Released with the last bytes.
+    memory: Option<RequestMemory>,
+    /// The last frame was the last of the body. Decided once, because bytes are sent meanwhile.
+    is_last: Option<bool>,
 }
 
 impl CountedResponse {
@@ -218,16 +222,20 @@ impl Body for CountedResponse {
         if let Some(delivery) = &delivery {
             delivery.queue(frame.data_ref().map_or(0, Bytes::len));
         }
-        let in_flight = if self.is_end_stream() { self.end() } else { self.in_flight.clone() };
-        if let (Some(delivery), Some(in_flight), true) = (&delivery, &in_flight, self.is_end_stream()) {
+        // In HTTP/2, the end of a body that is not small follows once the rest is sent.
+        let is_last = self.body.is_end_stream() && delivery.as_ref().is_none_or(|delivery| delivery.is_small());
+        self.is_last = Some(is_last);
+        let (in_flight, memory) =
+            if is_last { (self.end(), self.memory.take()) } else { (self.in_flight.clone(), None) };
+        if let (Some(delivery), Some(in_flight), true) = (&delivery, &in_flight, is_last) {
             in_flight.state().unsent().add(delivery);
         }
-        Poll::Ready(Some(Ok(frame.map_data(|bytes| CountedBytes { bytes, _in_flight: in_flight, delivery }))))
+        let counted = |bytes| CountedBytes { bytes, _in_flight: in_flight, _memory: memory, delivery };
+        Poll::Ready(Some(Ok(frame.map_data(counted))))
     }
 
-    /// In HTTP/2, the end of a body that is not small follows once the rest is sent.
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream() && self.delivery.as_ref().is_none_or(|delivery| delivery.is_small())
+        self.is_last.unwrap_or_else(|| self.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -240,6 +248,7 @@ impl Body for CountedResponse {
 pub(super) struct CountedBytes {
     bytes: Bytes,
     _in_flight: Option<InFlight>,
+    _memory: Option<RequestMemory>,
     delivery: Option<Arc<Delivery>>,
 }
 

@@ -99,7 +99,7 @@ mod tests {
         let mut reserve = Reserve::default();
         let mut open = Vec::new();
         while reserve.has_room() {
-            let state = Arc::new(ConnectionState::new(clock.clone(), &Charge::default()));
+            let state = Arc::new(ConnectionState::new(clock.clone(), Charge::default(), Charge::default()));
             reserve.add(&state);
             open.push(state);
         }

@@ -274,7 +274,8 @@ impl AsyncWrite for Wire {
         ready!(this.poll_refused(cx))?;
         ready!(Pin::new(&mut this.stream).poll_flush(cx))?;
         this.transfer.end();
-        if this.state.unsent().is_older_than(this.pace.limit.timeout.saturating_mul(2)) {
+        let pace = &this.pace;
+        if this.state.unsent().is_over(pace.limit, || pace.engine.refusals()) {
             // A response in HTTP/2 waits behind a closed window, and its stream cannot be reset.
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }

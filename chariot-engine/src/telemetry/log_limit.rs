@@ -72,17 +72,25 @@ impl LogLimit {
         if *event.metadata().level() > Level::WARN {
             return true;
         }
-        let mut state = self.state();
-        state.has_lines = true;
-        let place = state.places.entry(event.metadata().callsite()).or_default();
-        if place.lines < LINES {
-            place.lines += 1;
-            return true;
+        let callsite = event.metadata().callsite();
+        {
+            let mut state = self.state();
+            state.has_lines = true;
+            let place = state.places.entry(callsite.clone()).or_default();
+            if place.lines < LINES {
+                place.lines += 1;
+                return true;
+            }
+            place.left_out += 1;
+            if place.left_out > 1 {
+                return false;
+            }
         }
-        if place.left_out == 0 {
-            place.example = message(event);
+        // Without the lock: a value of the event may write lines itself.
+        let example = message(event);
+        if let Some(place) = self.state().places.get_mut(&callsite) {
+            place.example = example;
         }
-        place.left_out += 1;
         false
     }
 

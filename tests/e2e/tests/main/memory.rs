@@ -108,6 +108,6 @@ fn decoded_tensors_count_towards_the_budget() {
         json!({"inputs": [{"name": "x", "datatype": datatype, "shape": [4000], "data": vec![1; 4000]}]}).to_string()
     };
     assert_eq!(server.infer(ones("UINT8")).status, 200);
-    assert_eq!(server.infer(ones("FP64")).status, 503);
+    assert_eq!(server.infer(ones("FP64")).status, 413);
     assert_eq!(server.infer(ones("UINT8")).status, 200);
 }

@@ -143,7 +143,7 @@ fn small_requests_that_become_large_are_rejected() {
     tensors.infer(strings(200_000)).error(413);
     holds_nothing(&tensors);
     let tensors = server::<Empty>(8 << 20, 4 << 20);
-    tensors.infer(strings(200_000)).error(503);
+    tensors.infer(strings(200_000)).error(413);
     holds_nothing(&tensors);
 
     // A map of one entry takes 6 bytes of the body and more than 600 of memory.
