@@ -114,10 +114,9 @@ impl<'a> Meter<'a> {
         Ok(())
     }
 
-    /// Returns the bytes held beyond `before`, of an item that was rejected.
+    /// Returns the bytes held beyond `before`, of an item that was rejected. Those that are kept stay.
     pub(crate) fn forget(&self, before: usize) {
         let Some(budget) = self.budget else { return };
-        self.kept.store(0, Relaxed);
         self.held.store(before, Relaxed);
         self.return_surplus(budget, before);
     }

@@ -172,6 +172,24 @@ mod tests {
     }
 
     #[test]
+    fn a_flow_that_is_passed_over_holds_back_no_other() {
+        let mut turns = flows([0, 1]);
+        let mut served = 0;
+        for _ in 0..300 {
+            // They come back whenever they have been served.
+            [2, 3].into_iter().for_each(|key| turns.add(key, || ()));
+            let (key, ()) = turns.iter().find(|(key, ())| *key != 0).expect("a flow");
+            turns.spend(key, SHARE);
+            if key == 1 {
+                served += 1;
+            } else {
+                turns.remove(key);
+            }
+        }
+        assert!((90..=110).contains(&served), "{served}");
+    }
+
+    #[test]
     fn a_flow_is_served_until_its_share_is_spent() {
         let mut turns = flows([0, 1]);
         let served: Vec<u8> =

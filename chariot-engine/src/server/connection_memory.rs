@@ -12,11 +12,11 @@ use crate::inflight::{Budget, Charge};
 /// The bytes that all connections hold together for what is not a request yet. 64 MiB.
 const LIMIT: u64 = 64 << 20;
 
-/// The bytes that the requests of HTTP/2 hold together. Heads cannot take it from them. 32 MiB.
-const REQUESTS: u64 = 32 << 20;
-
 /// The part of it that buffers for bodies take. A connection reads in small pieces when there is no more.
 const BODIES: u64 = LIMIT / 2;
+
+/// The bytes that the requests of HTTP/2 hold together. Heads cannot take it from them. 32 MiB.
+const REQUESTS: u64 = 32 << 20;
 
 /// The memory of a request in HTTP/2 beside its head: the tasks and the buffers of hyper, h2 and the engine.
 const REQUEST: u64 = 8 << 10;

@@ -170,6 +170,10 @@ fn a_picture_is_rejected_before_its_pixels_are_decoded() {
     holds_nothing(&small);
     let large = server::<Zeros<Image>>(16 << 20, 32 << 20);
     assert_eq!(large.ask("POST", "/infer", &["Content-Type: image/png"], &file).status, 200);
+    // Three that end too early, of which any two would be too large together.
+    let cut = e2e::base64(&file[..file.len() / 2]);
+    let cut = large.infer(json!({"inputs": [{"name": "x", "data": [cut, cut, cut]}]}).to_string());
+    assert_eq!((cut.status, cut.text.matches("truncated").count()), (400, 3), "{}", cut.text);
     holds_nothing(&large);
 }
 
