@@ -19,9 +19,12 @@
 //! | `effective` | the values of settings whose default is computed |
 //! | `inspect` | the queries of the command line to a builder and to a plan |
 //! | `descriptors` | the limit of open files, and the number of connections below it |
+//! | `allocator` | the options of the C library's allocator |
 //! | `thread_env` | the environment variable that sets the number of threads of candle and rayon |
 //! | `run` | the engine as a process of its own: environment, logs, signals, exit codes |
 
+#[allow(unsafe_code)]
+mod allocator;
 mod builder;
 #[cfg(feature = "cli")]
 mod describe;

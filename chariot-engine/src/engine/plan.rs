@@ -10,7 +10,7 @@ use super::{
     diagnostics::Diagnostics,
     error::StartError,
     handle::Engine,
-    model_plan::{ModelPlan, Platform, model_dir},
+    model_plan::{ModelPlan, Platform, inflight_bytes, model_dir},
     profile,
     setting_names::SettingNames,
     source::{Devices, Source},
@@ -142,6 +142,11 @@ impl Plan {
             threads::divide(&model.settings, device(&model.settings), 1, self.cores_per_model()).threads
         };
         self.models.iter().map(threads).max().unwrap_or(1)
+    }
+
+    /// Returns the bytes that the requests in flight of all models may hold.
+    pub(super) fn max_inflight_bytes(&self) -> u64 {
+        self.models.iter().fold(0, |sum, model| sum.saturating_add(inflight_bytes(&model.settings)))
     }
 
     pub(super) fn cores_per_model(&self) -> usize {

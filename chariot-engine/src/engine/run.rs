@@ -5,7 +5,9 @@ use std::{process::ExitCode, time::Duration};
 
 use tokio::{net::TcpListener, runtime::Runtime};
 
-use super::{builder::EngineBuilder, descriptors, error::StartError, handle::Engine, plan::Plan, thread_env};
+use super::{
+    allocator, builder::EngineBuilder, descriptors, error::StartError, handle::Engine, plan::Plan, thread_env,
+};
 use crate::{
     device::DeviceId,
     runtime::{State, available_cores},
@@ -43,6 +45,7 @@ impl EngineBuilder {
             if let Some(warning) = descriptors::fit(&mut plan.settings) {
                 tracing::warn!("{warning}");
             }
+            allocator::bound_fragmentation(plan.max_inflight_bytes());
             let runtime = io_runtime()?;
             let result = runtime.block_on(live(&runtime, plan));
             // A model that blocks must not keep the process alive: its threads end with the process.

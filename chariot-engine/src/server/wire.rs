@@ -100,7 +100,8 @@ impl Wire {
         }
     }
 
-    /// Reads until the version of HTTP is known. `None` is a connection that ends without a byte.
+    /// Reads until the version of HTTP is known. `None` is a connection that ends without a byte, or
+    /// one of HTTP/2 for which there is no memory.
     ///
     /// # Errors
     /// Fails if the connection is lost.
@@ -122,8 +123,7 @@ impl Wire {
             }
             if first == PREFACE {
                 self.state.end_head();
-                self.received.set_http2();
-                return Ok(Some(HttpVersion::Two));
+                return Ok(self.received.set_http2().is_ok().then_some(HttpVersion::Two));
             }
             if read == 0 || !PREFACE.starts_with(first) {
                 self.is_http1 = true;
