@@ -1,8 +1,7 @@
-//! [`Host`], a served model: admits requests, decodes them, queues them for workers and waits for their responses. The
+//! [`Host`], a served model: admits requests, has them decoded, queues them for workers and waits for their responses. The
 //! server and the engine call it.
 
 use std::{
-    panic::AssertUnwindSafe,
     pin::{Pin, pin},
     sync::{
         Arc, OnceLock, Weak,
@@ -20,35 +19,31 @@ use tokio::{
 
 use super::{
     batches::BatchPolicy,
-    deadline,
     decoders::{Decoders, Slot, Work},
     discard::Discards,
     encode,
-    erased::{DecodeOptions, Items, Loader, check_selection, panic_error},
+    erased::Loader,
     heartbeat::Heartbeat,
     ids::Ids,
-    job::{ChargedResponse, Job, ResponseContext},
+    job::{ChargedResponse, Job},
     options::HostOptions,
+    prepare::{Prepared, Request, accepts},
     queue::{PendingArrival, Queue},
-    shared::Shared,
+    shared::{SHUTTING_DOWN, Shared},
     state::{Lifecycle, State, Status},
     worker,
 };
 use crate::{
-    error::{Error, ErrorKind, Rejection, Result},
+    error::{Error, ErrorKind, Result},
     inflight::{Budget, Charge, OverLimit, PartSender, RequestToken, Source},
-    input::{Modality, modality},
     model::{LoadCommon, Spec},
-    protocol::{Accepts, BodyFormat, DataType, Meter, TensorMetadata},
+    protocol::{Accepts, BodyFormat},
     telemetry::metrics::{ModelMetrics, Rejected, Snapshot, Stage},
 };
 
 /// The largest body that may be decoded on the thread that read it, which takes microseconds if no code of the author's is
 /// involved.
 const INLINE_DECODE: usize = 16 * 1024;
-
-/// The message for requests that a shutdown leaves without a response.
-pub(crate) const SHUTTING_DOWN: &str = "the engine is shutting down";
 
 /// A served model. Cheap to clone; the workers stop when the last clone is dropped.
 #[derive(Clone)]
@@ -548,99 +543,6 @@ impl Drop for Caller<'_> {
         if self.queued {
             self.shared.queue.remove(self.token);
         }
-    }
-}
-
-/// A request to decode, on this thread or on the pool.
-struct Request {
-    shared: Arc<Shared>,
-    token: Arc<RequestToken>,
-    body: Bytes,
-    format: BodyFormat,
-    arrived: Instant,
-}
-
-/// A decoded request.
-struct Prepared {
-    items: Items,
-    context: ResponseContext,
-    /// The fault of the request if the response is JSON that cannot represent the outputs.
-    unwritable_inputs: Option<Rejection>,
-}
-
-impl Request {
-    /// Decodes the request. Returns its ID also if it is invalid.
-    fn prepare(self, request_id: Option<Arc<str>>) -> (Arc<str>, Result<Prepared>) {
-        let mut id = request_id;
-        let ids = &self.shared.ids;
-        let decode = AssertUnwindSafe(|| self.decode(&mut id));
-        let decoded = std::panic::catch_unwind(decode);
-        let decoded = decoded.unwrap_or_else(|panic| Err(panic_error("decoding a request", &*panic)));
-        (id.unwrap_or_else(|| ids.fresh()), decoded)
-    }
-
-    fn decode(&self, id: &mut Option<Arc<str>>) -> Result<Prepared> {
-        if self.token.is_gone() {
-            return Err(Error::cancelled());
-        }
-        let model = self.shared.model.get().and_then(Weak::upgrade);
-        let model = model.ok_or_else(|| Error::unavailable(SHUTTING_DOWN))?;
-        let meter = Meter::new(&*self.token);
-        let decoded = self.format.decode_metered(&self.body, &self.shared.accepts, &meter);
-        let (mut request, protocol) = decoded.map_err(|fault| meter.refused(fault))?;
-        if let Some(own) = request.id.take().filter(|own| !own.is_empty()) {
-            *id = Some(own.into());
-        }
-        let timeout = deadline::from_parameters(&request.parameters)?;
-        if let Some(deadline) = timeout.and_then(|timeout| self.arrived.checked_add(timeout)) {
-            self.token.set_body_deadline(deadline);
-            if self.token.is_expired() {
-                return Err(Error::timed_out());
-            }
-        }
-        meter.keep(request.outputs_memory());
-        let mut requested = std::mem::take(&mut request.outputs);
-        check_selection(model.spec(), &requested)?;
-        let mut binary = request.binary_outputs;
-        if self.token.parts().is_some() {
-            // Server-sent events cannot carry binary data.
-            binary = false;
-            requested.iter_mut().for_each(|output| output.binary = None);
-        }
-        let unwritable_inputs = encode::unwritable_inputs(&request.inputs, model.spec(), &requested, binary);
-        let options = DecodeOptions {
-            max_pixels: self.shared.options.max_pixels,
-            score_threshold: self.shared.options.score_threshold,
-        };
-        let mut items = Items::new(&self.shared.discards);
-        let decoded = model.decode(request, &self.token, &meter, options, &mut items)?;
-        if self.body.is_unique() {
-            // No item refers to the body, which is dropped with the request.
-            self.token.discharge(self.body.len());
-        }
-        meter.finish(decoded.payload_memory)?;
-        self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
-        let id = id.get_or_insert_with(|| self.shared.ids.fresh()).clone();
-        let context = ResponseContext { id, protocol, requested, binary };
-        Ok(Prepared { items, context, unwritable_inputs })
-    }
-}
-
-/// Returns the bodies and protocols that a model with these options accepts.
-fn accepts(options: &HostOptions, spec: &Spec) -> Accepts {
-    let alone = match &spec.inputs[..] {
-        [only] => Some(only.metadata()),
-        // One item, or raw bytes for an engine that accepts anything.
-        [] => Some(TensorMetadata::new(spec.element.unwrap_or_default(), DataType::Bytes, [1])),
-        _ => None,
-    };
-    Accepts {
-        protocol: options.protocol,
-        items: spec.element.is_some() && spec.inputs.is_empty(),
-        raw_items: spec.raw,
-        images: spec.element == <modality::Image as Modality>::ELEMENT,
-        json_items: spec.element.is_some() && !spec.raw,
-        single_input: alone,
     }
 }
 

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `state` | the state of an engine, with a single owner |
 //! | `options` | how a model is served: devices, limits, batching, encoding |
-//! | `host` | a served model: admits requests, decodes them, queues them and waits for their responses |
+//! | `prepare` | the decoding of a request |
+//! | `host` | a served model: admits requests, has them decoded, queues them and waits for their responses |
 //! | `models` | all models of an engine |
 //! | `shared` | the data that the host shares with its workers |
 //! | `erased` | the object-safe form of [`Model`](crate::model::Model) that the runtime holds |
@@ -34,6 +35,7 @@ mod ids;
 mod job;
 mod models;
 mod options;
+mod prepare;
 mod queue;
 mod shared;
 mod state;
@@ -45,11 +47,10 @@ pub(crate) use block_on::block_on;
 pub(crate) use decoders::{Work, pass_turn};
 pub(crate) use erased::{Loader, instance, loader};
 pub use host::InFlight;
-pub(crate) use host::{
-    AdmissionError, AdmissionPermit, ArrivingRequest, Failure, Host, SHUTTING_DOWN, available_cores,
-};
+pub(crate) use host::{AdmissionError, AdmissionPermit, ArrivingRequest, Failure, Host, available_cores};
 pub(crate) use job::ChargedResponse;
 pub(crate) use models::{Models, OneModel, Readiness};
 pub(crate) use options::{Batching, HostOptions, Placement};
+pub(crate) use shared::SHUTTING_DOWN;
 pub use state::State;
 pub(crate) use state::Status;

@@ -25,6 +25,9 @@ use crate::{inflight::Budget, model::Spec, protocol::Accepts, telemetry::metrics
 /// The longest time for which a health check may block its thread.
 const HEALTH_LIMIT: Duration = Duration::from_secs(5);
 
+/// The message for requests that a shutdown leaves without a response.
+pub(crate) const SHUTTING_DOWN: &str = "the engine is shutting down";
+
 /// The data that a host shares with its workers.
 pub(super) struct Shared {
     pub(super) options: HostOptions,
