@@ -1,7 +1,7 @@
 //! Content codings over a socket: requests in each coding, also with binary tensors, their limits and their errors, and
 //! responses that are compressed on request.
 
-use std::{io::Read, time::Duration};
+use std::{io::Read, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use chariot_engine::{
@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use crate::{
     scripted::{Scripted, echo},
-    support::{Server, text, texts},
+    support::{Gate, Server, text, texts},
 };
 
 /// The codings accepted for requests.
@@ -342,4 +342,25 @@ async fn the_deadline_covers_decompression() {
     assert!(serde_json::from_slice::<Value>(&body).unwrap()["error"].is_string());
     let request = Request::post("/infer").body(Full::<Bytes>::from(text("next"))).unwrap();
     assert_eq!(service.call(request).await.unwrap().status(), 200);
+}
+
+#[test]
+fn a_deadline_ends_the_wait_of_a_compressed_body_for_a_decoder() {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let gate = Arc::new(Gate::default());
+    let at = gate.clone();
+    let model = Scripted::blocking(echo).admit(move |text| {
+        if text == "held" {
+            at.pass(text);
+        }
+        Ok(BatchCost::default())
+    });
+    let server = Server::start(Engine::builder().instance("held", model));
+    let mut held: Vec<_> = (0..cores).map(|_| server.admitted(&text("held"))).collect();
+    gate.wait_for(cores);
+    let headers = ["Content-Encoding: gzip", "X-Request-Timeout: 20ms"];
+    server.ask("POST", "/infer", &headers, encoded("gzip", text("late"))).error(504);
+    gate.open();
+    held.iter_mut().for_each(|held| assert_eq!(held.answer().unwrap().values(), ["held"]));
+    assert_eq!(server.ask("POST", "/infer", &headers[..1], encoded("gzip", text("next"))).values(), ["next"]);
 }

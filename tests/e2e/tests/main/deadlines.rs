@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use chariot_engine::prelude::*;
-use e2e::Messages;
+use e2e::{Messages, until};
 use serde_json::json;
 
 use crate::{
     scripted::{Scripted, echo},
-    support::{Gate, Server, text},
+    support::{Gate, Server, head, text},
 };
 
 /// A request of one text with the parameter `timeout`.
@@ -82,4 +82,14 @@ fn a_malformed_deadline_is_rejected() {
     messages.add("parameter 'soon'", by_parameter);
     messages.add("header 'soon'", by_header);
     insta::assert_snapshot!("malformed", messages);
+}
+
+#[test]
+fn a_deadline_ends_a_body_that_arrives_at_a_fair_pace() {
+    let (server, _gate) = held(Some(Duration::from_millis(200)));
+    let mut connection = server.connect();
+    connection.write(head("POST", "/infer", &[], 32 << 20)).unwrap();
+    until("it is answered", || (connection.write([b'x'; 64]).is_err() || connection.has_received()).then_some(()));
+    let text = connection.answer().unwrap().error(408);
+    assert!(text.contains("200"), "{text}");
 }

@@ -13,6 +13,7 @@ mod devices;
 mod drops;
 mod embed;
 mod faults;
+mod frames;
 mod globals;
 mod half_close;
 mod harness;

@@ -1,9 +1,12 @@
 //! Memory is reserved before a request takes it: small requests that would become large are rejected, and parameters are
 //! decoded once and shared.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use chariot_engine::{
@@ -155,6 +158,46 @@ fn small_requests_that_become_large_are_rejected() {
     let quoted = json!({"inputs": [{"name": "x", "data": [format!("[{}]", vec!["{\"\":0}"; 20_000].join(","))]}]});
     values.infer(quoted.to_string()).error(413);
     holds_nothing(&values);
+}
+
+#[test]
+fn a_type_that_tries_several_forms_does_not_swallow_the_rejection() {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    #[expect(dead_code, reason = "only decoded")]
+    enum Either {
+        Maps(Vec<HashMap<String, u8>>),
+        Anything(Value),
+    }
+    #[derive(serde::Deserialize)]
+    #[expect(dead_code, reason = "only decoded")]
+    struct Flat {
+        #[serde(flatten)]
+        rest: HashMap<String, Value>,
+    }
+    let maps = |count: usize| json!({"maps": vec![json!({"": 0}); count]});
+    fn answers<T>(maps: impl Fn(usize) -> Value)
+    where
+        T: serde::de::DeserializeOwned + Send + Sync + 'static,
+        WithParams<Text, T>:
+            Input<Modality: chariot_engine::input::Modality<Encoded = chariot_engine::protocol::JsonText>>,
+    {
+        let server = server::<Zeros<WithParams<Text, T>>>(4 << 20, 8 << 20);
+        let ask = |count: usize| {
+            let body = json!({"inputs": [{"name": "x", "data": ["a"], "parameters": maps(count)}]});
+            server.infer(body.to_string())
+        };
+        assert_eq!(ask(100).status, 200);
+        ask(50_000).error(413);
+        holds_nothing(&server);
+    }
+    #[derive(serde::Deserialize)]
+    #[expect(dead_code, reason = "only decoded")]
+    struct Member {
+        maps: Either,
+    }
+    answers::<Member>(maps);
+    answers::<Flat>(maps);
 }
 
 #[test]

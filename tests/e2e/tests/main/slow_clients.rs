@@ -2,8 +2,6 @@
 //! others are served. On raw sockets.
 
 use std::{
-    io::{Read, Write},
-    net::TcpStream,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,9 +14,10 @@ use chariot_engine::{
     prelude::*,
     settings::{ByteSize, EngineSettings},
 };
-use e2e::{Connection, DEADLINE, until};
+use e2e::{Connection, until};
 
 use crate::{
+    frames::{DATA, HEADERS, Http2, RESET},
     scripted::{Scripted, echo, speaks},
     support::{Gate, Server, head, text},
 };
@@ -65,77 +64,6 @@ fn asked(server: &Server, what: &str) -> Connection {
     let body = text(what);
     connection.write(head("POST", "/infer", &[], body.len()) + &body).unwrap();
     connection
-}
-
-/// A client of HTTP/2 of which a test controls every frame.
-struct Http2(TcpStream);
-
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RESET: u8 = 3;
-const SETTINGS: u8 = 4;
-const WINDOW: u8 = 8;
-
-impl Http2 {
-    /// Connects with this window for each response.
-    fn open(server: &Server, window: u32) -> Self {
-        let stream = TcpStream::connect(server.address).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        let mut client = Http2(stream);
-        client.0.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
-        client.frame(SETTINGS, 0, 0, &[&[0, 4], &window.to_be_bytes()[..]].concat());
-        client
-    }
-
-    fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()[..]].concat();
-        self.0.write_all(&[&head, payload].concat()).unwrap();
-    }
-
-    /// Sends the head of a POST to `/infer`.
-    fn post_head(&mut self, stream: u32) {
-        // `:method: POST`, `:scheme: http`, `:path: /infer`, `:authority: e`.
-        self.frame(HEADERS, 4, stream, b"\x83\x86\x04\x06/infer\x01\x01e");
-    }
-
-    /// Sends a POST to `/infer` with a text.
-    fn post(&mut self, stream: u32, what: &str) {
-        self.post_head(stream);
-        self.frame(DATA, 1, stream, text(what).as_bytes());
-    }
-
-    /// Lets the server send more of a response, or of all responses together on stream 0.
-    fn widen(&mut self, stream: u32, bytes: u32) {
-        self.frame(WINDOW, 0, stream, &bytes.to_be_bytes());
-    }
-
-    /// Reads a frame: its kind, its flags, its stream and its payload. `None` is the end of the connection.
-    fn next(&mut self) -> Option<(u8, u8, u32, Vec<u8>)> {
-        let mut head = [0; 9];
-        self.0.read_exact(&mut head).ok()?;
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; usize::try_from(length).unwrap()];
-        self.0.read_exact(&mut payload).ok()?;
-        Some((head[3], head[4], u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload))
-    }
-
-    /// Reads the body of a response to its end, or until its stream is reset.
-    #[track_caller]
-    fn body(&mut self, stream: u32) -> Result<Vec<u8>, Vec<u8>> {
-        let mut body = Vec::new();
-        loop {
-            let (kind, flags, at, payload) = self.next().expect("the connection is open");
-            match kind {
-                DATA if at == stream => body.extend(payload),
-                RESET if at == stream => return Err(body),
-                _ => {}
-            }
-            if (kind, at) == (DATA, stream) && flags & 1 == 1 {
-                return Ok(body);
-            }
-        }
-    }
 }
 
 #[test]
@@ -322,7 +250,7 @@ fn a_window_that_opens_now_and_then_ends_its_stream_too() {
     let server = server(|settings| settings.write_timeout = SOON);
     let mut client = Http2::open(&server, 0);
     client.post(1, "large");
-    let mut slow = Http2(client.0.try_clone().unwrap());
+    let mut slow = client.try_clone();
     let over = Arc::new(AtomicBool::new(false));
     let is_over = over.clone();
     let opening = thread::spawn(move || {

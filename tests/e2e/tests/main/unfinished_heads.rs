@@ -10,6 +10,7 @@ use chariot_engine::{
 use e2e::{Connection, until};
 
 use crate::{
+    frames::{DATA, Http2},
     scripted::{Scripted, echo},
     support::{Server, head, text},
 };
@@ -19,6 +20,11 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 /// The beginning of a head in HTTP/2: a whole frame that is not the last of its head.
 const FIRST_FRAME: &[u8] = b"\0\0\x02\x01\0\0\0\0\x01\x82\x86";
+
+/// A POST whose body does not follow.
+fn post_head(stream: u8) -> Vec<u8> {
+    [b"\0\0\x0d\x01\x04\0\0\0", &[stream][..], b"\x83\x86\x04\x06/infer\x01\x01e"].concat()
+}
 
 fn server(configure: impl Fn(&mut EngineSettings) + Send + 'static) -> Server {
     Server::start(Engine::builder().instance("echo", Scripted::blocking(echo)).configure(configure))
@@ -102,6 +108,26 @@ fn unfinished_heads_of_http_2_count_as_what_they_can_decode_to() {
     let server = server(|settings| settings.max_head = ByteSize::mib(1));
     until_closed(&server, 100, &[PREFACE, FIRST_FRAME].concat());
     wait_until_served(&server);
+}
+
+#[test]
+fn an_unfinished_head_of_http_2_makes_room_behind_a_request_whose_body_does_not_arrive() {
+    let server = server(|settings| settings.max_inflight_bytes = Some(ByteSize::mib(16)));
+    until_closed(&server, 100, &[PREFACE, &post_head(1), b"\0\0\x02\x01\0\0\0\0\x03\x82\x86"].concat());
+    wait_until_served(&server);
+}
+
+#[test]
+fn the_connection_of_http_2_with_most_requests_makes_room_for_others() {
+    let server = server(|settings| settings.max_inflight_bytes = Some(ByteSize::mib(16)));
+    let mut honest = Http2::open(&server, 1 << 16);
+    honest.post_head(1);
+    let heads = (0..100).flat_map(|index| post_head(2 * index + 1));
+    let flood: Vec<u8> = PREFACE.iter().copied().chain(heads).collect();
+    until_closed(&server, 100, &flood);
+    honest.frame(DATA, 1, 1, text("a").as_bytes());
+    let answer = honest.body(1).expect("it is served");
+    assert!(answer.ends_with(b"\"data\":[\"a\"]}]}"), "{}", String::from_utf8_lossy(&answer));
 }
 
 #[test]
