@@ -106,15 +106,19 @@ fn a_large_head_is_refused_while_requests_hold_the_memory_for_heads() {
 #[test]
 fn unfinished_heads_of_http_2_count_as_what_they_can_decode_to() {
     let server = server(|settings| settings.max_head = ByteSize::mib(1));
-    until_closed(&server, 100, &[PREFACE, FIRST_FRAME].concat());
+    let _open = until_closed(&server, 100, &[PREFACE, FIRST_FRAME].concat());
     wait_until_served(&server);
 }
 
 #[test]
 fn an_unfinished_head_of_http_2_makes_room_behind_a_request_whose_body_does_not_arrive() {
-    let server = server(|settings| settings.max_inflight_bytes = Some(ByteSize::mib(16)));
-    until_closed(&server, 100, &[PREFACE, &post_head(1), b"\0\0\x02\x01\0\0\0\0\x03\x82\x86"].concat());
+    let server = server(|settings| {
+        settings.max_inflight_bytes = Some(ByteSize::mib(16));
+        (settings.header_timeout, settings.body_timeout) = (Duration::from_secs(600), Duration::from_secs(600));
+    });
+    let open = until_closed(&server, 100, &[PREFACE, &post_head(1), b"\0\0\x02\x01\0\0\0\0\x03\x82\x86"].concat());
     wait_until_served(&server);
+    assert!(open.iter().any(|connection| !connection.is_closed()), "not all are closed");
 }
 
 #[test]
