@@ -190,10 +190,11 @@ fn memory(inflight: u64, report: &mut Report) {
     let Some(resident) = resident_bytes() else {
         return report.ok("memory", "unknown on this system");
     };
-    let needed = resident.saturating_add(inflight);
+    // As much again for the allocator and for connections, as `SECURITY.md` says.
+    let needed = resident.saturating_add(inflight.saturating_mul(2));
     let iec = |bytes| ByteSize(bytes).display().iec();
     let text = format!(
-        "{} resident; with up to {} of requests in flight (CHARIOT_ENGINE_MAX_INFLIGHT_BYTES), a limit of {} MiB is enough",
+        "{} resident; with up to {} of requests in flight (CHARIOT_ENGINE_MAX_INFLIGHT_BYTES), which can take twice as much, a limit of {} MiB is enough",
         iec(resident),
         iec(inflight),
         needed.div_ceil(1 << 20),

@@ -8,13 +8,22 @@
 /// The part of the memory for requests in flight from which a block gets memory of its own.
 const PART: u64 = 64;
 
-/// The bounds of this size. A larger one is what glibc allows at most; with a smaller one, a model would wait for the system
-/// at each of its intermediate tensors.
-const LEAST: u64 = 1 << 20;
+/// The bounds of this size. glibc allows no larger one; with a smaller one, a model would get memory from the system for most
+/// of its intermediate tensors.
+const LEAST: u64 = 4 << 20;
 const MOST: u64 = 32 << 20;
 
+/// The settings of glibc's allocator with which an operator chooses, by the names of its variables and its tunables.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const OF_OPERATOR: [(&str, &str); 4] = [
+    ("MALLOC_MMAP_THRESHOLD_", "glibc.malloc.mmap_threshold="),
+    ("MALLOC_TRIM_THRESHOLD_", "glibc.malloc.trim_threshold="),
+    ("MALLOC_TOP_PAD_", "glibc.malloc.top_pad="),
+    ("MALLOC_MMAP_MAX_", "glibc.malloc.mmap_max="),
+];
+
 /// Sets the size from which a block gets memory of its own, for an engine whose requests in flight may hold so many bytes.
-/// Does nothing if the operator has set it, or for another C library.
+/// Does nothing if the operator has set an option that decides it, or for another C library.
 pub(super) fn bound_fragmentation(max_inflight_bytes: u64) {
     let size = large_block(max_inflight_bytes);
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -23,9 +32,10 @@ pub(super) fn bound_fragmentation(max_inflight_bytes: u64) {
         // SAFETY: `mallopt` has no preconditions, and takes the lock of the allocator. Both options are sizes in bytes that
         // glibc itself would choose.
         unsafe {
-            libc::mallopt(libc::M_MMAP_THRESHOLD, size);
-            // The free memory that is kept. glibc itself keeps twice the size.
-            libc::mallopt(libc::M_TRIM_THRESHOLD, size.saturating_mul(2));
+            if libc::mallopt(libc::M_MMAP_THRESHOLD, size) == 1 {
+                // The free memory that is kept. glibc itself keeps twice the size.
+                libc::mallopt(libc::M_TRIM_THRESHOLD, size.saturating_mul(2));
+            }
         }
     }
     #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
@@ -37,12 +47,12 @@ fn large_block(max_inflight_bytes: u64) -> u64 {
     (max_inflight_bytes / PART).clamp(LEAST, MOST)
 }
 
-/// Returns `true` if one of glibc's variables sets the size.
+/// Returns `true` if one of glibc's variables sets an option that decides the size.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn is_set_by_operator() -> bool {
     let tunables = std::env::var_os("GLIBC_TUNABLES").unwrap_or_default();
-    std::env::var_os("MALLOC_MMAP_THRESHOLD_").is_some()
-        || tunables.to_string_lossy().contains("glibc.malloc.mmap_threshold=")
+    let tunables = tunables.to_string_lossy();
+    OF_OPERATOR.iter().any(|(name, tunable)| std::env::var_os(name).is_some() || tunables.contains(tunable))
 }
 
 #[cfg(test)]
@@ -51,9 +61,7 @@ mod tests {
 
     #[test]
     fn the_size_of_a_large_block_grows_with_the_memory_for_requests() {
-        assert_eq!(
-            [0, 64 << 20, 128 << 20, 1 << 30, u64::MAX].map(large_block),
-            [1 << 20, 1 << 20, 2 << 20, 16 << 20, 32 << 20]
-        );
+        let sizes = [0, 128 << 20, 512 << 20, 1 << 30, u64::MAX].map(large_block);
+        assert_eq!(sizes, [4 << 20, 4 << 20, 8 << 20, 16 << 20, 32 << 20]);
     }
 }

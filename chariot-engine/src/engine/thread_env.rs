@@ -1,5 +1,5 @@
-//! Sets the environment variable from which candle and rayon read the number of threads: one of the three uses
-//! of `unsafe` in the SDK. `run` calls it before any thread exists.
+//! Sets the environment variable from which candle and rayon read the number of threads: one of the few uses of
+//! `unsafe` in the SDK. `run` calls it before any thread exists.
 
 /// Read by candle at every parallel section, and by rayon once.
 const THREADS: &str = "RAYON_NUM_THREADS";

@@ -33,11 +33,6 @@ impl Budget {
         Arc::new(Budget { limit, request_limit, used: AtomicU64::new(0), refusals: AtomicU64::new(0) })
     }
 
-    /// Returns the most bytes that requests in flight hold.
-    pub(crate) fn limit(&self) -> u64 {
-        self.limit
-    }
-
     /// Returns the number of bytes that requests in flight hold.
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Acquire)

@@ -1,4 +1,4 @@
-//! The memory map of a weights file: one of the three uses of `unsafe` in the SDK.
+//! The memory map of a weights file: one of the few uses of `unsafe` in the SDK.
 //!
 //! A mapped model of many gigabytes loads at once and shares its pages with the kernel's cache. Mapping is unsafe because
 //! a process that modifies or truncates the file changes memory that Rust assumes to be constant, or ends this process

@@ -301,11 +301,6 @@ impl Host {
         Ok(AdmissionPermit { permit, arriving })
     }
 
-    /// Returns the bytes that the requests in flight may hold.
-    pub(crate) fn max_inflight_bytes(&self) -> u64 {
-        self.shared().budget.limit()
-    }
-
     /// Returns the number of charges that the memory budget has refused so far. While it grows, memory is short.
     pub(crate) fn refusals(&self) -> u64 {
         self.shared().budget.refusals()

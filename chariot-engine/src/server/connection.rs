@@ -79,12 +79,12 @@ pub(super) struct ConnectionState {
     task: AtomicWaker,
     /// The memory for what has been received and is not a request yet.
     read_charge: Charge,
-    /// The memory for HTTP/2.
-    http2_charge: Charge,
+    /// The memory for the requests of HTTP/2.
+    request_charge: Charge,
 }
 
 impl ConnectionState {
-    pub(super) fn new(clock: Arc<Clock>, read_charge: Charge, http2_charge: Charge) -> Self {
+    pub(super) fn new(clock: Arc<Clock>, read_charge: Charge, request_charge: Charge) -> Self {
         let now = clock.now();
         ConnectionState {
             source: Source::default(),
@@ -103,7 +103,7 @@ impl ConnectionState {
             task: AtomicWaker::new(),
             is_http2: AtomicBool::new(false),
             read_charge,
-            http2_charge,
+            request_charge,
         }
     }
 
@@ -127,9 +127,9 @@ impl ConnectionState {
         &self.read_charge
     }
 
-    /// Returns the charge for HTTP/2: the connection and its requests.
-    pub(super) fn http2_charge(&self) -> &Charge {
-        &self.http2_charge
+    /// Returns the charge for the requests of HTTP/2.
+    pub(super) fn request_charge(&self) -> &Charge {
+        &self.request_charge
     }
 
     /// Records a request whose head is complete. It is in flight until all clones of what is returned are dropped.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::{
     connection::{Clock, ConnectionState, Order},
-    connection_memory::{ConnectionMemory, held_by_requests},
+    connection_memory::ConnectionMemory,
 };
 use crate::inflight::Charge;
 
@@ -47,7 +47,7 @@ pub(super) struct TaskGuard {
 impl Connections {
     /// Creates an empty list. A head may take `header_timeout`, and a connection may be without a request for
     /// `idle_timeout`.
-    pub(super) fn new(header_timeout: Duration, idle_timeout: Duration, memory: Arc<ConnectionMemory>) -> Self {
+    pub(super) fn new(header_timeout: Duration, idle_timeout: Duration) -> Self {
         let tick = (header_timeout.min(idle_timeout) / 10).clamp(SHORTEST_TICK, LONGEST_TICK);
         let ticks = |limit: Duration| u64::try_from(limit.as_nanos().div_ceil(tick.as_nanos())).unwrap_or(u64::MAX);
         Connections {
@@ -58,7 +58,7 @@ impl Connections {
             list: Vec::new(),
             idle: Vec::new(),
             idle_in_head: false,
-            memory,
+            memory: ConnectionMemory::new(),
             tasks: watch::Sender::new(()),
         }
     }
@@ -76,7 +76,7 @@ impl Connections {
     /// Adds a connection.
     pub(super) fn add(&mut self) -> (Arc<ConnectionState>, TaskGuard) {
         let state =
-            Arc::new(ConnectionState::new(self.clock.clone(), self.memory.read_charge(), self.memory.http2_charge()));
+            Arc::new(ConnectionState::new(self.clock.clone(), self.memory.read_charge(), self.memory.request_charge()));
         self.list.push(Arc::downgrade(&state));
         (state, TaskGuard { _task: self.tasks.subscribe() })
     }
@@ -147,20 +147,19 @@ impl Connections {
     /// Closes connections that hold much of the memory of connections, if it is crowded.
     ///
     /// For what is not a request yet: those with the oldest heads, then those that have been idle for longest, then those
-    /// that only discard what they receive, then those of HTTP/2 whose heads do not end behind other requests. For HTTP/2:
-    /// those with many requests, the most first, then those without one, the longest idle first, then those with few. Among
-    /// similar ones, those come first that have been without progress for longest.
+    /// that only discard what they receive, then those of HTTP/2 whose heads do not end behind other requests. For requests
+    /// of HTTP/2: those with most of them, and among similar ones those that have been without progress for longest.
     pub(super) fn make_memory(&self) {
         let now = self.clock.now();
         self.close_until(self.memory.excess(), |state| read_turn(state, now), ConnectionState::read_charge);
-        self.close_until(self.memory.http2_excess(), http2_turn, ConnectionState::http2_charge);
+        self.close_until(self.memory.request_excess(), request_turn, ConnectionState::request_charge);
     }
 
     /// Closes connections in their turns until so many bytes are released.
-    fn close_until<T: Ord + Copy>(
+    fn close_until(
         &self,
         excess: u64,
-        turn: impl Fn(&ConnectionState) -> Option<(T, Order)>,
+        turn: impl Fn(&ConnectionState) -> Option<((u32, u64), Order)>,
         charge: impl Fn(&ConnectionState) -> &Charge,
     ) {
         if excess == 0 {
@@ -191,8 +190,9 @@ impl Connections {
     }
 }
 
-/// The bytes beyond what the buffers of a connection of HTTP/2 take, from which it holds an unfinished head.
-const HELD_BY_HEAD: u64 = 128 << 10;
+/// The bytes from which a connection of HTTP/2 holds an unfinished head: more than its buffers take, and no more than a head
+/// of the smallest limit counts as.
+const HELD_BY_HEAD: u64 = 64 << 10;
 
 /// Returns the turn in which a connection is closed for what it holds beside requests, and the order to do so; `None` if it
 /// is not.
@@ -212,23 +212,10 @@ fn read_turn(state: &ConnectionState, now: u64) -> Option<((u32, u64), Order)> {
     }
 }
 
-/// The memory of requests from which a connection of HTTP/2 has many.
-const MANY_REQUESTS: u64 = 64 << 10;
-
-/// Returns the turn in which a connection is closed for its memory of HTTP/2, and the order to do so.
-fn http2_turn(state: &ConnectionState) -> Option<((u32, u32, u64), Order)> {
-    if state.http2_charge().bytes() == 0 {
-        return None;
-    }
-    let requests = held_by_requests(state);
-    let class = match requests {
-        MANY_REQUESTS.. => 0,
-        0 => 1,
-        _ => 2,
-    };
-    let order = if requests == 0 { Order::MakeRoom } else { Order::Cut };
-    // The power of two below the bytes, the largest first.
-    Some(((class, requests.leading_zeros(), state.idle_since()), order))
+/// Returns the turn in which a connection is closed for its requests of HTTP/2, and the order to do so.
+fn request_turn(state: &ConnectionState) -> Option<((u32, u64), Order)> {
+    let bytes = state.request_charge().bytes();
+    (bytes > 0).then_some(((bytes.leading_zeros(), state.idle_since()), Order::Cut))
 }
 
 #[cfg(test)]
@@ -237,17 +224,13 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(10);
 
-    fn connections(idle_timeout: Duration) -> Connections {
-        Connections::new(LIMIT, idle_timeout, ConnectionMemory::new(1 << 30))
-    }
-
     fn advance(connections: &mut Connections, ticks: usize) {
         (0..ticks).for_each(|_| connections.tick());
     }
 
     #[test]
     fn a_head_and_an_idle_connection_have_limits_of_their_own() {
-        let mut connections = connections(4 * LIMIT);
+        let mut connections = Connections::new(LIMIT, 4 * LIMIT);
         let (idle, _idle) = connections.add();
         let (slow, _slow) = connections.add();
         let (busy, _busy) = connections.add();
@@ -269,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_head_that_began_late_has_all_of_its_time() {
-        let mut connections = connections(LIMIT);
+        let mut connections = Connections::new(LIMIT, LIMIT);
         let (slow, _slow) = connections.add();
         advance(&mut connections, 9);
         slow.begin_head();
@@ -281,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_connection_with_a_part_of_a_head_is_closed_after_those_without() {
-        let mut connections = connections(LIMIT);
+        let mut connections = Connections::new(LIMIT, LIMIT);
         let open: Vec<_> = (0..4)
             .map(|_| {
                 connections.clock.tick();
@@ -302,7 +285,7 @@ mod tests {
 
     #[test]
     fn the_longest_idle_connection_is_closed_first() {
-        let mut connections = connections(LIMIT);
+        let mut connections = Connections::new(LIMIT, LIMIT);
         let open: Vec<_> = (0..3 * SEARCHED)
             .map(|_| {
                 connections.clock.tick();
@@ -327,7 +310,7 @@ mod tests {
 
     #[test]
     fn connections_with_old_heads_and_idle_ones_give_memory_back() {
-        let mut connections = connections(LIMIT);
+        let mut connections = Connections::new(LIMIT, LIMIT);
         let memory = connections.memory().clone();
         let [old, idle, busy, young] = [(); 4].map(|()| connections.add().0);
         old.begin_head();
@@ -347,7 +330,7 @@ mod tests {
 
     #[test]
     fn the_connection_with_most_requests_gives_memory_back() {
-        let mut connections = connections(LIMIT);
+        let mut connections = Connections::new(LIMIT, LIMIT);
         let memory = connections.memory().clone();
         let [heads, few, stalled, many] = [(); 4].map(|()| connections.add().0);
         heads.set_http2();
@@ -364,45 +347,17 @@ mod tests {
         connections.make_memory();
         assert!(stalled.is_cut() && few.is_kept() && many.is_kept() && heads.is_kept());
         drop((held, more));
-        assert_eq!((few.http2_charge().bytes(), many.http2_charge().bytes()), (0, 0));
-    }
-
-    #[test]
-    fn connections_of_http_2_without_a_request_make_room_after_those_with_many() {
-        let mut connections = connections(LIMIT);
-        let memory = connections.memory().clone();
-        let [many, old, few, young] = [(); 4].map(|()| connections.add().0);
-        let mut held: Vec<_> = [&old, &few].into_iter().map(|state| memory.add_connection(state).unwrap()).collect();
-        connections.clock.tick();
-        drop(young.begin());
-        held.push(memory.add_connection(&young).unwrap());
-        held.push(memory.add_request(&few, 0).unwrap());
-        let requests = memory.add_request(&many, 25 << 20).unwrap();
-        connections.make_memory();
-        assert!(many.is_cut() && old.is_kept() && few.is_kept() && young.is_kept());
-        drop(requests);
-        // More of them than there is memory.
-        connections.clock.tick();
-        let others: Vec<_> = std::iter::from_fn(|| {
-            let state = connections.add().0;
-            drop(state.begin());
-            memory.add_connection(&state)
-        })
-        .collect();
-        connections.make_memory();
-        assert!(!old.is_kept() && !young.is_kept() && few.is_kept());
-        let closed = others.iter().filter(|memory| !memory.state().is_kept()).count();
-        assert!(closed > others.len() / 3 && closed < others.len(), "{closed} of {}", others.len());
+        assert_eq!((few.request_charge().bytes(), many.request_charge().bytes()), (0, 0));
     }
 
     #[test]
     fn an_unfinished_head_of_http_2_gives_memory_back_behind_other_requests() {
-        let mut connections = connections(LIMIT);
+        let mut connections = Connections::new(LIMIT, LIMIT);
         let memory = connections.memory().clone();
         let [small, large, one] = [(); 3].map(|()| connections.add().0);
         let requests = [&small, &large, &one].map(ConnectionState::begin);
         [&small, &large].iter().for_each(|state| state.set_http2());
-        for (state, bytes) in [(&small, 64 << 10), (&large, 20 << 20), (&one, 30 << 20)] {
+        for (state, bytes) in [(&small, 32 << 10), (&large, 20 << 20), (&one, 30 << 20)] {
             assert!(memory.add_head(state.read_charge(), bytes));
         }
         connections.make_memory();

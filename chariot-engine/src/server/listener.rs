@@ -61,11 +61,7 @@ pub(crate) async fn accept(
 ) -> Connections {
     let pace = Arc::new(WritePace { limit: options.write_pace, engine: service.clone() });
     let mut accepting = Accepting {
-        connections: Connections::new(
-            options.header_timeout,
-            options.idle_timeout,
-            ConnectionMemory::new(service.max_inflight_bytes()),
-        ),
+        connections: Connections::new(options.header_timeout, options.idle_timeout),
         protocols: Protocols::new(options.max_head, pace.clone()),
         service,
         pace,

@@ -7,11 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    connection::ConnectionState,
-    connection_memory::{ConnectionMemory, Http2Memory},
-    frames::Frames,
-};
+use super::{connection::ConnectionState, connection_memory::ConnectionMemory, frames::Frames};
 
 /// The first buffer of a connection, which is not charged.
 const FIRST_BUFFER: usize = 8 << 10;
@@ -34,9 +30,8 @@ pub(super) struct Received {
     head: usize,
     /// The largest buffer so far.
     buffer: usize,
-    /// The frames and the memory of the connection, in HTTP/2.
+    /// The frames, in HTTP/2.
     frames: Option<Frames>,
-    http2: Option<Http2Memory>,
     /// The decoded fields of an unfinished head are charged.
     is_decoded_charged: bool,
     /// There was no memory for them.
@@ -46,28 +41,13 @@ pub(super) struct Received {
 impl Received {
     /// Creates the state of a new connection. The decoded fields of an unfinished head in HTTP/2 count as `decoded` bytes.
     pub(super) fn new(state: Arc<ConnectionState>, memory: Arc<ConnectionMemory>, decoded: u64) -> Self {
-        Received {
-            state,
-            memory,
-            decoded,
-            head: 0,
-            buffer: 0,
-            frames: None,
-            http2: None,
-            is_decoded_charged: false,
-            is_full: false,
-        }
+        Received { state, memory, decoded, head: 0, buffer: 0, frames: None, is_decoded_charged: false, is_full: false }
     }
 
     /// Records that the connection is one of HTTP/2.
-    ///
-    /// # Errors
-    /// Fails if there is no memory for another one.
-    pub(super) fn set_http2(&mut self) -> Result<(), NoMemory> {
-        self.http2 = Some(self.memory.add_connection(&self.state).ok_or(NoMemory)?);
+    pub(super) fn set_http2(&mut self) {
         self.frames = Some(Frames::default());
         self.state.set_http2();
-        Ok(())
     }
 
     /// Returns how many bytes to read into a buffer with this much room.
@@ -152,13 +132,14 @@ mod tests {
     const DECODED: u64 = 8 << 20;
 
     fn received(memory: &Arc<ConnectionMemory>) -> (Received, Arc<ConnectionState>) {
-        let state = Arc::new(ConnectionState::new(Arc::new(Clock::new()), memory.read_charge(), memory.http2_charge()));
+        let state =
+            Arc::new(ConnectionState::new(Arc::new(Clock::new()), memory.read_charge(), memory.request_charge()));
         (Received::new(state.clone(), memory.clone(), DECODED), state)
     }
 
     #[test]
     fn a_head_is_read_in_small_pieces_and_charged_from_the_second_on() {
-        let memory = ConnectionMemory::new(1 << 30);
+        let memory = ConnectionMemory::new();
         let (mut received, state) = received(&memory);
         assert_eq!(received.limit(FIRST_BUFFER), Ok(SMALL_READ));
         state.begin_head();
@@ -179,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_head_without_memory_is_refused_and_a_body_is_read_in_small_pieces() {
-        let memory = ConnectionMemory::new(1 << 30);
+        let memory = ConnectionMemory::new();
         let (others, (mut received, state)) = (memory.read_charge(), received(&memory));
         while memory.add_head(&others, 1 << 20) {}
         assert_eq!(received.limit(FIRST_BUFFER), Ok(SMALL_READ));
@@ -195,9 +176,9 @@ mod tests {
 
     #[test]
     fn an_unfinished_head_of_http_2_is_charged_until_it_ends() {
-        let memory = ConnectionMemory::new(1 << 30);
+        let memory = ConnectionMemory::new();
         let (mut received, state) = received(&memory);
-        received.set_http2().unwrap();
+        received.set_http2();
         received.add(b"\0\0\x02\x01\0\0\0\0\x01\x82\x86");
         assert!(state.is_in_head() && state.read_charge().bytes() == DECODED);
         received.add(b"\0\0\0\x09\x04\0\0\0\x01");

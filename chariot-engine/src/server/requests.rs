@@ -17,7 +17,7 @@ use hyper::{body::Incoming, service::Service};
 use super::{
     body,
     connection::{ConnectionState, InFlight, Order},
-    connection_memory::{ConnectionMemory, Http2Memory},
+    connection_memory::{ConnectionMemory, RequestMemory},
     delivery::{self, Delivery},
     head,
     refused_head::HeadLimits,
@@ -97,7 +97,7 @@ impl Service<Request<Incoming>> for ConnectionService {
 pub(super) struct CountedFuture {
     future: ResponseFuture,
     in_flight: Option<InFlight>,
-    memory: Option<Http2Memory>,
+    memory: Option<RequestMemory>,
     version: Version,
     /// The connection ends with this response.
     is_last: bool,
@@ -188,7 +188,7 @@ pub(super) struct CountedResponse {
     /// Counts the bytes in HTTP/2.
     delivery: Option<Arc<Delivery>>,
     /// Released with the last bytes.
-    memory: Option<Http2Memory>,
+    memory: Option<RequestMemory>,
     /// The last frame was the last of the body. Decided once, because bytes are sent meanwhile.
     is_last: Option<bool>,
 }
@@ -248,7 +248,7 @@ impl Body for CountedResponse {
 pub(super) struct CountedBytes {
     bytes: Bytes,
     _in_flight: Option<InFlight>,
-    _memory: Option<Http2Memory>,
+    _memory: Option<RequestMemory>,
     delivery: Option<Arc<Delivery>>,
 }
 

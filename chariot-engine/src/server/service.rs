@@ -54,11 +54,6 @@ impl EngineService {
         EngineService(Arc::new(Served { closes_connections: true, ..Served::clone(&self.0) }))
     }
 
-    /// Returns the bytes that the requests in flight of all models may hold.
-    pub(super) fn max_inflight_bytes(&self) -> u64 {
-        self.0.models.iter().fold(0, |sum, model| sum.saturating_add(model.host.max_inflight_bytes()))
-    }
-
     /// Returns the number of charges that the memory budgets of the models have refused so far.
     pub(super) fn refusals(&self) -> u64 {
         self.0.models.iter().map(|model| model.host.refusals()).sum()

@@ -100,8 +100,7 @@ impl Wire {
         }
     }
 
-    /// Reads until the version of HTTP is known. `None` is a connection that ends without a byte, or
-    /// one of HTTP/2 for which there is no memory.
+    /// Reads until the version of HTTP is known. `None` is a connection that ends without a byte.
     ///
     /// # Errors
     /// Fails if the connection is lost.
@@ -123,7 +122,8 @@ impl Wire {
             }
             if first == PREFACE {
                 self.state.end_head();
-                return Ok(self.received.set_http2().is_ok().then_some(HttpVersion::Two));
+                self.received.set_http2();
+                return Ok(Some(HttpVersion::Two));
             }
             if read == 0 || !PREFACE.starts_with(first) {
                 self.is_http1 = true;

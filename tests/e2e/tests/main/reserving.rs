@@ -196,7 +196,21 @@ fn a_type_that_tries_several_forms_does_not_swallow_the_rejection() {
     struct Member {
         maps: Either,
     }
+    /// Maps, or none if they cannot be decoded.
+    struct Lenient;
+    impl<'de> serde::Deserialize<'de> for Lenient {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let _ = Vec::<HashMap<String, u8>>::deserialize(deserializer);
+            Ok(Lenient)
+        }
+    }
+    #[derive(serde::Deserialize)]
+    #[expect(dead_code, reason = "only decoded")]
+    struct Swallowing {
+        maps: Lenient,
+    }
     answers::<Member>(maps);
+    answers::<Swallowing>(maps);
     answers::<Flat>(maps);
 }
 

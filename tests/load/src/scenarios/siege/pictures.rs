@@ -10,20 +10,25 @@ use super::{
     ground::{Ground, PICTURES, post_compressed},
     honest::Asks,
     jpeg::many_scans,
-    stage::{Plan, run},
+    stage::{Plan, Stage, run},
 };
 
 /// The width of a picture of one row, just below the limit of pixels.
 const WIDTH: u32 = 49_000_000;
 
 pub(super) fn scans(exe: &Path, scale: Scale) -> Result<Outcome, Failure> {
-    run(exe, scale, Plan { least_in_time: 1, ..Plan::beside(Asks::Picture) }, slow_pictures)
+    let mut stage = Stage::start(exe, scale, Plan { least_in_time: 1, ..Plan::beside(Asks::Picture) })?;
+    let honest = stage.attack(slow_pictures)?;
+    stage.note(&honest);
+    let are_decoded = !stage.ground.statuses().contains_key(&400);
+    stage.outcome.must(are_decoded, "the pictures are within the bound on scans");
+    stage.close()
 }
 
 /// Sends pictures that take long to decode, on more connections than there are cores.
 pub(super) fn slow_pictures(ground: Ground) -> impl Future<Output = ()> + Send + 'static {
-    // The coefficients of the larger picture take 33 MiB.
-    let request = picture(&many_scans(ground.scale.count(512, 320) as u16));
+    // A little below the bound on scans. The coefficients of the larger picture take 20 MiB.
+    let request = picture(&many_scans(ground.scale.count(400, 320) as u16));
     ground.crowd(16, again(vec![request]))
 }
 
