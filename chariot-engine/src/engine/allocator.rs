@@ -10,7 +10,7 @@ const PART: u64 = 64;
 
 /// The bounds of this size. glibc allows no larger one; with a smaller one, a model would get memory from the system for most
 /// of its intermediate tensors.
-const LEAST: u64 = 4 << 20;
+const LEAST: u64 = 2 << 20;
 const MOST: u64 = 32 << 20;
 
 /// The settings of glibc's allocator with which an operator chooses, by the names of its variables and its tunables.
@@ -22,7 +22,8 @@ const OF_OPERATOR: [(&str, &str); 4] = [
     ("MALLOC_MMAP_MAX_", "glibc.malloc.mmap_max="),
 ];
 
-/// Sets the size from which a block gets memory of its own, for an engine whose requests in flight may hold so many bytes.
+/// Sets the size from which a block gets memory of its own, for an engine whose models have at least so much memory for requests
+/// in flight, in bytes.
 /// Does nothing if the operator has set an option that decides it, or for another C library.
 pub(super) fn bound_fragmentation(max_inflight_bytes: u64) {
     let size = large_block(max_inflight_bytes);
@@ -62,6 +63,6 @@ mod tests {
     #[test]
     fn the_size_of_a_large_block_grows_with_the_memory_for_requests() {
         let sizes = [0, 128 << 20, 512 << 20, 1 << 30, u64::MAX].map(large_block);
-        assert_eq!(sizes, [4 << 20, 4 << 20, 8 << 20, 16 << 20, 32 << 20]);
+        assert_eq!(sizes, [2 << 20, 2 << 20, 8 << 20, 16 << 20, 32 << 20]);
     }
 }

@@ -144,9 +144,9 @@ impl Plan {
         self.models.iter().map(threads).max().unwrap_or(1)
     }
 
-    /// Returns the bytes that the requests in flight of all models may hold.
-    pub(super) fn max_inflight_bytes(&self) -> u64 {
-        self.models.iter().fold(0, |sum, model| sum.saturating_add(inflight_bytes(&model.settings)))
+    /// Returns the bytes that the requests in flight of a model may hold, of the model that may hold least.
+    pub(super) fn least_inflight_bytes(&self) -> u64 {
+        self.models.iter().map(|model| inflight_bytes(&model.settings)).min().unwrap_or(0)
     }
 
     pub(super) fn cores_per_model(&self) -> usize {

@@ -45,7 +45,7 @@ impl EngineBuilder {
             if let Some(warning) = descriptors::fit(&mut plan.settings) {
                 tracing::warn!("{warning}");
             }
-            allocator::bound_fragmentation(plan.max_inflight_bytes());
+            allocator::bound_fragmentation(plan.least_inflight_bytes());
             let runtime = io_runtime()?;
             let result = runtime.block_on(live(&runtime, plan));
             // A model that blocks must not keep the process alive: its threads end with the process.

@@ -69,7 +69,9 @@ pub(super) fn unread_pages(ground: Ground) -> impl Future<Output = ()> + Send + 
 }
 
 pub(super) fn http1(exe: &Path, scale: Scale) -> Result<Outcome, Failure> {
-    run(exe, scale, Plan { least_served: 0.5, ..Plan::beside(Asks::Tensor) }, unread_responses)
+    // A response that there is no memory for is a line in the log, of which there are at most a hundred a second.
+    let plan = Plan { least_served: 0.5, most_lines: 3000, ..Plan::beside(Asks::Tensor) };
+    run(exe, scale, plan, unread_responses)
 }
 
 /// Asks for large responses over HTTP/1, and reads a little of every other one.
