@@ -8,8 +8,8 @@
 /// The part of the memory for requests in flight from which a block gets memory of its own.
 const PART: u64 = 64;
 
-/// The bounds of this size. glibc allows no larger one; with a smaller one, a model would get memory from the system for most
-/// of its intermediate tensors.
+/// The bounds of this size. glibc allows no larger one; with a smaller one, more of a model's
+/// intermediate tensors would get their memory from the system.
 const LEAST: u64 = 2 << 20;
 const MOST: u64 = 32 << 20;
 
@@ -22,9 +22,8 @@ const OF_OPERATOR: [(&str, &str); 4] = [
     ("MALLOC_MMAP_MAX_", "glibc.malloc.mmap_max="),
 ];
 
-/// Sets the size from which a block gets memory of its own, for an engine whose models have at least so much memory for requests
-/// in flight, in bytes.
-/// Does nothing if the operator has set an option that decides it, or for another C library.
+/// Sets the size from which a block gets memory of its own, for an engine whose models may each hold so many bytes or more for
+/// requests in flight. Does nothing if the operator has set an option that decides it, or for another C library.
 pub(super) fn bound_fragmentation(max_inflight_bytes: u64) {
     let size = large_block(max_inflight_bytes);
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -64,5 +63,20 @@ mod tests {
     fn the_size_of_a_large_block_grows_with_the_memory_for_requests() {
         let sizes = [0, 128 << 20, 512 << 20, 1 << 30, u64::MAX].map(large_block);
         assert_eq!(sizes, [2 << 20, 2 << 20, 8 << 20, 16 << 20, 32 << 20]);
+    }
+
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[test]
+    fn a_large_block_has_memory_of_its_own_also_after_a_larger_one_was_freed() {
+        /// Memory of its own begins with a page, after the two words of glibc.
+        const BEGIN: usize = 2 * size_of::<usize>();
+        if is_set_by_operator() {
+            return;
+        }
+        bound_fragmentation(0);
+        let block = |size: usize| std::hint::black_box(Vec::<u8>::with_capacity(size));
+        drop(block(16 << 20));
+        let blocks: Vec<_> = (0..4).map(|_| block(3 << 20)).collect();
+        assert!(blocks.iter().all(|block| block.as_ptr().addr() % 4096 == BEGIN));
     }
 }

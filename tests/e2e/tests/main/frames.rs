@@ -9,6 +9,9 @@ use e2e::DEADLINE;
 
 use crate::support::{Server, text};
 
+/// The head of a POST to `/infer`: `:method: POST`, `:scheme: http`, `:path: /infer`, `:authority: e`.
+pub(crate) const POST: &[u8; 13] = b"\x83\x86\x04\x06/infer\x01\x01e";
+
 /// A client of HTTP/2 of which a test controls every frame.
 pub(crate) struct Http2(TcpStream);
 
@@ -36,14 +39,13 @@ impl Http2 {
     }
 
     /// Returns another client on the same connection.
-    pub(crate) fn try_clone(&self) -> Self {
+    pub(crate) fn same_connection(&self) -> Self {
         Http2(self.0.try_clone().unwrap())
     }
 
     /// Sends the head of a POST to `/infer`.
     pub(crate) fn post_head(&mut self, stream: u32) {
-        // `:method: POST`, `:scheme: http`, `:path: /infer`, `:authority: e`.
-        self.frame(HEADERS, 4, stream, b"\x83\x86\x04\x06/infer\x01\x01e");
+        self.frame(HEADERS, 4, stream, POST);
     }
 
     /// Sends a POST to `/infer` with a text.

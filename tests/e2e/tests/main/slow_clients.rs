@@ -250,7 +250,7 @@ fn a_window_that_opens_now_and_then_ends_its_stream_too() {
     let server = server(|settings| settings.write_timeout = SOON);
     let mut client = Http2::open(&server, 0);
     client.post(1, "large");
-    let mut slow = client.try_clone();
+    let mut slow = client.same_connection();
     let over = Arc::new(AtomicBool::new(false));
     let is_over = over.clone();
     let opening = thread::spawn(move || {

@@ -10,7 +10,7 @@ use chariot_engine::{
 use e2e::{Connection, until};
 
 use crate::{
-    frames::{DATA, Http2},
+    frames::{DATA, Http2, POST},
     scripted::{Scripted, echo},
     support::{Server, head, text},
 };
@@ -23,7 +23,7 @@ const FIRST_FRAME: &[u8] = b"\0\0\x02\x01\0\0\0\0\x01\x82\x86";
 
 /// A POST whose body does not follow.
 fn post_head(stream: u8) -> Vec<u8> {
-    [b"\0\0\x0d\x01\x04\0\0\0", &[stream][..], b"\x83\x86\x04\x06/infer\x01\x01e"].concat()
+    [b"\0\0\x0d\x01\x04\0\0\0", &[stream][..], POST].concat()
 }
 
 fn server(configure: impl Fn(&mut EngineSettings) + Send + 'static) -> Server {
