@@ -45,7 +45,7 @@ enum Value {
 
 /// The runtime's settings that can have a default: the fields of the SDK's `EngineSettings`. A test of the package `ui`
 /// compares them.
-const SETTINGS: [(&str, Value); 35] = [
+const SETTINGS: [(&str, Value); 36] = [
     ("host", Value::Text),
     ("port", Value::Int(0, 65535)),
     ("base_url", Value::Text),
@@ -55,6 +55,7 @@ const SETTINGS: [(&str, Value); 35] = [
     ("workers", Value::Int(1, u64::MAX)),
     ("threads", Value::Int(1, u64::MAX)),
     ("max_concurrency", Value::Int(1, u64::MAX)),
+    ("inline", Value::Bool),
     ("queue_size", Value::Int(0, u64::MAX)),
     ("max_batch", Value::Int(1, u64::MAX)),
     ("batch_delay", Value::Duration),

@@ -24,7 +24,7 @@ impl LocalEngine {
     pub(super) fn start(plan: Plan) -> Result<Self, StartError> {
         let runtime = io_runtime()?;
         let engine = runtime.block_on(async {
-            let engine = plan.start(runtime.handle(), None)?;
+            let engine = plan.start(runtime.handle(), None, 0)?;
             engine.ready().await.map(|()| engine)
         });
         match engine {

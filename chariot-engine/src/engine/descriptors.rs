@@ -1,16 +1,19 @@
 //! The limit of open files of a process, and the number of connections that fits below it. `run` applies it; embedders decide
 //! for themselves.
 
-use crate::{server::RESERVED, settings::EngineSettings};
+use crate::{runtime::available_cores, server::RESERVED, settings::EngineSettings};
 
 /// The descriptors that are left to everything but connections: logs, signals, the model and the author's own clients.
 const SPARE: u64 = 64;
+
+/// The descriptors of the runtime of a core thread.
+const RUNTIME: u64 = 4;
 
 /// Raises the limit of open files as far as the system allows, and lowers the number of connections below it. Returns a
 /// warning if the number is lower than the operator's.
 pub(super) fn fit(settings: &mut EngineSettings) -> Option<String> {
     let limit = raise()?;
-    let fitting = connections(limit);
+    let fitting = connections(limit, available_cores());
     let set = settings.max_connections;
     if set <= fitting {
         return None;
@@ -21,9 +24,10 @@ pub(super) fn fit(settings: &mut EngineSettings) -> Option<String> {
     ))
 }
 
-/// Returns the number of connections that fit below a limit of open files.
-fn connections(limit: u64) -> usize {
-    let beyond = SPARE.min(limit / 2) + u64::try_from(RESERVED).unwrap_or(u64::MAX);
+/// Returns the number of connections that fit below a limit of open files, on this number of cores.
+fn connections(limit: u64, cores: usize) -> usize {
+    let spare = SPARE.saturating_add(RUNTIME.saturating_mul(u64::try_from(cores).unwrap_or(u64::MAX)));
+    let beyond = spare.min(limit / 2) + u64::try_from(RESERVED).unwrap_or(u64::MAX);
     usize::try_from(limit.saturating_sub(beyond)).unwrap_or(usize::MAX).max(1)
 }
 
@@ -48,7 +52,7 @@ mod tests {
 
     #[test]
     fn connections_leave_room_for_other_files() {
-        assert_eq!([0, 10, 64, 1024].map(connections), [1, 1, 16, 944]);
-        assert_eq!(connections(1 << 20), (1 << 20) - 80);
+        assert_eq!([0, 10, 64, 1024].map(|limit| connections(limit, 0)), [1, 1, 16, 944]);
+        assert_eq!((connections(1 << 20, 0), connections(1 << 20, 8)), ((1 << 20) - 80, (1 << 20) - 112));
     }
 }

@@ -1,6 +1,6 @@
 //! [`Engine`]: a running engine. Embedders hold it, and so does `run`.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, future::try_join_all, stream::FuturesUnordered};
 use tokio::net::TcpListener;
@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use super::{builder::EngineBuilder, error::StartError};
 use crate::{
     inflight::PaceLimit,
-    runtime::{Host, InFlight, Models, State, Status},
+    runtime::{CoreThreads, Host, InFlight, Models, State, Status},
     server::{Connections, EngineService, ListenerOptions, Served, accept},
     settings::EngineSettings,
 };
@@ -132,6 +132,16 @@ impl Engine {
     ///
     /// To let a load balancer notice first, call [`drain`](Self::drain) and wait before you complete `stop`.
     pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> usize {
+        self.serve_on(listener, None, stop).await
+    }
+
+    /// Serves the engine on a port, with connections that begin with an inference on core threads if there are any.
+    pub(super) async fn serve_on(
+        &self,
+        listener: TcpListener,
+        core_threads: Option<Arc<CoreThreads>>,
+        stop: impl Future<Output = ()>,
+    ) -> usize {
         let options = ListenerOptions {
             max_head: self.settings.max_head.as_u64(),
             header_timeout: self.settings.header_timeout,
@@ -139,7 +149,7 @@ impl Engine {
             write_pace: PaceLimit::new(self.settings.write_timeout, self.settings.min_rate.as_u64()),
             max_connections: self.settings.max_connections,
         };
-        let connections = accept(listener, self.service.closing_connections(), options, stop).await;
+        let connections = accept(listener, self.service.closing_connections(), options, core_threads, stop).await;
         self.finish(connections).await
     }
 

@@ -288,13 +288,13 @@ mod tests {
         assert_eq!(builder.identity().0, Some("two"));
         let names: Vec<String> = builder.schema().into_iter().map(|setting| setting.name).collect();
         assert_eq!(names[..2], ["ONE_TOP_K", "TWO_TOP_K"]);
-        let (rows, error) = explained(builder, &[("TWO_TOP_K", "5"), ("CHARIOT_ENGINE_ONE_WORKERS", "2")]);
+        let (rows, error) = explained(builder, &[("TWO_TOP_K", "5"), ("CHARIOT_ENGINE_ONE_WORKERS", "9")]);
         assert!(error.is_none(), "{error:?}");
         for expected in [
             ["ONE_TOP_K", "3", "the default"],
             ["TWO_TOP_K", "5", "TWO_TOP_K"],
             ["CHARIOT_ENGINE_WORKERS", "", "not set"],
-            ["CHARIOT_ENGINE_ONE_WORKERS", "2", "CHARIOT_ENGINE_ONE_WORKERS"],
+            ["CHARIOT_ENGINE_ONE_WORKERS", "9", "CHARIOT_ENGINE_ONE_WORKERS"],
         ] {
             assert!(has(&rows, expected), "{expected:?}: {rows:?}");
         }

@@ -21,6 +21,7 @@
 //! | `descriptors` | the limit of open files, and the number of connections below it |
 //! | `allocator` | the options of the C library's allocator |
 //! | `thread_env` | the environment variable that sets the number of threads of candle and rayon |
+//! | `listen` | the port of an engine |
 //! | `run` | the engine as a process of its own: environment, logs, signals, exit codes |
 
 #[allow(unsafe_code)]
@@ -36,6 +37,7 @@ mod error;
 mod handle;
 #[cfg(feature = "cli")]
 mod inspect;
+mod listen;
 mod model_plan;
 mod options;
 mod path_segment;

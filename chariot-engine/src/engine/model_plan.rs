@@ -10,7 +10,7 @@ use super::{
     diagnostics::Diagnostics,
     error::StartError,
     path_segment::{check_name, check_version},
-    threads,
+    threads::{self, Cores},
 };
 use crate::{
     device::{self, Device, DeviceId, Inventory},
@@ -106,13 +106,14 @@ impl ModelPlan {
         }
     }
 
-    /// Opens the devices and starts the workers, on this number of cores. `infer_url` is logged when the model is
-    /// ready. It must be called within a tokio runtime.
+    /// Opens the devices and starts the workers, on this number of cores. `core_threads` serve connections besides.
+    /// `infer_url` is logged when the model is ready. It must be called within a tokio runtime.
     pub(super) fn start(
         self,
         platform: &Platform,
         inventory: &impl Inventory<Device = Device>,
-        cores: usize,
+        cores: Cores,
+        core_threads: usize,
         metrics: &Metrics,
         infer_url: String,
     ) -> Result<Host, StartError> {
@@ -156,6 +157,7 @@ impl ModelPlan {
             name: self.name,
             version: self.version,
             placement: Placement { devices, device_names: ids.join(" "), workers, threads },
+            core_threads: if settings.inline { core_threads } else { 0 },
             max_concurrency,
             batching: batching(settings, &self.spec),
             queue_size: settings.queue_size,

@@ -14,14 +14,14 @@ use super::{
     profile,
     setting_names::SettingNames,
     source::{Devices, Source},
-    threads,
+    threads::{self, Cores},
 };
 use crate::{
     device::{Device, DeviceId, Inventory},
     error::{BoxError, Expected, listed, quoted},
     openapi,
     runtime::{Models, OneModel, available_cores},
-    server::{ModelRoute, Routes, Served},
+    server::{LazyDocument, ModelRoute, Routes, Served},
     settings::{EngineSettings, Reader, SettingsError},
     tasks::same_task,
     telemetry::metrics::Metrics,
@@ -138,9 +138,8 @@ impl Plan {
 
     /// Returns the number of threads that a worker computes with; the largest of all models.
     pub(super) fn threads(&self, device: impl Fn(&EngineSettings) -> DeviceId) -> usize {
-        let threads = |model: &ModelPlan| {
-            threads::divide(&model.settings, device(&model.settings), 1, self.cores_per_model()).threads
-        };
+        let threads =
+            |model: &ModelPlan| threads::divide(&model.settings, device(&model.settings), 1, self.cores()).threads;
         self.models.iter().map(threads).max().unwrap_or(1)
     }
 
@@ -149,26 +148,37 @@ impl Plan {
         self.models.iter().map(|model| inflight_bytes(&model.settings)).min().unwrap_or(0)
     }
 
-    pub(super) fn cores_per_model(&self) -> usize {
-        (available_cores() / self.models.len().max(1)).max(1)
+    /// Returns the cores that the models share.
+    pub(super) fn cores(&self) -> Cores {
+        Cores::new(available_cores(), self.models.len())
     }
 
     /// Opens the devices and starts the workers, within a tokio runtime. `address` is where the engine listens, if it
     /// has a port of its own.
-    pub(crate) fn start(self, runtime: &Handle, address: Option<SocketAddr>) -> Result<Engine, StartError> {
+    pub(crate) fn start(
+        self,
+        runtime: &Handle,
+        address: Option<SocketAddr>,
+        core_threads: usize,
+    ) -> Result<Engine, StartError> {
         let _entered = runtime.enter();
-        let (cores, metrics) = (self.cores_per_model(), Metrics::new());
+        let (cores, metrics) = (self.cores(), Metrics::new());
         let inventory = OpenDevices { inventory: self.inventory, open: RefCell::default() };
         let mut models = Vec::with_capacity(self.models.len());
         for (index, model) in self.models.into_iter().enumerate() {
             let settings = Arc::new(model.settings.clone());
             let name = (self.default != Some(index)).then_some(&*model.name);
             let url = infer_url(address, &self.routes.base_url(), name);
-            let host = model.start(&self.platform, &inventory, cores, &metrics, url)?;
+            let host = model.start(&self.platform, &inventory, cores, core_threads, &metrics, url)?;
             models.push(OneModel { host, settings });
         }
         let models = Models::new(models);
-        let openapi = document([&self.name, &self.version, &self.description], &models, self.default, &self.routes);
+        let openapi = {
+            let (name, version, description) = (self.name.clone(), self.version.clone(), self.description);
+            let (models, routes) = (models.clone(), self.routes.clone());
+            let make = move || document([&name, &version, &description], &models, self.default, &routes).into();
+            Arc::new(LazyDocument::new(make))
+        };
         let served = Served {
             models,
             routes: self.routes,
@@ -177,7 +187,7 @@ impl Plan {
             shows_metrics: self.settings.metrics,
             metrics,
             closes_connections: false,
-            openapi: openapi.into(),
+            openapi,
         };
         Ok(Engine::new(served, self.settings))
     }
@@ -212,7 +222,7 @@ impl EngineBuilder {
         }
         let plan = plan?;
         plan.log_start();
-        plan.start(&runtime, None)
+        plan.start(&runtime, None, 0)
     }
 }
 

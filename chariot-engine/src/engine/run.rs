@@ -1,16 +1,17 @@
 //! The engine as a process of its own: environment, logs, port, signals, exit code. The generated `main` ends up here;
 //! embedders never do.
 
-use std::{process::ExitCode, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, runtime::Runtime};
+use tokio::runtime::Runtime;
 
 use super::{
-    allocator, builder::EngineBuilder, descriptors, error::StartError, handle::Engine, plan::Plan, thread_env,
+    allocator, builder::EngineBuilder, descriptors, error::StartError, handle::Engine, listen::listen, plan::Plan,
+    thread_env,
 };
 use crate::{
     device::DeviceId,
-    runtime::{State, available_cores},
+    runtime::{CoreThreads, State, available_cores},
     settings::{
         DeviceChoice, EngineSettings, Environment, LogFormat, LogLevel, SettingSpec, from_environment, host_and_port,
     },
@@ -143,10 +144,12 @@ async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
     let address = host_and_port(&plan.settings.host, plan.settings.port);
     let bind = |source| StartError::Bind { address: address.clone(), source };
     let mut signals = Signals::new().map_err(StartError::Thread)?;
-    let listener = TcpListener::bind(&address).await.map_err(bind)?;
+    let listener = listen(&address).await.map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
     tracing::info!("listening on http://{address}");
-    let engine = plan.start(runtime.handle(), Some(address))?;
+    let cores = available_cores();
+    let engine = plan.start(runtime.handle(), Some(address), cores)?;
+    let core_threads = Arc::new(CoreThreads::new(cores, runtime.handle().clone()));
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let mut serving = {
         let engine = engine.clone();
@@ -154,7 +157,7 @@ async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
             let stop = async {
                 let _ = stopped.await;
             };
-            engine.serve(listener, stop).await
+            engine.serve_on(listener, Some(core_threads), stop).await
         })
     };
 

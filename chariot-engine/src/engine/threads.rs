@@ -10,18 +10,42 @@ pub(super) struct Threads {
     pub(super) threads: usize,
 }
 
+/// The cores of a model, which it may share with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cores {
+    all: usize,
+    models: usize,
+}
+
+impl Cores {
+    /// Divides cores among models.
+    pub(super) fn new(all: usize, models: usize) -> Self {
+        Cores { all, models: models.max(1) }
+    }
+
+    fn of_model(self) -> usize {
+        (self.all / self.models).max(1)
+    }
+
+    /// Returns the default number of workers on a CPU. Where several models share few cores, a model has a second worker: one
+    /// call that blocks would hold up all of its others, although a core is free.
+    fn workers(self, cores: usize) -> usize {
+        if self.models > 1 { cores.max(2) } else { cores }
+    }
+}
+
 /// Divides the cores among workers.
 ///
 /// On a CPU the default is one worker for each core, with one thread each, which serves the most requests per second;
 /// if one of the two settings is set, the other gets the remaining cores. On a GPU the default is one worker, since the
 /// device computes. Several devices share the cores.
-pub(super) fn divide(settings: &EngineSettings, device: DeviceId, devices: usize, cores: usize) -> Threads {
-    let cores = (cores / devices.max(1)).max(1);
+pub(super) fn divide(settings: &EngineSettings, device: DeviceId, devices: usize, shared: Cores) -> Threads {
+    let cores = (shared.of_model() / devices.max(1)).max(1);
     let (workers, threads) = match (settings.workers, settings.threads) {
         (Some(workers), Some(threads)) => (workers, threads),
         (Some(workers), None) => (workers, cores / workers.max(1)),
         (None, Some(threads)) if device == DeviceId::Cpu => (cores / threads.max(1), threads),
-        (None, None) if device == DeviceId::Cpu => (cores, 1),
+        (None, None) if device == DeviceId::Cpu => (shared.workers(cores), 1),
         (None, threads) => (1, threads.unwrap_or(cores)),
     };
     Threads { workers: workers.max(1), threads: threads.max(1) }
@@ -35,7 +59,7 @@ mod tests {
     fn cores_are_divided_and_never_oversubscribed_unless_asked_for() {
         let on = |workers, threads, device, devices, cores| {
             let settings = EngineSettings { workers, threads, ..EngineSettings::default() };
-            let Threads { workers, threads } = divide(&settings, device, devices, cores);
+            let Threads { workers, threads } = divide(&settings, device, devices, Cores::new(cores, 1));
             (workers, threads)
         };
         let on_one = |workers, threads, device, cores| on(workers, threads, device, 1, cores);
@@ -51,5 +75,18 @@ mod tests {
         assert_eq!(on_one(Some(2), None, gpu, 8), (2, 4));
         assert_eq!(on(None, None, gpu, 4, 8), (1, 2));
         assert_eq!(on(None, None, gpu, 4, 2), (1, 1));
+    }
+
+    #[test]
+    fn each_of_several_models_has_two_workers_at_least() {
+        let on = |workers, device, cores, models| {
+            let settings = EngineSettings { workers, ..EngineSettings::default() };
+            let Threads { workers, threads } = divide(&settings, device, 1, Cores::new(cores, models));
+            (workers, threads)
+        };
+        assert_eq!(on(None, DeviceId::Cpu, 2, 3), (2, 1));
+        assert_eq!(on(None, DeviceId::Cpu, 16, 2), (8, 1));
+        assert_eq!(on(Some(1), DeviceId::Cpu, 2, 3), (1, 1));
+        assert_eq!(on(None, DeviceId::Cuda(0), 2, 3), (1, 1));
     }
 }

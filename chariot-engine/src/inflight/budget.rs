@@ -150,6 +150,11 @@ impl Charge {
         Bytes::from_owner(ChargedBytes { bytes, _charge: self })
     }
 
+    /// Returns the same bytes, with which the charge is released.
+    pub(crate) fn hold_shared(self, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(ChargedBytes { bytes, _charge: self })
+    }
+
     /// Releases the whole charge.
     pub(crate) fn release(&self) {
         self.settle(0);
@@ -162,14 +167,14 @@ impl Drop for Charge {
     }
 }
 
-struct ChargedBytes {
-    bytes: Vec<u8>,
+struct ChargedBytes<T> {
+    bytes: T,
     _charge: Charge,
 }
 
-impl AsRef<[u8]> for ChargedBytes {
+impl<T: AsRef<[u8]>> AsRef<[u8]> for ChargedBytes<T> {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_ref()
     }
 }
 

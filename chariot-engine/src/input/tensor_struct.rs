@@ -119,8 +119,8 @@ impl TensorReader<'_> {
         let input = self.inputs.swap_remove(index);
         let spec = self.signature.iter().find(|spec| spec.name() == name);
         self.meter.read(input.data.unconverted())?;
-        let value =
-            check_tensor(input, spec, self.meter).map_err(Error::from).and_then(|(shape, data)| field(data, shape));
+        let checked = check_tensor(input, spec, self.meter, TensorData::flattened).map_err(Error::from);
+        let value = checked.and_then(|(shape, data)| field(data, shape));
         value.map_err(|error| error.at(location()))
     }
 }

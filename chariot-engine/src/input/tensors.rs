@@ -71,7 +71,8 @@ impl Input for Tensors {
         for (index, mut input) in payload.inputs.into_iter().enumerate() {
             let metadata = input.parameters.metadata().cloned();
             let name = std::mem::take(&mut input.name);
-            match check_tensor(input, cx.signature.iter().find(|spec| spec.name() == name), cx.meter()) {
+            let flatten = TensorData::flattened_in_place;
+            match check_tensor(input, cx.signature.iter().find(|spec| spec.name() == name), cx.meter(), flatten) {
                 Ok((shape, data)) => tensors.push(InferOutput { name, shape, data, metadata }),
                 Err(fault) => faults.push(fault.at(input_label(&name, index)).text().to_string()),
             }
@@ -91,11 +92,12 @@ impl Input for Tensors {
 }
 
 /// Returns shape and elements of a tensor of a request, after checking one against the other (also for strings) and
-/// converting the elements if the declaration allows it. Memory is reserved first.
+/// converting the elements if the declaration allows it. Memory is reserved first. `flatten` flattens BYTES.
 pub(super) fn check_tensor(
     input: InferInput,
     spec: Option<&TensorSpec>,
     meter: &Meter<'_>,
+    flatten: impl FnOnce(TensorData, &[usize], &Meter<'_>) -> Result<TensorData, Rejection>,
 ) -> Result<(Vec<usize>, TensorData), Rejection> {
     let InferInput { shape, data, datatype, .. } = input;
     if datatype.is_none() {
@@ -105,7 +107,7 @@ pub(super) fn check_tensor(
         return Err(Rejection::new(Expected::new("a shape", "none")));
     };
     let data = match data.datatype() {
-        DataType::Bytes => data.flattened(&shape, meter)?,
+        DataType::Bytes => flatten(data, &shape, meter)?,
         given => match spec {
             Some(spec) if spec.converts() && spec.datatype() != given => {
                 meter.read(data.len().saturating_mul(spec.datatype().size().unwrap_or(0)))?;

@@ -166,7 +166,8 @@ impl<I> Batch<I> {
         Ok(self.items.into_iter().map(infer).collect())
     }
 
-    /// Takes a scratch value of this worker (a KV cache, a buffer), or creates one with `make` if none is free.
+    /// Takes a scratch value of this worker (a KV cache, a buffer), or of the thread of a quick call, or creates one with
+    /// `make` if none is free.
     ///
     /// When the value is dropped, the worker keeps it for the next call.
     ///

@@ -1,4 +1,4 @@
-//! [`Scratch`]: state of a worker (a KV cache, buffers), separate from the shared model so that no call needs a lock.
+//! [`Scratch`]: state of a thread that runs calls (a KV cache, buffers), separate from the shared model so that no call needs a lock.
 
 use std::{
     any::{Any, TypeId},
@@ -10,7 +10,8 @@ use std::{
 
 use crate::error::Result;
 
-/// The scratch values that a worker keeps between calls, by type. The pool never leaves its worker's thread.
+/// The scratch values that a worker, or a thread that runs quick calls, keeps between calls, by type. The pool never leaves its
+/// thread.
 #[derive(Default)]
 pub(crate) struct ScratchPool {
     kept: RefCell<HashMap<TypeId, Vec<Box<dyn Any>>>>,

@@ -62,6 +62,8 @@ pub struct Spec {
     pub(crate) batch_delay: Option<Duration>,
     pub(crate) concurrency: usize,
     pub(crate) streaming: bool,
+    /// `false` if `infer` runs on the threads of workers only.
+    pub(crate) inline: bool,
 }
 
 /// The maximum of [`Spec::concurrency`], more than any worker can use.
@@ -90,6 +92,7 @@ impl Spec {
             batch_delay: None,
             concurrency: 1,
             streaming: false,
+            inline: true,
         }
     }
 
@@ -184,6 +187,21 @@ impl Spec {
     #[must_use]
     pub fn streaming(mut self) -> Self {
         self.streaming = true;
+        self
+    }
+
+    /// Sets whether a quick `infer` may run on the thread that read the request instead of a worker's. Default: `true`.
+    ///
+    /// The generated `main` runs calls there while they take less than 100 µs on average, and block nothing: the way to a
+    /// worker and back takes longer than such a call. Only small requests qualify, of models with one thread per worker on a
+    /// CPU that neither stream, nor share calls between requests, nor await. The first calls always run on workers, and one
+    /// that takes 10 ms or more on the reading thread makes all calls run on workers for a minute or longer.
+    ///
+    /// Set `false` if `infer` must run on the threads of workers, because it uses variables of its thread, for example.
+    /// [`Batch::scratch`](super::Batch::scratch) works on any thread.
+    #[must_use]
+    pub fn inline(mut self, inline: bool) -> Self {
+        self.inline = inline;
         self
     }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    binary_elements::BinaryElements,
+    binary_elements::{BinaryElements, BodyPart},
     bytes_data::BytesData,
     datatype::DataType,
     elements::{Elements, match_elements},
@@ -21,6 +21,37 @@ pub const JSON_LENGTH_HEADER: &str = "Inference-Header-Content-Length";
 
 /// The size of the length in front of each element of BYTES, in bytes.
 const LENGTH_SIZE: usize = size_of::<u32>();
+
+/// The size from which a tensor is a frame of its own in a response, in bytes. A smaller one is copied for less than a frame
+/// costs.
+const FRAME: usize = 16 << 10;
+
+/// The memory that a frame of a response keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FrameMemory {
+    /// The body of the request, which other frames may keep too.
+    Body(BodyPart),
+    /// Memory of its own, in bytes.
+    Own(usize),
+}
+
+impl FrameMemory {
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            FrameMemory::Body(body) => body.length,
+            FrameMemory::Own(bytes) => bytes,
+        }
+    }
+}
+
+/// The values of a tensor that is sent from where they are.
+struct Owned<T>(Vec<T>);
+
+impl<T: LittleEndian> AsRef<[u8]> for Owned<T> {
+    fn as_ref(&self) -> &[u8] {
+        T::as_bytes(&self.0).unwrap_or_default()
+    }
+}
 
 /// Parses the value of [`JSON_LENGTH_HEADER`].
 ///
@@ -42,11 +73,14 @@ pub(super) fn split(body: &Bytes, json_length: usize) -> Result<(Bytes, BinaryTa
         let expected = format_args!("at most {}, the length of the body", body.len());
         return Err(Rejection::new(Expected::new(expected, json_length)).at(JSON_LENGTH_HEADER));
     }
-    Ok((body.slice(..json_length), BinaryTail(body.slice(json_length..))))
+    Ok((body.slice(..json_length), BinaryTail { rest: body.slice(json_length..), body: BodyPart::of(body) }))
 }
 
 /// The binary tensors after the JSON that have not been read yet.
-pub(super) struct BinaryTail(Bytes);
+pub(super) struct BinaryTail {
+    rest: Bytes,
+    body: BodyPart,
+}
 
 impl BinaryTail {
     /// Consumes the `size` bytes of the next tensor. The size of numbers or booleans must match data type and shape.
@@ -60,16 +94,21 @@ impl BinaryTail {
                 return Err(Fault::new(Expected::new(expected, size)));
             }
         }
-        if size > self.0.len() {
-            let expected = format!("at most {}, the rest of the body", self.0.len());
+        if size > self.rest.len() {
+            let expected = format!("at most {}, the rest of the body", self.rest.len());
             return Err(Fault::new(Expected::new(expected, size)));
         }
-        Ok(self.0.split_to(size))
+        Ok(self.rest.split_to(size))
+    }
+
+    /// Returns the whole body.
+    pub(super) fn body(&self) -> BodyPart {
+        self.body
     }
 
     /// Checks that no bytes are left.
     pub(super) fn end(&self) -> Result<(), Rejection> {
-        match self.0.len() {
+        match self.rest.len() {
             0 => Ok(()),
             left => {
                 let expected = "the end of the body after the last binary tensor";
@@ -79,10 +118,12 @@ impl BinaryTail {
     }
 }
 
-/// Makes a tensor from its binary form; `reserve` is called before memory is taken. The size of numbers and booleans must have been checked.
+/// Makes a tensor from its binary form, which is part of this body; `reserve` is called before memory is taken.
+/// The size of numbers and booleans must have been checked.
 pub(super) fn tensor(
     datatype: DataType,
     bytes: Bytes,
+    body: BodyPart,
     reserve: impl Fn(usize) -> ReadResult<()>,
 ) -> ReadResult<TensorData> {
     match datatype {
@@ -92,9 +133,9 @@ pub(super) fn tensor(
                 let fault = Expected::new("0 or 1 for BOOL", bytes[index]);
                 Err(Fault::new(fault).in_element(index).in_member("data"))
             }
-            None => Ok(TensorData(Storage::Binary(BinaryElements::new(datatype, bytes)))),
+            None => Ok(TensorData(Storage::Binary(BinaryElements::new(datatype, bytes, body)))),
         },
-        _ => Ok(TensorData(Storage::Binary(BinaryElements::new(datatype, bytes)))),
+        _ => Ok(TensorData(Storage::Binary(BinaryElements::new(datatype, bytes, body)))),
     }
 }
 
@@ -160,6 +201,39 @@ impl TensorData {
         match (self.datatype().size(), self.bytes_data()) {
             (_, Some(data)) => (0..data.len()).map(|index| LENGTH_SIZE + data.binary_form(index).len()).sum(),
             (width, None) => self.len() * width.unwrap_or(1),
+        }
+    }
+
+    /// Returns the memory that the tensor keeps as a frame of a response. `None` if a copy of its binary form is better: it is
+    /// small, or the frame would keep more than twice its memory.
+    pub(super) fn frame_memory(&self) -> Option<FrameMemory> {
+        let memory = match &self.0 {
+            Storage::Binary(binary) => FrameMemory::Body(binary.body()),
+            Storage::Typed(elements) => match_elements!(
+                elements,
+                values => LittleEndian::as_bytes(values).map(|_| FrameMemory::Own(self.memory()))?,
+                BYTES(_) => return None,
+            ),
+        };
+        let size = self.binary_size();
+        (size >= FRAME && memory.bytes() <= 2 * size).then_some(memory)
+    }
+
+    /// Returns the tensor in binary form without a copy, unless [`frame_memory`](Self::frame_memory) is `None`.
+    ///
+    /// # Errors
+    /// Returns the tensor itself.
+    pub(super) fn into_frame(self) -> Result<Bytes, Self> {
+        if self.frame_memory().is_none() {
+            return Err(self);
+        }
+        match self.0 {
+            Storage::Binary(binary) => Ok(binary.into_shared()),
+            Storage::Typed(elements) => match_elements!(
+                elements,
+                values => Ok(Bytes::from_owner(Owned(values))),
+                BYTES(data) => Err(TensorData::new(Elements::Bytes(data))),
+            ),
         }
     }
 

@@ -11,6 +11,19 @@ use super::{
     meter::block,
 };
 
+/// A body that bytes are part of: its address, which tells it from others, and its length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BodyPart {
+    pub(super) address: usize,
+    pub(super) length: usize,
+}
+
+impl BodyPart {
+    pub(super) fn of(body: &[u8]) -> Self {
+        BodyPart { address: body.as_ptr().addr(), length: body.len() }
+    }
+}
+
 /// Elements in binary form. A clone shares the bytes and the converted values.
 #[derive(Clone)]
 pub(super) struct BinaryElements(Arc<Shared>);
@@ -19,14 +32,16 @@ struct Shared {
     datatype: DataType,
     /// Whole elements; those of BOOL are 0 or 1.
     bytes: Bytes,
+    /// The whole body, whose memory the bytes keep.
+    body: BodyPart,
     /// The values, set when a slice of them is first requested.
     converted: OnceLock<Elements>,
 }
 
 impl BinaryElements {
-    /// Wraps bytes that are whole elements of this type, which must not be BYTES.
-    pub(super) fn new(datatype: DataType, bytes: Bytes) -> Self {
-        BinaryElements(Arc::new(Shared { datatype, bytes, converted: OnceLock::new() }))
+    /// Wraps bytes that are whole elements of this type, which must not be BYTES. They are part of this body.
+    pub(super) fn new(datatype: DataType, bytes: Bytes, body: BodyPart) -> Self {
+        BinaryElements(Arc::new(Shared { datatype, bytes, body, converted: OnceLock::new() }))
     }
 
     pub(super) fn datatype(&self) -> DataType {
@@ -35,6 +50,16 @@ impl BinaryElements {
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0.bytes
+    }
+
+    /// Returns the elements without a copy.
+    pub(super) fn into_shared(self) -> Bytes {
+        self.0.bytes.clone()
+    }
+
+    /// Returns the body that the elements keep.
+    pub(super) fn body(&self) -> BodyPart {
+        self.0.body
     }
 
     /// Returns the memory of the values in bytes, whether they are converted yet or not.
@@ -50,6 +75,15 @@ impl BinaryElements {
     /// Reads the elements as values of this type.
     pub(super) fn values<T: ElementType>(&self) -> impl ExactSizeIterator<Item = T> {
         T::read_all(&self.0.bytes)
+    }
+
+    /// Returns `true` if a condition holds for all elements, which must have this type. Checks many at once.
+    pub(super) fn all<T: ElementType>(&self, holds: impl Fn(T) -> bool) -> bool {
+        /// A number of bytes that every size of an element divides.
+        const BLOCK: usize = 4096;
+        // Without a branch for each element.
+        let mut blocks = self.0.bytes.chunks(BLOCK);
+        blocks.all(|block| T::read_all(block).fold(true, |all, value| all & holds(value)))
     }
 
     /// Returns the elements as a typed vector; converts them on the first call.

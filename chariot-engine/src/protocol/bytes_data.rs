@@ -9,11 +9,12 @@ use super::{
     bytes_element::BytesElement,
     encode_error::EncodeError,
     fault::Fault,
-    json_text::JsonText,
+    json_text::{JsonText, is_utf8, text_of},
     leaves::{self, Leaves},
     meter::{Meter, block},
     ranges::Ranges,
     reader::JsonReader,
+    write_string,
 };
 use crate::error::Rejection;
 
@@ -21,7 +22,8 @@ use crate::error::Rejection;
 #[derive(Clone)]
 pub enum BytesData {
     /// The range of each element in the JSON of a request. An element costs 8 bytes and no copy.
-    Body { body: Bytes, ranges: Ranges },
+    /// They are plain if all are strings without escapes.
+    Body { body: Bytes, ranges: Ranges, is_plain: bool },
     /// The range of each element in the bytes of a binary tensor.
     Binary { bytes: Bytes, ranges: Ranges },
     /// Strings from an author.
@@ -104,17 +106,27 @@ impl BytesData {
     /// Returns `true` if JSON can represent every element, which it cannot if one is bytes that are not UTF-8.
     pub(super) fn fits_json(&self) -> bool {
         match self {
-            BytesData::Binary { bytes, ranges } => {
-                ranges.iter().all(|element| std::str::from_utf8(&bytes[range(*element)]).is_ok())
-            }
+            BytesData::Binary { bytes, ranges } => ranges.iter().all(|element| is_utf8(&bytes[range(*element)])),
             BytesData::Body { .. } | BytesData::Strings(_) | BytesData::Values(_) => true,
+        }
+    }
+
+    /// Returns `true` if the elements are strings of a body without escapes, and most of the body is theirs: whoever keeps them
+    /// keeps the whole body.
+    pub(super) fn is_plain_body(&self) -> bool {
+        match self {
+            BytesData::Body { body, ranges, is_plain: true } => {
+                let texts: usize = ranges.iter().map(|element| range(*element).len()).sum();
+                2 * texts >= body.len()
+            }
+            _ => false,
         }
     }
 
     /// Returns the element at `index`, which must be less than the length.
     pub(super) fn element(&self, index: usize) -> BytesElement {
         match self {
-            BytesData::Body { body, ranges } => {
+            BytesData::Body { body, ranges, .. } => {
                 BytesElement::Json(JsonText::new_unchecked(body.slice(range(ranges[index]))))
             }
             BytesData::Binary { bytes, ranges } => BytesElement::Binary(bytes.slice(range(ranges[index]))),
@@ -127,9 +139,7 @@ impl BytesData {
     pub(super) fn element_ref(&self, index: usize) -> Option<BytesElementRef<'_>> {
         Some(match self {
             // The decoder has checked that the JSON of a body is UTF-8.
-            BytesData::Body { body, ranges } => {
-                BytesElementRef::Json(std::str::from_utf8(&body[range(*ranges.get(index)?)]).unwrap_or_default())
-            }
+            BytesData::Body { body, ranges, .. } => BytesElementRef::Json(text_of(&body[range(*ranges.get(index)?)])),
             BytesData::Binary { bytes, ranges } => BytesElementRef::Bytes(&bytes[range(*ranges.get(index)?)]),
             BytesData::Strings(strings) => BytesElementRef::Plain(strings.get(index)?),
             BytesData::Values(values) => BytesElementRef::Json(values.get(index)?.as_str()),
@@ -139,7 +149,7 @@ impl BytesData {
     /// Returns the binary form of the element at `index`. A JSON value from an author stays JSON, even if it is a string.
     pub(super) fn binary_form(&self, index: usize) -> Cow<'_, [u8]> {
         match self {
-            BytesData::Body { body, ranges } => unquoted(&body[range(ranges[index])]),
+            BytesData::Body { body, ranges, .. } => unquoted(&body[range(ranges[index])]),
             BytesData::Binary { bytes, ranges } => Cow::Borrowed(&bytes[range(ranges[index])]),
             BytesData::Strings(strings) => Cow::Borrowed(strings[index].as_bytes()),
             BytesData::Values(values) => Cow::Borrowed(values[index].as_bytes()),
@@ -159,12 +169,8 @@ impl BytesData {
 
     /// Returns the most bytes that the elements take as JSON.
     pub(super) fn json_size_bound(&self) -> usize {
-        let escaped = |byte: &u8| match byte {
-            b'"' | b'\\' => 2,
-            0..0x20 => 6,
-            _ => 1,
-        };
-        let string = |text: &[u8]| text.iter().map(escaped).sum::<usize>() + 3;
+        // With the comma behind it.
+        let string = |text: &[u8]| write_string::size_bound(text) + 1;
         match self {
             BytesData::Body { .. } | BytesData::Values(_) => self.json_size_estimate(),
             BytesData::Binary { bytes, ranges } => ranges.iter().map(|element| string(&bytes[range(*element)])).sum(),
@@ -180,14 +186,12 @@ impl BytesData {
                 text.push(b',');
             }
             match self {
-                BytesData::Body { body, ranges } => text.extend_from_slice(&body[range(ranges[index])]),
+                BytesData::Body { body, ranges, .. } => text.extend_from_slice(&body[range(ranges[index])]),
                 BytesData::Binary { .. } => match self.element(index).text() {
-                    Ok(string) => text.extend_from_slice(JsonText::from_string(&string).as_bytes()),
+                    Ok(string) => write_string::write_string(text, &string),
                     Err(_) => return Err(EncodeError::NotText(format!("data[{index}]"))),
                 },
-                BytesData::Strings(strings) => {
-                    text.extend_from_slice(JsonText::from_string(&strings[index]).as_bytes());
-                }
+                BytesData::Strings(strings) => write_string::write_string(text, &strings[index]),
                 BytesData::Values(values) => text.extend_from_slice(values[index].as_bytes()),
             }
         }
@@ -215,7 +219,7 @@ impl BytesData {
                 }
                 Ok(strings)
             }
-            BytesData::Body { body, ranges } => {
+            BytesData::Body { body, ranges, .. } => {
                 let value = |range_of: &(u32, u32)| JsonText::new_unchecked(body.slice(range(*range_of)));
                 self.json_strings(shape, ranges.iter().map(value), meter)
             }
@@ -276,7 +280,7 @@ impl BytesData {
     /// Returns the rejection for a fault within the element at `index`, with line and column if the body is known.
     fn rejection(&self, fault: Box<Fault>, index: usize) -> Rejection {
         match self {
-            BytesData::Body { body, ranges } => {
+            BytesData::Body { body, ranges, .. } => {
                 let body = std::str::from_utf8(body).unwrap_or_default();
                 fault.shifted(range(ranges[index]).start).rejection_in(body)
             }

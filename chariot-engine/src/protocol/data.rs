@@ -45,11 +45,12 @@ fn elements_ahead(reader: &JsonReader<'_>, needed: usize) -> usize {
         return limit;
     }
     let mut commas = 0;
-    for block in ahead.chunks(1024) {
+    // Counts fit a byte in blocks of less than 256, so that many bytes are counted at once.
+    for block in ahead.chunks(128) {
         // A list of numbers contains neither byte, so it has ended here.
-        let is_over = block.iter().fold(false, |found, byte| found | (*byte == b'"') | (*byte == b'}'));
-        commas += block.iter().filter(|byte| **byte == b',').count();
-        if is_over || commas >= limit {
+        let over = block.iter().fold(0, |found, byte| found | u8::from((*byte == b'"') | (*byte == b'}')));
+        commas += usize::from(block.iter().fold(0_u8, |commas, byte| commas + u8::from(*byte == b',')));
+        if over > 0 || commas >= limit {
             break;
         }
     }
@@ -61,28 +62,36 @@ pub(super) fn bytes(reader: &mut JsonReader<'_>, body: &Bytes) -> ReadResult<Ten
     if reader.peek() == Some(b'"') {
         return one_value(reader, body);
     }
-    let mut ranges = Ranges::default();
+    let (mut ranges, mut is_plain) = (Ranges::default(), true);
     reader.list("a list or a string", |reader, _| {
-        let range = value(reader)?;
+        let (range, is_plain_string) = value(reader)?;
+        is_plain &= is_plain_string;
         ranges.push(range, |bytes| reader.reserve(bytes))
     })?;
-    Ok(elements(body, ranges))
+    Ok(elements(body, ranges, is_plain))
 }
 
 /// Reads a BYTES tensor of one element, which is any JSON value.
 pub(super) fn one_value(reader: &mut JsonReader<'_>, body: &Bytes) -> ReadResult<TensorData> {
-    Ok(elements(body, value(reader)?.into()))
+    let (range, is_plain) = value(reader)?;
+    Ok(elements(body, range.into(), is_plain))
 }
 
-fn elements(body: &Bytes, ranges: Ranges) -> TensorData {
-    TensorData::new(Elements::Bytes(BytesData::Body { body: body.clone(), ranges }))
+fn elements(body: &Bytes, ranges: Ranges, is_plain: bool) -> TensorData {
+    TensorData::new(Elements::Bytes(BytesData::Body { body: body.clone(), ranges, is_plain }))
 }
 
-/// Consumes any value and returns its range in the body.
-fn value(reader: &mut JsonReader<'_>) -> ReadResult<(u32, u32)> {
-    reader.peek();
+/// Consumes any value and returns its range in the body, and whether it is a string without escapes.
+fn value(reader: &mut JsonReader<'_>) -> ReadResult<((u32, u32), bool)> {
+    let is_string = reader.peek() == Some(b'"');
     let start = reader.position();
-    reader.skip()?;
+    let mut parts = 0;
+    if is_string {
+        // A string without escapes is a single part.
+        reader.read_string(|_| parts += 1)?;
+    } else {
+        reader.skip()?;
+    }
     let offset = |at: usize| u32::try_from(at).map_err(|_| Fault::at(at, "request body exceeds the limit of 4 GiB"));
-    Ok((offset(start)?, offset(reader.position())?))
+    Ok(((offset(start)?, offset(reader.position())?), parts == 1))
 }

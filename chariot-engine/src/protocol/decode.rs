@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     binary::{self, BinaryTail, JSON_LENGTH_HEADER},
+    binary_elements::BodyPart,
     data,
     datatype::DataType,
     fault::{Fault, ReadResult},
@@ -84,7 +85,7 @@ impl InferRequest {
         let read = match input.datatype {
             DataType::Bytes => binary::one_element(body, &input.shape),
             datatype => binary::raw_shape(body.len(), datatype, &input.shape)
-                .and_then(|shape| Ok((shape, binary::tensor(datatype, body.clone(), |_| Ok(()))?))),
+                .and_then(|shape| Ok((shape, binary::tensor(datatype, body.clone(), BodyPart::of(body), |_| Ok(()))?))),
         };
         let (shape, data) = read.map_err(|fault| fault.in_owner(input_label(&input.name, 0)).rejection())?;
         let mut request = InferRequest::new(vec![InferInput::new(&*input.name, shape, data)]);
@@ -333,7 +334,9 @@ fn members_of_input(
             Some(tail) => tail.take(numeric, shape, size),
         };
         let bytes = taken.map_err(|fault| fault.in_member(BINARY_SIZE).in_member("parameters"))?;
-        input.data = binary::tensor(numeric.unwrap_or(DataType::Bytes), bytes, |bytes| reader.reserve(bytes))?;
+        let datatype = numeric.unwrap_or(DataType::Bytes);
+        let whole = tail.as_ref().map_or(BodyPart::of(&bytes), BinaryTail::body);
+        input.data = binary::tensor(datatype, bytes, whole, |bytes| reader.reserve(bytes))?;
         return Ok(input);
     }
     if !has_data {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use half::{bf16, f16};
 
-use super::{bytes_data::BytesData, datatype::DataType, little_endian::LittleEndian};
+use super::{bytes_data::BytesData, datatype::DataType, little_endian::LittleEndian, write_numbers::WriteJson};
 
 /// The elements of one tensor, in a vector of their Rust type.
 #[derive(Clone)]
@@ -79,19 +79,13 @@ macro_rules! match_datatype {
 pub(super) use match_datatype;
 
 mod sealed {
-    use serde::Serialize;
-
-    use super::{Elements, LittleEndian};
+    use super::{Elements, LittleEndian, WriteJson};
 
     /// Finds a Rust type among the variants of [`Elements`]. Sealed: the data types of the protocol are a closed set.
-    pub trait Typed: LittleEndian {
-        /// The type in which a value is written as JSON.
-        type Json: Serialize;
-
+    pub trait Typed: LittleEndian + WriteJson {
         fn wrap(values: Vec<Self>) -> Elements;
         fn view(elements: &Elements) -> Option<&[Self]>;
         fn take(elements: Elements) -> Result<Vec<Self>, Elements>;
-        fn to_json(self) -> Self::Json;
         /// Returns `false` for a number that JSON cannot represent.
         fn fits_json(self) -> bool;
     }
@@ -111,14 +105,12 @@ pub trait ElementType: sealed::Typed + Copy + fmt::Debug + PartialEq + Send + Sy
 }
 
 macro_rules! element_types {
-    ($($variant:ident $type:ty => $json:ty, $to_json:expr, $fits_json:expr;)*) => {$(
+    ($($variant:ident $type:ty: $fits_json:expr;)*) => {$(
         impl ElementType for $type {
             const DATATYPE: DataType = DataType::$variant;
         }
 
         impl sealed::Typed for $type {
-            type Json = $json;
-
             fn wrap(values: Vec<Self>) -> Elements {
                 Elements::$variant(values)
             }
@@ -138,11 +130,6 @@ macro_rules! element_types {
             }
 
             #[inline]
-            fn to_json(self) -> $json {
-                $to_json(self)
-            }
-
-            #[inline]
             fn fits_json(self) -> bool {
                 $fits_json(self)
             }
@@ -150,24 +137,19 @@ macro_rules! element_types {
     )*};
 }
 element_types! {
-    Bool bool => bool, same, always;
-    Uint8 u8 => u8, same, always;
-    Uint16 u16 => u16, same, always;
-    Uint32 u32 => u32, same, always;
-    Uint64 u64 => u64, same, always;
-    Int8 i8 => i8, same, always;
-    Int16 i16 => i16, same, always;
-    Int32 i32 => i32, same, always;
-    Int64 i64 => i64, same, always;
-    Fp16 f16 => f32, f16::to_f32, f16::is_finite;
-    Bf16 bf16 => f32, bf16::to_f32, bf16::is_finite;
-    Fp32 f32 => f32, same, f32::is_finite;
-    Fp64 f64 => f64, same, f64::is_finite;
-}
-
-#[inline]
-fn same<T>(value: T) -> T {
-    value
+    Bool bool: always;
+    Uint8 u8: always;
+    Uint16 u16: always;
+    Uint32 u32: always;
+    Uint64 u64: always;
+    Int8 i8: always;
+    Int16 i16: always;
+    Int32 i32: always;
+    Int64 i64: always;
+    Fp16 f16: f16::is_finite;
+    Bf16 bf16: bf16::is_finite;
+    Fp32 f32: f32::is_finite;
+    Fp64 f64: f64::is_finite;
 }
 
 #[inline]

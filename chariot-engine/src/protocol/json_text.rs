@@ -13,6 +13,7 @@ use super::{
     metered::Metered,
     reader::{JsonReader, kind_of},
     serde_error,
+    write_string::write_string,
 };
 use crate::error::Rejection;
 
@@ -62,8 +63,9 @@ impl JsonText {
 
     /// Writes a string as a JSON value.
     pub(super) fn from_string(string: &str) -> Self {
-        // Any string can be written: serde_json has no error to report here.
-        JsonText(serde_json::to_vec(string).unwrap_or_else(|_| b"\"\"".to_vec()).into())
+        let mut text = Vec::with_capacity(string.len() + 2);
+        write_string(&mut text, string);
+        JsonText(text.into())
     }
 
     /// Wraps a slice of a body that the reader has already checked to be one value.
@@ -89,7 +91,7 @@ impl JsonText {
     /// Returns the text.
     pub fn as_str(&self) -> &str {
         // Every constructor has checked the text, so the default is never used.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        text_of(&self.0)
     }
 
     /// Returns the string, if the value is one; borrowed if it has no escapes.
@@ -158,8 +160,22 @@ pub(super) fn without_mark(text: &Bytes) -> Bytes {
     }
 }
 
+/// Returns the text of bytes that are known to be UTF-8.
+pub(super) fn text_of(bytes: &[u8]) -> &str {
+    simdutf8::basic::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Returns `true` if bytes are UTF-8.
+pub(super) fn is_utf8(bytes: &[u8]) -> bool {
+    simdutf8::basic::from_utf8(bytes).is_ok()
+}
+
 /// Returns the text of a body.
 pub(super) fn utf8(bytes: &[u8]) -> Result<&str, Rejection> {
+    if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
+        return Ok(text);
+    }
+    // Only this one tells where.
     std::str::from_utf8(bytes).map_err(|error| {
         let valid = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
         Fault::at(valid.len(), "not valid JSON: the text is not UTF-8").rejection_in(valid)

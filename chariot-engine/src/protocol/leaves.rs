@@ -7,9 +7,11 @@ use half::{bf16, f16};
 
 use super::{
     datatype::DataType,
+    decimal::FromDecimal,
     fault::{Fault, ReadResult, shape_text},
     meter::block,
     number::{self, NotInteger},
+    number_run,
     reader::JsonReader,
 };
 use crate::error::Expected;
@@ -18,6 +20,11 @@ use crate::error::Expected;
 pub(super) trait Leaf: Sized {
     /// Reads one value, or returns `None` and leaves the reader in place.
     fn read(reader: &mut JsonReader<'_>) -> Option<Self>;
+    /// Reads as many values as it can at once, each with the comma behind it, and returns how many.
+    #[inline]
+    fn read_run(_: &mut JsonReader<'_>, _: &mut Leaves<Self>) -> usize {
+        0
+    }
     /// Returns the reason why [`read`](Self::read) failed.
     fn fault(reader: &mut JsonReader<'_>) -> Box<Fault>;
 }
@@ -69,6 +76,11 @@ macro_rules! integers {
                 Some(value)
             }
 
+            #[inline]
+            fn read_run(reader: &mut JsonReader<'_>, leaves: &mut Leaves<Self>) -> usize {
+                number_run(reader, leaves)
+            }
+
             fn fault(reader: &mut JsonReader<'_>) -> Box<Fault> {
                 integer_fault(reader, <$type>::MIN.into(), <$type>::MAX.into())
             }
@@ -88,6 +100,11 @@ macro_rules! floats {
                 Some(value)
             }
 
+            #[inline]
+            fn read_run(reader: &mut JsonReader<'_>, leaves: &mut Leaves<Self>) -> usize {
+                number_run(reader, leaves)
+            }
+
             fn fault(reader: &mut JsonReader<'_>) -> Box<Fault> {
                 float_fault(reader, DataType::$variant)
             }
@@ -95,6 +112,13 @@ macro_rules! floats {
     )*};
 }
 floats!(f16: Fp16, bf16: Bf16, f32: Fp32, f64: Fp64,);
+
+#[inline]
+fn number_run<T: FromDecimal>(reader: &mut JsonReader<'_>, leaves: &mut Leaves<T>) -> usize {
+    let (count, end) = number_run::read(reader.text(), reader.position(), &mut leaves.kept, leaves.limit);
+    reader.go_to(end);
+    count
+}
 
 #[cold]
 fn integer_fault(reader: &mut JsonReader<'_>, min: i128, max: i128) -> Box<Fault> {
@@ -193,7 +217,10 @@ pub(super) fn check_length(expected: usize, length: usize) -> Result<(), String>
 }
 
 fn row<T: Leaf>(reader: &mut JsonReader<'_>, leaves: &mut Leaves<T>) -> ReadResult<usize> {
-    reader.list("a list", |reader, _| leaves.read(reader))
+    reader.runs("a list", |reader, count| {
+        *count += T::read_run(reader, leaves);
+        leaves.read(reader)
+    })
 }
 
 /// Returns the number of elements that a shape needs.

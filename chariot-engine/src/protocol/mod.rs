@@ -21,9 +21,11 @@
 //! | `data`, `leaves` | decoding of the `data` of an input |
 //! | `binary` | binary tensors of requests and responses |
 //! | `response`, `encode_error` | [`InferResponse`], its encoder, and the reasons why encoding fails |
+//! | `write_numbers`, `write_string` | lists of numbers, and strings, as JSON |
 //! | `metadata` | [`ModelMetadata`], the metadata of a model |
 //! | `meter`, `metered` | `Meter`, memory that is reserved before it is taken, and serde's decoders of an author's types with one |
-//! | `reader`, `string`, `number` | a strict JSON reader over a complete body |
+//! | `reader`, `string`, `number`, `decimal` | a strict JSON reader over a complete body |
+//! | `number_run` | the fast reader of plain numbers in lists, the only `unsafe` code of this room |
 //! | `half_rounding` | rounding to FP16 and BF16 |
 //! | `fault` | a fault in a body, with its location |
 //! | `input_label` | the names of inputs in error messages |
@@ -40,6 +42,7 @@ mod coding;
 mod convert;
 mod data;
 mod datatype;
+mod decimal;
 mod decode;
 mod elements;
 mod encode_error;
@@ -56,6 +59,8 @@ mod meter;
 mod metered;
 mod nested_bytes;
 mod number;
+#[allow(unsafe_code)]
+mod number_run;
 mod parameters;
 mod picture;
 mod ranges;
@@ -69,6 +74,8 @@ mod tensor;
 #[cfg(test)]
 mod tests;
 mod version;
+mod write_numbers;
+mod write_string;
 
 pub use binary::JSON_LENGTH_HEADER;
 pub(crate) use binary::json_length;

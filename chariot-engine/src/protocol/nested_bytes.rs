@@ -25,7 +25,7 @@ impl TensorData {
         limit: usize,
         meter: &Meter<'_>,
     ) -> Result<Option<TensorData>, Rejection> {
-        let Storage::Typed(Elements::Bytes(data @ BytesData::Body { body, ranges })) = &self.0 else {
+        let Storage::Typed(Elements::Bytes(data @ BytesData::Body { body, ranges, .. })) = &self.0 else {
             return Ok(None);
         };
         let Some((length, inner)) = shape.split_first().filter(|(_, inner)| !inner.is_empty()) else {
@@ -48,7 +48,11 @@ impl TensorData {
             let read = read(&mut JsonReader::metered(text, meter), inner, *start, &mut leaves);
             read.map_err(|fault| in_data(fault.in_element(index)))?;
         }
-        Ok(Some(TensorData::new(Elements::Bytes(BytesData::Body { body: body.clone(), ranges: leaves }))))
+        Ok(Some(TensorData::new(Elements::Bytes(BytesData::Body {
+            body: body.clone(),
+            ranges: leaves,
+            is_plain: false,
+        }))))
     }
 }
 

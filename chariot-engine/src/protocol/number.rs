@@ -6,13 +6,10 @@ use std::borrow::Cow;
 
 use half::{bf16, f16};
 
-use super::half_rounding::{to_bf16, to_f16};
-
-/// The powers of ten that FP64 represents exactly.
-const EXACT_POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
-    1e21, 1e22,
-];
+use super::{
+    decimal::{Decimal, FromDecimal, eight_digits},
+    half_rounding::{to_bf16, to_f16},
+};
 
 /// Returns the end of the number that starts at `start`, or `None` if the grammar of JSON does not allow it.
 pub(super) fn end_of_number(bytes: &[u8], start: usize) -> Option<usize> {
@@ -40,71 +37,78 @@ pub(super) fn end_of_number(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// A decimal number, `(-1)^negative * mantissa * 10^exponent`, and the offset of its end.
-struct Decimal {
-    negative: bool,
-    mantissa: u64,
-    exponent: i32,
-    end: usize,
-}
+/// The longest mantissa, in digits: any number of 19 digits fits 64 bits.
+const MOST_DIGITS: usize = 19;
 
-/// Parses a number without an `e` and with at most 19 digits; returns `None` for any other notation.
+/// Parses a number of at most [`MOST_DIGITS`] digits, and returns it with its end. Returns `None` for a longer one, for one
+/// that is a mantissa times a power of ten above 1, and for a malformed one.
 #[inline]
-fn decimal(bytes: &[u8], start: usize) -> Option<Decimal> {
+fn decimal(bytes: &[u8], start: usize) -> Option<(Decimal, usize)> {
     let negative = bytes.get(start) == Some(&b'-');
-    let mut at = start + usize::from(negative);
-    let first = at;
-    let mut mantissa = 0_u64;
-    while let Some(digit) = digit(bytes, at) {
-        mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
-        at += 1;
-    }
+    let first = start + usize::from(negative);
+    let (mut mantissa, mut at) = digits(bytes, first, 0);
     let mut count = at - first;
     if count == 0 || (count > 1 && bytes[first] == b'0') {
         return None;
     }
-    let mut exponent = 0;
+    let mut decimals = 0;
     if bytes.get(at) == Some(&b'.') {
-        at += 1;
-        let point = at;
-        while let Some(digit) = digit(bytes, at) {
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
-            at += 1;
-        }
-        if at == point {
+        let point = at + 1;
+        (mantissa, at) = digits(bytes, point, mantissa);
+        decimals = at - point;
+        if decimals == 0 {
             return None;
         }
-        count += at - point;
-        exponent = -i32::try_from(at - point).ok()?;
+        count += decimals;
     }
-    let ended = !matches!(bytes.get(at), Some(b'e' | b'E' | b'.' | b'+' | b'-'));
-    (ended && count <= 19).then_some(Decimal { negative, mantissa, exponent, end: at })
-}
-
-#[inline]
-fn digit(bytes: &[u8], at: usize) -> Option<u64> {
-    let value = bytes.get(at)?.wrapping_sub(b'0');
-    (value < 10).then_some(u64::from(value))
-}
-
-/// Computes a correctly rounded FP64 in one operation: both operands are exact, so the result is rounded once.
-#[inline]
-fn exact_f64(decimal: &Decimal) -> Option<f64> {
-    let power = usize::try_from(-decimal.exponent).ok()?;
-    if decimal.mantissa > 1 << 53 {
+    if count > MOST_DIGITS {
         return None;
     }
-    let value = decimal.mantissa as f64 / EXACT_POWERS.get(power)?;
-    Some(if decimal.negative { -value } else { value })
+    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+        (decimals, at) = with_exponent(bytes, at + 1, decimals)?;
+    }
+    let ended = !matches!(bytes.get(at), Some(b'e' | b'E' | b'.' | b'+' | b'-'));
+    ended.then_some((Decimal { negative, mantissa, decimals }, at))
 }
 
-/// Computes an FP64 within two units in the last place of the decimal: the mantissa and the quotient are rounded once each.
-/// Clients that store numbers as FP64 write 16 or 17 digits, more than [`exact_f64`] accepts.
+/// Parses the exponent at `start` of a number with so many decimals, and returns the decimals of the same number without
+/// an exponent, and its end. Returns `None` if they are none or very many.
 #[inline]
-fn approximate_f64(decimal: &Decimal) -> Option<f64> {
-    let power = usize::try_from(-decimal.exponent).ok()?;
-    let value = decimal.mantissa as f64 / EXACT_POWERS.get(power)?;
-    Some(if decimal.negative { -value } else { value })
+fn with_exponent(bytes: &[u8], start: usize, decimals: usize) -> Option<(usize, usize)> {
+    let sign = bytes.get(start);
+    let first = start + usize::from(matches!(sign, Some(b'+' | b'-')));
+    let (exponent, end) = digits(bytes, first, 0);
+    if !(1..=3).contains(&(end - first)) || bytes.get(end).is_some_and(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let exponent = usize::try_from(exponent).ok()?;
+    let decimals = if sign == Some(&b'-') { decimals + exponent } else { decimals.checked_sub(exponent)? };
+    Some((decimals, end))
+}
+
+/// Appends the digits at `at` to a mantissa, and returns it with their end. Above [`MOST_DIGITS`], the mantissa wraps.
+#[inline]
+fn digits(bytes: &[u8], mut at: usize, mut mantissa: u64) -> (u64, usize) {
+    /// Powers of ten by the number of digits appended.
+    const POWERS: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+    while let Some(eight) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        let digits = u64::from_le_bytes(*eight) ^ 0x3030_3030_3030_3030;
+        // Sets the highest bit of each byte above 9. Only such a byte can carry into the next one.
+        let others = (digits | digits.wrapping_add(0x7676_7676_7676_7676)) & 0x8080_8080_8080_8080;
+        let count = others.trailing_zeros() / 8;
+        // Moves the digits to the end of the eight, behind zeros.
+        let value = eight_digits(digits.checked_shl(64 - 8 * count).unwrap_or(0));
+        mantissa = mantissa.wrapping_mul(POWERS[count as usize]).wrapping_add(value);
+        at += count as usize;
+        if count < 8 {
+            return (mantissa, at);
+        }
+    }
+    while let Some(digit) = bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+        mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+        at += 1;
+    }
+    (mantissa, at)
 }
 
 /// The reason why a well-formed number is not an integer of some type.
@@ -115,72 +119,18 @@ pub(super) enum NotInteger {
 }
 
 /// A floating-point type that JSON numbers are parsed into.
-pub(super) trait Float: Sized {
-    /// Converts a correctly rounded FP64; returns `None` if rounding twice may give another result.
-    fn from_exact(value: f64) -> Option<Self>;
-    /// Converts an FP64 that is up to two units in the last place off; returns `None` if that may change the result.
-    fn from_approximate(_: f64) -> Option<Self> {
-        None
-    }
+pub(super) trait Float: FromDecimal {
     /// Parses the text of a well-formed number; returns an infinity if the type overflows.
     fn from_text(text: &str) -> Self;
     /// Returns `true` if the value is infinite.
     fn overflowed(&self) -> bool;
 }
 
-impl Float for f64 {
-    #[inline]
-    fn from_exact(value: f64) -> Option<Self> {
-        Some(value)
-    }
-
-    fn from_text(text: &str) -> Self {
-        text.parse().unwrap_or(f64::INFINITY)
-    }
-
-    fn overflowed(&self) -> bool {
-        self.is_infinite()
-    }
-}
-
-/// The mantissa bits of an FP64 that an FP32 lacks, and the value of these bits half way between two FP32.
-const TAIL: u64 = (1 << 29) - 1;
-const HALF: u64 = 1 << 28;
-
-impl Float for f32 {
-    #[inline]
-    fn from_exact(value: f64) -> Option<Self> {
-        // Half way between two FP32, the FP64 no longer tells on which side the decimal was.
-        (value.to_bits() & TAIL != HALF).then_some(value as f32)
-    }
-
-    #[inline]
-    fn from_approximate(value: f64) -> Option<Self> {
-        // For subnormal FP32, half way is at another bit.
-        let normal = value.abs() >= f64::from(f32::MIN_POSITIVE);
-        (normal && (value.to_bits() & TAIL).abs_diff(HALF) > 2).then_some(value as f32)
-    }
-
-    fn from_text(text: &str) -> Self {
-        text.parse().unwrap_or(f32::INFINITY)
-    }
-
-    fn overflowed(&self) -> bool {
-        self.is_infinite()
-    }
-}
-
-macro_rules! half_floats {
-    ($($type:ty: $round:path),*) => {$(
+macro_rules! floats {
+    ($($type:ty: $from_text:expr),*) => {$(
         impl Float for $type {
-            #[inline]
-            fn from_exact(value: f64) -> Option<Self> {
-                let value = $round(value);
-                (!value.is_infinite()).then_some(value)
-            }
-
             fn from_text(text: &str) -> Self {
-                $round(f64::from_text(text))
+                $from_text(text)
             }
 
             fn overflowed(&self) -> bool {
@@ -189,17 +139,20 @@ macro_rules! half_floats {
         }
     )*};
 }
-half_floats!(f16: to_f16, bf16: to_bf16);
+floats!(
+    f16: |text| to_f16(f64::from_text(text)),
+    bf16: |text| to_bf16(f64::from_text(text)),
+    f32: |text: &str| text.parse().unwrap_or(f32::INFINITY),
+    f64: |text: &str| text.parse().unwrap_or(f64::INFINITY)
+);
 
 /// Parses a float and returns it with its end, or `None` if the number is malformed or out of range.
 #[inline]
 pub(super) fn float<T: Float>(text: &str, start: usize) -> Option<(T, usize)> {
-    if let Some(decimal) = decimal(text.as_bytes(), start)
-        && let Some(value) = exact_f64(&decimal)
-            .and_then(T::from_exact)
-            .or_else(|| approximate_f64(&decimal).and_then(T::from_approximate))
+    if let Some((decimal, end)) = decimal(text.as_bytes(), start)
+        && let Some(value) = T::from_decimal(decimal)
     {
-        return Some((value, decimal.end));
+        return Some((value, end));
     }
     let end = end_of_number(text.as_bytes(), start)?;
     let value = T::from_text(&text[start..end]);
@@ -208,13 +161,11 @@ pub(super) fn float<T: Float>(text: &str, start: usize) -> Option<(T, usize)> {
 
 /// Parses an integer and returns it with its end, or `None`, which [`not_integer`] explains.
 #[inline]
-pub(super) fn integer<T: TryFrom<i128>>(text: &str, start: usize) -> Option<(T, usize)> {
-    if let Some(decimal) = decimal(text.as_bytes(), start)
-        && decimal.exponent == 0
+pub(super) fn integer<T: FromDecimal + TryFrom<i128>>(text: &str, start: usize) -> Option<(T, usize)> {
+    if let Some((decimal, end)) = decimal(text.as_bytes(), start)
+        && let Some(value) = T::from_decimal(decimal)
     {
-        let magnitude = i128::from(decimal.mantissa);
-        let value = T::try_from(if decimal.negative { -magnitude } else { magnitude }).ok()?;
-        return Some((value, decimal.end));
+        return Some((value, end));
     }
     let end = end_of_number(text.as_bytes(), start)?;
     Some((T::try_from(integral(&text[start..end]).ok()?).ok()?, end))

@@ -155,6 +155,16 @@ impl<'a> JsonReader<'a> {
         expected: &str,
         mut element: impl FnMut(&mut Self, usize) -> ReadResult<()>,
     ) -> ReadResult<usize> {
+        self.runs(expected, |reader, count| element(reader, *count))
+    }
+
+    /// Reads a list as [`list`](Self::list) does; `elements` may consume several elements, and adds those in front of the
+    /// last one to the count.
+    pub(super) fn runs(
+        &mut self,
+        expected: &str,
+        mut elements: impl FnMut(&mut Self, &mut usize) -> ReadResult<()>,
+    ) -> ReadResult<usize> {
         if self.peek() != Some(b'[') {
             return Err(self.unexpected(expected));
         }
@@ -165,7 +175,7 @@ impl<'a> JsonReader<'a> {
         }
         let mut count = 0;
         loop {
-            element(self, count).map_err(|fault| fault.in_element(count))?;
+            elements(self, &mut count).map_err(|fault| fault.in_element(count))?;
             count += 1;
             match self.peek() {
                 Some(b',') => self.at += 1,

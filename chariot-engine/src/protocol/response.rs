@@ -1,15 +1,21 @@
 //! An inference response, and its encoding: JSON, or JSON followed by binary tensors. Workers encode the outputs of a model
 //! with it.
 
-use serde::{Serialize, Serializer as _};
+use bytes::Bytes;
+use serde::Serialize;
+use smallvec::SmallVec;
 
 use super::{
+    binary::FrameMemory,
+    binary_elements::BodyPart,
     elements::{ElementType, match_elements},
     encode_error::EncodeError,
     json_text::JsonText,
     leaves,
     meter::block,
     tensor::TensorData,
+    write_numbers,
+    write_string::write_string,
 };
 use crate::error::quoted;
 
@@ -74,6 +80,12 @@ pub struct EncodedResponse {
 }
 
 impl EncodedResponse {
+    /// Makes a response from JSON and the binary tensors after it, if `json_length` is known.
+    fn with_json_length(body: Vec<u8>, json_length: Option<usize>) -> Self {
+        let content_type = if json_length.is_some() { "application/octet-stream" } else { "application/json" };
+        EncodedResponse { body, json_length, content_type }
+    }
+
     /// Makes a response from a body with this media type, without binary tensors.
     pub(super) fn new(body: Vec<u8>, content_type: &'static str) -> Self {
         EncodedResponse { body, json_length: None, content_type }
@@ -153,8 +165,57 @@ impl InferResponse {
         head: &ResponseHead<'_>,
         is_binary: impl Fn(&str) -> bool,
     ) -> Result<EncodedResponse, EncodeError> {
-        let binary_size = |output: &InferOutput| is_binary(&output.name).then(|| output.data.binary_size());
-        let size = |output| size_estimate(output, binary_size(output));
+        let mut text = self.encode_json(head, &is_binary, InferOutput::binary_size)?;
+        let mut json_length = None;
+        for output in self.outputs.iter().filter(|output| is_binary(&output.name)) {
+            json_length.get_or_insert(text.len());
+            output.write_binary(&mut text)?;
+        }
+        Ok(EncodedResponse::with_json_length(text, json_length))
+    }
+
+    /// Encodes the response like [`encode_binary`](Self::encode_binary), without a copy of large tensors: from the first one
+    /// on, each binary tensor is a frame that follows the body.
+    pub(crate) fn encode_frames(
+        self,
+        head: &ResponseHead<'_>,
+        is_binary: impl Fn(&str) -> bool,
+    ) -> Result<(EncodedResponse, Vec<Bytes>), EncodeError> {
+        let copied = |output: &InferOutput| if output.data.frame_memory().is_some() { 0 } else { output.binary_size() };
+        let mut text = self.encode_json(head, &is_binary, copied)?;
+        let mut json_length = None;
+        let mut frames = Vec::new();
+        for mut output in self.outputs.into_iter().filter(|output| is_binary(&output.name)) {
+            json_length.get_or_insert(text.len());
+            output.data = match output.data.into_frame() {
+                Ok(frame) => {
+                    frames.push(frame);
+                    continue;
+                }
+                Err(data) => data,
+            };
+            if frames.is_empty() {
+                output.write_binary(&mut text)?;
+            } else {
+                let mut frame = Vec::with_capacity(output.binary_size());
+                output.write_binary(&mut frame)?;
+                if !frame.is_empty() {
+                    frames.push(frame.into());
+                }
+            }
+        }
+        Ok((EncodedResponse::with_json_length(text, json_length), frames))
+    }
+
+    /// Encodes the JSON of the response, with room for `copied` bytes of each binary output after it.
+    fn encode_json(
+        &self,
+        head: &ResponseHead<'_>,
+        is_binary: impl Fn(&str) -> bool,
+        copied: impl Fn(&InferOutput) -> usize,
+    ) -> Result<Vec<u8>, EncodeError> {
+        let binary_size = |output: &InferOutput| is_binary(&output.name).then(|| output.binary_size());
+        let size = |output: &InferOutput| size_estimate(output, is_binary(&output.name).then(|| copied(output)));
         let mut text = Vec::with_capacity(256 + self.outputs.iter().map(size).sum::<usize>());
         text.extend_from_slice(b"{\"model_name\":");
         write(&mut text, head.model_name);
@@ -173,30 +234,46 @@ impl InferResponse {
             written.map_err(|error| error.in_output(&quoted(&output.name)))?;
         }
         text.extend_from_slice(b"]}");
-        let mut json_length = None;
-        for output in self.outputs.iter().filter(|output| is_binary(&output.name)) {
-            json_length.get_or_insert(text.len());
-            let written = output.data.write_binary(&mut text);
-            written.map_err(|error| error.in_output(&quoted(&output.name)))?;
-        }
-        let content_type = if json_length.is_some() { "application/octet-stream" } else { "application/json" };
-        Ok(EncodedResponse { body: text, json_length, content_type })
+        Ok(text)
     }
 }
 
 impl InferResponse {
+    /// Returns the memory that the frames of the response keep, in bytes. A body that several frames keep counts once.
+    pub(crate) fn frame_memory(&self, is_binary: impl Fn(&str) -> bool) -> usize {
+        let (mut kept, mut bodies) = (0_usize, SmallVec::<[BodyPart; 4]>::new());
+        for output in self.outputs.iter().filter(|output| is_binary(&output.name)) {
+            let more = match output.data.frame_memory() {
+                Some(FrameMemory::Body(body)) if bodies.contains(&body) => 0,
+                Some(memory) => {
+                    if let FrameMemory::Body(body) = memory {
+                        bodies.push(body);
+                    }
+                    memory.bytes()
+                }
+                // Behind a frame, even a small tensor is one.
+                None if kept > 0 => output.binary_size(),
+                None => 0,
+            };
+            kept = kept.saturating_add(more);
+        }
+        kept
+    }
+
     /// Returns the most bytes that the encoded response may take.
     pub(crate) fn encoded_bound(&self, is_binary: impl Fn(&str) -> bool) -> usize {
         let bound = |output: &InferOutput| {
             let data = match (is_binary(&output.name), output.data.bytes_data()) {
-                (true, _) => output.data.binary_size(),
+                (true, _) if output.data.frame_memory().is_some() => 0,
+                (true, _) => output.binary_size(),
                 (false, Some(data)) => data.json_size_bound(),
                 (false, None) => output.data.len().saturating_mul(output.data.datatype().json_width()),
             };
             // A character of a name takes up to six bytes, a number of the shape up to 21 with its comma.
             size_estimate(output, Some(data)) + 5 * output.name.len() + 21 * output.shape.len()
         };
-        256 + self.outputs.iter().map(bound).fold(0, usize::saturating_add)
+        let copied = self.outputs.iter().map(bound).fold(0, usize::saturating_add);
+        copied.saturating_add(self.frame_memory(&is_binary)).saturating_add(256)
     }
 }
 
@@ -205,18 +282,15 @@ fn size_estimate(output: &InferOutput, binary_size: Option<usize>) -> usize {
     let data = match (binary_size, output.data.bytes_data()) {
         (Some(size), _) => size,
         (None, Some(data)) => data.json_size_estimate(),
-        (None, None) => output.data.len() * 10,
+        (None, None) => output.data.len().saturating_mul(output.data.datatype().json_width().min(10)),
     };
     128 + output.name.len() + data + output.metadata.as_ref().map_or(0, |metadata| metadata.as_bytes().len())
 }
 
-/// Writes a list of values that JSON can represent.
-fn write_values<T: ElementType>(text: &mut Vec<u8>, values: &[T]) {
-    let _ = serde_json::Serializer::new(text).collect_seq(values.iter().map(|value| value.to_json()));
-}
-
 fn first_not_representable<T: ElementType>(values: &[T]) -> Option<usize> {
-    values.iter().position(|value| !value.fits_json())
+    // Without a branch for each value, many are checked at once.
+    let fit = values.iter().fold(true, |fit, value| fit & value.fits_json());
+    if fit { None } else { values.iter().position(|value| !value.fits_json()) }
 }
 
 /// Writes a value that JSON can represent.
@@ -226,11 +300,20 @@ fn write<T: Serialize + ?Sized>(text: &mut Vec<u8>, value: &T) {
 }
 
 impl InferOutput {
+    fn binary_size(&self) -> usize {
+        self.data.binary_size()
+    }
+
+    /// Appends the elements in binary form.
+    fn write_binary(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.data.write_binary(bytes).map_err(|error| error.in_output(&quoted(&self.name)))
+    }
+
     /// Writes the output as JSON; without its elements if they follow as `binary_size` bytes.
     fn write_to(&self, text: &mut Vec<u8>, binary_size: Option<usize>) -> Result<(), EncodeError> {
         self.check(binary_size.is_some())?;
         text.extend_from_slice(b"{\"name\":");
-        write(text, &self.name);
+        write_string(text, &self.name);
         text.extend_from_slice(b",\"datatype\":");
         write(text, &self.data.datatype());
         text.extend_from_slice(b",\"shape\":");
@@ -261,7 +344,7 @@ impl InferOutput {
     fn write_data(&self, text: &mut Vec<u8>) -> Result<(), EncodeError> {
         match_elements!(
             self.data.elements(),
-            values => write_values(text, values),
+            values => write_numbers::write_list(text, values),
             BYTES(data) => data.write_to(text)?,
         );
         Ok(())

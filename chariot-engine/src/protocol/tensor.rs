@@ -126,10 +126,10 @@ impl TensorData {
     pub(crate) fn fits_json(&self) -> bool {
         match &self.0 {
             Storage::Binary(binary) => match binary.datatype() {
-                DataType::Fp16 => binary.values::<f16>().all(f16::is_finite),
-                DataType::Bf16 => binary.values::<bf16>().all(bf16::is_finite),
-                DataType::Fp32 => binary.values::<f32>().all(f32::is_finite),
-                DataType::Fp64 => binary.values::<f64>().all(f64::is_finite),
+                DataType::Fp16 => binary.all::<f16>(f16::is_finite),
+                DataType::Bf16 => binary.all::<bf16>(bf16::is_finite),
+                DataType::Fp32 => binary.all::<f32>(f32::is_finite),
+                DataType::Fp64 => binary.all::<f64>(f64::is_finite),
                 _ => true,
             },
             Storage::Typed(Elements::Bytes(data)) => data.fits_json(),
@@ -221,6 +221,18 @@ impl TensorData {
         match self.0 {
             Storage::Typed(Elements::Bytes(BytesData::Strings(strings))) => Ok(strings),
             other => Err(TensorData(other)),
+        }
+    }
+
+    /// Flattens the elements of a BYTES tensor as [`flattened`](Self::flattened) does, but leaves strings without escapes where
+    /// they are, in the body, if they are most of it.
+    ///
+    /// # Errors
+    /// Returns the errors of [`flattened`](Self::flattened).
+    pub(crate) fn flattened_in_place(self, shape: &[usize], meter: &Meter<'_>) -> Result<TensorData, Rejection> {
+        match self.bytes_data() {
+            Some(data) if data.is_plain_body() && data.check_count(shape).is_ok() => Ok(self),
+            _ => self.flattened(shape, meter),
         }
     }
 

@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{
-    erased::ItemOutput,
-    job::{ChargedResponse, ResponseContext},
-    options::HostOptions,
-};
+use bytes::Bytes;
+
+use super::{erased::ItemOutput, job::ResponseContext, options::HostOptions, replies::ChargedResponse};
 use crate::{
     error::{Error, ErrorKind, Expected, Rejection, Result, quoted},
     inflight::{Charge, RequestToken},
@@ -40,7 +38,7 @@ pub(super) fn encode(
             value.as_bytes().len() + metadata.as_ref().map_or(0, |metadata| metadata.as_bytes().len()) + 64
         });
         let charge = token.charge_response(bytes.sum())?;
-        return Ok(settled(encode_chariot_v2(&results), charge));
+        return Ok(settled(encode_chariot_v2(&results), Vec::new(), 0, charge));
     }
     let outputs = select(outputs(items, options.encoding), &context.requested)?;
     let head = ResponseHead { model_name: &options.name, model_version: Some(&options.version), id: &context.id };
@@ -50,17 +48,18 @@ pub(super) fn encode(
     let response = InferResponse { outputs };
     let named = 6 * (head.id.len() + head.model_name.len() + options.version.len());
     let charge = token.charge_response(response.encoded_bound(is_binary).saturating_add(named))?;
-    let encoded = response.encode_binary(&head, is_binary).map_err(|error| match error {
+    let kept = response.frame_memory(is_binary);
+    let (encoded, frames) = response.encode_frames(&head, is_binary).map_err(|error| match error {
         EncodeError::NotFinite(_) | EncodeError::NotText(_) => Error::unwritable(error),
         error => error.into(),
     })?;
-    Ok(settled(encoded, charge))
+    Ok(settled(encoded, frames, kept, charge))
 }
 
-/// Charges the memory that a response takes, in place of the most that it could have taken.
-fn settled(response: EncodedResponse, charge: Charge) -> ChargedResponse {
-    charge.settle(response.body.capacity() as u64);
-    ChargedResponse { response, charge }
+/// Charges the memory that a response takes, in place of the most that it could have taken. Its frames keep `kept` bytes.
+fn settled(response: EncodedResponse, frames: Vec<Bytes>, kept: usize, charge: Charge) -> ChargedResponse {
+    charge.settle(response.body.capacity().saturating_add(kept) as u64);
+    ChargedResponse { response, frames, charge }
 }
 
 /// Returns the fault of a request whose inputs hold elements that JSON cannot represent, for a response in JSON. The fault
@@ -75,7 +74,11 @@ pub(super) fn unwritable_inputs(
 ) -> Option<Rejection> {
     // The output for an item is JSON also within a binary response. An item itself is bytes of any kind.
     let is_item = spec.element.is_some();
-    if !is_item && binary && requested.iter().all(|output| output.binary != Some(false)) {
+    let all_binary = match requested {
+        [] => binary,
+        requested => requested.iter().all(|output| output.binary.unwrap_or(binary)),
+    };
+    if !is_item && all_binary {
         return None;
     }
     let mut faults = Vec::new();

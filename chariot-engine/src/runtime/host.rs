@@ -19,16 +19,19 @@ use tokio::{
 
 use super::{
     batches::BatchPolicy,
+    core_thread::{self, InlineRequest},
     decoders::{Decoders, Slot, Work},
     discard::Discards,
     encode,
     erased::Loader,
+    gate::InlineGate,
     heartbeat::Heartbeat,
     ids::Ids,
-    job::{ChargedResponse, Job},
+    job::Job,
     options::HostOptions,
     prepare::{Prepared, Request, accepts},
     queue::{PendingArrival, Queue},
+    replies::ChargedResponse,
     shared::{SHUTTING_DOWN, Shared},
     state::{Lifecycle, State, Status},
     worker,
@@ -40,10 +43,6 @@ use crate::{
     protocol::{Accepts, BodyFormat},
     telemetry::metrics::{ModelMetrics, Rejected, Snapshot, Stage},
 };
-
-/// The largest body that may be decoded on the thread that read it, which takes microseconds if no code of the author's is
-/// involved.
-const INLINE_DECODE: usize = 16 * 1024;
 
 /// A served model. Cheap to clone; the workers stop when the last clone is dropped.
 #[derive(Clone)]
@@ -179,6 +178,7 @@ impl Host {
         common: LoadCommon,
     ) -> std::io::Result<Host> {
         let shared = Arc::new(Shared {
+            handle: Handle::current(),
             permits: Arc::new(Semaphore::new(options.capacity())),
             budget: Budget::new(options.max_inflight_bytes, options.max_request_bytes),
             decoders: Decoders::new(available_cores()),
@@ -194,6 +194,8 @@ impl Host {
             default_admit: AtomicBool::new(false),
             has_warned_of_emit: AtomicBool::new(false),
             heartbeats: (0..options.placement.all_workers()).map(|_| Heartbeat::default()).collect(),
+            core_heartbeats: (0..options.core_threads).map(|_| Heartbeat::default()).collect(),
+            gate: InlineGate::new(options.may_run_inline(&spec)),
             health: options.placement.devices.iter().map(|_| Heartbeat::default()).collect(),
             loading: AtomicUsize::new(options.placement.devices.len()),
             closing: AtomicBool::new(false),
@@ -301,6 +303,11 @@ impl Host {
         Ok(AdmissionPermit { permit, arriving })
     }
 
+    /// Returns `true` if calls of the model are quick enough to run on core threads soon, as far as is known.
+    pub(crate) fn may_run_inline(&self) -> bool {
+        self.shared().gate.may_open()
+    }
+
     /// Returns the number of charges that the memory budget has refused so far. While it grows, memory is short.
     pub(crate) fn refusals(&self) -> u64 {
         self.shared().budget.refusals()
@@ -381,9 +388,9 @@ impl Host {
         slot.ok_or_else(|| Error::unavailable(SHUTTING_DOWN))
     }
 
-    /// Runs work on tokio's blocking pool.
+    /// Runs work on the blocking pool.
     async fn pooled<T: Send + 'static>(&self, slot: Slot, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        Ok(self.before_end(tokio::task::spawn_blocking(move || slot.run(work))).await??)
+        Ok(self.before_end(self.shared().handle.spawn_blocking(move || slot.run(work))).await??)
     }
 
     /// Runs work until the grace period is over.
@@ -416,7 +423,7 @@ impl Host {
         let mut begin = Instant::now();
         self.metrics().took(Stage::Read, begin - request.arrived);
         let token = request.token.clone();
-        let inline = request.body.len() <= INLINE_DECODE
+        let inline = request.is_small()
             && self.shared().default_admit.load(Ordering::Relaxed)
             && self.shared().model.get().and_then(Weak::upgrade).is_some_and(|model| model.decodes_inline());
         let (request_id, prepared) = if inline {
@@ -446,10 +453,16 @@ impl Host {
         let AdmissionPermit { permit, arriving: ArrivingRequest { arrival, .. } } = admission;
         let body_deadline = token.body_deadline();
         let job = Arc::new(Job::new(items.len(), context, token, reply, permit));
-        let pushed = self.shared().queue.push(job, items, decoded);
-        drop(arrival);
-        if !pushed {
-            return Err(Error::unavailable(SHUTTING_DOWN));
+        let core =
+            core_thread::current().filter(|core| inline && self.shared().gate.is_open(decoded) && core.may_run());
+        if let Some(core) = core {
+            core.submit(InlineRequest { shared: self.shared().clone(), job, items, arrival, since: decoded });
+        } else {
+            let pushed = self.shared().queue.push(job, items, decoded);
+            drop(arrival);
+            if !pushed {
+                return Err(Error::unavailable(SHUTTING_DOWN));
+            }
         }
         let response = pin!(async { response.await.unwrap_or_else(|_| Err("the worker sent no response".into())) });
         let response = match body_deadline {

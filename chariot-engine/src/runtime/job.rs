@@ -4,11 +4,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::erased::ItemOutput;
+use super::{
+    erased::ItemOutput,
+    replies::{self, Outcome},
+};
 use crate::{
-    error::{Error, Result},
-    inflight::{Charge, RequestToken},
-    protocol::{EncodedResponse, Protocol, WantedOutput},
+    error::Error,
+    inflight::RequestToken,
+    protocol::{Protocol, WantedOutput},
 };
 
 /// The properties of a request that its response depends on.
@@ -22,13 +25,6 @@ pub(super) struct ResponseContext {
     pub(super) requested: Vec<WantedOutput>,
     /// The default for outputs that do not state whether they are binary.
     pub(super) binary: bool,
-}
-
-/// A response with the charge of its bytes, which is released when the last of them is written.
-#[derive(Debug)]
-pub(crate) struct ChargedResponse {
-    pub(crate) response: EncodedResponse,
-    pub(crate) charge: Charge,
 }
 
 /// A decoded request. Its items may be served by several calls of `infer`, on several workers.
@@ -48,7 +44,7 @@ struct Assembly {
     /// The number of running calls of `infer` that hold items of this request.
     running: usize,
     /// `None` once the response has been sent.
-    reply: Option<oneshot::Sender<Result<ChargedResponse>>>,
+    reply: Option<oneshot::Sender<Outcome>>,
     /// The admission permit, released when the work is done.
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -59,7 +55,7 @@ impl Job {
         items: usize,
         response: ResponseContext,
         token: Arc<RequestToken>,
-        reply: oneshot::Sender<Result<ChargedResponse>>,
+        reply: oneshot::Sender<Outcome>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let (reply, permit) = (Some(reply), Some(permit));
@@ -100,7 +96,7 @@ impl Job {
     ///
     /// The permit and the memory of a served request are released before the caller gets the response, so that the caller's
     /// next request finds them free; unless another call is still running.
-    pub(super) fn end(&self, result: Option<Result<ChargedResponse>>) {
+    pub(super) fn end(&self, result: Option<Outcome>) {
         let mut state = self.lock();
         state.running -= 1;
         let reply = match &result {
@@ -117,8 +113,7 @@ impl Job {
         }
         drop(permit);
         if let (Some(reply), Some(result)) = (reply, result) {
-            // Fails if the caller has gone, in which case nobody needs the response.
-            let _ = reply.send(result);
+            replies::send(reply, result);
         }
     }
 
@@ -131,7 +126,7 @@ impl Job {
         drop(state);
         drop(permit);
         if let Some(reply) = reply {
-            let _ = reply.send(Err(error));
+            replies::send(reply, Err(error));
         }
     }
 

@@ -19,16 +19,24 @@
 //! | `heartbeat` | the signs of life of workers and decoders |
 //! | `deadline` | the timeout in the parameters of a request |
 //! | `encode` | encoding of outputs as a response |
+//! | `gate` | the measurement that decides whether the calls of a model run inline |
+//! | `replies` | responses, and their way to the tasks that wait for them |
+//! | `core_thread` | a thread that serves connections and runs the quick calls for them |
+//! | `core_threads` | the core threads of a process, and the help for one whose call is slow |
+//! | `watch` | finds slow calls on core threads |
 //! | `worker` | the threads that load a model and run it |
 //! | `block_on` | an executor for futures that may block their thread |
 
 mod batches;
 mod block_on;
+mod core_thread;
+mod core_threads;
 mod deadline;
 mod decoders;
 mod discard;
 mod encode;
 mod erased;
+mod gate;
 mod heartbeat;
 mod host;
 mod ids;
@@ -37,20 +45,24 @@ mod models;
 mod options;
 mod prepare;
 mod queue;
+mod replies;
 mod shared;
 mod state;
 mod turns;
+mod watch;
 mod worker;
 
 #[cfg(any(feature = "test-util", doc))]
 pub(crate) use block_on::block_on;
+pub(crate) use core_thread::CoreThread;
+pub(crate) use core_threads::CoreThreads;
 pub(crate) use decoders::{Work, pass_turn};
 pub(crate) use erased::{Loader, instance, loader};
 pub use host::InFlight;
 pub(crate) use host::{AdmissionError, AdmissionPermit, ArrivingRequest, Failure, Host, available_cores};
-pub(crate) use job::ChargedResponse;
 pub(crate) use models::{Models, OneModel, Readiness};
 pub(crate) use options::{Batching, HostOptions, Placement};
+pub(crate) use replies::ChargedResponse;
 pub(crate) use shared::SHUTTING_DOWN;
 pub use state::State;
 pub(crate) use state::Status;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::{
-    device::Device,
+    device::{Device, DeviceId},
     model::Spec,
     protocol::Protocol,
     settings::{OutputEncoding, OutputLayout},
@@ -45,6 +45,8 @@ pub(crate) struct HostOptions {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) placement: Placement,
+    /// The number of threads that serve connections and can run quick calls for them. 0 if there are none.
+    pub(crate) core_threads: usize,
     /// The number of concurrent calls of `infer`.
     pub(crate) max_concurrency: usize,
     pub(crate) batching: Batching,
@@ -71,6 +73,15 @@ impl HostOptions {
         // The number of permits that a semaphore can hold and that `acquire_many` can take at once.
         let max = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
         self.max_concurrency.saturating_add(self.queue_size).min(max)
+    }
+
+    /// Returns `true` if calls may run on the threads that serve connections, once they have been quick: a call computes on one
+    /// thread of the CPU, and waits for no other request.
+    pub(super) fn may_run_inline(&self, spec: &Spec) -> bool {
+        let Placement { devices, threads, .. } = &self.placement;
+        let is_on_cpu = matches!(&devices[..], [only] if only.id() == DeviceId::Cpu);
+        let is_alone = spec.concurrency == 1 && self.batching.across.is_none();
+        self.core_threads > 0 && spec.inline && is_on_cpu && *threads == 1 && is_alone && !spec.streaming
     }
 
     /// Returns `true` if an arrival must wake every worker.

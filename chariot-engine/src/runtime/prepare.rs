@@ -41,7 +41,24 @@ pub(super) struct Prepared {
     pub(super) unwritable_inputs: Option<Rejection>,
 }
 
+/// The largest JSON that may be decoded on the thread that read it, which takes microseconds if no code of the author's is
+/// involved.
+const SMALL_JSON: usize = 16 << 10;
+
+/// The largest body with binary tensors that may be decoded there, if they are not split into items: they are checked and not
+/// copied, in tens of microseconds.
+const SMALL_TENSORS: usize = 1 << 20;
+
 impl Request {
+    /// Returns `true` if the request may be decoded on the thread that read it.
+    pub(super) fn is_small(&self) -> bool {
+        let bytes = self.body.len();
+        match self.format.json_length {
+            Some(json) if self.shared.spec.element.is_none() => json <= SMALL_JSON && bytes <= SMALL_TENSORS,
+            _ => bytes <= SMALL_JSON,
+        }
+    }
+
     /// Decodes the request. Returns its ID also if it is invalid.
     pub(super) fn prepare(self, request_id: Option<Arc<str>>) -> (Arc<str>, Result<Prepared>) {
         let mut id = request_id;

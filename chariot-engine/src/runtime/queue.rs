@@ -115,6 +115,16 @@ impl Drop for RunPermit<'_> {
     }
 }
 
+/// The outcome of adding a request whose call may run on this thread.
+pub(super) enum Pushed<'a> {
+    /// The call that runs next, with permission to run it.
+    Taken(NextBatch, RunPermit<'a>),
+    /// The request waits for a worker.
+    Queued,
+    /// The queue is closed.
+    Closed,
+}
+
 /// The outcome of a look into the queue.
 enum Found {
     /// A batch, and the index of its call.
@@ -135,6 +145,16 @@ impl QueueState {
             if requests.is_empty() {
                 self.waiting.remove(source);
             }
+        }
+    }
+
+    fn add(&mut self, request: QueuedRequest) {
+        let source = request.job.token.source();
+        let QueueState { waiting, count, spare, .. } = self;
+        waiting.add(source, || std::mem::take(spare));
+        if let Some(requests) = waiting.get_mut(source) {
+            requests.push_back(request);
+            *count += 1;
         }
     }
 
@@ -181,21 +201,44 @@ impl Queue {
 
     /// Adds the items of a request that has been waiting since the given time. Returns `false` if the queue is closed.
     pub(super) fn push(&self, job: Arc<Job>, items: Items, since: Instant) -> bool {
-        let source = job.token.source();
         let request = QueuedRequest::new(job, items, since);
         let mut state = self.lock();
         if state.closed {
             return false;
         }
-        let QueueState { waiting, count, spare, .. } = &mut *state;
-        waiting.add(source, || std::mem::take(spare));
-        if let Some(requests) = waiting.get_mut(source) {
-            requests.push_back(request);
-            *count += 1;
-        }
+        state.add(request);
         drop(state);
         self.wake();
         true
+    }
+
+    /// Adds the items of a request that has been waiting since the given time. If no other waits and a call may run, takes the
+    /// next batch at once.
+    pub(super) fn push_or_take(&self, job: &Arc<Job>, items: Items, since: Instant) -> Pushed<'_> {
+        let request = QueuedRequest::new(job.clone(), items, since);
+        let mut state = self.lock();
+        if state.closed {
+            return Pushed::Closed;
+        }
+        let is_next = state.waiting.is_empty() && state.running.count() < self.policy.max_running;
+        state.add(request);
+        if !is_next {
+            drop(state);
+            self.wake();
+            return Pushed::Queued;
+        }
+        let mut expired = Vec::new();
+        let found = self.find(&mut state, &mut expired);
+        let more = !state.waiting.is_empty();
+        drop(state);
+        abandon(expired);
+        if more {
+            self.wake();
+        }
+        match found {
+            Found::Batch(batch, index) => Pushed::Taken(batch, RunPermit { queue: self, index }),
+            Found::Nothing | Found::End => Pushed::Queued,
+        }
     }
 
     fn wake(&self) {
@@ -240,10 +283,7 @@ impl Queue {
         let more = !empty && state.running.count() < self.policy.max_running && is_batch;
         let done = state.closed && empty;
         drop(state);
-        // An author's values in the items are dropped outside the lock, and by another thread.
-        expired.into_iter().filter(|request: &QueuedRequest| !request.job.token.is_gone()).for_each(|request| {
-            request.job.abandon(Error::timed_out());
-        });
+        abandon(expired);
         // One notification may stand for several arrivals, so whoever takes a batch passes it on.
         if done {
             self.arrivals.arrived.notify_waiters();
@@ -347,4 +387,12 @@ impl Queue {
         // Nothing panics while the lock is held, so the queue is consistent even if a holder's thread died.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Drops requests that nobody waits for, and answers those whose deadline has passed. An author's values in the items are
+/// dropped outside the lock, and by another thread.
+fn abandon(expired: Vec<QueuedRequest>) {
+    expired.into_iter().filter(|request| !request.job.token.is_gone()).for_each(|request| {
+        request.job.abandon(Error::timed_out());
+    });
 }

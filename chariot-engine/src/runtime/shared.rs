@@ -8,12 +8,16 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, watch},
+};
 
 use super::{
     decoders::Decoders,
     discard::Discards,
     erased::{ErasedItem, ErasedModel},
+    gate::InlineGate,
     heartbeat::Heartbeat,
     ids::Ids,
     options::HostOptions,
@@ -30,6 +34,8 @@ pub(crate) const SHUTTING_DOWN: &str = "the engine is shutting down";
 
 /// The data that a host shares with its workers.
 pub(super) struct Shared {
+    /// The runtime that the model was started in, whose blocking pool decodes: a connection may be in another one.
+    pub(super) handle: Handle,
     pub(super) options: HostOptions,
     pub(super) metrics: Arc<ModelMetrics>,
     pub(super) spec: Spec,
@@ -53,6 +59,10 @@ pub(super) struct Shared {
     pub(super) has_warned_of_emit: AtomicBool,
     /// One heartbeat for each worker.
     pub(super) heartbeats: Vec<Heartbeat>,
+    /// One heartbeat for each core thread.
+    pub(super) core_heartbeats: Vec<Heartbeat>,
+    /// Decides whether calls run on core threads.
+    pub(super) gate: InlineGate,
     /// One heartbeat for the health check of each device.
     pub(super) health: Vec<Heartbeat>,
     /// The number of devices on which the model is not loaded yet.
@@ -69,7 +79,8 @@ impl Shared {
     /// Returns the code of the author's that does not return, if there is any.
     pub(super) fn stall(&self) -> Option<Stall> {
         let is_late = |heartbeats: &[Heartbeat], limit| heartbeats.iter().any(|heartbeat| heartbeat.is_late(limit));
-        if is_late(&self.heartbeats, self.options.stall_timeout) {
+        let limit = self.options.stall_timeout;
+        if is_late(&self.heartbeats, limit) || is_late(&self.core_heartbeats, limit) {
             Some(Stall::Worker)
         } else if is_late(&self.health, HEALTH_LIMIT) {
             Some(Stall::Health)

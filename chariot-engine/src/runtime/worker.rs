@@ -29,9 +29,9 @@ use super::{
     encode,
     erased::{ErasedItem, ErasedModel, ItemOutput, Items, Loader, PanicError, WorkerContext, catch_panic},
     heartbeat::Heartbeat,
-    job::ChargedResponse,
     options::Placement,
     queue::RunPermit,
+    replies::ChargedResponse,
     shared::Shared,
 };
 use crate::{
@@ -147,7 +147,7 @@ fn spawn(shared: &Arc<Shared>, index: usize, run: impl FnOnce() + Send + 'static
 /// Runs a worker inside its own rayon pool, so that candle's parallel sections use this worker's threads and never wait
 /// for those of another worker.
 #[cfg(feature = "candle")]
-fn in_pool(threads: usize, run: impl FnOnce()) {
+pub(super) fn in_pool(threads: usize, run: impl FnOnce()) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build();
     if let Err(error) = &pool {
         tracing::warn!("worker shares its threads with other workers: {error}");
@@ -158,7 +158,7 @@ fn in_pool(threads: usize, run: impl FnOnce()) {
 }
 
 #[cfg(not(feature = "candle"))]
-fn in_pool(_: usize, run: impl FnOnce()) {
+pub(super) fn in_pool(_: usize, run: impl FnOnce()) {
     run();
 }
 
@@ -197,7 +197,7 @@ async fn serve(shared: &Shared, model: &dyn ErasedModel, device: Device, health:
             next = shared.queue.pop(), if running.len() < concurrency && (wakes_all || checking.is_terminated()) => match next {
                 Some((batch, permit)) => {
                     // The worker survives any panic, such as one in the destructor of an author's value.
-                    running.push(AssertUnwindSafe(serve_batch(shared, model, &cx, batch, permit)).catch_unwind());
+                    running.push(AssertUnwindSafe(serve_batch(shared, model, &cx, batch, permit, false)).catch_unwind());
                 }
                 None => break,
             },
@@ -252,13 +252,14 @@ async fn check_health(shared: &Shared, model: &dyn ErasedModel, heartbeat: &Hear
     shared.lifecycle.set_unhealthy(result.is_err());
 }
 
-/// Runs one batch and sends the responses that it completes.
-async fn serve_batch(
+/// Runs one batch and sends the responses that it completes, on a worker or inline.
+pub(super) async fn serve_batch(
     shared: &Shared,
     model: &dyn ErasedModel,
     cx: &WorkerContext,
     batch: NextBatch,
     permit: RunPermit<'_>,
+    is_inline: bool,
 ) {
     let NextBatch { items, slices, held_for, at } = batch;
     let metrics = &shared.metrics;
@@ -284,6 +285,14 @@ async fn serve_batch(
     }
     let responses: PerRequest<_> =
         slices.iter().zip(results).map(|(slice, result)| finish(shared, slice, result, at + took)).collect();
+    let took = at.elapsed();
+    if let Some(suspension) = shared.gate.record(took, is_inline) {
+        tracing::info!(
+            model = shared.options.name,
+            "a call that was quick before took {took:?} on the thread that read its request; calls run on workers for \
+             {suspension:?}"
+        );
+    }
     // The next batch need not wait until the callers have their responses.
     drop(permit);
     for (slice, result) in slices.iter().zip(responses) {

@@ -119,17 +119,18 @@ pub(super) async fn compress(
 ) -> Result<Response<ResponseBody>, Failure> {
     let mut used = None;
     if let Some(coding) = preferred_coding(headers)
-        && charged.response.body.len() >= SMALLEST
+        && charged.len() >= SMALLEST
     {
-        let work = Work { source, bytes: charged.response.body.len() };
+        let work = Work { source, bytes: charged.len() };
         (charged, used) = host
             .compute(id, deadline, work, move |_| {
-                // The compressed body is smaller, and is not made if there is no memory for both.
-                let length = charged.response.body.capacity() as u64;
-                let compressed = match charged.charge.add(length) {
-                    Ok(()) => coding.compress(&charged.response.body),
-                    Err(_) => return (charged, None),
-                };
+                // The compressed body is smaller, and is not made if there is no memory for both, and for one of the frames.
+                let copies = if charged.frames.is_empty() { 1 } else { 2 };
+                if charged.charge.add(copies * charged.len() as u64).is_err() {
+                    return (charged, None);
+                }
+                charged.flatten();
+                let compressed = coding.compress(&charged.response.body);
                 let used = compressed.is_some().then_some(coding);
                 if let Some(mut compressed) = compressed {
                     compressed.shrink_to_fit();

@@ -24,6 +24,9 @@ use crate::{
 /// The silence after which a comment is sent: well below the read timeouts of proxies, the shortest of which are 30 s.
 const SILENCE: Duration = Duration::from_secs(15);
 
+/// The size from which a frame takes no further event, in bytes.
+const FRAME: usize = 4 << 10;
+
 /// A comment, and the blank line that makes clients process what they have.
 const COMMENT: &[u8] = b":\n\n";
 
@@ -40,7 +43,9 @@ pub(super) struct Events {
     work: Option<Mutex<Pin<Box<dyn Future<Output = Outcome> + Send>>>>,
     /// The outcome of the work, until its event is read.
     outcome: Option<Outcome>,
-    /// Ends when a comment is due.
+    /// The time of the last event.
+    silent_since: Instant,
+    /// Ends when a comment may be due. It is set anew only then, and not at every event.
     silence: Pin<Box<Sleep>>,
 }
 
@@ -68,7 +73,8 @@ impl Events {
     {
         let (sender, parts) = part_channel(limit, charge);
         let work = Some(Mutex::new(Box::pin(work(sender)) as Pin<Box<dyn Future<Output = Outcome> + Send>>));
-        let mut events = Events { parts, end, first: None, work, outcome: None, silence: Box::pin(sleep(SILENCE)) };
+        let silence = Box::pin(sleep(SILENCE));
+        let mut events = Events { parts, end, first: None, work, outcome: None, silent_since: Instant::now(), silence };
         match poll_fn(|cx| events.poll(cx)).await {
             Some(Next::Outcome(Err(failure))) => Err(failure),
             first => Ok(Events { first, ..events }),
@@ -76,16 +82,26 @@ impl Events {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Next>> {
-        let next = self.poll_work(cx);
-        let is_silent = next.is_pending() && self.silence.as_mut().poll(cx).is_ready();
-        if is_silent || next.is_ready() {
-            self.silence.as_mut().reset(Instant::now() + SILENCE);
+        let now = Instant::now();
+        let next = self.poll_work(cx, now);
+        if next.is_ready() {
+            self.silent_since = now;
+            return next;
         }
-        if is_silent { Poll::Ready(Some(Next::Silence)) } else { next }
+        while self.silence.as_mut().poll(cx).is_ready() {
+            let due = self.silent_since + SILENCE;
+            if due <= now {
+                self.silent_since = now;
+                self.silence.as_mut().reset(now + SILENCE);
+                return Poll::Ready(Some(Next::Silence));
+            }
+            self.silence.as_mut().reset(due);
+        }
+        Poll::Pending
     }
 
-    fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<Option<Next>> {
-        let is_late = self.end.is_some_and(|end| end <= Instant::now());
+    fn poll_work(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Option<Next>> {
+        let is_late = self.end.is_some_and(|end| end <= now);
         if is_late {
             while self.parts.take().is_some() {}
         } else if let Poll::Ready(part) = self.parts.poll(cx) {
@@ -109,7 +125,7 @@ impl Events {
             Some(first) => Poll::Ready(Some(first)),
             None => self.poll(cx),
         };
-        next.map(|next| next.map(|next| Frame::data(next.encode())))
+        next.map(|next| next.map(|next| Frame::data(next.encode(&self.parts))))
     }
 
     /// Returns `true` if all events have been read.
@@ -119,11 +135,20 @@ impl Events {
 }
 
 impl Next {
-    fn encode(self) -> Bytes {
+    /// Encodes the event, and after a part those that wait behind it, because a frame costs more than a small event.
+    fn encode(self, waiting: &PartReceiver) -> Bytes {
         match self {
             Next::Silence => Bytes::from_static(COMMENT),
-            Next::Part(Part { bytes, charge }) => charge.hold(event("", &bytes)),
-            Next::Outcome(Ok(ChargedResponse { response, charge })) => charge.hold(event("", &response.body)),
+            Next::Part(Part { bytes, charge }) => {
+                let mut events = event("", &bytes);
+                while events.len() < FRAME
+                    && let Some(Part { bytes, .. }) = waiting.take()
+                {
+                    write_event(&mut events, "", &bytes);
+                }
+                charge.hold(events)
+            }
+            Next::Outcome(Ok(ChargedResponse { response, charge, .. })) => charge.hold(event("", &response.body)),
             Next::Outcome(Err(failure)) => {
                 #[derive(Serialize)]
                 struct Envelope<'a> {
@@ -142,6 +167,11 @@ impl Next {
 /// Encodes an event, with one `data:` line for each line of its data.
 fn event(head: &str, data: &[u8]) -> Vec<u8> {
     let mut event = Vec::with_capacity(head.len() + data.len() + 16);
+    write_event(&mut event, head, data);
+    event
+}
+
+fn write_event(event: &mut Vec<u8>, head: &str, data: &[u8]) {
     event.extend_from_slice(head.as_bytes());
     for line in data.strip_suffix(b"\n").unwrap_or(data).split(|byte| *byte == b'\n') {
         event.extend_from_slice(b"data: ");
@@ -150,7 +180,6 @@ fn event(head: &str, data: &[u8]) -> Vec<u8> {
         event.push(b'\n');
     }
     event.push(b'\n');
-    event
 }
 
 impl fmt::Debug for Events {
@@ -171,7 +200,7 @@ mod tests {
 
     fn whole(text: &'static str) -> Outcome {
         let response = EncodedResponse { body: text.into(), json_length: None, content_type: "application/json" };
-        Ok(ChargedResponse { response, charge: Charge::default() })
+        Ok(ChargedResponse { response, frames: Vec::new(), charge: Charge::default() })
     }
 
     #[tokio::test(start_paused = true)]

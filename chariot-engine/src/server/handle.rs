@@ -1,6 +1,6 @@
 //! The handler of every request: finds its route and returns the response. The service calls it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
@@ -41,8 +41,29 @@ pub(crate) struct Served {
     pub(crate) metrics: Metrics,
     /// Closes HTTP/1 connections after their response while the engine drains, because its port closes soon.
     pub(crate) closes_connections: bool,
-    /// The OpenAPI document, which never changes.
-    pub(crate) openapi: Bytes,
+    pub(crate) openapi: Arc<LazyDocument>,
+}
+
+/// The OpenAPI document, which never changes and is made when it is first requested: that takes longer than the rest of a
+/// start.
+pub(crate) struct LazyDocument {
+    made: OnceLock<Bytes>,
+    make: Box<dyn Fn() -> Bytes + Send + Sync>,
+}
+
+impl LazyDocument {
+    pub(crate) fn new(make: impl Fn() -> Bytes + Send + Sync + 'static) -> Self {
+        LazyDocument { made: OnceLock::new(), make: Box::new(make) }
+    }
+
+    /// Returns the document. It is made on the blocking pool. `None` if that fails.
+    async fn get(self: &Arc<Self>) -> Option<Bytes> {
+        if let Some(made) = self.made.get() {
+            return Some(made.clone());
+        }
+        let own = self.clone();
+        tokio::task::spawn_blocking(move || own.made.get_or_init(&own.make).clone()).await.ok()
+    }
 }
 
 const NO_ROUTE: &str = "route not found; GET /v2 describes this server";
@@ -189,7 +210,10 @@ where
             respond::value(StatusCode::OK, &ModelNames { models })
         }
         ServerEndpoint::RepositoryIndex => repository::index(&served.models, headers, body).await,
-        ServerEndpoint::OpenApi => respond::json(StatusCode::OK, served.openapi.clone()),
+        ServerEndpoint::OpenApi => match served.openapi.get().await {
+            Some(document) => respond::json(StatusCode::OK, document),
+            None => respond::error(StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
+        },
     }
 }
 

@@ -15,12 +15,15 @@ use super::{
     received::Received,
     requests::ConnectionService,
     reserve::{Place, Reserve},
-    serve::{Protocols, serve},
+    serve::{Protocols, open, serve},
     service::EngineService,
     spare::SpareDescriptors,
     wire::Wire,
 };
-use crate::inflight::PaceLimit;
+use crate::{
+    inflight::PaceLimit,
+    runtime::{CoreThread, CoreThreads},
+};
 
 /// The longest pause after a failure to accept a connection, usually for lack of file descriptors, unless a connection
 /// closes; and the least time between two log lines about it.
@@ -57,6 +60,7 @@ pub(crate) async fn accept(
     listener: TcpListener,
     service: EngineService,
     options: ListenerOptions,
+    core_threads: Option<Arc<CoreThreads>>,
     stop: impl Future<Output = ()>,
 ) -> Connections {
     let pace = Arc::new(WritePace { limit: options.write_pace, engine: service.clone() });
@@ -64,6 +68,7 @@ pub(crate) async fn accept(
         connections: Connections::new(options.header_timeout, options.idle_timeout),
         protocols: Protocols::new(options.max_head, pace.clone()),
         service,
+        core_threads,
         pace,
         places: Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS))),
         reserve: Reserve::default(),
@@ -138,6 +143,8 @@ struct Accepting {
     connections: Connections,
     protocols: Protocols,
     service: EngineService,
+    /// The threads for connections that begin with an inference.
+    core_threads: Option<Arc<CoreThreads>>,
     pace: Arc<WritePace>,
     /// The places within the limit.
     places: Arc<Semaphore>,
@@ -199,7 +206,7 @@ impl Accepting {
         let place = place.map(Arc::new);
         let (protocols, limits) = (self.protocols.clone(), self.protocols.limits);
         let received = Received::new(state.clone(), self.connections.memory().clone(), self.protocols.decoded_head());
-        let wire = Wire::new(stream, state.clone(), received, limits, self.pace.clone());
+        let mut wire = Wire::new(stream, state.clone(), received, limits, self.pace.clone());
         let service = ConnectionService {
             engine: self.service.clone(),
             state,
@@ -208,12 +215,44 @@ impl Accepting {
             place: place.clone(),
         };
         let closed = self.closed.clone();
+        let core_threads = self.core_threads.clone();
         tokio::spawn(async move {
-            serve(wire, service, protocols).await;
-            drop((guard, place));
-            closed.notify_one();
+            let version = open(&mut wire, &service.state).await;
+            let core = core_threads.and_then(|threads| core_for(&wire, &service.engine, &threads));
+            // On its way to another thread, a connection with a part of a head is not an idle one, which another may take the
+            // place of.
+            let moving = core.map(|_| service.state.hold());
+            let wire = match core {
+                Some(core) => {
+                    let _entered = core.enter();
+                    wire.moved()
+                }
+                None => Ok(wire),
+            };
+            let connection = async move {
+                if moving.is_some() {
+                    // By then the runtime has asked the system what has arrived.
+                    tokio::task::yield_now().await;
+                }
+                drop(moving);
+                if let (Some(version), Ok(wire)) = (version, wire) {
+                    serve(wire, version, service, protocols).await;
+                }
+                drop((guard, place));
+                closed.notify_one();
+            };
+            match core {
+                Some(core) => core.spawn(connection),
+                None => connection.await,
+            }
         });
     }
+}
+
+/// Returns the core thread for a connection that begins with an inference, if calls are quick. Every other connection stays
+/// in the shared runtime, where no call ever runs: those of health checks and of metrics, and of HTTP/2.
+fn core_for(wire: &Wire, engine: &EngineService, threads: &CoreThreads) -> Option<&'static CoreThread> {
+    if wire.begins_with_post() && engine.may_run_inline() { threads.least_used() } else { None }
 }
 
 /// A time in which the process has no file descriptor for another connection.

@@ -65,7 +65,7 @@ mod spare;
 mod wire;
 
 pub(crate) use connections::Connections;
-pub(crate) use handle::Served;
+pub(crate) use handle::{LazyDocument, Served};
 pub(crate) use listener::{ListenerOptions, accept};
 pub(crate) use reserve::RESERVED;
 pub use respond::{ResponseBody, error_response};

@@ -1,6 +1,7 @@
 //! Responses: statuses, headers and the error envelope. The handlers make all of their responses here.
 
 use std::{
+    collections::VecDeque,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -31,6 +32,8 @@ pub struct ResponseBody(BodyKind);
 #[derive(Debug)]
 enum BodyKind {
     Whole(Full<Bytes>),
+    /// Frames that are not empty, and the number of their bytes.
+    Frames(VecDeque<Bytes>, u64),
     Events(Box<Events>),
 }
 
@@ -53,6 +56,10 @@ impl Body for ResponseBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match &mut self.0 {
             BodyKind::Whole(whole) => Pin::new(whole).poll_frame(cx),
+            BodyKind::Frames(frames, length) => Poll::Ready(frames.pop_front().map(|frame| {
+                *length -= frame.len() as u64;
+                Ok(Frame::data(frame))
+            })),
             BodyKind::Events(events) => events.poll_frame(cx).map(|frame| frame.map(Ok)),
         }
     }
@@ -60,6 +67,7 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             BodyKind::Whole(whole) => whole.is_end_stream(),
+            BodyKind::Frames(frames, _) => frames.is_empty(),
             BodyKind::Events(events) => events.is_over(),
         }
     }
@@ -67,6 +75,7 @@ impl Body for ResponseBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             BodyKind::Whole(whole) => whole.size_hint(),
+            BodyKind::Frames(_, length) => SizeHint::with_exact(*length),
             BodyKind::Events(_) => SizeHint::default(),
         }
     }
@@ -90,9 +99,19 @@ pub(super) fn text(media_type: &'static str, text: Bytes) -> Response<ResponseBo
 
 /// Returns a response to an inference request: JSON, JSON lines, or JSON with binary tensors.
 pub(super) fn inference(charged: ChargedResponse) -> Response<ResponseBody> {
-    let ChargedResponse { response: encoded, charge } = charged;
+    let length = charged.len() as u64;
+    let ChargedResponse { response: encoded, frames, charge } = charged;
     // Charged until the system has taken the last byte.
-    let mut response = Response::new(ResponseBody::from(charge.hold(encoded.body)));
+    let body = match VecDeque::from(frames) {
+        frames if frames.is_empty() => ResponseBody::from(charge.hold(encoded.body)),
+        mut frames => {
+            let last = frames.pop_back().unwrap_or_default();
+            frames.push_back(charge.hold_shared(last));
+            frames.push_front(encoded.body.into());
+            ResponseBody(BodyKind::Frames(frames, length))
+        }
+    };
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(encoded.content_type));
     if let Some(json_length) = encoded.json_length {

@@ -1,5 +1,9 @@
 //! The router: finds the route of a path, under the base URL and at the root. The service uses it for every request.
 
+use std::collections::HashMap;
+
+use smallvec::SmallVec;
+
 use crate::{
     error::{Expected, quoted},
     openapi::Servers,
@@ -56,6 +60,8 @@ pub(crate) struct Routes {
     /// The model for paths without a model name and for paths with the platform's name of the model.
     default: Option<usize>,
     model_id: Option<String>,
+    /// The routes of inference by their whole paths, without repeated slashes and the like.
+    usual: HashMap<String, Route>,
 }
 
 /// The length of a KSUID. The platform names the deployment of a model `m-` and a KSUID.
@@ -99,14 +105,30 @@ impl Routes {
             }
             _ => false,
         };
-        Ok(Routes {
+        let routes = Routes {
             tree_under_base: !base.is_empty() && !ends_in_tree,
             base,
             stripped_prefix: None,
             models,
             default,
             model_id,
-        })
+            usual: HashMap::new(),
+        };
+        Ok(routes.with_usual_paths())
+    }
+
+    /// Looks up the paths that most inference requests have, as they are written usually.
+    fn with_usual_paths(mut self) -> Self {
+        let named = self.models.iter().map(|model| format!("/v2/models/{}/infer", model.name));
+        let of_platform = self.model_id.iter().map(|id| format!("/v2/models/m-{id}/infer"));
+        let trees: Vec<String> = named.chain(of_platform).collect();
+        let base = self.base_url();
+        let base = base.trim_end_matches('/');
+        let paths = [format!("{base}/infer")].into_iter().chain(trees.iter().map(|path| format!("{base}{path}")));
+        let paths: Vec<String> = paths.chain(trees.iter().cloned()).collect();
+        let found = paths.into_iter().filter_map(|path| Some((self.find_by_segments(&path).ok()?, path)));
+        self.usual = found.map(|(route, path)| (path, route)).collect();
+        self
     }
 
     /// Returns the routes of the same engine behind an outer router that removes the base URL from paths.
@@ -115,7 +137,7 @@ impl Routes {
         self.stripped_prefix = Some(if self.base.is_empty() { ".".into() } else { self.base_url() });
         self.base.clear();
         self.tree_under_base = false;
-        self
+        self.with_usual_paths()
     }
 
     /// Returns the prefixes that callers put before the paths.
@@ -135,7 +157,14 @@ impl Routes {
 
     /// Finds the route of a path.
     pub(super) fn find(&self, path: &str) -> Result<Route, RouteError> {
-        let path: Vec<&str> = segments(path).collect();
+        match self.usual.get(path) {
+            Some(route) => Ok(*route),
+            None => self.find_by_segments(path),
+        }
+    }
+
+    fn find_by_segments(&self, path: &str) -> Result<Route, RouteError> {
+        let path: SmallVec<[&str; 12]> = segments(path).collect();
         if let Some(rest) = self.under_base(&path) {
             match rest {
                 ["v2", rest @ ..] if self.tree_under_base => return self.tree(rest),

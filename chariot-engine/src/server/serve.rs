@@ -1,4 +1,4 @@
-//! [`serve`], the life of one connection, from its first byte to its end. The listener spawns it.
+//! [`open`] and [`serve`], the life of one connection, from its first byte to its end. The listener spawns it.
 
 use std::{
     future::Future,
@@ -120,18 +120,18 @@ impl Future for Connection {
     }
 }
 
+/// Finds the version of HTTP of a connection. `None` if the connection ends before, or is told to close.
+pub(super) async fn open(wire: &mut Wire, state: &ConnectionState) -> Option<HttpVersion> {
+    match obeyed(state, wire.version()).await {
+        Ok(version) => version.ok()?,
+        Err(Order::Drain) => timeout(LAST_CALL, wire.version()).await.ok()?.ok()?,
+        Err(_) => None,
+    }
+}
+
 /// Serves a connection until it ends, or until it is told to close and no request is in flight.
-pub(super) async fn serve(mut wire: Wire, service: ConnectionService, protocols: Protocols) {
+pub(super) async fn serve(wire: Wire, version: HttpVersion, service: ConnectionService, protocols: Protocols) {
     let state = service.state.clone();
-    let version = match obeyed(&state, wire.version()).await {
-        Ok(version) => version,
-        Err(Order::Drain) => match timeout(LAST_CALL, wire.version()).await {
-            Ok(version) => version,
-            Err(_) => return,
-        },
-        Err(_) => return,
-    };
-    let Ok(Some(version)) = version else { return };
     let mut connection = protocols.connection(version, wire, service);
     let order = loop {
         match obeyed(&state, &mut connection).await {

@@ -59,6 +59,11 @@ impl EngineService {
         self.0.models.iter().map(|model| model.host.refusals()).sum()
     }
 
+    /// Returns `true` if calls of a model are quick enough to run on core threads soon, as far as is known.
+    pub(super) fn may_run_inline(&self) -> bool {
+        self.0.models.iter().any(|model| model.host.may_run_inline())
+    }
+
     /// Serves a request, which takes turns with those of other sources.
     pub(super) fn serve<B>(&self, head: Parts, body: B, source: Source) -> ResponseFuture
     where

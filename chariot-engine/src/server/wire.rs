@@ -132,6 +132,20 @@ impl Wire {
         }
     }
 
+    /// Returns `true` if the connection begins with a POST, after [`version`](Self::version).
+    pub(super) fn begins_with_post(&self) -> bool {
+        self.first[..self.first_read].starts_with(b"POST ")
+    }
+
+    /// Moves the stream to the runtime whose context this is.
+    ///
+    /// # Errors
+    /// Fails if the system refuses.
+    pub(super) fn moved(self) -> io::Result<Wire> {
+        let stream = TcpStream::from_std(self.stream.into_std()?)?;
+        Ok(Wire { stream, ..self })
+    }
+
     /// Replaces hyper's response to a head that it cannot read.
     fn replace(&mut self, response: &[u8]) -> bool {
         if self.is_http1 && self.state.is_in_head() && self.refused.is_none() {

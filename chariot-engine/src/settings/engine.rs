@@ -69,6 +69,9 @@ pub struct EngineSettings {
     /// Maximum concurrent calls. The number of calls of the model at once. Default: as many as the workers can run.
     #[setting(runtime = MODEL, range = 1..)]
     pub max_concurrency: Option<usize>,
+    /// Inline calls. Runs quick calls that do not block on the thread that read the request, instead of a worker.
+    #[setting(runtime = MODEL, default = true)]
+    pub inline: bool,
     /// Queue size. The number of requests that can wait beyond those that run; further requests are rejected with 503.
     #[setting(runtime = MODEL.offered(Offered::OnRequest), default = 100)]
     pub queue_size: usize,

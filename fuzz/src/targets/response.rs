@@ -50,14 +50,15 @@ pub(super) fn response(input: &[u8]) -> Outcome {
     }
 }
 
-fn outputs(inputs: &[InferInput]) -> InferResponse {
+/// Returns inputs as the outputs of a response.
+pub(super) fn outputs<'a>(inputs: impl IntoIterator<Item = &'a InferInput>) -> InferResponse {
     let output = |input: &InferInput| {
         let shape = input.shape.clone().unwrap_or_else(|| vec![input.data.len()]);
         let mut output = InferOutput::new(&*input.name, shape, input.data.clone());
         output.metadata = input.parameters.metadata().cloned();
         output
     };
-    InferResponse::new(inputs.iter().map(output).collect())
+    InferResponse::new(inputs.into_iter().map(output).collect())
 }
 
 /// Decodes a response as if it were a request.
@@ -69,7 +70,7 @@ fn read(body: &[u8], length: usize) -> InferRequest {
 }
 
 /// Returns the elements in binary form, which compares `NaN` too.
-fn all_binary(response: &InferResponse) -> Vec<u8> {
+pub(super) fn all_binary(response: &InferResponse) -> Vec<u8> {
     let encoded = response.encode_binary(&HEAD, |_| true).expect("a binary tensor can be encoded");
     encoded.body[encoded.json_length.unwrap_or(encoded.body.len())..].to_vec()
 }

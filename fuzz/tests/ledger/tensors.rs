@@ -79,8 +79,13 @@ pub(crate) fn cases() -> Vec<Case> {
         tensor("BYTES", &[COUNT / 10, 10], &list(&list("\"\"", 10), COUNT / 10)),
     ));
     cases.push(Case::tensors::<Words>("a derived struct of strings", words("\"sixteen letters.\"")));
-    let long = format!("\"{}\"", "x".repeat(1 << 20));
-    cases.push(Case::tensors::<Tensors>("long strings", tensor("BYTES", &[4], &list(&long, 4))));
+    let long = |escape: &str, length| format!("\"{escape}{}\"", "x".repeat(length));
+    let escaped = tensor("BYTES", &[4], &list(&long("\\n", 1 << 20), 4));
+    cases.push(Case::tensors::<Tensors>("long strings with escapes", escaped));
+    cases.push(Case::tensors::<Tensors>("long strings", tensor("BYTES", &[4], &list(&long("", 1 << 19), 4))));
+    let beside = format!(r#"{{"name":"n","datatype":"FP32","shape":[{COUNT}],"data":{}}}"#, list("0.12345678", COUNT));
+    let mostly_numbers = tensor("BYTES", &[1], r#"["a"]"#).replacen('[', &format!("[{beside},"), 1);
+    cases.push(Case::tensors::<Tensors>("a string beside many numbers", mostly_numbers));
     cases.push(Case::tensors::<InferRequest>("a whole request of strings", words("\"\"")));
     let (headers, body) = binary("BYTES", &[COUNT], &[&[16, 0, 0, 0][..], &[b'x'; 16]].concat().repeat(COUNT));
     cases.push(Case::tensors::<Tensors>("strings in binary", body.clone()).headers(headers.clone()));

@@ -115,6 +115,7 @@ enum Choice {
     workers = 1,
     threads = 1,
     max_concurrency = 1,
+    inline = true,
     queue_size = 10,
     max_batch = 8,
     batch_delay = "2ms",

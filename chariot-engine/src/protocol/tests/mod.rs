@@ -5,8 +5,10 @@ use std::fmt;
 mod binary;
 mod bodies;
 mod body_formats;
+mod number_lists;
 mod properties;
 mod round_trips;
+mod strings;
 mod tensors;
 mod values;
 

@@ -123,8 +123,8 @@ fn parameters_are_limited_but_for_the_metadata() {
 
 #[test]
 fn small_requests_that_become_large_are_rejected() {
-    let strings = |count: usize| {
-        json!({"inputs": [{"name": "x", "datatype": "BYTES", "shape": [count], "data": vec![""; count]}]}).to_string()
+    let strings = |text: &str, count: usize| {
+        json!({"inputs": [{"name": "x", "datatype": "BYTES", "shape": [count], "data": vec![text; count]}]}).to_string()
     };
     struct Empty;
     impl Model for Empty {
@@ -140,13 +140,14 @@ fn small_requests_that_become_large_are_rejected() {
             batch.try_map(|_| Ok(Tensors::default()))
         }
     }
-    // An empty string takes 3 bytes of the body, 8 of a range and 24 of memory.
+    // A string with an escape takes 5 bytes of the body, 8 of a range and more than 24 of memory; one without stays in the body.
     let tensors = server::<Empty>(4 << 20, 8 << 20);
-    assert_eq!(tensors.infer(strings(100_000)).status, 200);
-    tensors.infer(strings(200_000)).error(413);
+    assert_eq!(tensors.infer(strings("", 200_000)).status, 200);
+    assert_eq!(tensors.infer(strings("\t", 40_000)).status, 200);
+    tensors.infer(strings("\t", 200_000)).error(413);
     holds_nothing(&tensors);
     let tensors = server::<Empty>(8 << 20, 4 << 20);
-    tensors.infer(strings(200_000)).error(413);
+    tensors.infer(strings("\t", 200_000)).error(413);
     holds_nothing(&tensors);
 
     // A map of one entry takes 6 bytes of the body and more than 600 of memory.

@@ -7,6 +7,7 @@ mod descriptors;
 mod escapes;
 mod faults;
 mod floods;
+mod inline;
 mod load;
 mod logs;
 #[cfg(unix)]

@@ -92,12 +92,13 @@ fn the_engine_of_this_package_has_a_default_for_every_setting() {
 
 /// The settings of a model that have another name among the options of its host, or that are not passed to it because the
 /// plan or the server reads them.
-const ELSEWHERE: [(&str, Option<&str>); 13] = [
+const ELSEWHERE: [(&str, Option<&str>); 14] = [
     ("model_dir", None),
     ("model_name", Some("name")),
     ("device", Some("placement")),
     ("workers", Some("placement")),
     ("threads", Some("placement")),
+    ("inline", Some("core_threads")),
     ("max_batch", Some("batching")),
     ("batch_delay", Some("batching")),
     ("output_layout", Some("layout")),

@@ -1,0 +1,147 @@
+//! Quick calls, which run on the threads that read their requests, and what happens around one that is not quick after all.
+
+use std::fs;
+
+use e2e::{Answer, Connection, Process, until};
+use serde_json::{Value, json};
+
+/// An engine of quick calls.
+const QUICK: &str = env!("CARGO_BIN_EXE_quick");
+
+/// More calls than it takes to find out that they are quick, on a machine that is busy.
+const ENOUGH: usize = 10_000;
+
+fn text(text: &str) -> String {
+    json!({"inputs": [{"name": "text", "data": [text]}]}).to_string()
+}
+
+#[track_caller]
+fn thread(answer: &Answer) -> String {
+    match &answer.ok()["outputs"][0]["data"][0] {
+        Value::String(name) => name.clone(),
+        other => panic!("expected the name of a thread, got {other}"),
+    }
+}
+
+/// Sends a quick request and returns the name of the thread that ran it.
+fn ask(connection: &mut Connection) -> String {
+    thread(&connection.post("/infer", &text("")).expect("a response"))
+}
+
+/// Sends quick requests until a call runs inline.
+fn warm(connection: &mut Connection) {
+    let is_inline = (0..ENOUGH).any(|_| ask(connection).starts_with("chariot-core-"));
+    assert!(is_inline, "{ENOUGH} quick calls ran on workers");
+}
+
+#[test]
+fn quick_calls_run_where_their_requests_are_read() {
+    let process = Process::ready(QUICK, &[]);
+    let mut connection = process.connect();
+    assert!(ask(&mut connection).starts_with("chariot-worker-"), "the first call");
+    warm(&mut connection);
+
+    let process = Process::ready(QUICK, &[("CHARIOT_ENGINE_INLINE", "false")]);
+    let mut connection = process.connect();
+    for _ in 0..100 {
+        assert!(ask(&mut connection).starts_with("chariot-worker-"));
+    }
+}
+
+#[test]
+fn a_connection_that_begins_with_a_get_stays_away_from_calls() {
+    let process = Process::ready(QUICK, &[]);
+    warm(&mut process.connect());
+    let mut connection = process.connect();
+    connection.write("GET /ready HTTP/1.1\r\nhost: test\r\n\r\n").unwrap();
+    assert_eq!(connection.answer().unwrap().status, 200);
+    for _ in 0..100 {
+        assert!(ask(&mut connection).starts_with("chariot-worker-"));
+    }
+}
+
+#[test]
+fn a_call_that_blocks_inline_holds_up_no_other_connection_and_is_the_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::ready(QUICK, &[]);
+    // More connections than cores, so that some share a thread with the call that blocks.
+    let mut connections: Vec<Connection> = (0..16).map(|_| process.connect()).collect();
+    let mut blocked = process.connect();
+    let mut attempts = 0..;
+    until("a call blocks a core thread", || {
+        connections.iter_mut().chain([&mut blocked]).for_each(warm);
+        let release = folder.path().join(attempts.next()?.to_string());
+        assert!(blocked.post_admitted("/infer", &text(&format!("wait {}", release.display()))).unwrap().is_none());
+        for connection in &mut connections {
+            // Hangs on a thread that nobody relieves.
+            connection.write("GET /ready HTTP/1.1\r\nhost: test\r\n\r\n").unwrap();
+            assert_eq!(connection.answer().unwrap().status, 200);
+            ask(connection);
+        }
+        fs::write(&release, "").unwrap();
+        thread(&blocked.answer().unwrap()).starts_with("chariot-core-").then_some(())
+    });
+    for connection in connections.iter_mut().chain([&mut blocked]) {
+        for _ in 0..10 {
+            assert!(ask(connection).starts_with("chariot-worker-"), "a slow call suspends inline calls");
+        }
+    }
+}
+
+#[test]
+fn calls_that_block_through_tokio_work_inline() {
+    let process = Process::ready(QUICK, &[]);
+    let mut connection = process.connect();
+    until("a call blocks inline", || {
+        warm(&mut connection);
+        let name = thread(&connection.post("/infer", &text("block")).unwrap());
+        name.starts_with("chariot-core-").then_some(())
+    });
+}
+
+#[test]
+fn a_model_that_awaits_returns_to_the_workers() {
+    let process = Process::ready(QUICK, &[]);
+    let mut connection = process.connect();
+    until("a call awaits inline", || {
+        warm(&mut connection);
+        let name = thread(&connection.post("/infer", &text("await")).unwrap());
+        name.starts_with("chariot-core-").then_some(())
+    });
+    for _ in 0..100 {
+        assert!(ask(&mut connection).starts_with("chariot-worker-"));
+    }
+}
+
+#[test]
+fn a_panic_inline_is_an_error_and_the_thread_goes_on() {
+    let process = Process::ready(QUICK, &[]);
+    let mut connection = process.connect();
+    let mut attempts = 0..;
+    until("a call panics inline", || {
+        warm(&mut connection);
+        let why = format!("on command {}", attempts.next()?);
+        connection.post("/infer", &text(&format!("panic {why}"))).unwrap().error(500);
+        ask(&mut connection);
+        let line = process.wait_for_text("the panic", |line| line.contains(&why) && line.contains("thread '"));
+        line.contains("chariot-core-").then_some(())
+    });
+}
+
+#[test]
+fn requests_in_flight_on_core_threads_are_served_at_a_shutdown() {
+    let folder = tempfile::tempdir().unwrap();
+    let release = folder.path().join("release");
+    let process = Process::ready(QUICK, &[("CHARIOT_ENGINE_DRAIN_DELAY", "0s")]);
+    let mut connection = process.connect();
+    warm(&mut connection);
+    let mut idle = process.connect();
+    warm(&mut idle);
+    assert!(connection.post_admitted("/infer", &text(&format!("wait {}", release.display()))).unwrap().is_none());
+    process.signal(e2e::Signal::Terminate);
+    process.wait_for_log("received SIGTERM");
+    idle.closed().expect("an idle connection closes");
+    fs::write(&release, "").unwrap();
+    thread(&connection.answer().unwrap());
+    assert_eq!(process.wait(), Some(0));
+}
