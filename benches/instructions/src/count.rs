@@ -4,21 +4,14 @@ use std::{
     fs,
     path::Path,
     process::{Command, Stdio},
+    thread,
+    time::Duration,
 };
 
-use e2e::{Process, Signal};
+use crate::{Failure, engine::Engines, paths::CountedPath, process::Process};
 
-use crate::Failure;
-
-/// The numbers of requests of the two runs of a measurement.
-const FEW: u32 = 1_000;
-const MANY: u32 = 5_000;
-
-/// The body of a request: FP32 [1, 4], 105 bytes.
-const BODY: &str = concat!(
-    r#"{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "#,
-    r#""data": [0.12345678, 0.5, -0.25, 0.875]}]}"#
-);
+/// The wait after a response. By then the threads of the engine sleep, so that each request wakes them.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Returns `true` if valgrind is installed.
 pub(crate) fn is_possible() -> bool {
@@ -26,35 +19,28 @@ pub(crate) fn is_possible() -> bool {
     asked.is_ok_and(|status| status.success())
 }
 
-/// Measures the instructions of the whole process per request.
+/// Measures the instructions of the whole process per request or event of a path.
 ///
 /// # Errors
 /// Returns an error if the engine rejects a request or callgrind prints no count.
-pub(crate) fn a_request(engine: &str) -> Result<f64, Failure> {
+pub(crate) fn measure(path: &CountedPath, engines: &Engines) -> Result<f64, Failure> {
     let folder = tempfile::tempdir()?;
-    let few = all(engine, FEW, &folder.path().join("few"))?;
-    let many = all(engine, MANY, &folder.path().join("many"))?;
-    Ok((many as f64 - few as f64) / f64::from(MANY - FEW))
+    let few = all(path, engines, path.few, &folder.path().join("few"))?;
+    let many = all(path, engines, path.many, &folder.path().join("many"))?;
+    Ok((many as f64 - few as f64) / f64::from(path.many - path.few))
 }
 
 /// Counts the instructions of an engine from its start to its exit, with this number of requests on one connection.
-fn all(engine: &str, requests: u32, written: &Path) -> Result<u64, Failure> {
-    let out = written.to_str().ok_or("the path of the temporary folder is not UTF-8")?;
-    let file = format!("--callgrind-out-file={out}");
-    let process = Process::start_with("valgrind", &["--tool=callgrind", &file, engine], &[]);
-    process.wait_until_ready();
-    let mut connection = process.connect();
-    for _ in 0..requests {
-        let answer = connection.post("/infer", BODY)?;
-        if answer.status != 200 {
-            return Err(format!("expected status 200, got {}: {}", answer.status, answer.text).into());
-        }
+fn all(path: &CountedPath, engines: &Engines, number: u32, written: &Path) -> Result<u64, Failure> {
+    let (request, times) = path.traffic(number)?;
+    let process = Process::start(path.engine, engines.binary(path.engine), written)?;
+    let mut connection = process.connect()?;
+    for _ in 0..times {
+        connection.exchange(&request)?;
+        thread::sleep(PAUSE);
     }
     drop(connection);
-    process.signal(Signal::Interrupt);
-    if process.wait() != Some(0) {
-        return Err(format!("the engine failed: {}", process.all_errors().join("\n")).into());
-    }
+    process.stop()?;
     let counted = fs::read_to_string(written)?;
     let total = counted.lines().find_map(|line| line.strip_prefix("totals: ").or(line.strip_prefix("summary: ")));
     Ok(total.ok_or("no total in the output of callgrind")?.trim().parse()?)
