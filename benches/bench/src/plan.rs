@@ -34,7 +34,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
     /// Writes the tables and charts to `docs`
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["only", "quick"])]
     pub(crate) write: bool,
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    binary_elements::{BinaryElements, BodyPart},
+    binary_elements::BinaryElements,
     bytes_data::BytesData,
     datatype::DataType,
     elements::{Elements, match_elements},
@@ -25,24 +25,6 @@ const LENGTH_SIZE: usize = size_of::<u32>();
 /// The size from which a tensor is a frame of its own in a response, in bytes. A smaller one is copied for less than a frame
 /// costs.
 const FRAME: usize = 16 << 10;
-
-/// The memory that a frame of a response keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FrameMemory {
-    /// The body of the request, which other frames may keep too.
-    Body(BodyPart),
-    /// Memory of its own, in bytes.
-    Own(usize),
-}
-
-impl FrameMemory {
-    pub(super) fn bytes(self) -> usize {
-        match self {
-            FrameMemory::Body(body) => body.length,
-            FrameMemory::Own(bytes) => bytes,
-        }
-    }
-}
 
 /// The values of a tensor that is sent from where they are.
 struct Owned<T>(Vec<T>);
@@ -73,13 +55,14 @@ pub(super) fn split(body: &Bytes, json_length: usize) -> Result<(Bytes, BinaryTa
         let expected = format_args!("at most {}, the length of the body", body.len());
         return Err(Rejection::new(Expected::new(expected, json_length)).at(JSON_LENGTH_HEADER));
     }
-    Ok((body.slice(..json_length), BinaryTail { rest: body.slice(json_length..), body: BodyPart::of(body) }))
+    Ok((body.slice(..json_length), BinaryTail { rest: body.slice(json_length..), body: body.len() }))
 }
 
 /// The binary tensors after the JSON that have not been read yet.
 pub(super) struct BinaryTail {
     rest: Bytes,
-    body: BodyPart,
+    /// The length of the whole body.
+    body: usize,
 }
 
 impl BinaryTail {
@@ -101,8 +84,8 @@ impl BinaryTail {
         Ok(self.rest.split_to(size))
     }
 
-    /// Returns the whole body.
-    pub(super) fn body(&self) -> BodyPart {
+    /// Returns the length of the whole body.
+    pub(super) fn body(&self) -> usize {
         self.body
     }
 
@@ -118,12 +101,12 @@ impl BinaryTail {
     }
 }
 
-/// Makes a tensor from its binary form, which is part of this body; `reserve` is called before memory is taken.
+/// Makes a tensor from its binary form, which is part of a body of this length; `reserve` is called before memory is taken.
 /// The size of numbers and booleans must have been checked.
 pub(super) fn tensor(
     datatype: DataType,
     bytes: Bytes,
-    body: BodyPart,
+    body: usize,
     reserve: impl Fn(usize) -> ReadResult<()>,
 ) -> ReadResult<TensorData> {
     match datatype {
@@ -204,19 +187,19 @@ impl TensorData {
         }
     }
 
-    /// Returns the memory that the tensor keeps as a frame of a response. `None` if a copy of its binary form is better: it is
-    /// small, or the frame would keep more than twice its memory.
-    pub(super) fn frame_memory(&self) -> Option<FrameMemory> {
+    /// Returns the memory that the tensor keeps as a frame of a response, in bytes. `None` if a copy of its binary form is
+    /// better: it is small, or the frame would keep more than twice its memory.
+    pub(super) fn frame_memory(&self) -> Option<usize> {
         let memory = match &self.0 {
-            Storage::Binary(binary) => FrameMemory::Body(binary.body()),
+            Storage::Binary(binary) => binary.body(),
             Storage::Typed(elements) => match_elements!(
                 elements,
-                values => LittleEndian::as_bytes(values).map(|_| FrameMemory::Own(self.memory()))?,
+                values => LittleEndian::as_bytes(values).map(|_| self.memory())?,
                 BYTES(_) => return None,
             ),
         };
         let size = self.binary_size();
-        (size >= FRAME && memory.bytes() <= 2 * size).then_some(memory)
+        (size >= FRAME && memory <= 2 * size).then_some(memory)
     }
 
     /// Returns the tensor in binary form without a copy, unless [`frame_memory`](Self::frame_memory) is `None`.

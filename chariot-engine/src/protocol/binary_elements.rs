@@ -11,19 +11,6 @@ use super::{
     meter::block,
 };
 
-/// A body that bytes are part of: its address, which tells it from others, and its length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BodyPart {
-    pub(super) address: usize,
-    pub(super) length: usize,
-}
-
-impl BodyPart {
-    pub(super) fn of(body: &[u8]) -> Self {
-        BodyPart { address: body.as_ptr().addr(), length: body.len() }
-    }
-}
-
 /// Elements in binary form. A clone shares the bytes and the converted values.
 #[derive(Clone)]
 pub(super) struct BinaryElements(Arc<Shared>);
@@ -32,15 +19,15 @@ struct Shared {
     datatype: DataType,
     /// Whole elements; those of BOOL are 0 or 1.
     bytes: Bytes,
-    /// The whole body, whose memory the bytes keep.
-    body: BodyPart,
+    /// The length of the whole body, whose memory the bytes keep.
+    body: usize,
     /// The values, set when a slice of them is first requested.
     converted: OnceLock<Elements>,
 }
 
 impl BinaryElements {
-    /// Wraps bytes that are whole elements of this type, which must not be BYTES. They are part of this body.
-    pub(super) fn new(datatype: DataType, bytes: Bytes, body: BodyPart) -> Self {
+    /// Wraps bytes that are whole elements of this type, which must not be BYTES. They are part of a body of this length.
+    pub(super) fn new(datatype: DataType, bytes: Bytes, body: usize) -> Self {
         BinaryElements(Arc::new(Shared { datatype, bytes, body, converted: OnceLock::new() }))
     }
 
@@ -57,8 +44,8 @@ impl BinaryElements {
         self.0.bytes.clone()
     }
 
-    /// Returns the body that the elements keep.
-    pub(super) fn body(&self) -> BodyPart {
+    /// Returns the length of the body that the elements keep.
+    pub(super) fn body(&self) -> usize {
         self.0.body
     }
 

@@ -4,7 +4,6 @@ use bytes::Bytes;
 
 use super::{
     binary::{self, BinaryTail, JSON_LENGTH_HEADER},
-    binary_elements::BodyPart,
     data,
     datatype::DataType,
     fault::{Fault, ReadResult},
@@ -85,7 +84,7 @@ impl InferRequest {
         let read = match input.datatype {
             DataType::Bytes => binary::one_element(body, &input.shape),
             datatype => binary::raw_shape(body.len(), datatype, &input.shape)
-                .and_then(|shape| Ok((shape, binary::tensor(datatype, body.clone(), BodyPart::of(body), |_| Ok(()))?))),
+                .and_then(|shape| Ok((shape, binary::tensor(datatype, body.clone(), body.len(), |_| Ok(()))?))),
         };
         let (shape, data) = read.map_err(|fault| fault.in_owner(input_label(&input.name, 0)).rejection())?;
         let mut request = InferRequest::new(vec![InferInput::new(&*input.name, shape, data)]);
@@ -335,7 +334,7 @@ fn members_of_input(
         };
         let bytes = taken.map_err(|fault| fault.in_member(BINARY_SIZE).in_member("parameters"))?;
         let datatype = numeric.unwrap_or(DataType::Bytes);
-        let whole = tail.as_ref().map_or(BodyPart::of(&bytes), BinaryTail::body);
+        let whole = tail.as_ref().map_or(bytes.len(), BinaryTail::body);
         input.data = binary::tensor(datatype, bytes, whole, |bytes| reader.reserve(bytes))?;
         return Ok(input);
     }

@@ -3,11 +3,8 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use smallvec::SmallVec;
 
 use super::{
-    binary::FrameMemory,
-    binary_elements::BodyPart,
     elements::{ElementType, match_elements},
     encode_error::EncodeError,
     json_text::JsonText,
@@ -239,25 +236,15 @@ impl InferResponse {
 }
 
 impl InferResponse {
-    /// Returns the memory that the frames of the response keep, in bytes. A body that several frames keep counts once.
+    /// Returns the memory that the frames of the response keep, in bytes.
     pub(crate) fn frame_memory(&self, is_binary: impl Fn(&str) -> bool) -> usize {
-        let (mut kept, mut bodies) = (0_usize, SmallVec::<[BodyPart; 4]>::new());
-        for output in self.outputs.iter().filter(|output| is_binary(&output.name)) {
-            let more = match output.data.frame_memory() {
-                Some(FrameMemory::Body(body)) if bodies.contains(&body) => 0,
-                Some(memory) => {
-                    if let FrameMemory::Body(body) = memory {
-                        bodies.push(body);
-                    }
-                    memory.bytes()
-                }
-                // Behind a frame, even a small tensor is one.
-                None if kept > 0 => output.binary_size(),
-                None => 0,
-            };
-            kept = kept.saturating_add(more);
-        }
-        kept
+        let outputs = self.outputs.iter().filter(|output| is_binary(&output.name));
+        outputs.fold(0, |kept, output| match output.data.frame_memory() {
+            Some(memory) => kept.saturating_add(memory),
+            // Behind a frame, even a small tensor is one.
+            None if kept > 0 => kept.saturating_add(output.binary_size()),
+            None => 0,
+        })
     }
 
     /// Returns the most bytes that the encoded response may take.

@@ -224,6 +224,25 @@ mod tests {
         assert_eq!(next(&mut events).await, None);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn parts_that_wait_share_a_frame_up_to_its_size() {
+        let large = "1".repeat(FRAME);
+        let sent = large.clone();
+        let mut events = Events::start(PaceLimit::new(SILENCE, 1), Charge::default(), None, |parts| async move {
+            for part in ["1", "2", &sent, "3"] {
+                parts.send(part.to_string().into(), None).unwrap();
+            }
+            whole("4")
+        })
+        .await
+        .unwrap();
+        let first = format!("data: 1\n\ndata: 2\n\ndata: {large}\n\n");
+        for expected in [first.as_str(), "data: 3\n\n", "data: 4\n\n"] {
+            assert_eq!(next(&mut events).await.unwrap(), expected);
+        }
+        assert!(events.is_over());
+    }
+
     #[test]
     fn each_line_of_the_data_is_a_line_of_the_event() {
         assert_eq!(&*event("", b"{}"), b"data: {}\n\n");

@@ -362,3 +362,41 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn frames_are_what_a_copy_would_hold() {
+    let output = |(index, size): (usize, &usize)| {
+        let values: Vec<u8> = (0..*size).map(|index| u8::try_from(index % 251).unwrap()).collect();
+        InferOutput::new(index.to_string(), vec![*size], TensorData::from(values))
+    };
+    for sizes in [&[][..], &[4], &[16_383], &[16_384], &[4, 100_000, 0, 4], &[100_000, 100_000]] {
+        let response = InferResponse::new(sizes.iter().enumerate().map(output).collect());
+        let copied = response.encode_binary(&HEAD, |_| true).unwrap();
+        let kept = response.frame_memory(|_| true);
+        let (encoded, frames) = response.encode_frames(&HEAD, |_| true).unwrap();
+        assert_eq!((encoded.json_length, encoded.content_type), (copied.json_length, copied.content_type));
+        assert_eq!(frames.is_empty(), sizes.iter().all(|size| *size < 16_384), "{sizes:?}");
+        assert!(frames.iter().all(|frame| !frame.is_empty()));
+        assert!(frames.iter().map(Bytes::len).sum::<usize>() <= kept, "{sizes:?}");
+        let mut whole = encoded.body;
+        frames.iter().for_each(|frame| whole.extend_from_slice(frame));
+        assert!(whole == copied.body, "{sizes:?}");
+    }
+}
+
+#[test]
+fn a_frame_keeps_at_most_twice_its_size() {
+    // A body of 60,000 bytes and a little JSON, of which the outputs are one tensor each.
+    for (size, is_frame) in [(10_000, false), (29_000, false), (31_000, true)] {
+        let tensor = |name: &str, size: usize| {
+            let parameters = format!(r#"{{"binary_data_size":{size}}}"#);
+            format!(r#"{{"name":"{name}","datatype":"UINT8","shape":[{size}],"parameters":{parameters}}}"#)
+        };
+        let json = format!(r#"{{"inputs":[{},{}]}}"#, tensor("a", size), tensor("b", 60_000 - size));
+        let input = decode(&json, &[7; 60_000]).unwrap().inputs.remove(0);
+        let response = InferResponse::new(vec![InferOutput::new("a", vec![size], input.data)]);
+        let kept = if is_frame { json.len() + 60_000 } else { 0 };
+        assert_eq!(response.frame_memory(|_| true), kept, "{size}");
+        assert_eq!(response.encode_frames(&HEAD, |_| true).unwrap().1.len(), usize::from(is_frame));
+    }
+}
