@@ -29,6 +29,8 @@ enum Value {
     Text,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// A level of the log, and levels of targets: `info,ort=warn`.
+    Levels,
     /// `true` or `false`.
     Bool,
     /// `auto`, `cpu`, `cuda`, `cuda:1`, `metal`.
@@ -43,9 +45,12 @@ enum Value {
     Duration,
 }
 
+/// The levels of the log.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 /// The runtime's settings that can have a default: the fields of the SDK's `EngineSettings`. A test of the package `ui`
 /// compares them.
-const SETTINGS: [(&str, Value); 36] = [
+const SETTINGS: [(&str, Value); 38] = [
     ("host", Value::Text),
     ("port", Value::Int(0, 65535)),
     ("base_url", Value::Text),
@@ -56,6 +61,7 @@ const SETTINGS: [(&str, Value); 36] = [
     ("threads", Value::Int(1, u64::MAX)),
     ("max_concurrency", Value::Int(1, u64::MAX)),
     ("inline", Value::Bool),
+    ("warm_up", Value::Bool),
     ("queue_size", Value::Int(0, u64::MAX)),
     ("max_batch", Value::Int(1, u64::MAX)),
     ("batch_delay", Value::Duration),
@@ -67,6 +73,7 @@ const SETTINGS: [(&str, Value); 36] = [
     ("max_inflight_bytes", Value::Size),
     ("max_request_bytes", Value::Size),
     ("max_pixels", Value::Int(1, u64::MAX)),
+    ("max_text", Value::Size),
     ("max_head", Value::Size),
     ("header_timeout", Value::Duration),
     ("idle_timeout", Value::Duration),
@@ -80,7 +87,7 @@ const SETTINGS: [(&str, Value); 36] = [
     ("drain_delay", Value::Duration),
     ("grace", Value::Duration),
     ("metrics", Value::Bool),
-    ("log_level", Value::Choice(&["off", "error", "warn", "info", "debug", "trace"])),
+    ("log_level", Value::Levels),
     ("log_format", Value::Choice(&["human", "json"])),
 ];
 
@@ -251,6 +258,9 @@ impl Value {
         match self {
             Value::Text => "a string in quotes".into(),
             Value::Choice(words) => format!("one of {}", quoted(words)),
+            Value::Levels => {
+                format!("one of {}, and then levels of targets if there are any: \"info,ort=warn\"", quoted(&LEVELS))
+            }
             Value::Bool => "`true` or `false`".into(),
             Value::Device => "one of \"auto\", \"cpu\", \"cuda\", \"cuda:1\", \"metal\"".into(),
             Value::Int(least, u64::MAX) => format!("an integer of at least {least}"),
@@ -271,6 +281,7 @@ impl Value {
         };
         match (self, lit) {
             (Value::Text | Value::Size | Value::Duration, Lit::Str(text)) => Some(text.value()),
+            (Value::Levels, Lit::Str(text)) => Some(text.value()).filter(|text| are_levels(text)),
             (Value::Choice(words), Lit::Str(text)) => Some(text.value()).filter(|text| words.contains(&text.as_str())),
             (Value::Bool, Lit::Bool(value)) => Some(value.value.to_string()),
             (Value::Device, Lit::Str(text)) => Some(text.value()).filter(|text| is_device(text)),
@@ -297,6 +308,16 @@ fn is_device(text: &str) -> bool {
     ["auto", "cpu", "cuda", "metal"].contains(&text) || numbered(text)
 }
 
+/// Returns `true` if a text is a level, levels of targets, or both.
+fn are_levels(text: &str) -> bool {
+    let is_level = |level: &str| LEVELS.contains(&level.trim().to_ascii_lowercase().as_str());
+    let is_of_target =
+        |part: &str| part.split_once('=').is_some_and(|(target, level)| !target.trim().is_empty() && is_level(level));
+    let mut others = text.split(',').filter(|part| !is_of_target(part));
+    let level = others.next();
+    level.is_none_or(is_level) && others.next().is_none()
+}
+
 fn quoted(words: &[&str]) -> String {
     words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ")
 }
@@ -317,6 +338,7 @@ fn generate(engine: &syn::ItemStruct, options: &Options) -> TokenStream {
             #sdk::__private::main::<#ident>(#sdk::__private::Attribute {
                 name: #name,
                 version: #version,
+                module: ::core::module_path!(),
                 description: #description,
                 defaults: &[#(#defaults),*],
             })

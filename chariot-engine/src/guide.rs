@@ -5,6 +5,9 @@
 //! | how to | |
 //! |---|---|
 //! | [`inputs_and_outputs`] | choose the types of inputs and outputs, stream, reject |
+//! | [`loading`] | load a model's files, and warm up |
+//! | [`onnx`] | serve an ONNX file, with or without code |
+//! | [`sessions`] | serve streams and conversations |
 //! | [`settings`] | declare what an operator can set |
 //! | [`devices`] | choose devices, workers and threads |
 //! | [`batching`] | control the batch of one call |
@@ -40,12 +43,18 @@ pub mod embedding {}
 pub mod images {}
 #[doc = include_str!("docs/guide/inputs_and_outputs.md")]
 pub mod inputs_and_outputs {}
+#[doc = include_str!("docs/guide/loading.md")]
+pub mod loading {}
 #[doc = include_str!("docs/guide/migrating.md")]
 pub mod migrating {}
+#[doc = include_str!("docs/guide/onnx.md")]
+pub mod onnx {}
 #[doc = include_str!("docs/guide/overload.md")]
 pub mod overload {}
 #[doc = include_str!("docs/guide/registering.md")]
 pub mod registering {}
+#[doc = include_str!("docs/guide/sessions.md")]
+pub mod sessions {}
 #[doc = include_str!("docs/guide/settings.md")]
 pub mod settings {}
 #[doc = include_str!("docs/guide/several_models.md")]

@@ -17,6 +17,8 @@ pub mod guide;
 mod inflight;
 pub mod input;
 pub mod model;
+#[cfg(any(feature = "onnx", feature = "onnx-tract"))]
+pub mod onnx;
 mod openapi;
 pub mod output;
 pub mod prelude;
@@ -47,7 +49,9 @@ pub use chariot_engine_macros::TensorInput;
 pub use chariot_engine_macros::TensorOutput;
 #[doc = include_str!("docs/chariot_engine.md")]
 pub use chariot_engine_macros::chariot_engine;
-pub use engine::{Engine, EngineBuilder, ModelOptions, ServedModel, StartError};
+pub use engine::{
+    Engine, EngineBuilder, InferCall, InferEvent, InferStream, ModelOptions, ServedModel, ServedModels, StartError,
+};
 pub use error::{BoxError, Context, Error, ErrorKind, Rejection, Result};
 #[cfg(feature = "image")]
 pub use input::image::{Image, Pixels};

@@ -4,14 +4,14 @@
 pub use crate::{
     Context, Engine, Error, Result, SettingChoice, Settings, TensorInput, TensorOutput,
     input::{Input, Json, Row, Tensors, Text, WithParams},
-    model::{Batch, BatchCost, Item, LoadContext, Model, Spec},
+    model::{Batch, BatchCost, Item, LoadContext, Model, Spec, Worker},
     output::Output,
     protocol::{InferRequest, InferResponse},
     reject,
     tasks::{
         ClassLabels, Classification, ClassifiedToken, Detection, Detections, Embedding, ExtractedAnswer, FillMask,
-        GeneratedText, MaskLabels, MaskPrediction, OrientedDetection, OrientedDetections, Regression, Segmentation,
-        Summary, TokenClassification, Translation,
+        FinishReason, GeneratedText, Keypoint, MaskLabels, MaskPrediction, OrientedDetection, OrientedDetections,
+        Regression, Segmentation, Summary, TokenClassification, Translation, Usage,
     },
 };
 // By its own path: at the root, the name means this crate too, which must not be re-exported.

@@ -11,6 +11,8 @@ pub struct Attribute {
     pub name: &'static str,
     /// The option `version`, or the package's version.
     pub version: &'static str,
+    /// The path of the module of the engine's struct.
+    pub module: &'static str,
     /// The doc comment of the engine's struct; empty if there is none.
     pub description: &'static str,
     /// The defaults of the runtime's settings.
@@ -20,7 +22,7 @@ pub struct Attribute {
 /// Runs the engine's process: a builder with the options of the attribute, and nothing that an embedder cannot do.
 pub fn main<M: Model>(attribute: Attribute) -> ExitCode {
     let builder = Engine::builder().model::<M>(attribute.name).version(attribute.version);
-    let builder = builder.description(attribute.description);
+    let builder = builder.description(attribute.description).own_crate(attribute.module);
     let builder =
         attribute.defaults.iter().fold(builder, |builder, (name, value)| builder.default_setting(*name, *value));
     #[cfg(feature = "cli")]

@@ -136,6 +136,39 @@ impl TensorSpec {
     }
 }
 
+/// The named tensors of the requests and responses of a model, as its file declares them. See
+/// [`Model::signature`](crate::model::Model::signature).
+///
+/// ```
+/// use chariot_engine::{model::{Dim, Signature, TensorSpec}, protocol::DataType};
+///
+/// let rows = |name: &'static str, width| TensorSpec::new(name, DataType::Fp32, &[Dim::Batch("n"), Dim::Fixed(width)], "");
+/// let signature = Signature::new([rows("features", 4)], [rows("scores", 3)]);
+/// assert_eq!(signature.inputs()[0].name(), "features");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Signature {
+    inputs: Vec<TensorSpec>,
+    outputs: Vec<TensorSpec>,
+}
+
+impl Signature {
+    /// Creates a signature of these inputs and outputs. Without any, requests or responses are not checked.
+    pub fn new(inputs: impl IntoIterator<Item = TensorSpec>, outputs: impl IntoIterator<Item = TensorSpec>) -> Self {
+        Signature { inputs: inputs.into_iter().collect(), outputs: outputs.into_iter().collect() }
+    }
+
+    /// Returns the inputs of a request.
+    pub fn inputs(&self) -> &[TensorSpec] {
+        &self.inputs
+    }
+
+    /// Returns the outputs of a response.
+    pub fn outputs(&self) -> &[TensorSpec] {
+        &self.outputs
+    }
+}
+
 /// Checks a request against the declared inputs: each exactly once, no others, with the declared types and shapes.
 ///
 /// # Errors

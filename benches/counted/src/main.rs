@@ -1,5 +1,5 @@
-//! The engine whose requests `instructions` counts: tensors, rows, and texts that are answered in parts, each served by a
-//! model of its own that does next to nothing.
+//! The engine whose requests `instructions` counts: tensors, rows, texts, and texts that are answered in parts, each served by
+//! a model of its own that does next to nothing.
 
 use std::{process::ExitCode, thread, time::Duration};
 
@@ -67,6 +67,28 @@ impl Model for Sums {
     }
 }
 
+/// Returns its texts.
+struct Texts;
+
+impl Model for Texts {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<String>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Texts)
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
+        thread::sleep(PAUSE);
+        batch.try_map(|text| Ok(Json(text.into_value().0)))
+    }
+
+    fn spec() -> Spec {
+        Spec::new::<Self>().max_batch(100)
+    }
+}
+
 /// Emits as many parts as the text says, and returns the text.
 struct Parts;
 
@@ -99,6 +121,7 @@ fn main() -> ExitCode {
     Engine::builder()
         .model_with::<Echo>("tensors", ModelOptions::new().default_model())
         .model::<Sums>("rows")
+        .model::<Texts>("texts")
         .model::<Parts>("parts")
         .command_line()
 }

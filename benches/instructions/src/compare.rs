@@ -5,6 +5,9 @@ use crate::baseline::{Baseline, Counts, growth};
 /// The growth above which a path fails, as a share of its baseline.
 const LIMIT: f64 = 0.03;
 
+/// Paths of which the second does the work of the first so many times, and so may cost at most as many times as much.
+const MULTIPLES: [(&str, &str, u64); 1] = [("rows", "rows-10000", 100)];
+
 /// The command that takes new counts over.
 pub(crate) const ACCEPT: &str = "cargo run --release -p instructions -- --accept \"the reason\"";
 
@@ -49,6 +52,16 @@ pub(crate) fn compare(baseline: &Baseline, counts: &Counts) -> Verdict {
         verdict
             .failures
             .push(format!("{name}: expected a count for the baseline, got none; remove it from baseline.json"));
+    }
+    for (one, many, times) in MULTIPLES {
+        let (Some(&of_one), Some(&of_many)) = (counts.get(one), counts.get(many)) else { continue };
+        let most = of_one.saturating_mul(times);
+        if of_many > most {
+            let (got, most) = (grouped(of_many), grouped(most));
+            verdict
+                .failures
+                .push(format!("{many}: expected at most {times} times the count of {one}, {most}, got {got}"));
+        }
     }
     verdict
 }
@@ -116,6 +129,17 @@ mod tests {
         assert!(found.failures.is_empty(), "{found:?}");
         let [hint] = &found.hints[..] else { panic!("expected one hint, got {found:?}") };
         assert!(hint.starts_with("json: baseline 100,000, got 96,900 (- 3.1 %); keep the gain with: "), "{hint}");
+    }
+
+    #[test]
+    fn a_request_of_a_hundred_times_the_rows_costs_at_most_a_hundred_times_as_much() {
+        let mut baseline = Baseline::default();
+        let of = |rows, many| counts(&[("rows", rows), ("rows-10000", many)]);
+        baseline.accept(&of(1_000, 100_001), Build::default(), "first");
+        let found = compare(&baseline, &of(1_000, 100_001));
+        let expected = "rows-10000: expected at most 100 times the count of rows, 100,000, got 100,001";
+        assert_eq!(found, Verdict { failures: vec![expected.into()], hints: vec![] });
+        assert_eq!(compare(&baseline, &of(1_001, 100_001)), Verdict::default());
     }
 
     #[test]

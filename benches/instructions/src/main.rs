@@ -31,7 +31,7 @@ struct Arguments {
     /// Make the counts the new baseline, for this reason
     #[arg(long, value_name = "REASON", conflicts_with = "engine", value_parser = reason)]
     accept: Option<String>,
-    /// Paths to measure: json, binary, rows, picture, event. Default: all
+    /// Paths to measure: json, binary, rows, rows-10000, items, lines, picture, event. Default: all
     #[arg(long, value_name = "NAME", value_parser = path)]
     path: Vec<&'static CountedPath>,
     /// Engine to measure in place of `counted`, for example of another commit; `identity` serves json and binary
@@ -128,7 +128,7 @@ fn measure<'a>(
     engines: &Engines,
     baseline: &Baseline,
 ) -> Result<Counts, Failure> {
-    println!("{:<8} {:>13} {:>8} {:>13} {:>9}", "path", "instructions", "spread", "baseline", "growth");
+    println!("{:<10} {:>13} {:>8} {:>13} {:>9}", "path", "instructions", "spread", "baseline", "growth");
     let mut counts = Counts::new();
     for path in paths {
         let mut runs = Vec::new();
@@ -144,7 +144,7 @@ fn measure<'a>(
             None => ("none".into(), String::new()),
         };
         println!(
-            "{:<8} {:>13} {:>8} {before:>13} {grown:>9}   {}",
+            "{:<10} {:>13} {:>8} {before:>13} {grown:>9}   {}",
             path.name,
             grouped(count),
             format!("{spread:.1} %"),

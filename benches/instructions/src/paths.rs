@@ -30,7 +30,7 @@ impl CountedPath {
 }
 
 /// Every counted path.
-pub(crate) static PATHS: [CountedPath; 5] = [
+pub(crate) static PATHS: [CountedPath; 8] = [
     CountedPath {
         name: "json",
         what: "a request with 4 floats in JSON",
@@ -55,7 +55,34 @@ pub(crate) static PATHS: [CountedPath; 5] = [
         engine: Engine::Counted,
         few: 10,
         many: 110,
-        request: |_| Ok(rows()),
+        request: |_| Ok(rows(100)),
+        is_one_request: false,
+    },
+    CountedPath {
+        name: "rows-10000",
+        what: "a request with a table of 10,000 such rows",
+        engine: Engine::Counted,
+        few: 1,
+        many: 4,
+        request: |_| Ok(rows(10_000)),
+        is_one_request: false,
+    },
+    CountedPath {
+        name: "items",
+        what: "a request with 64 texts",
+        engine: Engine::Counted,
+        few: 10,
+        many: 110,
+        request: |_| Ok(items()),
+        is_one_request: false,
+    },
+    CountedPath {
+        name: "lines",
+        what: "a request with 100 texts, as lines of `chariot-v2`",
+        engine: Engine::Counted,
+        few: 10,
+        many: 110,
+        request: |_| Ok(lines()),
         is_one_request: false,
     },
     CountedPath {
@@ -97,12 +124,28 @@ fn binary() -> Vec<u8> {
     post("/infer", &format!("Inference-Header-Content-Length: {}\r\n", JSON.len()), &body)
 }
 
-fn rows() -> Vec<u8> {
-    let cells: Vec<String> = (0..400).map(|index| format!("{:.2}", f64::from(index % 97) * 0.07 + 0.1)).collect();
+fn rows(rows: u32) -> Vec<u8> {
+    let cells: Vec<String> = (0..4 * rows).map(|index| format!("{:.2}", f64::from(index % 97) * 0.07 + 0.1)).collect();
     let cells = cells.join(", ");
     let body =
-        format!(r#"{{"inputs": [{{"name": "table", "datatype": "FP32", "shape": [100, 4], "data": [{cells}]}}]}}"#);
+        format!(r#"{{"inputs": [{{"name": "table", "datatype": "FP32", "shape": [{rows}, 4], "data": [{cells}]}}]}}"#);
     post("/v2/models/rows/infer", "", body.as_bytes())
+}
+
+fn text(index: u32) -> String {
+    format!(r#""a text of some words, number {index}""#)
+}
+
+fn items() -> Vec<u8> {
+    let texts: Vec<String> = (0..64).map(text).collect();
+    let texts = texts.join(", ");
+    let body = format!(r#"{{"inputs": [{{"name": "texts", "datatype": "BYTES", "shape": [64], "data": [{texts}]}}]}}"#);
+    post("/v2/models/texts/infer", "", body.as_bytes())
+}
+
+fn lines() -> Vec<u8> {
+    let lines: String = (0..100).map(|index| format!("{{\"input\": {}}}\n", text(index))).collect();
+    post("/v2/models/texts/infer", "Content-Type: application/jsonl\r\n", lines.as_bytes())
 }
 
 fn picture() -> Result<Vec<u8>, Failure> {

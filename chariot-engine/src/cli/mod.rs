@@ -40,10 +40,12 @@ use crate::{engine::EngineBuilder, error::is_unprintable};
 impl EngineBuilder {
     #[doc = include_str!("../docs/command_line.md")]
     pub fn command_line(self) -> ExitCode {
-        self.run_command(std::env::args_os())
+        self.command_line_from(std::env::args_os())
     }
 
-    fn run_command(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    /// Runs the command line as [`command_line`](Self::command_line) does, with these arguments instead of the process's. The
+    /// first is the name of the program.
+    pub fn command_line_from(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         let (name, version, task) = self.identity();
         let task = task.map(|task| format!(" for {task}")).unwrap_or_default();
         let about = self.summary().unwrap_or_else(|| format!("An inference engine{task}, for Chariot"));

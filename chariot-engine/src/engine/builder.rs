@@ -1,17 +1,30 @@
 //! [`EngineBuilder`]: the models, the environment and the settings of an engine. The `main` that `#[chariot_engine]`
 //! generates uses it and nothing else. `start` is in `plan`, `run` in `run`.
 
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
 use super::{
     options::{Change, ModelOptions},
+    served::ServedModels,
     source::{Devices, ReadSettings, Source},
 };
 use crate::{
     device::{Device, Inventory, Machine},
+    error::BoxError,
     model::Model,
     runtime::{instance, loader},
+    server::{Fallback, RequestBody},
     settings::{EngineSettings, Environment},
     tasks::ClassLabels,
 };
+
+/// A function that makes the service for what the engine does not route, within the engine's runtime.
+pub(super) type MakeFallback = Box<dyn FnOnce(ServedModels) -> Fallback + Send>;
 
 /// Builds an [`Engine`](super::Engine). [`Engine::builder`](super::Engine::builder) returns one.
 ///
@@ -57,6 +70,9 @@ pub struct EngineBuilder {
     pub(super) class_labels: Option<ClassLabels>,
     pub(super) base_url_routing: bool,
     pub(super) inventory: Devices,
+    pub(super) fallback: Option<MakeFallback>,
+    /// The crate of the engine, as the targets of its log lines begin.
+    pub(super) own_crate: Option<&'static str>,
 }
 
 impl EngineBuilder {
@@ -73,6 +89,8 @@ impl EngineBuilder {
             class_labels: None,
             base_url_routing: true,
             inventory: Box::new(Machine),
+            fallback: None,
+            own_crate: None,
         }
     }
 
@@ -127,6 +145,13 @@ impl EngineBuilder {
     /// engine's struct. Default: none.
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.description = Some(text.into());
+        self
+    }
+
+    /// Sets the crate of the engine by the path of one of its modules: `own_crate(module_path!())`. Other crates then log
+    /// warnings and errors only, unless `CHARIOT_ENGINE_LOG_LEVEL` says otherwise. `#[chariot_engine]` sets it.
+    pub fn own_crate(mut self, module: &'static str) -> Self {
+        self.own_crate = module.split("::").next();
         self
     }
 
@@ -194,6 +219,70 @@ impl EngineBuilder {
     /// ```
     pub fn inventory(mut self, inventory: impl Inventory<Device = Device> + Send + 'static) -> Self {
         self.inventory = Box::new(inventory);
+        self
+    }
+
+    /// Adds a service (an axum `Router`, say) that serves what the engine does not route: paths without a route of its own.
+    /// The command line, the connections and their limits, the logs and the shutdown stay those of the engine.
+    ///
+    /// The service is cloned for each request. Its future runs on the engine's runtime, and the body of its response on the
+    /// thread of the connection; neither may block. A panic of the future is a 500. The body of a request has the limits of
+    /// size and pace of an inference; the others do not apply, and calls of a model have them all
+    /// ([`fallback_with`](Self::fallback_with)). Connections are not upgraded: there are no WebSockets.
+    ///
+    /// ```
+    /// use chariot_engine::{Engine, EngineBuilder};
+    ///
+    /// fn with_about(builder: EngineBuilder) -> EngineBuilder {
+    ///     builder.fallback(axum::Router::new().route("/about", axum::routing::get(|| async { "an engine" })))
+    /// }
+    /// # let _ = with_about(Engine::builder());
+    /// ```
+    pub fn fallback<S, B>(self, service: S) -> Self
+    where
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.fallback_with(|_| service)
+    }
+
+    /// Adds a service as [`fallback`](Self::fallback) does, made when the engine starts, with its models to call.
+    ///
+    /// ```
+    /// use axum::{Router, extract::State, http::StatusCode, routing::post};
+    /// use chariot_engine::{EngineBuilder, ServedModel, prelude::*};
+    ///
+    /// # struct Shout;
+    /// # impl Model for Shout {
+    /// #     type Settings = ();
+    /// #     type Input = Text;
+    /// #     type Output = Json<String>;
+    /// #     async fn load(_: &LoadContext) -> Result<Self> { Ok(Shout) }
+    /// #     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> { batch.try_map(|t| Ok(Json(t.as_str().to_uppercase()))) }
+    /// # }
+    /// async fn shout(State(model): State<ServedModel>, text: String) -> Result<String, StatusCode> {
+    ///     let output = model.infer::<Shout>(Text(text)).await;
+    ///     output.map(|Json(text)| text).map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+    /// }
+    ///
+    /// fn builder() -> EngineBuilder {
+    ///     Engine::builder().model::<Shout>("shout").fallback_with(|models| {
+    ///         let model = models.get("shout").expect("it was added above");
+    ///         Router::new().route("/shout", post(shout)).with_state(model)
+    ///     })
+    /// }
+    /// # let _ = builder();
+    /// ```
+    pub fn fallback_with<S, B>(mut self, make: impl FnOnce(ServedModels) -> S + Send + 'static) -> Self
+    where
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.fallback = Some(Box::new(|models| Fallback::new(make(models))));
         self
     }
 

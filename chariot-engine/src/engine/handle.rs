@@ -1,16 +1,21 @@
 //! [`Engine`]: a running engine. Embedders hold it, and so does `run`.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{StreamExt, future::try_join_all, stream::FuturesUnordered};
 use tokio::net::TcpListener;
 
-use super::{builder::EngineBuilder, error::StartError};
+use super::{builder::EngineBuilder, error::StartError, model_plan::model_dir, served::ServedModel};
 use crate::{
     inflight::PaceLimit,
     runtime::{CoreThreads, Host, InFlight, Models, State, Status},
     server::{Connections, EngineService, ListenerOptions, Served, accept},
-    settings::EngineSettings,
+    settings::{EngineSettings, Environment},
 };
 
 /// The time after the grace period in which callers that still wait can read the error that they get.
@@ -42,6 +47,13 @@ impl Engine {
         EngineBuilder::new()
     }
 
+    /// Returns the directory of model files that an engine of one model reads in an environment:
+    /// `CHARIOT_ENGINE_MODEL_DIR`, or its default.
+    pub fn model_dir(environment: &Environment) -> PathBuf {
+        let given = environment.get("CHARIOT_ENGINE_MODEL_DIR").map(str::trim).filter(|dir| !dir.is_empty());
+        model_dir(given.map(Path::new), environment, None)
+    }
+
     pub(super) fn new(served: Served, settings: EngineSettings) -> Self {
         Engine { models: served.models.clone(), service: EngineService::new(served), settings }
     }
@@ -60,6 +72,16 @@ impl Engine {
     /// alone. [`ServedModel::settings`](super::ServedModel::settings) returns those of one model.
     pub fn settings(&self) -> &EngineSettings {
         &self.settings
+    }
+
+    /// Returns the models, in the order in which they were added to the builder.
+    pub fn models(&self) -> impl Iterator<Item = ServedModel> {
+        self.all().iter().cloned().map(ServedModel::new)
+    }
+
+    /// Returns the model of this name.
+    pub fn model(&self, name: &str) -> Option<ServedModel> {
+        self.models().find(|model| model.name() == name)
     }
 
     /// Returns the number of requests and items that are in flight now.

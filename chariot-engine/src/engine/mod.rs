@@ -13,6 +13,7 @@
 //! | `setting_names` | the environment variables that the models read |
 //! | `handle` | a running engine: its service, its state, its shutdown |
 //! | `served` | one model of a running engine |
+//! | `call` | a typed call of a running model within the process |
 //! | `plan` | an engine whose configuration has been read and checked |
 //! | `profile` | the Cargo profile, and what a panic does in it |
 //! | `describe` | the description for registration and deployment, made from the code alone |
@@ -27,6 +28,7 @@
 #[allow(unsafe_code)]
 mod allocator;
 mod builder;
+mod call;
 #[cfg(feature = "cli")]
 mod describe;
 mod descriptors;
@@ -52,6 +54,7 @@ mod thread_env;
 mod threads;
 
 pub use builder::EngineBuilder;
+pub use call::{InferCall, InferEvent, InferStream};
 pub use error::StartError;
 pub use handle::Engine;
 #[cfg(feature = "cli")]
@@ -61,4 +64,4 @@ pub use options::ModelOptions;
 pub(crate) use plan::Plan;
 #[cfg(feature = "cli")]
 pub(crate) use run::{Prepared, io_runtime, prepare};
-pub use served::ServedModel;
+pub use served::{ServedModel, ServedModels};

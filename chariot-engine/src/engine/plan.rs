@@ -6,12 +6,13 @@ use std::{cell::RefCell, collections::HashMap, net::SocketAddr, sync::Arc};
 use tokio::runtime::Handle;
 
 use super::{
-    builder::EngineBuilder,
+    builder::{EngineBuilder, MakeFallback},
     diagnostics::Diagnostics,
     error::StartError,
     handle::Engine,
     model_plan::{ModelPlan, Platform, inflight_bytes, model_dir},
     profile,
+    served::ServedModels,
     setting_names::SettingNames,
     source::{Devices, Source},
     threads::{self, Cores},
@@ -19,9 +20,10 @@ use super::{
 use crate::{
     device::{Device, DeviceId, Inventory},
     error::{BoxError, Expected, listed, quoted},
+    inflight::PaceLimit,
     openapi,
-    runtime::{Models, OneModel, available_cores},
-    server::{LazyDocument, ModelRoute, Routes, Served},
+    runtime::{Models, OneModel, State, available_cores},
+    server::{BodyLimits, LazyDocument, ModelRoute, Routes, Served},
     settings::{EngineSettings, Reader, SettingsError},
     tasks::same_task,
     telemetry::metrics::Metrics,
@@ -45,6 +47,7 @@ pub(crate) struct Plan {
     name: String,
     version: String,
     description: String,
+    fallback: Option<MakeFallback>,
 }
 
 impl Plan {
@@ -129,6 +132,7 @@ impl Plan {
             version: default.map_or(version, |index| models[index].version.clone()),
             description: builder.description.unwrap_or_default(),
             inventory: builder.inventory,
+            fallback: builder.fallback,
             settings,
             models,
             default,
@@ -175,18 +179,23 @@ impl Plan {
         let models = Models::new(models);
         let openapi = {
             let (name, version, description) = (self.name.clone(), self.version.clone(), self.description);
-            let (models, routes) = (models.clone(), self.routes.clone());
+            let (loaded, models, routes) = (models.clone(), models.clone(), self.routes.clone());
             let make = move || document([&name, &version, &description], &models, self.default, &routes).into();
-            Arc::new(LazyDocument::new(make))
+            Arc::new(LazyDocument::new(make, move || loaded.state() != State::Starting))
         };
         let served = Served {
-            models,
             routes: self.routes,
             name: self.name,
             version: self.version,
             shows_metrics: self.settings.metrics,
             metrics,
             closes_connections: false,
+            fallback: self.fallback.map(|make| {
+                let fallback = make(ServedModels::new(models.clone()));
+                let pace = PaceLimit::new(self.settings.body_timeout, self.settings.min_rate.as_u64());
+                (Arc::new(fallback), BodyLimits { bytes: self.settings.max_body.as_u64(), pace })
+            }),
+            models,
             openapi,
         };
         Ok(Engine::new(served, self.settings))

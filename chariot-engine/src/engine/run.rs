@@ -84,6 +84,7 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(builder: EngineBuilder, aside: Option<LogLevel>) -> Prepared {
     let environment = Environment::process();
     let builder = if builder.environment.is_some() { builder } else { builder.environment(environment.clone()) };
+    let own = builder.own_crate;
     let mut warnings = Vec::new();
     let plan = Plan::new(builder, &mut warnings);
     let settings = match &plan {
@@ -96,12 +97,12 @@ pub(crate) fn prepare(builder: EngineBuilder, aside: Option<LogLevel>) -> Prepar
         thread_env::set_threads(plan.threads(|settings| likely_device(settings.device)));
     }
     match aside {
-        None => telemetry::install(settings.log_level, settings.log_format, telemetry::Stream::Output),
+        None => telemetry::install(&settings.log_level, own, settings.log_format, telemetry::Stream::Output),
         Some(level) => {
             let has_value = |name: &str| environment.get(name).is_some_and(|level| !level.trim().is_empty());
             let is_set = |name: &&str| has_value(name) || has_value(&format!("{name}{}", SettingSpec::FILE_SUFFIX));
-            let level = if LOG_LEVELS.iter().any(is_set) { settings.log_level } else { level };
-            telemetry::install(level, settings.log_format.or(Some(LogFormat::Human)), telemetry::Stream::Error);
+            let filter = if LOG_LEVELS.iter().any(is_set) { settings.log_level } else { level.into() };
+            telemetry::install(&filter, own, settings.log_format.or(Some(LogFormat::Human)), telemetry::Stream::Error);
         }
     }
     Prepared { plan, warnings }

@@ -1,12 +1,11 @@
 //! [`ServedModel`]: one model of a running engine. Embedders get it from the engine.
 
-use super::handle::Engine;
 use crate::{
-    runtime::{InFlight, OneModel, State},
+    runtime::{Host, InFlight, Models, OneModel, State},
     settings::EngineSettings,
 };
 
-/// One model of a running engine. [`Engine::models`] returns all of them. Cheap to clone.
+/// One model of a running engine. [`Engine::models`](super::Engine::models) returns all of them. Cheap to clone.
 ///
 /// ```
 /// use chariot_engine::{Engine, State};
@@ -20,6 +19,14 @@ use crate::{
 pub struct ServedModel(OneModel);
 
 impl ServedModel {
+    pub(super) fn new(model: OneModel) -> Self {
+        ServedModel(model)
+    }
+
+    pub(super) fn host(&self) -> &Host {
+        &self.0.host
+    }
+
     /// Returns the name in its routes.
     pub fn name(&self) -> &str {
         self.0.host.name()
@@ -46,15 +53,31 @@ impl ServedModel {
     }
 }
 
-impl Engine {
-    /// Returns the models, in the order in which they were added to the builder.
-    pub fn models(&self) -> impl Iterator<Item = ServedModel> {
-        self.all().iter().cloned().map(ServedModel)
+/// The models of an engine that starts, for a service beside it. Cheap to clone.
+///
+/// [`EngineBuilder::fallback_with`](crate::EngineBuilder::fallback_with) passes them, with an example.
+#[derive(Clone)]
+pub struct ServedModels(Models);
+
+impl ServedModels {
+    pub(super) fn new(models: Models) -> Self {
+        ServedModels(models)
     }
 
-    /// Returns the model of this name.
-    pub fn model(&self, name: &str) -> Option<ServedModel> {
-        self.models().find(|model| model.name() == name)
+    /// Returns the models, in the order in which they were added to the builder.
+    pub fn iter(&self) -> impl Iterator<Item = ServedModel> {
+        self.0.iter().cloned().map(ServedModel)
+    }
+
+    /// Returns the model of this name, which `CHARIOT_ENGINE_MODEL_NAME` may have changed.
+    pub fn get(&self, name: &str) -> Option<ServedModel> {
+        self.iter().find(|model| model.name() == name)
+    }
+}
+
+impl std::fmt::Debug for ServedModels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("ServedModels").field(&self.0.names()).finish()
     }
 }
 

@@ -32,6 +32,13 @@ impl PaceLimit {
     pub(crate) fn awaited(timeout: Duration, rate: u64) -> Self {
         PaceLimit { timeout, rate, longest: timeout }
     }
+
+    /// Returns the end of a transfer that has moved so many bytes since it would have ended at `end`.
+    pub(crate) fn end_after(&self, end: Instant, now: Instant, moved: u64) -> Instant {
+        let seconds = moved as f64 / self.rate.max(1) as f64;
+        let earned = Duration::try_from_secs_f64(seconds).map_or(self.longest, |earned| earned.min(self.longest));
+        after(end, earned).min(after(now, self.longest))
+    }
 }
 
 /// The time of one transfer.
@@ -72,10 +79,7 @@ impl Pace {
         if now < self.next {
             return false;
         }
-        let longest = self.limit.longest;
-        let seconds = moved.saturating_sub(self.moved) as f64 / self.limit.rate.max(1) as f64;
-        let earned = Duration::try_from_secs_f64(seconds).map_or(longest, |earned| earned.min(longest));
-        self.end = after(self.end, earned).min(after(now, longest));
+        self.end = self.limit.end_after(self.end, now, moved.saturating_sub(self.moved));
         let is_short = now >= self.due && refusals != self.refusals;
         (self.moved, self.refusals) = (moved, refusals);
         self.next = after(now, LOOK.min(self.limit.timeout)).min(self.end);

@@ -1,8 +1,11 @@
 //! [`RequestToken`], which connects the items of a request with the caller that waits for the response.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    any::Any,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use tokio::{sync::Notify, time::Instant};
@@ -43,6 +46,8 @@ pub(crate) struct RequestToken {
     parts: OnceLock<PartSender>,
     /// The deadline set by the body of the request.
     body_deadline: OnceLock<Instant>,
+    /// The place for the output of a request of this process.
+    output: OnceLock<Arc<dyn Any + Send + Sync>>,
     /// The memory that the request holds, without its response; released with the last reference to the token.
     charge: Charge,
 }
@@ -72,6 +77,16 @@ impl Default for Source {
 impl RequestToken {
     pub(crate) fn new(deadline: Option<Instant>, budget: &Arc<Budget>, source: Source) -> Self {
         RequestToken { deadline, source, charge: Charge::new(budget), ..Default::default() }
+    }
+
+    /// Sets the place for the output of a request of this process.
+    pub(crate) fn keep_output(&self, place: Arc<dyn Any + Send + Sync>) {
+        let _ = self.output.set(place);
+    }
+
+    /// Returns the place for the output, for a request of this process.
+    pub(crate) fn output_place(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.output.get().map(|place| &**place)
     }
 
     /// Returns the connection of the request.

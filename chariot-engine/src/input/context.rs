@@ -7,6 +7,9 @@ use crate::{error::Result, protocol::Meter, settings::EngineSettings, signature:
 /// The meter of a context without a request.
 static UNMETERED: LazyLock<Meter<'static>> = LazyLock::new(Meter::default);
 
+/// The default limits.
+static DEFAULTS: LazyLock<EngineSettings> = LazyLock::new(EngineSettings::default);
+
 /// The engine's limits and declarations that decoders may need.
 ///
 /// ```
@@ -19,6 +22,8 @@ static UNMETERED: LazyLock<Meter<'static>> = LazyLock::new(Meter::default);
 pub struct DecodeContext<'a> {
     /// The maximum number of pixels of a decoded image. Set by `CHARIOT_ENGINE_MAX_PIXELS`.
     pub max_pixels: u64,
+    /// The maximum length of a text, in bytes. Set by `CHARIOT_ENGINE_MAX_TEXT`.
+    pub max_text: u64,
     /// The declared named tensors of the engine's input. Empty if the engine accepts any tensors.
     pub signature: &'a [TensorSpec],
     /// The memory of the request.
@@ -26,14 +31,14 @@ pub struct DecodeContext<'a> {
 }
 
 impl<'a> DecodeContext<'a> {
-    /// Creates a context with this limit and these declared tensors.
+    /// Creates a context with this limit of pixels, these declared tensors, and the default of the other limits.
     pub fn new(max_pixels: u64, signature: &'a [TensorSpec]) -> Self {
-        DecodeContext { max_pixels, signature, meter: None }
+        DecodeContext { max_pixels, max_text: DEFAULTS.max_text.as_u64(), signature, meter: None }
     }
 
-    /// Creates a context that reserves memory with this meter.
-    pub(crate) fn metered(max_pixels: u64, signature: &'a [TensorSpec], meter: &'a Meter<'a>) -> Self {
-        DecodeContext { max_pixels, signature, meter: Some(meter) }
+    /// Makes the context reserve memory with this meter.
+    pub(crate) fn with_meter(self, meter: &'a Meter<'a>) -> Self {
+        DecodeContext { meter: Some(meter), ..self }
     }
 
     /// Returns the meter of the request, or one that never refuses.
@@ -84,7 +89,6 @@ impl<'a> DecodeContext<'a> {
 impl Default for DecodeContext<'_> {
     /// Returns the default limits and no declared tensors.
     fn default() -> Self {
-        static MAX_PIXELS: LazyLock<u64> = LazyLock::new(|| EngineSettings::default().max_pixels);
-        DecodeContext::new(*MAX_PIXELS, &[])
+        DecodeContext::new(DEFAULTS.max_pixels, &[])
     }
 }

@@ -4,11 +4,11 @@
 
 use super::{
     context::DecodeContext,
-    payload::{ElementKind, ElementPayload, EncodedOutput, NAMELESS, Slot, SplitItem, Unit, elements},
+    payload::{ElementKind, ElementPayload, EncodedOutput, Slot, SplitItem, Unit, elements},
 };
 use crate::{
     error::Rejection,
-    protocol::{InferOutput, InferRequest, JsonText, Origin, Parameters},
+    protocol::{InferOutput, InferRequest, JsonText, Parameters},
 };
 
 /// The default for the number of items that one call of `infer` receives at most. A request may contain thousands.
@@ -110,7 +110,7 @@ impl Modality for Request {
     }
 
     fn split(request: InferRequest, _: &DecodeContext<'_>) -> Result<Vec<SplitItem<InferRequest>>, Rejection> {
-        let slot = Slot { input: 0, element: 0, name: NAMELESS.clone(), origin: Origin::Inputs };
+        let slot = Slot::only();
         // An action for the whole request is in the parameters of the request, or in those of its only input.
         let parameters = match &request.inputs[..] {
             [only] if request.parameters.is_empty() => only.parameters.clone(),

@@ -35,6 +35,11 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// Returns the position of the only item of a request, in an input without a name.
+    pub(crate) fn only() -> Self {
+        Slot { input: 0, element: 0, name: NAMELESS.clone(), origin: Origin::Inputs }
+    }
+
     /// Returns the location for messages: the input's name or index, or the line of the body.
     pub(crate) fn label(&self) -> String {
         self.origin.label(&self.name, self.input)
@@ -180,23 +185,27 @@ pub(super) fn elements(
     cx: &DecodeContext<'_>,
 ) -> Result<Vec<SplitItem<ElementPayload>>, Rejection> {
     let meter = cx.meter();
-    let mut items = Vec::new();
+    let texts = request.inputs.iter().filter(|input| input.data.datatype() == DataType::Bytes);
+    // The number of items, unless lists within the elements hold more.
+    let expected = texts.map(|input| input.data.len()).sum::<usize>().min(MAX_ITEMS);
+    meter.read(expected * size_of::<SplitItem<ElementPayload>>())?;
+    let mut items = Vec::with_capacity(expected);
     let mut faults = Vec::new();
     for (index, input) in request.inputs.into_iter().enumerate() {
-        let location = input.label(index);
         let origin = input.origin;
-        let name: Arc<str> = input.name.into();
+        let name: Arc<str> = if input.name.is_empty() { NAMELESS.clone() } else { input.name.into() };
+        let location = || origin.label(&name, index);
         let datatype = input.data.datatype();
         let data = match kind.flatten(input.data, input.shape.as_deref().unwrap_or_default(), meter) {
             Ok(data) => data,
             Err(fault) => {
-                faults.push(fault.at(location).text().to_owned());
+                faults.push(fault.at(location()).text().to_owned());
                 continue;
             }
         };
         let Some(values) = data.bytes_elements() else {
             let fault = Expected::new(format_args!("datatype {}", DataType::Bytes), datatype).to_string();
-            faults.push(format!("{location}: {fault}"));
+            faults.push(format!("{}: {fault}", location()));
             continue;
         };
         let before = items.len();
@@ -216,7 +225,7 @@ pub(super) fn elements(
             items.push((slot, input.parameters.clone(), payload));
         }
         if items.len() == before {
-            faults.push(format!("{location}: {}", Expected::new("at least one element", "none")));
+            faults.push(format!("{}: {}", location(), Expected::new("at least one element", "none")));
         }
     }
     Rejection::all(&faults)?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{context::DecodeContext, decode::Input, example, modality, payload::ElementPayload};
 use crate::{
-    error::Result,
+    error::{Error, Expected, Result},
     protocol::{JsonText, block},
 };
 
@@ -83,7 +83,13 @@ impl Input for Text {
     fn decode(payload: ElementPayload, cx: &DecodeContext<'_>) -> Result<Self> {
         // No escape is shorter than the text that it stands for.
         cx.reserve(block(payload.value.len()))?;
-        Ok(Text(payload.text()?.into_owned()))
+        let text = payload.text()?;
+        let (len, limit) = (text.len() as u64, cx.max_text);
+        if len > limit {
+            let what = format_args!("at most {limit} bytes of text (CHARIOT_ENGINE_MAX_TEXT)");
+            return Err(Error::rejected(Expected::new(what, len)));
+        }
+        Ok(Text(text.into_owned()))
     }
 
     fn memory(&self) -> usize {

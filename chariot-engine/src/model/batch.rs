@@ -7,11 +7,11 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use super::{
     item::Item,
     rows::Rows,
-    scratch::{Scratch, ScratchPool},
+    scratch::{Scratch, ScratchPool, set_discarding},
 };
 use crate::{
     device::Device,
-    error::{Error, Result},
+    error::{Error, Expected, Result},
     inflight::RequestToken,
     input::FromTensors,
 };
@@ -58,14 +58,49 @@ impl<I> Batch<I> {
         &self.device
     }
 
+    /// Returns the values of one type that `admit` attached, one for each item in order.
+    ///
+    /// ```
+    /// use chariot_engine::{Result, input::Text, model::{Batch, BatchCost, Item}};
+    ///
+    /// struct Tokens(Vec<u32>);
+    ///
+    /// fn admit(item: &mut Item<Text>) -> Result<BatchCost> {
+    ///     let tokens = Tokens(item.as_str().chars().map(u32::from).collect());
+    ///     let cost = BatchCost::new(tokens.0.len());
+    ///     item.attach(tokens);
+    ///     Ok(cost)
+    /// }
+    ///
+    /// fn longest(batch: &Batch<Text>) -> Result<usize> {
+    ///     let texts: Vec<&Tokens> = batch.attached()?;
+    ///     Ok(texts.iter().map(|text| text.0.len()).max().unwrap_or(0))
+    /// }
+    ///
+    /// let mut items: Vec<_> = Batch::new([Text("a".into()), Text("bc".into())]).into_iter().collect();
+    /// items.iter_mut().try_for_each(|item| admit(item).map(drop)).unwrap();
+    /// assert_eq!(longest(&Batch::from_items(items)).unwrap(), 2);
+    /// assert!(longest(&Batch::new([Text("a".into())])).is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error that names the type if an item has no such value: `admit` did not attach one.
+    pub fn attached<T: 'static>(&self) -> Result<Vec<&T>> {
+        let missing = |index| {
+            let what = format_args!("a `{}` that `admit` attached", std::any::type_name::<T>());
+            Error::from(format!("item {index} of the batch: {}", Expected::new(what, "none")))
+        };
+        self.iter().enumerate().map(|(index, item)| item.attached().ok_or_else(|| missing(index))).collect()
+    }
+
     /// Maps each item to its output, in order. The first error fails the batch.
     ///
     /// # Errors
     /// Returns the first error of `infer`, with the name of the item's input.
     pub fn try_map<O>(self, mut infer: impl FnMut(Item<I>) -> Result<O>) -> Result<Vec<O>> {
         let located = |item: Item<I>| {
-            let (location, slot) = (item.info().location, item.info().slot.clone());
-            infer(item).map_err(|error| location.locate(&slot, error))
+            let info = item.info().clone();
+            infer(item).map_err(|error| info.locate(error))
         };
         self.items.into_iter().map(located).collect()
     }
@@ -120,7 +155,7 @@ impl<I> Batch<I> {
         }
         let mut tokens: Vec<Arc<RequestToken>> = Vec::new();
         for item in &self {
-            let token = &item.info().token;
+            let token = &item.info().shared.token;
             // The items of a request are adjacent.
             if tokens.last().is_none_or(|last| !Arc::ptr_eq(last, token)) {
                 tokens.push(token.clone());
@@ -137,8 +172,8 @@ impl<I> Batch<I> {
             let mut waiting = self.items.into_iter().enumerate();
             let mut running = FuturesUnordered::new();
             let run = async |index, item: Item<I>| {
-                let (location, slot) = (item.info().location, item.info().slot.clone());
-                (index, infer(item).await.map_err(|error| location.locate(&slot, error)))
+                let info = item.info().clone();
+                (index, infer(item).await.map_err(|error| info.locate(error)))
             };
             loop {
                 while running.len() < limit.max(1)
@@ -151,10 +186,17 @@ impl<I> Batch<I> {
             }
             Ok(outputs.into_iter().flatten().collect())
         };
+        let mut all_done = Box::pin(all_done);
         tokio::select! {
             biased;
-            () = all_left => Err(Error::cancelled()),
-            outputs = all_done => outputs,
+            () = all_left => {
+                // Dropped midway, calls may leave the states of sessions half updated.
+                set_discarding(true);
+                drop(all_done);
+                set_discarding(false);
+                Err(Error::cancelled())
+            }
+            outputs = &mut all_done => outputs,
         }
     }
 
@@ -373,7 +415,7 @@ mod tests {
         let calls = Calls::default();
         // Each test item is a request of its own.
         let batch = Batch::new(0..3u64);
-        let tokens: Vec<_> = batch.iter().map(|item| item.info().token.clone()).collect();
+        let tokens: Vec<_> = batch.iter().map(|item| item.info().shared.token.clone()).collect();
         let infer = async |_| {
             let _call = calls.start();
             std::future::pending::<Result<()>>().await
@@ -395,7 +437,7 @@ mod tests {
     #[test]
     fn no_call_is_started_for_callers_that_have_disconnected() {
         let batch = Batch::new([1]);
-        batch.items[0].info().token.leave();
+        batch.items[0].info().shared.token.leave();
         let result = block_on(batch.try_map_concurrent(2, async |_| -> Result<()> { panic!("a call was started") }));
         assert_eq!(result.unwrap_err().kind(), ErrorKind::Cancelled);
     }

@@ -5,9 +5,13 @@ use std::{
     sync::Arc,
 };
 
+use serde::de::DeserializeOwned;
+
 use super::model_files::{self, file_in};
 #[cfg(feature = "candle")]
-use super::weights;
+use super::{gguf::Gguf, pth, weights};
+#[cfg(any(feature = "onnx", feature = "onnx-tract"))]
+use crate::onnx::{Onnx, OnnxOptions};
 use crate::{
     device::Device,
     error::{Context, Result},
@@ -48,6 +52,16 @@ impl<S> LoadContext<S> {
     /// Returns the device that this model computes on.
     pub fn device(&self) -> &Device {
         &self.common.device
+    }
+
+    /// Returns the number of workers that share the model that this call loads: those of [`device`](Self::device).
+    pub fn workers(&self) -> usize {
+        self.common.workers
+    }
+
+    /// Returns the number of threads that each worker computes with. candle uses them by itself; other libraries must be told.
+    pub fn threads(&self) -> usize {
+        self.common.threads
     }
 
     /// Returns the directory of the model's files, which is read-only.
@@ -108,6 +122,14 @@ impl<S> LoadContext<S> {
         file_in(&self.common.model_dir, name.as_ref())
     }
 
+    /// Returns the path of the only one of the model's files whose name ends with this extension: `only_file("onnx")`.
+    ///
+    /// # Errors
+    /// Returns an error if there is none or if there are several.
+    pub fn only_file(&self, extension: &str) -> Result<PathBuf> {
+        model_files::only_file_in(&self.common.model_dir, extension)
+    }
+
     /// Reads one of the model's text files, without a byte order mark at its start.
     ///
     /// # Errors
@@ -119,6 +141,29 @@ impl<S> LoadContext<S> {
             Some(rest) => rest.to_owned(),
             None => text,
         })
+    }
+
+    /// Reads one of the model's JSON files (`config.json`, say) as a type of yours.
+    ///
+    /// ```no_run
+    /// use chariot_engine::{Result, model::LoadContext};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Config {
+    ///     hidden_size: usize,
+    /// }
+    ///
+    /// fn hidden_size(ctx: &LoadContext) -> Result<usize> {
+    ///     Ok(ctx.json::<Config>("config.json")?.hidden_size)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`read_to_string`](Self::read_to_string), and an error with the file, the line and the column if
+    /// the text is no JSON of this type.
+    pub fn json<T: DeserializeOwned>(&self, name: impl AsRef<Path>) -> Result<T> {
+        let text = self.read_to_string(&name)?;
+        serde_json::from_str(&text).context(format_args!("reading '{}'", name.as_ref().display()))
     }
 
     /// Reads the labels of the model's classes from `class_labels.json`.
@@ -134,17 +179,105 @@ impl<S> LoadContext<S> {
             .context(format_args!("reading '{}'", ClassLabels::FILE))
     }
 
+    /// Opens an ONNX file for the device and the workers of this model, with [`onnx_options`](Self::onnx_options).
+    ///
+    /// Make a session for each worker in [`Model::warm_up`](super::Model::warm_up), and return the file's tensors from
+    /// [`Model::signature`](super::Model::signature).
+    ///
+    /// ```no_run
+    /// use chariot_engine::{model::Signature, onnx::Onnx, prelude::*};
+    ///
+    /// struct Scores {
+    ///     onnx: Onnx,
+    /// }
+    ///
+    /// impl Model for Scores {
+    ///     type Settings = ();
+    ///     type Input = Tensors;
+    ///     type Output = Tensors;
+    ///
+    ///     async fn load(ctx: &LoadContext) -> Result<Self> {
+    ///         Ok(Scores { onnx: ctx.onnx("model.onnx")? })
+    ///     }
+    ///
+    ///     fn signature(&self) -> Option<Signature> {
+    ///         Some(self.onnx.signature())
+    ///     }
+    ///
+    ///     async fn warm_up(&self, worker: &Worker) -> Result<()> {
+    ///         worker.scratch(|| self.onnx.session()).map(drop)
+    ///     }
+    ///
+    ///     async fn infer(&self, batch: Batch<Tensors>) -> Result<Vec<Tensors>> {
+    ///         let mut session = batch.scratch(|| self.onnx.session())?;
+    ///         batch.try_map(|tensors| session.run(&tensors))
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`file`](Self::file) and of [`Onnx::open`](crate::onnx::Onnx::open).
+    #[cfg(any(feature = "onnx", feature = "onnx-tract"))]
+    pub fn onnx(&self, name: impl AsRef<Path>) -> Result<Onnx> {
+        self.onnx_with(name, self.onnx_options())
+    }
+
+    /// Opens an ONNX file with options of your own. Otherwise like [`onnx`](Self::onnx).
+    ///
+    /// # Errors
+    /// Returns the errors of [`onnx`](Self::onnx).
+    #[cfg(any(feature = "onnx", feature = "onnx-tract"))]
+    pub fn onnx_with(&self, name: impl AsRef<Path>, options: OnnxOptions) -> Result<Onnx> {
+        Onnx::open(&self.file(name)?, &options)
+    }
+
+    /// Returns the options of an ONNX file for this model: its device, its workers, and their threads.
+    #[cfg(any(feature = "onnx", feature = "onnx-tract"))]
+    pub fn onnx_options(&self) -> OnnxOptions {
+        OnnxOptions::new().device(self.device().clone()).threads(self.threads()).sessions(self.workers())
+    }
+
     /// Maps the weights of a safetensors file as candle's `VarBuilder` of `F32`, on [`device`](Self::device).
     ///
     /// The file must not change while the engine runs. The platform mounts it read-only. Where that is not guaranteed, use
     /// [`safetensors_buffered`](Self::safetensors_buffered).
     ///
+    /// A model in shards is one model: if `model.safetensors` does not exist and `model.safetensors.index.json` does, the
+    /// files that this index names are mapped together. The index can also be requested by its own name.
+    ///
     /// # Errors
-    /// Returns an error if the file does not exist, is truncated, or is not a safetensors file. Requesting a tensor that
-    /// does not exist or has another shape is an error that names the file, the tensor and both shapes.
+    /// Returns an error if the file does not exist, is truncated, or is not a safetensors file; for shards also if one is
+    /// missing, lacks a tensor that the index names for it, or is outside the folder of the index. Requesting a tensor
+    /// that does not exist or has another shape is an error that names the file, the tensor and both shapes.
     #[cfg(feature = "candle")]
     pub fn safetensors(&self, name: impl AsRef<Path>) -> Result<candle_nn::VarBuilder<'static>> {
-        weights::map(&self.file(name)?, self.common.device.as_candle())
+        self.safetensors_as(name, candle_core::DType::F32)
+    }
+
+    /// Maps the weights of a safetensors file as candle's `VarBuilder` of this type: `F32`, `F16`, `BF16` or `F64`.
+    /// Otherwise like [`safetensors`](Self::safetensors).
+    ///
+    /// Each tensor is converted when it is requested, whatever its type in the file, integers too. This is also what candle's
+    /// `VarBuilder::from_mmaped_safetensors` does. A tensor that has the type already is not converted.
+    ///
+    /// ```no_run
+    /// use chariot_engine::{Result, candle::{DType, Tensor}, model::LoadContext};
+    ///
+    /// fn load(ctx: &LoadContext) -> Result<Tensor> {
+    ///     let dtype = if ctx.device().as_candle().is_cpu() { DType::F32 } else { DType::BF16 };
+    ///     Ok(ctx.safetensors_as("model.safetensors", dtype)?.get((10, 64), "fc.weight")?)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`safetensors`](Self::safetensors), and an error for any other type.
+    #[cfg(feature = "candle")]
+    pub fn safetensors_as(
+        &self,
+        name: impl AsRef<Path>,
+        dtype: candle_core::DType,
+    ) -> Result<candle_nn::VarBuilder<'static>> {
+        weights::map(&self.common.model_dir, name.as_ref(), dtype, self.common.device.as_candle())
     }
 
     /// Reads the weights of a safetensors file into memory. Otherwise like [`safetensors`](Self::safetensors).
@@ -153,7 +286,46 @@ impl<S> LoadContext<S> {
     /// Returns the errors of [`safetensors`](Self::safetensors).
     #[cfg(feature = "candle")]
     pub fn safetensors_buffered(&self, name: impl AsRef<Path>) -> Result<candle_nn::VarBuilder<'static>> {
-        weights::read(&self.file(name)?, self.common.device.as_candle())
+        let (dir, device) = (&self.common.model_dir, self.common.device.as_candle());
+        weights::read(dir, name.as_ref(), candle_core::DType::F32, device)
+    }
+
+    /// Opens a GGUF file: its metadata, and its quantized tensors on [`device`](Self::device). See [`Gguf`].
+    ///
+    /// The file must not change while the returned value is in use.
+    ///
+    /// # Errors
+    /// Returns an error that names the file if it does not exist, is truncated or damaged, is no GGUF file of version 1 to 3,
+    /// or is one part of several.
+    #[cfg(feature = "candle")]
+    pub fn gguf(&self, name: impl AsRef<Path>) -> Result<Gguf> {
+        Gguf::open(&self.file(name)?, self.common.device.as_candle())
+    }
+
+    /// Opens the tensors of a PyTorch file as candle's `VarBuilder` of `F32`, on [`device`](Self::device).
+    ///
+    /// It reads what `torch.save` writes for a `state_dict()` and for dictionaries that contain one, in the zip form and
+    /// in the form before PyTorch 1.6. The names of nested dictionaries are joined with dots: the tensors of
+    /// `{"state_dict": {"fc.weight": ...}}` are under `pp("state_dict")`. A tensor is read from the file when it is
+    /// requested, so the file must not change while the `VarBuilder` is in use. No code of the file is run.
+    ///
+    /// ```no_run
+    /// use chariot_engine::{Result, candle, model::LoadContext};
+    ///
+    /// fn load(ctx: &LoadContext) -> Result<candle::Tensor> {
+    ///     let checkpoint = ctx.pth("model.pt")?;
+    ///     Ok(checkpoint.pp("state_dict").get((10, 64), "fc.weight")?)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error that names the file if it does not exist, is truncated or damaged, has compressed entries, or holds
+    /// no tensors: a whole module or a TorchScript program is refused with the line of Python that saves its tensors.
+    /// Requesting a tensor that does not exist, has another shape, or is of a type that candle does not have (such as a
+    /// sparse or a quantized one) is an error that names the file and the tensor.
+    #[cfg(feature = "candle")]
+    pub fn pth(&self, name: impl AsRef<Path>) -> Result<candle_nn::VarBuilder<'static>> {
+        pth::open(&self.file(name)?, candle_core::DType::F32, self.common.device.as_candle())
     }
 }
 
@@ -161,6 +333,8 @@ impl<S> LoadContext<S> {
 #[derive(Clone, Debug)]
 pub(crate) struct LoadCommon {
     pub(crate) device: Device,
+    pub(crate) workers: usize,
+    pub(crate) threads: usize,
     pub(crate) model_dir: PathBuf,
     pub(crate) model_name: String,
     pub(crate) model_id: Option<String>,
@@ -177,6 +351,8 @@ mod tests {
     fn context(dir: &Path) -> LoadContext {
         let common = LoadCommon {
             device: Device::cpu(),
+            workers: 1,
+            threads: 1,
             model_dir: dir.to_path_buf(),
             model_name: "m".into(),
             model_id: None,
@@ -263,6 +439,12 @@ mod tests {
                 context.safetensors("model.safetensors").err(),
                 #[cfg(feature = "candle")]
                 context.safetensors_buffered("model.safetensors").err(),
+                #[cfg(feature = "candle")]
+                context.safetensors_as("model.safetensors", candle_core::DType::F16).err(),
+                #[cfg(feature = "candle")]
+                context.gguf("model.safetensors").err(),
+                #[cfg(feature = "candle")]
+                context.pth("model.safetensors").err(),
                 context.read_to_string("model.safetensors").err(),
                 context.class_labels().err(),
             ];

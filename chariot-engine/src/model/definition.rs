@@ -1,11 +1,12 @@
 //! [`Model`]: the trait that an engine implements.
 
-use super::{batch::Batch, context::LoadContext, item::Item, spec::Spec};
+use super::{batch::Batch, context::LoadContext, item::Item, spec::Spec, worker::Worker};
 use crate::{
     error::Result,
     input::{BatchCost, Input, Modality},
     output::Output,
     settings::Settings,
+    signature::Signature,
 };
 
 /// The modality of a model's input.
@@ -60,7 +61,8 @@ pub trait Model: Sized + Send + Sync + 'static {
     /// The type of the output for one item.
     type Output: Output<ModalityOf<Self>>;
 
-    /// Loads the model. Called once when the engine starts, with the port already open and the engine not yet ready.
+    /// Loads the model. Called once for each device when the engine starts, with the port already open and the engine not yet
+    /// ready.
     ///
     /// # Errors
     /// An error ends the process with a non-zero exit code. The whole chain of causes is logged.
@@ -95,11 +97,24 @@ pub trait Model: Sized + Send + Sync + 'static {
         Ok(item.value().cost())
     }
 
-    /// Called once after `load` and before the engine is ready, for a first inference that no caller has to wait for.
+    /// Returns the named tensors of the loaded model, if only its file knows them. They replace those of [`spec`](Self::spec)
+    /// in the metadata and the OpenAPI document, and in the checks of requests and responses.
+    ///
+    /// Called once after `load`. `None` by default.
+    fn signature(&self) -> Option<Signature> {
+        None
+    }
+
+    /// Called on each worker after `load` and before the engine is ready, for what a worker needs of its own (a session, a
+    /// cache, a buffer: [`Worker::scratch`]) and for a first inference that no caller has to wait for.
+    ///
+    /// After it, the worker runs the example request that the author set by [`Spec::example`], unless
+    /// [`Spec::warm_up_by_example`] or `CHARIOT_ENGINE_WARM_UP` says otherwise.
     ///
     /// # Errors
     /// An error ends the process, like an error of `load`.
-    async fn warm_up(&self) -> Result<()> {
+    async fn warm_up(&self, worker: &Worker) -> Result<()> {
+        let _ = worker;
         Ok(())
     }
 

@@ -3,13 +3,14 @@
 use std::{any::Any, ops::Deref, sync::Arc, time::Instant};
 
 use serde::Serialize;
+use smallvec::SmallVec;
 
 use crate::{
     device::Device,
-    error::{Error, Result},
+    error::{Error, Expected, Result},
     inflight::RequestToken,
     input::Slot,
-    protocol::{EncodeError, JsonText, Parameters},
+    protocol::{EncodeError, JsonText, Origin, Parameters},
 };
 
 /// One item of a request: the decoded value, to which it dereferences, with its name, action and parameters.
@@ -28,25 +29,51 @@ use crate::{
 pub struct Item<I> {
     value: Arc<I>,
     info: ItemInfo,
-    attached: Option<Attached>,
+    attached: Attachments,
     device: Device,
     default_admit: bool,
 }
 
-/// A value that `admit` keeps for `infer`.
-pub(crate) type Attached = Arc<dyn Any + Send + Sync>;
+/// The values that `admit` keeps for `infer`, at most one of each type.
+pub(crate) type Attachments = SmallVec<[Arc<dyn Any + Send + Sync>; 1]>;
 
-/// The data of an item apart from its value.
+/// The data of an item apart from its value. Cheap to clone: a request can have thousands of items.
 #[derive(Clone, Debug)]
 pub(crate) struct ItemInfo {
-    pub(crate) slot: Slot,
+    pub(crate) shared: Arc<SharedInfo>,
     /// The index among all items of its request.
     pub(crate) index: usize,
+    /// The index of its input.
+    pub(crate) input: usize,
+    /// Its index among the elements of that input, or among the rows of a table.
+    pub(crate) element: usize,
+    /// The part of the body that its input was read from.
+    pub(crate) origin: Origin,
+    /// The key of items that run one at a time.
+    pub(crate) key: Option<Arc<str>>,
+}
+
+/// The data that the items of an input have in common, and those of several inputs that differ in nothing else.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedInfo {
+    /// The name of the input.
+    pub(crate) name: Arc<str>,
     pub(crate) action: Arc<str>,
     pub(crate) parameters: Parameters,
     pub(crate) score_threshold: f32,
     pub(crate) token: Arc<RequestToken>,
     pub(crate) location: ErrorLocation,
+}
+
+impl SharedInfo {
+    /// The memory in bytes, without what the request shares with it.
+    pub(crate) const MEMORY: usize = size_of::<SharedInfo>() + 4 * size_of::<usize>();
+
+    /// Returns `true` if it is that of an item with this name, these parameters and this location, which has been decoded
+    /// from the same request.
+    pub(crate) fn is_of(&self, name: &Arc<str>, parameters: &Parameters, location: ErrorLocation) -> bool {
+        Arc::ptr_eq(&self.name, name) && self.parameters.is_same(parameters) && self.location == location
+    }
 }
 
 /// The way in which an error names an item.
@@ -72,21 +99,21 @@ pub(super) fn output_name(action: &str) -> &str {
 impl ItemInfo {
     /// Returns the name of the output that the item's result is part of.
     pub(crate) fn output_name(&self) -> &str {
-        if self.location == ErrorLocation::TableRow { output_name(&self.action) } else { &self.slot.name }
+        let SharedInfo { name, action, location, .. } = &*self.shared;
+        if *location == ErrorLocation::TableRow { output_name(action) } else { name }
     }
 
     /// Adds the item's location to an error, unless the error has a location.
     pub(crate) fn locate(&self, error: Error) -> Error {
-        self.location.locate(&self.slot, error)
+        if error.has_location() { error } else { self.shared.location.prefix(&self.slot(), error) }
+    }
+
+    fn slot(&self) -> Slot {
+        Slot { input: self.input, element: self.element, name: self.shared.name.clone(), origin: self.origin }
     }
 }
 
 impl ErrorLocation {
-    /// Adds the item's location to an error, unless the error has a location.
-    pub(crate) fn locate(self, slot: &Slot, error: Error) -> Error {
-        if error.has_location() { error } else { self.prefix(slot, error) }
-    }
-
     /// Puts the item's location before that of the error.
     pub(crate) fn prefix(self, slot: &Slot, error: Error) -> Error {
         match self {
@@ -103,16 +130,16 @@ impl ErrorLocation {
 
 impl<I> Item<I> {
     pub(crate) fn new(value: I, info: ItemInfo) -> Self {
-        Item { value: Arc::new(value), info, attached: None, device: Device::cpu(), default_admit: false }
+        Item { value: Arc::new(value), info, attached: Attachments::new(), device: Device::cpu(), default_admit: false }
     }
 
     /// Creates an item from the result of [`into_parts`](Self::into_parts), on the device of a worker.
-    pub(crate) fn from_parts(value: Arc<I>, info: ItemInfo, attached: Option<Attached>, device: Device) -> Self {
+    pub(crate) fn from_parts(value: Arc<I>, info: ItemInfo, attached: Attachments, device: Device) -> Self {
         Item { value, info, attached, device, default_admit: false }
     }
 
     /// Returns the parts that the runtime keeps until a worker takes the item.
-    pub(crate) fn into_parts(self) -> (Arc<I>, ItemInfo, Option<Attached>) {
+    pub(crate) fn into_parts(self) -> (Arc<I>, ItemInfo, Attachments) {
         (self.value, self.info, self.attached)
     }
 
@@ -135,30 +162,30 @@ impl<I> Item<I> {
 
     /// Returns the name of its input. Empty if the input has no name, or if the item consists of several inputs.
     pub fn name(&self) -> &str {
-        &self.info.slot.name
+        &self.info.shared.name
     }
 
     /// Returns the action that the caller requested, or the engine's default action. Empty if there is no default.
     pub fn action(&self) -> &str {
-        &self.info.action
+        &self.info.shared.action
     }
 
     /// Returns the parameters of its input, or those of the request if the item consists of several inputs.
     ///
     /// For typed parameters use [`WithParams`](crate::input::WithParams).
     pub fn parameters(&self) -> &Parameters {
-        &self.info.parameters
+        &self.info.shared.parameters
     }
 
     /// Returns the minimum score that the caller wants, from the parameters or `CHARIOT_ENGINE_SCORE_THRESHOLD`. A model that
     /// reads it declares [`Spec::score_threshold`](super::Spec::score_threshold).
     pub fn score_threshold(&self) -> f32 {
-        self.info.score_threshold
+        self.info.shared.score_threshold
     }
 
     /// Returns `true` if the caller has disconnected. Nobody reads the output, so a long computation should stop.
     pub fn is_cancelled(&self) -> bool {
-        self.info.token.is_gone()
+        self.info.shared.token.is_gone()
     }
 
     /// Sends a part of the output (a token, for example) to a caller that requested server-sent events.
@@ -193,8 +220,8 @@ impl<I> Item<I> {
         if self.is_cancelled() {
             return Err(Error::cancelled());
         }
-        let Some(parts) = self.info.token.parts() else {
-            self.info.token.drop_part();
+        let Some(parts) = self.info.shared.token.parts() else {
+            self.info.shared.token.drop_part();
             return Ok(());
         };
         #[derive(Serialize)]
@@ -208,12 +235,12 @@ impl<I> Item<I> {
             EncodeError::NotFinite(_) => Error::unwritable(format_args!("part of the output: {error}")),
             error => error.into(),
         })?;
-        parts.send(text.into_bytes(), self.info.token.deadline())
+        parts.send(text.into_bytes(), self.info.shared.token.deadline())
     }
 
     /// Returns the time at which the request fails with a timeout; `None` if it has no deadline.
     pub fn deadline(&self) -> Option<Instant> {
-        self.info.token.deadline().map(tokio::time::Instant::into_std)
+        self.info.shared.token.deadline().map(tokio::time::Instant::into_std)
     }
 
     /// Returns the device of the worker that runs this call. In `admit` it is the CPU, because the worker is not known yet.
@@ -221,14 +248,44 @@ impl<I> Item<I> {
         &self.device
     }
 
-    /// Keeps a value of `admit` for `infer`. It replaces an earlier one.
+    /// Keeps a value of `admit` for `infer`, beside values of other types. It replaces an earlier one of its type.
     pub fn attach<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.attached = Some(Arc::new(value));
+        self.attached.retain(|other| !other.is::<T>());
+        self.attached.push(Arc::new(value));
     }
 
-    /// Returns the value that `admit` attached, if it is a `T`.
+    /// Returns the `T` that `admit` attached, if there is one. [`Batch::attached`](super::Batch::attached) returns those of all
+    /// items.
     pub fn attached<T: 'static>(&self) -> Option<&T> {
-        self.attached.as_deref()?.downcast_ref()
+        self.attached.iter().find_map(|value| value.downcast_ref())
+    }
+
+    /// Makes the item one of a session, a stream or the like: items of one key run one at a time, each in a call of its own or
+    /// with items of other keys, in the order in which their requests arrive as far as they wait at the same time. Called
+    /// in [`Model::admit`](super::Model::admit); it has no effect later.
+    ///
+    /// No worker waits for an item that waits for its turn. [`KeyedStates`](super::KeyedStates) keeps states by key.
+    ///
+    /// # Errors
+    /// Returns a rejection if the key is longer than 256 bytes: keys of callers are kept as long as their states.
+    pub fn set_key(&mut self, key: impl Into<Arc<str>>) -> Result<()> {
+        const MAX: usize = 256;
+        let key = key.into();
+        if key.len() > MAX {
+            let fault = Expected::new(format!("a key of at most {MAX} bytes"), key.len());
+            return Err(Error::rejected(fault));
+        }
+        self.info.key = Some(key);
+        Ok(())
+    }
+
+    /// Returns the key that `admit` has set.
+    pub fn key(&self) -> Option<&str> {
+        self.info.key.as_deref()
+    }
+
+    pub(super) fn shared_key(&self) -> Option<&Arc<str>> {
+        self.info.key.as_ref()
     }
 
     pub(crate) fn info(&self) -> &ItemInfo {
@@ -236,8 +293,8 @@ impl<I> Item<I> {
     }
 
     #[cfg(any(feature = "test-util", doc))]
-    pub(crate) fn info_mut(&mut self) -> &mut ItemInfo {
-        &mut self.info
+    pub(crate) fn shared_info_mut(&mut self) -> &mut SharedInfo {
+        Arc::make_mut(&mut self.info.shared)
     }
 
     /// Marks an item that the default `admit` has seen, so that no code of the author runs before the queue.
@@ -245,8 +302,9 @@ impl<I> Item<I> {
         self.default_admit = true;
     }
 
+    /// Returns `true` if only the default `admit` has seen the item: nothing was attached, and it has no key.
     pub(crate) fn has_default_admit(&self) -> bool {
-        self.default_admit
+        self.default_admit && self.attached.is_empty() && self.info.key.is_none()
     }
 }
 
@@ -272,6 +330,7 @@ impl<I> Deref for Item<I> {
 
 impl<I> std::fmt::Debug for Item<I> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Item").field("slot", &self.info.slot).field("action", &self.info.action).finish_non_exhaustive()
+        let (slot, action) = (self.info.slot(), &self.info.shared.action);
+        f.debug_struct("Item").field("slot", &slot).field("action", action).finish_non_exhaustive()
     }
 }

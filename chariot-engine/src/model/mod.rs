@@ -6,40 +6,70 @@
 //! | `spec` | `Spec`: the declaration of an engine |
 //! | `batch`, `rows` | `Batch`: the items of one call of `infer`, and the rows of joined tensors |
 //! | `item` | `Item`: one item of a request |
+//! | `keyed` | the states of sessions, by key |
 //! | `scratch` | the state of a worker, separate from the shared model |
+//! | `worker` | `Worker`: the argument of `warm_up` |
 //! | `context` | `LoadContext`: the argument of `load` |
 //! | `model_files` | the search for a model's files |
-//! | `weights`, `mapped` | safetensors files; `mapped` has the only `unsafe` code for them |
+//! | `named` | tensors by name as candle's `VarBuilder` |
+//! | `weights`, `shards`, `mapped` | safetensors files; `mapped` has the only `unsafe` code for them |
+//! | `gguf`, `gguf_header`, `gguf_value` | GGUF files |
+//! | `pth`, `checkpoint`, `pickle` | PyTorch's files |
 
 mod batch;
+#[cfg(feature = "candle")]
+mod checkpoint;
 mod context;
 mod definition;
+#[cfg(feature = "candle")]
+mod gguf;
+#[cfg(feature = "candle")]
+mod gguf_header;
+#[cfg(feature = "candle")]
+mod gguf_value;
 mod item;
+mod keyed;
 #[cfg(feature = "candle")]
 #[allow(unsafe_code)]
 mod mapped;
 mod model_files;
+#[cfg(feature = "candle")]
+mod named;
+#[cfg(feature = "candle")]
+mod pickle;
+#[cfg(feature = "candle")]
+mod pth;
 mod rows;
 mod scratch;
+#[cfg(feature = "candle")]
+mod shards;
 mod spec;
 #[cfg(feature = "candle")]
 mod weights;
+mod worker;
 
 pub use batch::Batch;
 pub(crate) use context::LoadCommon;
 pub use context::LoadContext;
 pub(crate) use definition::PayloadOf;
 pub use definition::{ModalityOf, Model};
+#[cfg(feature = "candle")]
+pub use gguf::Gguf;
+#[cfg(feature = "candle")]
+pub use gguf_value::GgufValue;
 pub use item::Item;
-pub(crate) use item::{Attached, ErrorLocation, ItemInfo};
+pub(crate) use item::{Attachments, ErrorLocation, ItemInfo, SharedInfo};
+pub use keyed::{KeyedState, KeyedStates};
+pub use model_files::ModelFiles;
 #[cfg(feature = "cli")]
 pub(crate) use model_files::{file_if_any, is_system_file, read_labels};
 pub use rows::Rows;
 pub use scratch::Scratch;
-pub(crate) use scratch::ScratchPool;
+pub(crate) use scratch::{ScratchPool, set_discarding};
 pub use spec::Spec;
+pub use worker::Worker;
 
 pub use crate::{
     input::BatchCost,
-    signature::{Dim, TensorSpec},
+    signature::{Dim, Signature, TensorSpec},
 };

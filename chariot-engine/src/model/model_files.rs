@@ -28,12 +28,74 @@ pub(crate) fn file_in(dir: &Path, name: &Path) -> Result<PathBuf> {
 }
 
 /// Returns the path of a file as [`file_in`] does; `None` if it does not exist.
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "candle", feature = "cli"))]
 pub(crate) fn file_if_any(dir: &Path, name: &Path) -> Option<Result<PathBuf>> {
     match Search::new(dir, name) {
         Search::Found(path) => Some(Ok(path)),
         Search::Odd(error) => Some(Err(error)),
         Search::Missing(_) => None,
+    }
+}
+
+/// Returns the only file inside the model directory, or inside the only folder of that directory, whose name ends with this
+/// extension.
+///
+/// # Errors
+/// Returns an error if there is none or if there are several.
+pub(crate) fn only_file_in(dir: &Path, extension: &str) -> Result<PathBuf> {
+    let within = |dir: &Path| -> Vec<PathBuf> {
+        let paths = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        let fits = |path: &PathBuf| path.extension().is_some_and(|end| end.eq_ignore_ascii_case(extension));
+        paths.filter(|path| fits(path) && !is_system_file(path) && path.is_file()).collect()
+    };
+    let mut found = within(dir);
+    if found.is_empty()
+        && let Some(only) = Entries::of(dir, dir).ok().and_then(|entries| entries.only)
+    {
+        found = within(&only);
+    }
+    match (found.pop(), found.len()) {
+        (Some(only), 0) => Ok(only),
+        // The message lists what is there instead.
+        (None, _) => file_in(dir, Path::new(&format!("*.{extension}"))),
+        (Some(_), more) => {
+            let place = format!("one file *.{extension} in the model directory '{}'", dir.display());
+            Err(Expected::new(place, more + 1).to_string().into())
+        }
+    }
+}
+
+/// The files of a model in a directory, for a program that looks at them before an engine loads the model.
+///
+/// ```no_run
+/// use chariot_engine::{Engine, model::ModelFiles, settings::Environment};
+///
+/// let dir = Engine::model_dir(&Environment::process());
+/// let has_labels = ModelFiles::new(dir).file("class_labels.json").is_ok();
+/// ```
+#[derive(Clone, Debug)]
+pub struct ModelFiles(PathBuf);
+
+impl ModelFiles {
+    /// Creates a view of the files in this directory.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        ModelFiles(dir.into())
+    }
+
+    /// Returns the path of a file as [`LoadContext::file`](super::LoadContext::file) does.
+    ///
+    /// # Errors
+    /// Returns the errors of that function.
+    pub fn file(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
+        file_in(&self.0, name.as_ref())
+    }
+
+    /// Returns the only file with this extension, as [`LoadContext::only_file`](super::LoadContext::only_file) does.
+    ///
+    /// # Errors
+    /// Returns the errors of that function.
+    pub fn only_file(&self, extension: &str) -> Result<PathBuf> {
+        only_file_in(&self.0, extension)
     }
 }
 

@@ -15,13 +15,28 @@ use crate::error::Result;
 #[derive(Default)]
 pub(crate) struct ScratchPool {
     kept: RefCell<HashMap<TypeId, Vec<Box<dyn Any>>>>,
-    discards: Cell<bool>,
+}
+
+thread_local! {
+    /// Set while a call is dropped midway on this thread.
+    static DISCARDS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Sets whether states that are dropped on this thread from now on are discarded, like those of a call that is dropped midway:
+/// they may be half updated.
+pub(crate) fn set_discarding(discards: bool) {
+    DISCARDS.set(discards);
+}
+
+/// Returns `true` if a state that is dropped now may be half updated.
+pub(super) fn is_discarding() -> bool {
+    std::thread::panicking() || DISCARDS.get()
 }
 
 impl ScratchPool {
-    /// Sets whether values that are dropped from now on are discarded, like those of a call that is dropped midway.
-    pub(crate) fn discard(&self, discards: bool) {
-        self.discards.set(discards);
+    /// Returns `true` if no value is kept.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.kept.borrow().values().all(Vec::is_empty)
     }
 
     /// Takes a free value of this type, or creates one.
@@ -62,7 +77,7 @@ impl<T> DerefMut for Scratch<T> {
 
 impl<T> Drop for Scratch<T> {
     fn drop(&mut self) {
-        if std::thread::panicking() || self.pool.discards.get() {
+        if is_discarding() {
             return;
         }
         if let Some(value) = self.value.take() {

@@ -8,7 +8,7 @@ use crate::{
     output::Output,
     protocol::{DataType, JsonText, TensorMetadata},
     settings::{OutputLayout, SettingSpec, Settings},
-    signature::TensorSpec,
+    signature::{Signature, TensorSpec},
 };
 
 /// The declaration of an engine: its task, its actions, its named tensors, and how `infer` is called.
@@ -64,6 +64,8 @@ pub struct Spec {
     pub(crate) streaming: bool,
     /// `false` if `infer` runs on the threads of workers only.
     pub(crate) inline: bool,
+    /// Set if each worker runs the author's example before the engine is ready.
+    pub(crate) warms_up: bool,
 }
 
 /// The maximum of [`Spec::concurrency`], more than any worker can use.
@@ -93,6 +95,7 @@ impl Spec {
             concurrency: 1,
             streaming: false,
             inline: true,
+            warms_up: true,
         }
     }
 
@@ -129,7 +132,8 @@ impl Spec {
     /// Sets the body of an example request in `chariot-v2-kserve`, which `/openapi.json` shows.
     ///
     /// Default: the example of the input type, which this model may reject. The engine does not start with a body that is
-    /// not a valid request.
+    /// not a valid request. Each worker runs it once before the engine is ready, see
+    /// [`warm_up_by_example`](Self::warm_up_by_example).
     ///
     /// ```
     /// use chariot_engine::model::Spec;
@@ -203,6 +207,22 @@ impl Spec {
     pub fn inline(mut self, inline: bool) -> Self {
         self.inline = inline;
         self
+    }
+
+    /// Sets whether each worker runs the request of [`example`](Self::example) before the engine is ready. Default: `true`.
+    ///
+    /// The first request is then as fast as the tenth, and a model that fails on its own example fails the start. Without an
+    /// example there is nothing to run. Set `false` if a call costs money or changes something. Overridden by
+    /// `CHARIOT_ENGINE_WARM_UP`.
+    #[must_use]
+    pub fn warm_up_by_example(mut self, warms_up: bool) -> Self {
+        self.warms_up = warms_up;
+        self
+    }
+
+    /// Replaces the named tensors by those that the loaded model states.
+    pub(crate) fn signed(self, signature: Signature) -> Self {
+        self.inputs(signature.inputs().to_vec()).outputs(signature.outputs().to_vec())
     }
 
     /// Returns the task, if one is declared.

@@ -1,47 +1,61 @@
-//! Weights from safetensors files as candle's `VarBuilder`, with errors that name the file, the tensor and both shapes.
+//! Weights from safetensors files, whole or in shards, as candle's `VarBuilder`. `LoadContext` calls it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::{
-    DType, Device, Error, Shape, Tensor,
+    DType, Device, Tensor,
     safetensors::{BufferedSafetensors, MmapedSafetensors},
 };
-use candle_nn::{Init, VarBuilder, var_builder::SimpleBackend};
+use candle_nn::VarBuilder;
 
-use super::mapped;
-use crate::error::{Context, Expected, Result, quoted};
+use super::{
+    mapped, model_files,
+    named::{self, Source, file_name, plain},
+    shards::{self, Shards},
+};
+use crate::error::{Context, Result};
 
-/// Returns the weights of a memory-mapped file.
-pub(super) fn map(path: &Path, device: &Device) -> Result<VarBuilder<'static>> {
-    let tensors = mapped::map(path).context(unreadable(path))?;
-    Ok(builder(path, tensors, device))
+/// Returns the weights of a memory-mapped file of the model directory, or of its shards.
+pub(super) fn map(dir: &Path, name: &Path, dtype: DType, device: &Device) -> Result<VarBuilder<'static>> {
+    open(dir, name, dtype, device, |path| mapped::map(path).map_err(plain).context(unreadable(path)))
 }
 
-/// Returns the weights of a file that is read into memory.
-pub(super) fn read(path: &Path, device: &Device) -> Result<VarBuilder<'static>> {
-    let bytes = std::fs::read(path).context(unreadable(path))?;
-    let tensors = BufferedSafetensors::new(bytes).context(unreadable(path))?;
-    Ok(builder(path, tensors, device))
+/// Returns the weights of a file of the model directory that is read into memory, or of its shards.
+pub(super) fn read(dir: &Path, name: &Path, dtype: DType, device: &Device) -> Result<VarBuilder<'static>> {
+    open(dir, name, dtype, device, |path| {
+        let bytes = std::fs::read(path).context(unreadable(path))?;
+        BufferedSafetensors::new(bytes).map_err(plain).context(unreadable(path))
+    })
+}
+
+fn open<T: Source + 'static>(
+    dir: &Path,
+    name: &Path,
+    dtype: DType,
+    device: &Device,
+    open: impl Fn(&Path) -> Result<T>,
+) -> Result<VarBuilder<'static>> {
+    named::check_type(dtype)?;
+    let path = find(dir, name)?;
+    if shards::is_index(&path) {
+        let tensors = Shards::open(&path, open)?;
+        return Ok(named::builder(&path, tensors, dtype, device));
+    }
+    Ok(named::builder(&path, open(&path)?, dtype, device))
+}
+
+/// Returns the path of the file, or of the index of its shards if only that is there.
+fn find(dir: &Path, name: &Path) -> Result<PathBuf> {
+    match model_files::file_if_any(dir, name) {
+        Some(found) => found,
+        None => {
+            model_files::file_if_any(dir, &shards::index_of(name)).unwrap_or_else(|| model_files::file_in(dir, name))
+        }
+    }
 }
 
 fn unreadable(path: &Path) -> String {
     format!("'{}' is not a complete safetensors file", file_name(path))
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-fn builder(path: &Path, tensors: impl Source + 'static, device: &Device) -> VarBuilder<'static> {
-    let named = Named { file: file_name(path), tensors };
-    VarBuilder::from_backend(Box::new(named), DType::F32, device.clone())
-}
-
-/// The operations that both forms of a safetensors file have.
-trait Source: Send + Sync {
-    fn load(&self, name: &str, device: &Device) -> candle_core::Result<Tensor>;
-    fn shape(&self, name: &str) -> Option<Vec<usize>>;
-    fn names(&self) -> Vec<String>;
 }
 
 macro_rules! source {
@@ -63,66 +77,63 @@ macro_rules! source {
 }
 source!(MmapedSafetensors, BufferedSafetensors);
 
-/// Tensors with the name of their file, for messages.
-struct Named<T> {
-    file: String,
-    tensors: T,
-}
-
-impl<T: Source> Named<T> {
-    fn missing(&self, name: &str) -> Error {
-        let mut names = self.tensors.names();
-        names.sort();
-        let hint = match names.iter().min_by_key(|other| strsim::levenshtein(other, name)) {
-            Some(closest) => format!("did you mean {}?", quoted(closest)),
-            None => "the file has no tensors".into(),
-        };
-        Error::Msg(format!("'{}': tensor {} not found; {hint}", self.file, quoted(name)))
-    }
-}
-
-impl<T: Source> SimpleBackend for Named<T> {
-    fn get(&self, shape: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
-        match self.tensors.shape(name) {
-            None => Err(self.missing(name)),
-            Some(found) if found != shape.dims() => {
-                let (what, got) = (format!("shape {:?}", shape.dims()), format!("{found:?}"));
-                Err(Error::Msg(format!("'{}': tensor '{name}': {}", self.file, Expected::new(what, got))))
-            }
-            Some(_) => self.get_unchecked(name, dtype, device),
-        }
-    }
-
-    fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
-        if self.tensors.shape(name).is_none() {
-            return Err(self.missing(name));
-        }
-        self.tensors.load(name, device)?.to_dtype(dtype)
-    }
-
-    fn contains_tensor(&self, name: &str) -> bool {
-        self.tensors.shape(name).is_some()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{collections::HashMap, path::PathBuf};
+    use std::{collections::HashMap, fs};
+
+    use serde_json::json;
 
     use super::*;
 
-    fn file(dir: &tempfile::TempDir) -> PathBuf {
-        let path = dir.path().join("model.safetensors");
+    const FILE: &str = "model.safetensors";
+    const INDEX: &str = "model.safetensors.index.json";
+    const SHARDS: [&str; 2] = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+
+    fn save(path: PathBuf, tensors: &[(&str, &[f32])]) {
+        let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
+        let tensors: HashMap<_, _> = tensors.iter().map(|(name, values)| (*name, tensor(values))).collect();
+        candle_core::safetensors::save(&tensors, path).unwrap();
+    }
+
+    fn whole() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
         let tensor = Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap();
-        candle_core::safetensors::save(&HashMap::from([("fc.weight", tensor)]), &path).unwrap();
-        path
+        candle_core::safetensors::save(&HashMap::from([("fc.weight", tensor)]), dir.path().join(FILE)).unwrap();
+        dir
+    }
+
+    /// A model of two files. The second file has a tensor of the first one too, with other values.
+    fn sharded() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        save(dir.path().join(SHARDS[0]), &[("a", &[1.0, 2.0])]);
+        save(dir.path().join(SHARDS[1]), &[("b", &[3.0]), ("a", &[9.0, 9.0])]);
+        index(&dir, json!({"a": SHARDS[0], "b": SHARDS[1]}));
+        dir
+    }
+
+    fn index(dir: &tempfile::TempDir, map: serde_json::Value) {
+        let index = json!({"metadata": {"total_size": 12}, "weight_map": map});
+        fs::write(dir.path().join(INDEX), index.to_string()).unwrap();
+    }
+
+    fn both(dir: &tempfile::TempDir, name: &str, dtype: DType) -> [Result<VarBuilder<'static>>; 2] {
+        let (dir, name) = (dir.path(), Path::new(name));
+        [map(dir, name, dtype, &Device::Cpu), read(dir, name, dtype, &Device::Cpu)]
+    }
+
+    #[track_caller]
+    fn fault(dir: &tempfile::TempDir, name: &str) -> String {
+        let [mapped, read] = both(dir, name, DType::F32).map(|weights| match weights {
+            Ok(_) => panic!("the files were accepted"),
+            Err(error) => error.to_string().replace(&dir.path().display().to_string(), "/model"),
+        });
+        assert_eq!(mapped, read);
+        mapped
     }
 
     #[test]
     fn errors_name_file_tensor_and_shapes() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = file(&dir);
-        for weights in [map(&path, &Device::Cpu).unwrap(), read(&path, &Device::Cpu).unwrap()] {
+        for weights in both(&whole(), FILE, DType::F32).map(Result::unwrap) {
             assert_eq!(weights.pp("fc").get((2, 3), "weight").unwrap().dims(), [2, 3]);
             let shape = weights.pp("fc").get((3, 2), "weight").unwrap_err().to_string();
             let name = weights.get((3, 2), "fc.weigth").unwrap_err().to_string();
@@ -137,12 +148,12 @@ mod tests {
 
     #[test]
     fn a_truncated_file_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = file(&dir);
-        let bytes = std::fs::read(&path).unwrap();
+        let dir = whole();
+        let path = dir.path().join(FILE);
+        let bytes = fs::read(&path).unwrap();
         for length in [0, 4, bytes.len() / 2, bytes.len() - 1] {
-            std::fs::write(&path, &bytes[..length]).unwrap();
-            for result in [map(&path, &Device::Cpu), read(&path, &Device::Cpu)] {
+            fs::write(&path, &bytes[..length]).unwrap();
+            for result in both(&dir, FILE, DType::F32) {
                 let Err(error) = result else { panic!("{length} bytes were accepted as a file") };
                 assert!(
                     error.to_string().starts_with("'model.safetensors' is not a complete safetensors file"),
@@ -150,5 +161,85 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn tensors_are_converted_to_the_type_that_is_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let on_cpu = |values: &[f64], dtype| Tensor::new(values, &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+        let tensors = HashMap::from([
+            ("double", on_cpu(&[0.1, 2.0], DType::F64)),
+            ("half", on_cpu(&[0.5, 3.0], DType::F16)),
+            ("integer", on_cpu(&[7.0, 8.0], DType::I64)),
+        ]);
+        candle_core::safetensors::save(&tensors, dir.path().join(FILE)).unwrap();
+        for dtype in [DType::F32, DType::F16, DType::BF16, DType::F64] {
+            for weights in both(&dir, FILE, dtype).map(Result::unwrap) {
+                assert_eq!(weights.dtype(), dtype);
+                for (name, tensor) in &tensors {
+                    let read = weights.get(2, name).unwrap();
+                    assert_eq!(read.dtype(), dtype);
+                    let values = |tensor: &Tensor| tensor.to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
+                    assert_eq!(values(&read), values(&tensor.to_dtype(dtype).unwrap()), "{name} as {dtype:?}");
+                }
+            }
+        }
+        for result in both(&dir, FILE, DType::U8) {
+            let Err(error) = result else { panic!("weights of integers were accepted") };
+            assert_eq!(error.to_string(), "expected the type F32, F16, BF16 or F64, got U8");
+        }
+    }
+
+    #[test]
+    fn shards_are_one_model_by_either_name() {
+        let dir = sharded();
+        for name in [FILE, INDEX] {
+            for weights in both(&dir, name, DType::F32).map(Result::unwrap) {
+                let values = |name, size: usize| weights.get(size, name).unwrap().to_vec1::<f32>().unwrap();
+                assert_eq!(values("a", 2), [1.0, 2.0], "the index decides which file a tensor is read from");
+                assert_eq!(values("b", 1), [3.0]);
+                let shape = weights.get(2, "b").unwrap_err().to_string();
+                assert!(shape.starts_with(&format!("'{}': tensor 'b': ", SHARDS[1])), "{shape}");
+                let name = weights.get(2, "c").unwrap_err().to_string();
+                assert!(name.starts_with(&format!("'{INDEX}': tensor 'c' not found")), "{name}");
+            }
+        }
+        save(dir.path().join(FILE), &[("a", &[5.0, 5.0])]);
+        for weights in both(&dir, FILE, DType::F32).map(Result::unwrap) {
+            assert_eq!(weights.get(2, "a").unwrap().to_vec1::<f32>().unwrap(), [5.0, 5.0], "a whole file comes first");
+        }
+    }
+
+    #[test]
+    fn faulty_shards_are_named() {
+        let mut messages = String::new();
+        let mut add = |case: &str, dir: &tempfile::TempDir| {
+            let fault = fault(dir, FILE);
+            assert!(fault.contains(INDEX), "{fault}");
+            messages += &format!("{case} → {fault}\n");
+        };
+        let dir = sharded();
+        index(&dir, json!({"a": SHARDS[0], "b": "model-00003-of-00002.safetensors"}));
+        add("no such shard", &dir);
+        let inner = dir.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        for outside in ["../model.safetensors", "/etc/passwd", "inner/../../x", "."] {
+            index(&dir, json!({"a": outside}));
+            add(outside, &dir);
+        }
+        index(&dir, json!({"a": "inner"}));
+        add("a folder", &dir);
+        index(&dir, json!({"a": SHARDS[0], "b": SHARDS[0], "c\n": SHARDS[0]}));
+        add("a tensor that its shard lacks", &dir);
+        index(&dir, json!({}));
+        add("no tensors", &dir);
+        fs::write(dir.path().join(INDEX), r#"{"weight_map": {"a": 3}}"#).unwrap();
+        add("another form", &dir);
+        fs::write(dir.path().join(INDEX), "").unwrap();
+        add("an empty index", &dir);
+        let dir = sharded();
+        fs::write(dir.path().join(SHARDS[1]), "").unwrap();
+        add("an empty shard", &dir);
+        insta::assert_snapshot!("shards", messages);
     }
 }

@@ -2,6 +2,7 @@
 //! [`BodyFormat`](super::BodyFormat) calls the decoders, workers call the encoder.
 
 use bytes::Bytes;
+use memchr::{memchr, memchr_iter};
 
 use super::{
     binary,
@@ -9,7 +10,7 @@ use super::{
     fault::{Fault, ReadResult},
     input_label::Origin,
     json_text::{JsonText, utf8, without_mark},
-    meter::{Meter, push},
+    meter::Meter,
     parameters::Parameters,
     reader::JsonReader,
     request::{InferInput, InferRequest},
@@ -47,25 +48,28 @@ pub(super) fn document(
 pub(super) fn lines(body: &Bytes, items: Items, meter: &Meter<'_>) -> Result<InferRequest, Rejection> {
     let body = &without_mark(body);
     let text = utf8(body)?;
-    let mut inputs = Vec::new();
+    // Blank lines are few, and a vector that grows needs its memory twice.
+    let most = memchr_iter(b'\n', text.as_bytes()).take(MAX_LINES - 1).count() + 1;
+    meter.read(most * size_of::<InferInput>())?;
+    let mut inputs = Vec::with_capacity(most);
     let (mut line, mut counted) = (1, 0);
     let mut reader = JsonReader::metered(text, meter);
     while reader.peek().is_some() {
         let start = reader.position();
         line += text.as_bytes()[counted..start].iter().filter(|byte| **byte == b'\n').count();
-        counted = start;
         if inputs.len() == MAX_LINES {
             let expected = format_args!("at most {MAX_LINES} items in a request");
             return Err(Rejection::new(Expected::new(expected, "more")));
         }
-        let end = text[start..].find('\n').map_or(text.len(), |length| start + length);
+        let end = memchr(b'\n', &text.as_bytes()[start..]).map_or(text.len(), |length| start + length);
+        counted = end;
         let mut within = reader.another(&text[..end]);
         within.go_to(start);
         let origin = Origin::Line(line);
         let read =
             line_item(&mut within, body, items).map_err(|fault| fault.in_owner(origin.label("", 0)).rejection_in(text));
         let (data, parameters) = read?;
-        push(&mut inputs, InferInput::item(data, parameters, origin), |bytes| meter.read(bytes))?;
+        inputs.push(InferInput::item(data, parameters, origin));
         reader.go_to(end);
     }
     if inputs.is_empty() {
@@ -124,7 +128,7 @@ pub(crate) fn encode(outputs: &[(JsonText, Option<JsonText>)]) -> EncodedRespons
         let start = body.len();
         write(&mut body, value.as_bytes(), metadata.as_ref());
         // JSON allows a line break only where it allows a space.
-        body[start..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+        body[start..].iter_mut().for_each(|byte| *byte = if *byte == b'\n' { b' ' } else { *byte });
         body.push(b'\n');
     }
     EncodedResponse::new(body, "application/jsonl")

@@ -85,13 +85,12 @@ fn elements(body: &Bytes, ranges: Ranges, is_plain: bool) -> TensorData {
 fn value(reader: &mut JsonReader<'_>) -> ReadResult<((u32, u32), bool)> {
     let is_string = reader.peek() == Some(b'"');
     let start = reader.position();
-    let mut parts = 0;
+    let mut is_plain = false;
     if is_string {
-        // A string without escapes is a single part.
-        reader.read_string(|_| parts += 1)?;
+        is_plain = reader.skip_string()?;
     } else {
         reader.skip()?;
     }
     let offset = |at: usize| u32::try_from(at).map_err(|_| Fault::at(at, "request body exceeds the limit of 4 GiB"));
-    Ok(((offset(start)?, offset(reader.position())?), parts == 1))
+    Ok(((offset(start)?, offset(reader.position())?), is_plain))
 }

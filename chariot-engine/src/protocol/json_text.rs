@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
+use memchr::memchr;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -16,6 +17,10 @@ use super::{
     write_string::write_string,
 };
 use crate::error::Rejection;
+
+/// The length in bytes up to which the text of a value is copied from the buffer that it is written to, so that it keeps no
+/// more memory than it needs.
+const SHORT: usize = 256;
 
 /// A JSON value as it was received or will be sent: valid JSON in UTF-8, without whitespace around it.
 ///
@@ -41,13 +46,14 @@ impl JsonText {
     /// Returns an error if the serialization of `value` fails, or if `value` contains a `NaN` or an infinity, which JSON
     /// cannot represent.
     pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Result<JsonText, EncodeError> {
-        let mut text = Vec::new();
+        // Most outputs of a model are short, so the text seldom grows, which would take several allocations.
+        let mut text = Vec::with_capacity(SHORT);
         let written = value.serialize(Finite(&mut serde_json::Serializer::new(&mut text)));
         written.map_err(|error| match error.to_string() {
             text if text == NOT_FINITE => EncodeError::NotFinite("a number".into()),
             text => EncodeError::Invalid(text),
         })?;
-        Ok(JsonText(text.into()))
+        Ok(JsonText(if text.len() <= SHORT { Bytes::copy_from_slice(&text) } else { text.into() }))
     }
 
     /// Checks that a text is one JSON value, and removes the whitespace around it and a byte order mark in front of it.
@@ -96,10 +102,12 @@ impl JsonText {
 
     /// Returns the string, if the value is one; borrowed if it has no escapes.
     pub fn as_json_string(&self) -> Option<Cow<'_, str>> {
-        match self.0.first() {
-            Some(b'"') => JsonReader::new(self.as_str()).string("a string").ok(),
-            _ => None,
+        let text = self.as_str();
+        let inner = text.strip_prefix('"')?;
+        if memchr(b'\\', inner.as_bytes()).is_some() {
+            return JsonReader::new(text).string("a string").ok();
         }
+        inner.strip_suffix('"').map(Cow::Borrowed)
     }
 
     /// Returns the kind of the value for an error message: `a string`, `a number`, `a list`, `an object`, `a boolean` or

@@ -105,7 +105,9 @@ impl<'a> Meter<'a> {
     /// Returns the error of the budget, if they are more.
     pub(crate) fn settle(&self, before: usize, bytes: usize) -> Result<(), Error> {
         let Some(budget) = self.budget else { return Ok(()) };
-        let held = before.saturating_add(bytes).saturating_add(self.kept.swap(0, Relaxed));
+        // Most items keep nothing, and a look costs less than an exchange.
+        let kept = if self.kept.load(Relaxed) == 0 { 0 } else { self.kept.swap(0, Relaxed) };
+        let held = before.saturating_add(bytes).saturating_add(kept);
         if held > self.reserved.load(Relaxed).saturating_add(FREE) {
             self.top_up(budget, held)?;
         }

@@ -228,6 +228,14 @@ impl Parameters {
         })))
     }
 
+    /// Returns `true` if these are a clone of the others, or if both are empty.
+    pub(crate) fn is_same(&self, other: &Parameters) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+
     /// Returns `true` if there are no parameters.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()

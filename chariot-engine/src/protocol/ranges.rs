@@ -3,7 +3,9 @@
 
 use std::ops::Index;
 
-use super::meter::{block, push};
+use smallvec::{SmallVec, smallvec};
+
+use super::meter::block;
 
 /// A range of bytes: its start and its end.
 type Range = (u32, u32);
@@ -14,8 +16,8 @@ const BLOCK: usize = 8192;
 /// Ranges of bytes, in blocks. A request decides their number, and a vector needs its memory twice whenever it grows.
 #[derive(Clone, Default)]
 pub struct Ranges {
-    /// The only block of most tensors.
-    first: Vec<Range>,
+    /// The only block of most tensors. An item of `chariot-v2` has one range, which takes no allocation.
+    first: SmallVec<[Range; 1]>,
     /// The other blocks, all full except the last.
     rest: Vec<Vec<Range>>,
 }
@@ -30,14 +32,24 @@ impl Ranges {
 
     /// Returns the memory of the ranges in bytes.
     pub(super) fn memory(&self) -> usize {
+        let first = if self.first.spilled() { block(self.first.capacity() * size_of::<Range>()) } else { 0 };
         let rest = self.rest.len() * block(BLOCK * size_of::<Range>());
-        block(self.first.capacity() * size_of::<Range>()) + rest + self.rest.capacity() * size_of::<Vec<Range>>()
+        first + rest + self.rest.capacity() * size_of::<Vec<Range>>()
     }
 
     /// Adds a range; `reserve` is called before memory is taken.
     pub(super) fn push<E>(&mut self, range: Range, reserve: impl FnOnce(usize) -> Result<(), E>) -> Result<(), E> {
         if self.first.len() < BLOCK {
-            return push(&mut self.first, range, reserve);
+            let length = self.first.len();
+            if length == self.first.capacity() {
+                let more = length.max(3);
+                // What is in place moves into the first allocation too.
+                let moved = if self.first.spilled() { 0 } else { length };
+                reserve((more + moved) * size_of::<Range>())?;
+                self.first.reserve_exact(more);
+            }
+            self.first.push(range);
+            return Ok(());
         }
         match self.rest.last_mut() {
             Some(last) if last.len() < BLOCK => last.push(range),
@@ -76,7 +88,7 @@ impl Index<usize> for Ranges {
 
 impl From<Range> for Ranges {
     fn from(only: Range) -> Self {
-        Ranges { first: vec![only], rest: Vec::new() }
+        Ranges { first: smallvec![only], rest: Vec::new() }
     }
 }
 

@@ -52,6 +52,19 @@ impl<'a> JsonReader<'a> {
         Ok(self.string("a string")?.into_owned())
     }
 
+    /// Consumes the string whose opening quote is next. Returns `true` if it has no escapes.
+    pub(super) fn skip_string(&mut self) -> ReadResult<bool> {
+        let bytes = self.text.as_bytes();
+        let start = self.at + 1;
+        let end = start + plain_run(&bytes[start..]);
+        if bytes.get(end) == Some(&b'"') {
+            self.at = end + 1;
+            return Ok(true);
+        }
+        self.read_string(|_| ())?;
+        Ok(false)
+    }
+
     /// Consumes the string whose opening quote is next; passes its characters to `part`, with escapes resolved.
     pub(super) fn read_string(&mut self, mut part: impl FnMut(&str)) -> ReadResult<()> {
         let text = self.text;

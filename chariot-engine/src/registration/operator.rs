@@ -29,6 +29,7 @@ fn applies(needs: Needs, spec: &Spec) -> bool {
         Needs::Items => spec.element.is_some(),
         Needs::Layouts => !spec.layouts.is_empty(),
         Needs::Images => spec.element == Some("image"),
+        Needs::Texts => spec.element == Some("text"),
         Needs::ScoreThreshold => spec.score_threshold,
     }
 }

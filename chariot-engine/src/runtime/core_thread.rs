@@ -12,7 +12,7 @@ use std::{
     panic::AssertUnwindSafe,
     pin::pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -32,7 +32,8 @@ use super::{
     job::Job,
     queue::{PendingArrival, Pushed},
     replies::Replies,
-    shared::{SHUTTING_DOWN, Shared},
+    shared::Shared,
+    state::SHUTTING_DOWN,
     watch::{Beat, Watch},
     worker::serve_batch,
 };
@@ -195,33 +196,42 @@ impl CoreThread {
         self.lock().pop_front()
     }
 
-    /// Runs the call for a request, or queues the request for a worker: if others wait already, or if calls may no longer run
+    /// Runs the calls for a request, or queues the request for a worker: if others wait already, or if calls may no longer run
     /// inline.
-    fn serve(&self, request: InlineRequest, now: Instant, contexts: &mut Contexts, handle: &Handle) {
-        if !request.shared.gate.is_open(now) || !self.may_run() {
+    fn serve(&self, request: InlineRequest, begin: Instant, contexts: &mut Contexts, handle: &Handle) {
+        if !request.shared.gate.is_open(begin) || !self.may_run() {
             return request.queue();
         }
         let InlineRequest { shared, job, items, arrival, since } = request;
-        let Some(model) = shared.model.get().and_then(Weak::upgrade) else {
+        let Some(model) = shared.model() else {
             return job.abandon(Error::unavailable(SHUTTING_DOWN));
         };
         let pushed = shared.queue.push_or_take(&job, items, since);
         drop(arrival);
-        let (batch, permit) = match pushed {
-            Pushed::Taken(batch, permit) => (batch, permit),
+        let (mut batch, mut permit, rest) = match pushed {
+            Pushed::Taken(batch, permit, rest) => (batch, permit, rest),
             Pushed::Queued => return,
             Pushed::Closed => return job.abandon(Error::unavailable(SHUTTING_DOWN)),
         };
         drop(job);
         let heartbeat = &shared.core_heartbeats[self.index];
-        let mut call = pin!(serve_batch(&shared, &*model, contexts.of(&shared), batch, permit, true));
-        let mut poll = |cx: &mut Context<'_>| {
-            let _entered = heartbeat.enter();
-            call.as_mut().poll(cx)
-        };
-        if poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-            shared.gate.close();
-            block_on(handle, poll_fn(poll));
+        loop {
+            let mut call = pin!(serve_batch(&shared, &*model, contexts.of(&shared), batch, permit, true));
+            let mut poll = |cx: &mut Context<'_>| {
+                let _entered = heartbeat.enter();
+                call.as_mut().poll(cx)
+            };
+            if poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                shared.gate.close();
+                block_on(handle, poll_fn(poll));
+            }
+            let Some(rest) = &rest else { return };
+            // Workers take what is left after the turn.
+            if begin.elapsed() >= TURN || !shared.gate.is_open(begin) || !self.may_run() {
+                return;
+            }
+            let Some(next) = rest.next() else { return };
+            (batch, permit) = next;
         }
     }
 

@@ -15,6 +15,9 @@ use tokio::runtime::Handle;
 
 /// A type with values of an author.
 pub(crate) trait Discard: Send + 'static {
+    /// Releases what others wait for, and runs no code of the author's.
+    fn release(&mut self);
+
     /// Drops the author's values one by one, each by [`drop_caught`].
     fn discard(self);
 }
@@ -93,7 +96,8 @@ impl<T: Discard> DerefMut for Items<T> {
 
 impl<T: Discard> Drop for Items<T> {
     fn drop(&mut self) {
-        let items = mem::take(&mut self.items);
+        let mut items = mem::take(&mut self.items);
+        items.iter_mut().for_each(Discard::release);
         match &self.discards {
             _ if items.is_empty() => {}
             Some(discards) => discards.discard(items),
@@ -133,6 +137,8 @@ mod tests {
     }
 
     impl Discard for Panics {
+        fn release(&mut self) {}
+
         fn discard(self) {
             drop_caught(self);
         }

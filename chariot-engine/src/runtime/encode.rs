@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::{erased::ItemOutput, job::ResponseContext, options::HostOptions, replies::ChargedResponse};
 use crate::{
@@ -31,16 +32,19 @@ pub(super) fn encode(
     if let Some(error) = first_error(&mut items) {
         return Err(error);
     }
-    let items = items.into_iter().filter_map(|ItemOutput { info, output }| Some((info, output.ok()?)));
+    let each = |ItemOutput { info, output }| Some((info, output.ok()?));
     if context.protocol == Protocol::V2 {
-        let results = results(items)?;
+        let results = results(items.into_iter().filter_map(each))?;
         let bytes = results.iter().map(|(value, metadata)| {
             value.as_bytes().len() + metadata.as_ref().map_or(0, |metadata| metadata.as_bytes().len()) + 64
         });
         let charge = token.charge_response(bytes.sum())?;
         return Ok(settled(encode_chariot_v2(&results), Vec::new(), 0, charge));
     }
-    let outputs = select(outputs(items, options.encoding), &context.requested)?;
+    let of_one_input = |one: &ItemOutput, next: &ItemOutput| one.info.input == next.info.input;
+    let lengths: SmallVec<[usize; 4]> = items.chunk_by(of_one_input).map(<[_]>::len).collect();
+    let outputs = outputs(items.into_iter().filter_map(each), &lengths, options.encoding);
+    let outputs = select(outputs, &context.requested)?;
     let head = ResponseHead { model_name: &options.name, model_version: Some(&options.version), id: &context.id };
     let binary: HashMap<&str, bool> =
         context.requested.iter().filter_map(|output| Some((&*output.name, output.binary?))).collect();
@@ -125,39 +129,46 @@ fn first_error(items: &mut Vec<ItemOutput>) -> Option<Error> {
 /// Returns the outputs of items, each with the metadata of its item.
 fn results(items: impl Iterator<Item = (ItemInfo, EncodedOutput)>) -> Result<Vec<(JsonText, Option<JsonText>)>> {
     let result = |(info, output): (ItemInfo, EncodedOutput)| match output {
-        EncodedOutput::Value(value) => Ok((value, info.parameters.metadata().cloned())),
+        EncodedOutput::Value(value) => Ok((value, info.shared.parameters.metadata().cloned())),
         EncodedOutput::Tensors(_) => Err("a chariot-v2 response cannot hold named tensors".into()),
     };
     items.map(result).collect()
 }
 
-/// Collects the outputs of one input's elements into one output tensor. Named tensors are outputs already.
+/// Collects the outputs of one input's elements into one output tensor. `lengths` has the number of items of each input.
+/// Named tensors are outputs already.
 fn outputs(
-    items: impl Iterator<Item = (ItemInfo, EncodedOutput)>,
+    mut items: impl Iterator<Item = (ItemInfo, EncodedOutput)>,
+    lengths: &[usize],
     encoding: OutputEncoding,
 ) -> (Vec<InferOutput>, bool) {
     let mut outputs: Vec<InferOutput> = Vec::new();
     let mut named = false;
-    let mut values = Vec::new();
-    let mut items = items.peekable();
-    while let Some((info, output)) = items.next() {
-        match output {
-            EncodedOutput::Tensors(tensors) => {
-                named = true;
-                outputs.extend(tensors);
-            }
-            EncodedOutput::Value(value) => {
-                values.push(value);
-                let is_last = items.peek().is_none_or(|(next, _)| next.slot.input != info.slot.input);
-                if is_last {
-                    outputs.push(InferOutput {
-                        name: info.output_name().to_string(),
-                        shape: vec![values.len()],
-                        data: elements(std::mem::take(&mut values), encoding),
-                        metadata: info.parameters.metadata().cloned(),
-                    });
+    for length in lengths {
+        let mut values = Vec::new();
+        let mut of_values = None;
+        for (info, output) in items.by_ref().take(*length) {
+            match output {
+                EncodedOutput::Tensors(tensors) => {
+                    named = true;
+                    outputs.extend(tensors);
+                }
+                EncodedOutput::Value(value) => {
+                    if values.is_empty() {
+                        values.reserve_exact(*length);
+                    }
+                    values.push(value);
+                    of_values = Some(info);
                 }
             }
+        }
+        if let Some(info) = of_values {
+            outputs.push(InferOutput {
+                name: info.output_name().to_string(),
+                shape: vec![values.len()],
+                data: elements(values, encoding),
+                metadata: info.shared.parameters.metadata().cloned(),
+            });
         }
     }
     (outputs, named)

@@ -14,18 +14,20 @@ use smallvec::{SmallVec, smallvec};
 use super::{
     decoders::pass_turn,
     discard::{Discard, drop_caught},
+    options::HostOptions,
+    typed::{TypedOutput, TypedRequest},
 };
 use crate::{
     device::Device,
     error::{Error, ErrorKind, Expected, Rejection, Result, quoted},
     inflight::RequestToken,
-    input::{DecodeContext, Input, Modality, Unit},
+    input::{DecodeContext, Input, Modality, Slot, Unit},
     model::{
-        Attached, Batch, BatchCost, ErrorLocation, Item, ItemInfo, LoadCommon, LoadContext, ModalityOf, Model,
-        PayloadOf, ScratchPool, Spec,
+        Attachments, Batch, BatchCost, ErrorLocation, Item, ItemInfo, LoadCommon, LoadContext, ModalityOf, Model,
+        PayloadOf, ScratchPool, SharedInfo, Spec, Worker,
     },
     output::{EncodeContext, EncodedOutput, Output},
-    protocol::{EncodeError, InferInput, InferRequest, Meter, WantedOutput, block},
+    protocol::{EncodeError, InferInput, InferRequest, Meter, Parameters, WantedOutput, block},
     settings::OutputLayout,
     signature,
 };
@@ -34,15 +36,32 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct ErasedItem {
     value: Arc<dyn Any + Send + Sync>,
-    attached: Option<Attached>,
+    attached: Attachments,
     info: ItemInfo,
     pub(super) cost: BatchCost,
+    /// Lets the next item of its key run once it is dropped: after the call, or with the item.
+    pub(super) turn: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl ErasedItem {
+    pub(super) fn remove_key(&mut self) {
+        self.info.key = None;
+    }
+
+    /// Returns the key of items that run one at a time.
+    pub(super) fn key(&self) -> Option<&Arc<str>> {
+        self.info.key.as_ref()
+    }
 }
 
 /// Items of one request.
 pub(crate) type Items = super::discard::Items<ErasedItem>;
 
 impl Discard for ErasedItem {
+    fn release(&mut self) {
+        drop(self.turn.take());
+    }
+
     fn discard(self) {
         // The memory of the item, which its token holds, stays charged until its values are dropped.
         let ErasedItem { value, attached, info, .. } = self;
@@ -67,7 +86,15 @@ fn item_memory<I>() -> usize {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DecodeOptions {
     pub(crate) max_pixels: u64,
+    pub(crate) max_text: u64,
     pub(crate) score_threshold: f32,
+}
+
+impl DecodeOptions {
+    pub(super) fn of(options: &HostOptions) -> Self {
+        let &HostOptions { max_pixels, max_text, score_threshold, .. } = options;
+        DecodeOptions { max_pixels, max_text, score_threshold }
+    }
 }
 
 /// The properties of a worker that a call of `infer` uses.
@@ -110,13 +137,22 @@ pub(crate) trait ErasedModel: Send + Sync {
         items: &mut Items,
     ) -> Result<Decoded>;
 
+    /// Adds the item of a request of this process to a list. Returns `true` if `admit` is the default.
+    fn admit_value(
+        &self,
+        request: &TypedRequest,
+        token: &Arc<RequestToken>,
+        options: DecodeOptions,
+        items: &mut Items,
+    ) -> Result<bool>;
+
     /// Runs a batch and returns one result for each item.
     ///
     /// # Errors
     /// Fails if the batch as a whole fails: `infer` returned an error, panicked or returned a wrong number of outputs.
     async fn infer(&self, items: Vec<ErasedItem>, cx: &WorkerContext) -> Result<Vec<ItemOutput>>;
 
-    async fn warm_up(&self) -> Result<()>;
+    async fn warm_up(&self, worker: &Worker) -> Result<()>;
 
     async fn health(&self) -> Result<()>;
 }
@@ -132,7 +168,7 @@ pub(crate) fn loader<M: Model>(settings: M::Settings, spec: Spec) -> Loader {
         async move {
             let context = LoadContext::new(settings, common);
             let model = M::load(&context).await?;
-            Ok(Arc::new(TypedModel::new(model, spec)) as Arc<dyn ErasedModel>)
+            Ok(Arc::new(TypedModel::new(model, spec)?) as Arc<dyn ErasedModel>)
         }
         .boxed_local()
     })
@@ -140,13 +176,14 @@ pub(crate) fn loader<M: Model>(settings: M::Settings, spec: Spec) -> Loader {
 
 /// Returns a loader for a model that already exists.
 pub(crate) fn instance<M: Model>(model: M, spec: Spec) -> Loader {
-    let model: Arc<dyn ErasedModel> = Arc::new(TypedModel::new(model, spec));
-    let all = Arc::downgrade(&model);
+    let model = TypedModel::new(model, spec).map(|model| Arc::new(model) as Arc<dyn ErasedModel>);
+    let all = model.as_ref().ok().map(Arc::downgrade);
     let first = Mutex::new(Some(model));
     Arc::new(move |_| {
         // Workers own the model and drop it. The workers of all devices share it.
-        let model = first.lock().unwrap_or_else(PoisonError::into_inner).take().or_else(|| all.upgrade());
-        async { model.ok_or_else(|| "the engine has shut down".into()) }.boxed_local()
+        let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let model = first.or_else(|| Some(Ok(all.as_ref()?.upgrade()?)));
+        async { model.unwrap_or_else(|| Err("the engine has shut down".into())) }.boxed_local()
     })
 }
 
@@ -176,42 +213,74 @@ struct TypedModel<M: Model> {
 }
 
 impl<M: Model> TypedModel<M> {
-    fn new(model: M, spec: Spec) -> Self {
+    /// Creates a model with the signature of its own.
+    ///
+    /// # Errors
+    /// Returns an error if the author's `signature` panics.
+    fn new(model: M, spec: Spec) -> Result<Self> {
+        let signature = std::panic::catch_unwind(AssertUnwindSafe(|| model.signature()));
+        let spec = match signature.map_err(|panic| panic_error("`signature`", &*panic))? {
+            Some(signature) => spec.signed(signature),
+            None => spec,
+        };
         let default_action = spec.default_action().into();
-        TypedModel { model, spec, default_action }
+        Ok(TypedModel { model, spec, default_action })
     }
 
-    fn decode_item(
+    /// Returns what the items of an input share.
+    ///
+    /// # Errors
+    /// Rejects an action that the model does not declare.
+    fn share(
         &self,
-        item: (crate::input::Slot, crate::protocol::Parameters, PayloadOf<M>),
-        index: usize,
+        name: &Arc<str>,
+        parameters: &Parameters,
         location: ErrorLocation,
         token: &Arc<RequestToken>,
-        cx: &DecodeContext<'_>,
         options: DecodeOptions,
+    ) -> Result<Arc<SharedInfo>> {
+        Ok(Arc::new(SharedInfo {
+            name: name.clone(),
+            action: self.action(parameters.shared_action())?,
+            score_threshold: parameters.score_threshold().unwrap_or(options.score_threshold),
+            parameters: parameters.clone(),
+            token: token.clone(),
+            location,
+        }))
+    }
+
+    /// Decodes an item that holds this memory beside its own.
+    fn decode_item(
+        &self,
+        info: ItemInfo,
+        payload: PayloadOf<M>,
+        memory: usize,
+        cx: &DecodeContext<'_>,
     ) -> Result<(ErasedItem, bool)> {
-        let (slot, parameters, payload) = item;
-        let action: Arc<str> = match parameters.shared_action() {
-            Some(action) => {
-                if !self.spec.actions.is_empty() && !self.spec.actions.iter().any(|known| **known == **action) {
-                    let known = self.spec.actions.join("', '");
-                    let fault = Expected::new(format!("one of '{known}'"), quoted(action));
-                    return Err(Error::rejected(fault).at("parameters.action"));
-                }
-                action.clone()
-            }
-            None => self.default_action.clone(),
-        };
-        let score_threshold = parameters.score_threshold().unwrap_or(options.score_threshold);
         let before = if <ModalityOf<M> as Modality>::ELEMENT.is_none() { 0 } else { cx.meter().held() };
         let value = M::Input::decode(payload, cx).inspect_err(|_| cx.meter().forget(before))?;
-        cx.meter().settle(before, value.memory() + item_memory::<M::Input>())?;
-        let info = ItemInfo { index, slot, action, parameters, score_threshold, token: token.clone(), location };
+        cx.meter().settle(before, value.memory() + item_memory::<M::Input>() + memory)?;
+        self.admit(value, info).inspect_err(|_| cx.meter().forget(before))
+    }
+
+    /// Returns the action of an item.
+    fn action(&self, requested: Option<&Arc<str>>) -> Result<Arc<str>> {
+        let Some(action) = requested else { return Ok(self.default_action.clone()) };
+        if !self.spec.actions.is_empty() && !self.spec.actions.iter().any(|known| **known == **action) {
+            let known = self.spec.actions.join("', '");
+            let fault = Expected::new(format!("one of '{known}'"), quoted(action));
+            return Err(Error::rejected(fault).at("parameters.action"));
+        }
+        Ok(action.clone())
+    }
+
+    /// Calls the author's `admit` for an item. Also returns `true` if it is the default.
+    fn admit(&self, value: M::Input, info: ItemInfo) -> Result<(ErasedItem, bool)> {
         let mut item = Item::new(value, info);
-        let cost = self.model.admit(&mut item).inspect_err(|_| cx.meter().forget(before))?;
+        let cost = self.model.admit(&mut item)?;
         let default_admit = item.has_default_admit();
         let (value, info, attached) = item.into_parts();
-        Ok((ErasedItem { value, attached, info, cost }, default_admit))
+        Ok((ErasedItem { value, attached, info, cost, turn: None }, default_admit))
     }
 }
 
@@ -236,7 +305,8 @@ impl<M: Model> ErasedModel for TypedModel<M> {
         if !self.spec.inputs.is_empty() {
             signature::check_request(&self.spec.inputs, &request)?;
         }
-        let cx = DecodeContext::metered(options.max_pixels, &self.spec.inputs, meter);
+        let mut cx = DecodeContext::new(options.max_pixels, &self.spec.inputs).with_meter(meter);
+        cx.max_text = options.max_text;
         let is_request = <ModalityOf<M> as Modality>::ELEMENT.is_none();
         if !is_request {
             meter.keep(request.inputs.iter().map(InferInput::kept_memory).sum());
@@ -253,7 +323,8 @@ impl<M: Model> ErasedModel for TypedModel<M> {
         items.reserve(payloads.len());
         let mut decoded = Decoded { default_admit: true, payload_memory };
         let mut faults = Vec::new();
-        for (index, payload) in payloads.into_iter().enumerate() {
+        let mut last: Option<Arc<SharedInfo>> = None;
+        for (index, (slot, parameters, payload)) in payloads.into_iter().enumerate() {
             if index > 0 {
                 // Others may wait for this decoder.
                 pass_turn();
@@ -261,15 +332,23 @@ impl<M: Model> ErasedModel for TypedModel<M> {
             if token.is_gone() {
                 return Err(Error::cancelled());
             }
-            let slot = payload.0.clone();
-            let location = match <ModalityOf<M> as Modality>::unit(&payload.2) {
+            let location = match <ModalityOf<M> as Modality>::unit(&payload) {
                 Unit::Request => ErrorLocation::Request,
                 Unit::Element if several[slot.input] => ErrorLocation::Element,
                 Unit::Element => ErrorLocation::Input,
                 Unit::MatrixRow => ErrorLocation::MatrixRow,
                 Unit::TableRow => ErrorLocation::TableRow,
             };
-            match self.decode_item(payload, index, location, token, &cx, options) {
+            let known = last.take().filter(|last| last.is_of(&slot.name, &parameters, location));
+            let memory = if known.is_some() { 0 } else { SharedInfo::MEMORY };
+            let shared = known.map_or_else(|| self.share(&slot.name, &parameters, location, token, options), Ok);
+            let decoded_item = shared.and_then(|shared| {
+                last = Some(shared.clone());
+                let Slot { input, element, origin, .. } = slot;
+                let info = ItemInfo { shared, index, input, element, origin, key: None };
+                self.decode_item(info, payload, memory, &cx)
+            });
+            match decoded_item {
                 Ok((item, default_admit)) => {
                     decoded.default_admit &= default_admit;
                     items.push_back(item);
@@ -292,11 +371,40 @@ impl<M: Model> ErasedModel for TypedModel<M> {
         Ok(decoded)
     }
 
+    fn admit_value(
+        &self,
+        request: &TypedRequest,
+        token: &Arc<RequestToken>,
+        options: DecodeOptions,
+        items: &mut Items,
+    ) -> Result<bool> {
+        let value = request.take::<M>()?;
+        let action = self.action(request.action.as_ref())?;
+        token.charge(value.memory() + item_memory::<M::Input>())?;
+        let Slot { name, input, element, origin } = Slot::only();
+        let shared = SharedInfo {
+            name,
+            action,
+            score_threshold: request.score_threshold.unwrap_or(options.score_threshold),
+            parameters: Parameters::default(),
+            token: token.clone(),
+            location: ErrorLocation::Request,
+        };
+        let shared = Arc::new(shared);
+        let info = ItemInfo { shared, index: 0, input, element, origin, key: None };
+        let (item, default_admit) = self.admit(value, info)?;
+        items.push_back(item);
+        Ok(default_admit)
+    }
+
     async fn infer(&self, items: Vec<ErasedItem>, cx: &WorkerContext) -> Result<Vec<ItemOutput>> {
         let count = items.len();
         let mut infos: SmallVec<[ItemInfo; 1]> = SmallVec::with_capacity(count);
         let mut typed = Vec::with_capacity(count);
+        // Until the call is done.
+        let mut turns: SmallVec<[_; 1]> = SmallVec::new();
         for item in items {
+            turns.extend(item.turn);
             let Ok(value) = item.value.downcast::<M::Input>() else {
                 return Err("the item belongs to another model".into());
             };
@@ -316,12 +424,13 @@ impl<M: Model> ErasedModel for TypedModel<M> {
             )
             .into());
         }
+        drop(turns);
         let outputs = outputs.into_iter().zip(infos);
         Ok(outputs.map(|(output, info)| ItemOutput { output: self.encode(output, &info, cx), info }).collect())
     }
 
-    async fn warm_up(&self) -> Result<()> {
-        self.model.warm_up().await
+    async fn warm_up(&self, worker: &Worker) -> Result<()> {
+        self.model.warm_up(worker).await
     }
 
     async fn health(&self) -> Result<()> {
@@ -331,7 +440,10 @@ impl<M: Model> ErasedModel for TypedModel<M> {
 
 impl<M: Model> TypedModel<M> {
     fn encode(&self, output: M::Output, info: &ItemInfo, cx: &WorkerContext) -> Result<EncodedOutput> {
-        let context = EncodeContext::new(&info.action).layout(cx.layout);
+        let Some(output) = TypedOutput::leave(&info.shared.token, output) else {
+            return Ok(EncodedOutput::Tensors(Vec::new()));
+        };
+        let context = EncodeContext::new(&info.shared.action).layout(cx.layout);
         let encode = AssertUnwindSafe(|| output.encode(&context));
         let encoded: EncodedOutput = match std::panic::catch_unwind(encode) {
             Ok(Ok(output)) => output.into(),
@@ -351,7 +463,7 @@ impl<M: Model> TypedModel<M> {
         }
         let memory = encoded.memory();
         if memory > SMALL_OUTPUT {
-            info.token.charge(memory - SMALL_OUTPUT)?;
+            info.shared.token.charge(memory - SMALL_OUTPUT)?;
         }
         Ok(encoded)
     }

@@ -4,13 +4,12 @@
 use std::{
     pin::{Pin, pin},
     sync::{
-        Arc, OnceLock, Weak,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use bytes::Bytes;
 use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch},
@@ -28,19 +27,20 @@ use super::{
     heartbeat::Heartbeat,
     ids::Ids,
     job::Job,
+    lanes::Lanes,
     options::HostOptions,
-    prepare::{Prepared, Request, accepts},
+    prepare::{Prepared, Request, RequestPayload},
     queue::{PendingArrival, Queue},
     replies::ChargedResponse,
-    shared::{SHUTTING_DOWN, Shared},
-    state::{Lifecycle, State, Status},
+    shared::{Shared, accepts},
+    state::{Lifecycle, SHUTTING_DOWN, State, Status},
     worker,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     inflight::{Budget, Charge, OverLimit, PartSender, RequestToken, Source},
     model::{LoadCommon, Spec},
-    protocol::{Accepts, BodyFormat},
+    protocol::Accepts,
     telemetry::metrics::{ModelMetrics, Rejected, Snapshot, Stage},
 };
 
@@ -113,6 +113,18 @@ pub(crate) enum AdmissionError {
     OverLimit(OverLimit),
 }
 
+impl AdmissionError {
+    /// Returns the reason that the metrics count.
+    pub(crate) fn reason(&self) -> Rejected {
+        match self {
+            AdmissionError::NotServing(_) => Rejected::NotReady,
+            AdmissionError::Full => Rejected::QueueFull,
+            AdmissionError::OverLimit(OverLimit::Budget) => Rejected::Memory,
+            AdmissionError::OverLimit(OverLimit::Request(_)) => Rejected::TooLarge,
+        }
+    }
+}
+
 /// A failed request, with the ID that identifies it in the log and in the response.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -177,34 +189,37 @@ impl Host {
         loader: Loader,
         common: LoadCommon,
     ) -> std::io::Result<Host> {
+        let discards = Discards::new(Handle::current());
+        let queue = Arc::new(Queue::new(BatchPolicy {
+            max_running: options.max_concurrency,
+            wakes_all: options.wakes_all(&spec),
+            max_cost: options.batching.max_cost,
+            across: options.batching.across,
+        }));
         let shared = Arc::new(Shared {
             handle: Handle::current(),
             permits: Arc::new(Semaphore::new(options.capacity())),
             budget: Budget::new(options.max_inflight_bytes, options.max_request_bytes),
             decoders: Decoders::new(available_cores()),
-            discards: Discards::new(Handle::current()),
+            lanes: Lanes::new(queue.clone(), discards.clone()),
+            discards,
             lifecycle: Lifecycle::new(),
-            queue: Queue::new(BatchPolicy {
-                max_running: options.max_concurrency,
-                wakes_all: options.wakes_all(&spec),
-                max_cost: options.batching.max_cost,
-                across: options.batching.across,
-            }),
-            model: OnceLock::new(),
+            queue,
+            loaded: OnceLock::new(),
             default_admit: AtomicBool::new(false),
             has_warned_of_emit: AtomicBool::new(false),
             heartbeats: (0..options.placement.all_workers()).map(|_| Heartbeat::default()).collect(),
             core_heartbeats: (0..options.core_threads).map(|_| Heartbeat::default()).collect(),
             gate: InlineGate::new(options.may_run_inline(&spec)),
             health: options.placement.devices.iter().map(|_| Heartbeat::default()).collect(),
-            loading: AtomicUsize::new(options.placement.devices.len()),
+            start: Instant::now(),
+            starting: AtomicUsize::new(options.placement.all_workers()),
             closing: AtomicBool::new(false),
             ended: watch::Sender::new(false),
             service_nanos: AtomicU64::new(0),
             ids: Ids::default(),
-            accepts: accepts(&options, &spec),
+            declared: (spec.clone(), accepts(&options, &spec)),
             metrics,
-            spec,
             options,
         });
         worker::start(&shared, &loader, &common)?;
@@ -224,12 +239,12 @@ impl Host {
     }
 
     pub(crate) fn spec(&self) -> &Spec {
-        &self.shared().spec
+        self.shared().spec()
     }
 
     /// Returns the accepted bodies and protocols.
     pub(crate) fn accepts(&self) -> &Accepts {
-        &self.shared().accepts
+        self.shared().accepts()
     }
 
     pub(crate) fn metrics(&self) -> &ModelMetrics {
@@ -245,7 +260,13 @@ impl Host {
 
     pub(crate) fn in_flight(&self) -> InFlight {
         let (queued, running) = self.shared().queue.counts();
-        InFlight { requests: self.admitted(), queued, running, bytes: self.shared().budget.used() }
+        let queued = queued + self.shared().lanes.count();
+        InFlight {
+            requests: self.admitted(),
+            queued: queued.min(self.admitted()),
+            running,
+            bytes: self.shared().budget.used(),
+        }
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -277,7 +298,7 @@ impl Host {
         source: Source,
     ) -> std::result::Result<ArrivingRequest, AdmissionError> {
         match self.shared().lifecycle.state() {
-            State::Ready | State::Draining if self.shared().model.get().is_some() => {}
+            State::Ready | State::Draining if self.shared().starting.load(Ordering::Acquire) == 0 => {}
             _ => {
                 let reason = self.shared().lifecycle.status().not_ready_reason();
                 return Err(AdmissionError::NotServing(reason.unwrap_or("the model is not ready")));
@@ -301,6 +322,16 @@ impl Host {
     pub(crate) fn enter(&self, arriving: ArrivingRequest) -> std::result::Result<AdmissionPermit, AdmissionError> {
         let permit = self.shared().permits.clone().try_acquire_owned().map_err(|_| AdmissionError::Full)?;
         Ok(AdmissionPermit { permit, arriving })
+    }
+
+    /// Counts a request that is not admitted, and returns its error.
+    pub(crate) fn refused(&self, error: &AdmissionError) -> Error {
+        self.metrics().rejected(error.reason());
+        match error {
+            AdmissionError::NotServing(why) => Error::unavailable(*why),
+            AdmissionError::Full => Error::unavailable("the queue is full"),
+            AdmissionError::OverLimit(limit) => (*limit).into(),
+        }
     }
 
     /// Returns `true` if calls of the model are quick enough to run on core threads soon, as far as is known.
@@ -327,8 +358,7 @@ impl Host {
         self.shared().options.capacity() - self.shared().permits.available_permits()
     }
 
-    /// Serves a request and returns the encoded response. `format` is the format of the body according to the headers. The
-    /// ID is the one in the body, else `request_id`, else a new one. The timeout runs from `arrived`. `parts` receives the
+    /// Serves a request and returns the encoded response. The ID is the one in the body, else `request_id`, else a new one. The timeout runs from `arrived`. `parts` receives the
     /// parts that the model emits; a response with parts is always JSON.
     ///
     /// # Cancel safety
@@ -337,8 +367,7 @@ impl Host {
     pub(crate) async fn infer(
         &self,
         admission: AdmissionPermit,
-        body: Bytes,
-        format: BodyFormat,
+        payload: RequestPayload,
         request_id: Option<String>,
         arrived: Instant,
         parts: Option<PartSender>,
@@ -349,7 +378,7 @@ impl Host {
         }
         let mut caller = Caller { shared: self.shared(), token: &token, queued: true, left: true, done: false };
         let mut id = request_id.map(Arc::from);
-        let request = Request { shared: self.shared().clone(), token: token.clone(), body, format, arrived };
+        let request = Request { shared: self.shared().clone(), token: token.clone(), payload, arrived };
         let result = before_deadline(&token, pin!(self.process(request, admission, &mut id))).await;
         // A request whose deadline has passed may still be in the queue; any other request is done.
         caller.queued = matches!(&result, Err(error) if error.kind() == ErrorKind::TimedOut);
@@ -422,15 +451,15 @@ impl Host {
     ) -> Result<ChargedResponse> {
         let mut begin = Instant::now();
         self.metrics().took(Stage::Read, begin - request.arrived);
-        let token = request.token.clone();
+        let (token, arrived) = (request.token.clone(), request.arrived);
         let inline = request.is_small()
             && self.shared().default_admit.load(Ordering::Relaxed)
-            && self.shared().model.get().and_then(Weak::upgrade).is_some_and(|model| model.decodes_inline());
+            && self.shared().model().is_some_and(|model| model.decodes_inline());
         let (request_id, prepared) = if inline {
             request.prepare(id.clone())
         } else {
             let fallback = id.clone();
-            let work = Work { source: token.source(), bytes: request.body.len() };
+            let work = Work { source: token.source(), bytes: request.payload.len() };
             // In boxes, so that requests that take no slot do not carry the futures.
             let slot = Box::pin(self.slot(work)).await?;
             self.metrics().took(Stage::DecodeWait, begin.elapsed());
@@ -449,6 +478,10 @@ impl Host {
             };
             self.metrics().rejected(reason);
         })?;
+        if self.shared().options.placement.devices.len() > 1 && items.iter().any(|item| item.key().is_some()) {
+            // Each device has a model of its own, with states of its own.
+            return Err("items with keys need an engine of one device: set CHARIOT_ENGINE_DEVICE to one of them".into());
+        }
         let (reply, response) = oneshot::channel();
         let AdmissionPermit { permit, arriving: ArrivingRequest { arrival, .. } } = admission;
         let body_deadline = token.body_deadline();
@@ -458,7 +491,7 @@ impl Host {
         if let Some(core) = core {
             core.submit(InlineRequest { shared: self.shared().clone(), job, items, arrival, since: decoded });
         } else {
-            let pushed = self.shared().queue.push(job, items, decoded);
+            let pushed = self.shared().lanes.push(job, items, arrived, decoded);
             drop(arrival);
             if !pushed {
                 return Err(Error::unavailable(SHUTTING_DOWN));
@@ -510,6 +543,7 @@ impl Host {
         };
         self.shared().ended.send_replace(true);
         self.shared().queue.abandon(|| Error::unavailable(SHUTTING_DOWN));
+        self.shared().lanes.abandon(|| Error::unavailable(SHUTTING_DOWN));
         self.shared().lifecycle.stop();
         abandoned
     }
@@ -549,7 +583,7 @@ impl Drop for Caller<'_> {
             self.shared.metrics.cancellations.inc();
         }
         if self.queued {
-            self.shared.queue.remove(self.token);
+            self.shared.remove(self.token);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `state` | the state of an engine, with a single owner |
 //! | `options` | how a model is served: devices, limits, batching, encoding |
+//! | `typed` | a request of this process, a value in place of a body |
 //! | `prepare` | the decoding of a request |
 //! | `host` | a served model: admits requests, has them decoded, queues them and waits for their responses |
 //! | `models` | all models of an engine |
@@ -13,6 +14,7 @@
 //! | `job` | a request in the queue or on workers, which collects its outputs |
 //! | `turns` | the order in which connections are served |
 //! | `queue` | items that wait for a worker |
+//! | `lanes` | items that wait for others of their keys |
 //! | `batches` | the batches made of waiting items |
 //! | `decoders` | the slots for decoding and other work on the pool |
 //! | `discard` | items that are dropped where an author's `Drop` does no harm |
@@ -24,6 +26,7 @@
 //! | `core_thread` | a thread that serves connections and runs the quick calls for them |
 //! | `core_threads` | the core threads of a process, and the help for one whose call is slow |
 //! | `watch` | finds slow calls on core threads |
+//! | `warm_up` | the start of a worker: the author's `warm_up`, and the example request |
 //! | `worker` | the threads that load a model and run it |
 //! | `block_on` | an executor for futures that may block their thread |
 
@@ -41,6 +44,7 @@ mod heartbeat;
 mod host;
 mod ids;
 mod job;
+mod lanes;
 mod models;
 mod options;
 mod prepare;
@@ -49,6 +53,8 @@ mod replies;
 mod shared;
 mod state;
 mod turns;
+mod typed;
+mod warm_up;
 mod watch;
 mod worker;
 
@@ -62,7 +68,8 @@ pub use host::InFlight;
 pub(crate) use host::{AdmissionError, AdmissionPermit, ArrivingRequest, Failure, Host, available_cores};
 pub(crate) use models::{Models, OneModel, Readiness};
 pub(crate) use options::{Batching, HostOptions, Placement};
+pub(crate) use prepare::RequestPayload;
 pub(crate) use replies::ChargedResponse;
-pub(crate) use shared::SHUTTING_DOWN;
 pub use state::State;
-pub(crate) use state::Status;
+pub(crate) use state::{SHUTTING_DOWN, Status};
+pub(crate) use typed::{TypedOutput, TypedRequest};

@@ -52,8 +52,12 @@ pub(crate) struct HostOptions {
     pub(crate) batching: Batching,
     /// The number of requests admitted beyond those that run.
     pub(crate) queue_size: usize,
+    /// Set if each worker runs the author's example before the model is ready.
+    pub(crate) warm_up: bool,
     pub(crate) score_threshold: f32,
     pub(crate) max_pixels: u64,
+    /// The maximum length of a text, in bytes.
+    pub(crate) max_text: u64,
     pub(crate) layout: Option<OutputLayout>,
     pub(crate) encoding: OutputEncoding,
     /// The only accepted protocol. `None` accepts both.

@@ -3,7 +3,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
 };
 
 use bytes::Bytes;
@@ -13,24 +13,40 @@ use super::{
     deadline, encode,
     erased::{DecodeOptions, Items, check_selection, panic_error},
     job::ResponseContext,
-    options::HostOptions,
-    shared::{SHUTTING_DOWN, Shared},
+    shared::Shared,
+    state::SHUTTING_DOWN,
+    typed::TypedRequest,
 };
 use crate::{
     error::{Error, Rejection, Result},
     inflight::RequestToken,
-    input::{Modality, modality},
-    model::Spec,
-    protocol::{Accepts, BodyFormat, DataType, Meter, TensorMetadata},
+    protocol::{BodyFormat, Meter, Protocol},
 };
 
 /// A request to decode, on this thread or on the pool.
 pub(super) struct Request {
     pub(super) shared: Arc<Shared>,
     pub(super) token: Arc<RequestToken>,
-    pub(super) body: Bytes,
-    pub(super) format: BodyFormat,
+    pub(super) payload: RequestPayload,
     pub(super) arrived: Instant,
+}
+
+/// The payload of a request.
+pub(crate) enum RequestPayload {
+    /// A body, with its format according to the headers.
+    Body(Bytes, BodyFormat),
+    /// The value of a call within this process.
+    Value(Box<TypedRequest>),
+}
+
+impl RequestPayload {
+    /// Returns the length of the body in bytes.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            RequestPayload::Body(body, _) => body.len(),
+            RequestPayload::Value(_) => 0,
+        }
+    }
 }
 
 /// A decoded request.
@@ -52,9 +68,10 @@ const SMALL_TENSORS: usize = 1 << 20;
 impl Request {
     /// Returns `true` if the request may be decoded on the thread that read it.
     pub(super) fn is_small(&self) -> bool {
-        let bytes = self.body.len();
-        match self.format.json_length {
-            Some(json) if self.shared.spec.element.is_none() => json <= SMALL_JSON && bytes <= SMALL_TENSORS,
+        let bytes = self.payload.len();
+        let RequestPayload::Body(_, format) = &self.payload else { return true };
+        match format.json_length {
+            Some(json) if self.shared.spec().element.is_none() => json <= SMALL_JSON && bytes <= SMALL_TENSORS,
             _ => bytes <= SMALL_JSON,
         }
     }
@@ -73,10 +90,22 @@ impl Request {
         if self.token.is_gone() {
             return Err(Error::cancelled());
         }
-        let model = self.shared.model.get().and_then(Weak::upgrade);
-        let model = model.ok_or_else(|| Error::unavailable(SHUTTING_DOWN))?;
+        let model = self.shared.model().ok_or_else(|| Error::unavailable(SHUTTING_DOWN))?;
         let meter = Meter::new(&*self.token);
-        let decoded = self.format.decode_metered(&self.body, &self.shared.accepts, &meter);
+        let options = DecodeOptions::of(&self.shared.options);
+        let mut items = Items::new(&self.shared.discards);
+        let (body, format) = match &self.payload {
+            RequestPayload::Body(body, format) => (body, format),
+            RequestPayload::Value(request) => {
+                let default_admit = model.admit_value(request, &self.token, options, &mut items)?;
+                self.shared.default_admit.store(default_admit, Ordering::Relaxed);
+                let id = id.get_or_insert_with(|| self.shared.ids.fresh()).clone();
+                let context =
+                    ResponseContext { id, protocol: Protocol::V2Kserve, requested: Vec::new(), binary: false };
+                return Ok(Prepared { items, context, unwritable_inputs: None });
+            }
+        };
+        let decoded = format.decode_metered(body, self.shared.accepts(), &meter);
         let (mut request, protocol) = decoded.map_err(|fault| meter.refused(fault))?;
         if let Some(own) = request.id.take().filter(|own| !own.is_empty()) {
             *id = Some(own.into());
@@ -98,38 +127,15 @@ impl Request {
             requested.iter_mut().for_each(|output| output.binary = None);
         }
         let unwritable_inputs = encode::unwritable_inputs(&request.inputs, model.spec(), &requested, binary);
-        let options = DecodeOptions {
-            max_pixels: self.shared.options.max_pixels,
-            score_threshold: self.shared.options.score_threshold,
-        };
-        let mut items = Items::new(&self.shared.discards);
         let decoded = model.decode(request, &self.token, &meter, options, &mut items)?;
-        if self.body.is_unique() {
+        if body.is_unique() {
             // No item refers to the body, which is dropped with the request.
-            self.token.discharge(self.body.len());
+            self.token.discharge(body.len());
         }
         meter.finish(decoded.payload_memory)?;
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
         let id = id.get_or_insert_with(|| self.shared.ids.fresh()).clone();
         let context = ResponseContext { id, protocol, requested, binary };
         Ok(Prepared { items, context, unwritable_inputs })
-    }
-}
-
-/// Returns the bodies and protocols that a model with these options accepts.
-pub(super) fn accepts(options: &HostOptions, spec: &Spec) -> Accepts {
-    let alone = match &spec.inputs[..] {
-        [only] => Some(only.metadata()),
-        // One item, or raw bytes for an engine that accepts anything.
-        [] => Some(TensorMetadata::new(spec.element.unwrap_or_default(), DataType::Bytes, [1])),
-        _ => None,
-    };
-    Accepts {
-        protocol: options.protocol,
-        items: spec.element.is_some() && spec.inputs.is_empty(),
-        raw_items: spec.raw,
-        images: spec.element == <modality::Image as Modality>::ELEMENT,
-        json_items: spec.element.is_some() && !spec.raw,
-        single_input: alone,
     }
 }

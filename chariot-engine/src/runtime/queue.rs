@@ -101,13 +101,15 @@ impl Drop for PendingArrival {
 pub(super) struct RunPermit<'a> {
     queue: &'a Queue,
     index: usize,
+    /// Set if the next batch is for a worker that waits for it, and not for whoever has the permit.
+    wakes: bool,
 }
 
 impl Drop for RunPermit<'_> {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
         state.running.remove(self.index);
-        let more = !state.waiting.is_empty();
+        let more = self.wakes && !state.waiting.is_empty();
         drop(state);
         if more {
             self.queue.wake();
@@ -115,10 +117,45 @@ impl Drop for RunPermit<'_> {
     }
 }
 
+/// The items of a request that its first call on a thread has left for further calls there. When dropped, workers take what
+/// is still left.
+pub(super) struct Rest<'a> {
+    queue: &'a Queue,
+    job: Arc<Job>,
+}
+
+impl<'a> Rest<'a> {
+    /// Takes the next call of the request. Returns `None` if nothing is left, if others are first, and if nobody waits for the
+    /// response any more.
+    pub(super) fn next(&self) -> Option<(NextBatch, RunPermit<'a>)> {
+        let mut expired = Vec::new();
+        let mut state = self.queue.lock();
+        let first = state.waiting.first().and_then(|(_, requests)| requests.front());
+        if !first.is_some_and(|first| Arc::ptr_eq(&first.job, &self.job) && !first.is_over()) {
+            return None;
+        }
+        let found = self.queue.find(&mut state, &mut expired);
+        drop(state);
+        abandon(expired);
+        match found {
+            Found::Batch(batch, index) => Some((batch, RunPermit { queue: self.queue, index, wakes: false })),
+            Found::Nothing | Found::End => None,
+        }
+    }
+}
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        if !self.queue.lock().waiting.is_empty() {
+            self.queue.wake();
+        }
+    }
+}
+
 /// The outcome of adding a request whose call may run on this thread.
 pub(super) enum Pushed<'a> {
-    /// The call that runs next, with permission to run it.
-    Taken(NextBatch, RunPermit<'a>),
+    /// The call that runs next, with permission to run it, and what it leaves of the request.
+    Taken(NextBatch, RunPermit<'a>, Option<Rest<'a>>),
     /// The request waits for a worker.
     Queued,
     /// The queue is closed.
@@ -213,7 +250,7 @@ impl Queue {
     }
 
     /// Adds the items of a request that has been waiting since the given time. If no other waits and a call may run, takes the
-    /// next batch at once.
+    /// next batch at once, and wakes no worker for the rest.
     pub(super) fn push_or_take(&self, job: &Arc<Job>, items: Items, since: Instant) -> Pushed<'_> {
         let request = QueuedRequest::new(job.clone(), items, since);
         let mut state = self.lock();
@@ -232,11 +269,11 @@ impl Queue {
         let more = !state.waiting.is_empty();
         drop(state);
         abandon(expired);
-        if more {
-            self.wake();
-        }
+        let rest = more.then(|| Rest { queue: self, job: job.clone() });
         match found {
-            Found::Batch(batch, index) => Pushed::Taken(batch, RunPermit { queue: self, index }),
+            Found::Batch(batch, index) => {
+                Pushed::Taken(batch, RunPermit { queue: self, index, wakes: rest.is_none() }, rest)
+            }
             Found::Nothing | Found::End => Pushed::Queued,
         }
     }
@@ -267,7 +304,7 @@ impl Queue {
                 }
             }
             match found {
-                Found::Batch(batch, index) => return Some((batch, RunPermit { queue: self, index })),
+                Found::Batch(batch, index) => return Some((batch, RunPermit { queue: self, index, wakes: true })),
                 Found::End => return None,
                 Found::Nothing => {}
             }
@@ -354,9 +391,10 @@ impl Queue {
     /// Removes a request that nobody waits for, if any of its items are still in the queue.
     pub(super) fn remove(&self, token: &Arc<RequestToken>) {
         let mut state = self.lock();
-        let request = state.remove(token);
+        // Several if its items have keys, which come one by one.
+        let removed: PerRequest<_> = std::iter::from_fn(|| state.remove(token)).collect();
         drop(state);
-        drop(request);
+        drop(removed);
     }
 
     /// Returns the number of waiting requests and of running calls.

@@ -1,10 +1,14 @@
-//! The state of an engine: `Starting -> Ready -> Draining -> Stopped`. A failed load leads from `Starting` to `Failed`, and
+//! The state of an engine: `Starting -> Ready -> Draining -> Stopped`. A failed load leads from `Starting` to `Failed`, or from
+//! `Draining` if the engine drains before it is loaded, and
 //! so does a lost device from any state before `Stopped`. The host owns the state; readiness and everyone who waits for the
 //! engine read it.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
+
+/// The message for requests that a shutdown leaves without a response.
+pub(crate) const SHUTTING_DOWN: &str = "the engine is shutting down";
 
 /// The state of an engine.
 ///
@@ -136,7 +140,7 @@ impl Lifecycle {
 
     /// Records that the model failed to load.
     pub(crate) fn fail(&self, why: &str) {
-        self.go(State::Failed, &[State::Starting], Some(why));
+        self.go(State::Failed, &[State::Starting, State::Draining], Some(why));
     }
 
     /// Records that the device is lost; the engine serves no more requests.

@@ -33,12 +33,13 @@ use super::{
     queue::RunPermit,
     replies::ChargedResponse,
     shared::Shared,
+    warm_up::warm_up,
 };
 use crate::{
     device::{Device, DeviceFault, classify},
     error::{Error, ErrorKind, Result},
     inflight::{PartSender, set_heartbeat},
-    model::{LoadCommon, ScratchPool},
+    model::{LoadCommon, ScratchPool, set_discarding},
     telemetry::metrics::Stage,
 };
 
@@ -60,52 +61,47 @@ pub(super) fn start(shared: &Arc<Shared>, loader: &Loader, common: &LoadCommon) 
 fn lead(shared: &Arc<Shared>, loader: &Loader, common: LoadCommon, index: usize, handle: &Handle) {
     let first = index * shared.options.placement.workers;
     let health = &shared.health[index];
-    let begin = Instant::now();
     let device = common.device.clone();
-    let model = match block_on(handle, load(shared, loader, common)) {
+    let load = catch_panic("`load`", async { loader(common).await });
+    let model = match block_on(handle, load) {
         Ok(model) => model,
         Err(error) => return fail(shared, &error),
     };
+    shared.set_model(&model);
     for index in first + 1..first + shared.options.placement.workers {
         let (own, model, handle, device) = (shared.clone(), model.clone(), handle.clone(), device.clone());
-        let started = spawn(shared, index, move || work(&own, &*model, &device, index, None, &handle));
+        let started = spawn(shared, index, move || work(&own, &*model, device, index, None, &handle));
         if let Err(error) = started {
             return fail(shared, &Error::from(error).context(format_args!("starting worker {index}")));
         }
     }
-    // Decoding and admission do not depend on the device, so the model of any device will do.
-    let _ = shared.model.set(Arc::downgrade(&model));
-    if shared.loading.fetch_sub(1, Ordering::AcqRel) == 1 {
-        let Placement { device_names, threads, .. } = &shared.options.placement;
-        let workers = shared.options.placement.all_workers();
-        let load_ms = begin.elapsed().as_millis() as u64;
-        tracing::info!(
-            model = shared.options.name,
-            device = device_names,
-            workers,
-            threads,
-            load_ms,
-            url = shared.options.infer_url,
-            "model ready"
-        );
-        shared.lifecycle.ready();
-    }
-    work(shared, &*model, &device, first, Some(health), handle);
+    work(shared, &*model, device, first, Some(health), handle);
 }
 
-/// Serves requests with a model, with a heartbeat around every entry into the model.
+/// Warms a worker up and then serves requests, with a heartbeat around every entry into the model.
 fn work(
     shared: &Shared,
     model: &dyn ErasedModel,
-    device: &Device,
+    device: Device,
     index: usize,
     health: Option<&Heartbeat>,
     handle: &Handle,
 ) {
+    let cx = WorkerContext { device, scratch: Rc::new(ScratchPool::default()), layout: shared.options.layout };
+    if let Err(error) = block_on(handle, warm_up(shared, model, &cx, index)) {
+        return fail(shared, &error.context("warming up"));
+    }
+    if !cx.scratch.is_empty() {
+        // The threads that run quick calls have no such values.
+        shared.gate.close();
+    }
+    if shared.starting.fetch_sub(1, Ordering::AcqRel) == 1 {
+        ready(shared);
+    }
     let heartbeat = &shared.heartbeats[index];
     set_heartbeat(heartbeat.beats());
     let run = || {
-        let mut serve = std::pin::pin!(serve(shared, model, device.clone(), health));
+        let mut serve = std::pin::pin!(serve(shared, model, &cx, health));
         block_on(
             handle,
             poll_fn(|cx| {
@@ -123,6 +119,17 @@ fn work(
     }
 }
 
+/// Records that all workers are ready.
+fn ready(shared: &Shared) {
+    let Placement { device_names, threads, .. } = &shared.options.placement;
+    let workers = shared.options.placement.all_workers();
+    let took = shared.start.elapsed();
+    shared.metrics.loaded(took);
+    let (load_ms, url) = (took.as_millis() as u64, &shared.options.infer_url);
+    tracing::info!(model = shared.options.name, device = device_names, workers, threads, load_ms, url, "model ready");
+    shared.lifecycle.ready();
+}
+
 /// Records a failed load, with the complete reason for the log and for whoever waits for the engine.
 fn fail(shared: &Shared, error: &Error) {
     let why = error.log_message();
@@ -137,7 +144,7 @@ fn spawn(shared: &Arc<Shared>, index: usize, run: impl FnOnce() + Send + 'static
         if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| in_pool(threads, run))) {
             forget_panic(panic);
             // Has an effect only before the model is ready.
-            fail(&own, &"the first worker of a device panicked".into());
+            fail(&own, &"a worker panicked before it was ready".into());
         }
     };
     std::thread::Builder::new().name(format!("chariot-worker-{index}")).spawn(run)?;
@@ -162,17 +169,8 @@ pub(super) fn in_pool(_: usize, run: impl FnOnce()) {
     run();
 }
 
-async fn load(shared: &Shared, loader: &Loader, common: LoadCommon) -> Result<Arc<dyn ErasedModel>> {
-    let begin = Instant::now();
-    let model = catch_panic("`load`", async { loader(common).await }).await?;
-    catch_panic("`warm_up`", model.warm_up()).await.map_err(|error| error.context("warming up"))?;
-    shared.metrics.loaded(begin.elapsed());
-    Ok(model)
-}
-
 /// Serves requests until the queue is closed and empty. One worker of each device also runs the model's health check.
-async fn serve(shared: &Shared, model: &dyn ErasedModel, device: Device, health: Option<&Heartbeat>) {
-    let cx = WorkerContext { device, scratch: Rc::new(ScratchPool::default()), layout: shared.options.layout };
+async fn serve(shared: &Shared, model: &dyn ErasedModel, cx: &WorkerContext, health: Option<&Heartbeat>) {
     let concurrency = model.spec().concurrency;
     let wakes_all = shared.options.wakes_all(model.spec());
     let mut running = FuturesUnordered::new();
@@ -197,7 +195,7 @@ async fn serve(shared: &Shared, model: &dyn ErasedModel, device: Device, health:
             next = shared.queue.pop(), if running.len() < concurrency && (wakes_all || checking.is_terminated()) => match next {
                 Some((batch, permit)) => {
                     // The worker survives any panic, such as one in the destructor of an author's value.
-                    running.push(AssertUnwindSafe(serve_batch(shared, model, &cx, batch, permit, false)).catch_unwind());
+                    running.push(AssertUnwindSafe(serve_batch(shared, model, cx, batch, permit, false)).catch_unwind());
                 }
                 None => break,
             },
@@ -274,9 +272,9 @@ pub(super) async fn serve_batch(
         biased;
         results = infer(shared, model, cx, items, &slices) => results,
         // Nobody waits for a response, and a model that awaits can be stopped.
-        () = all_gone(&slices, cx) => slices.iter().map(|_| Err(Error::cancelled())).collect(),
+        () = all_gone(&slices) => slices.iter().map(|_| Err(Error::cancelled())).collect(),
     };
-    cx.scratch.discard(false);
+    set_discarding(false);
     let took = at.elapsed();
     metrics.took(Stage::Infer, took);
     shared.record(took / u32::try_from(slices.len()).unwrap_or(u32::MAX));
@@ -298,7 +296,7 @@ pub(super) async fn serve_batch(
     for (slice, result) in slices.iter().zip(responses) {
         if matches!(result, Some(Err(_))) {
             // The request has failed, so its other items need not run.
-            shared.queue.remove(&slice.job.token);
+            shared.remove(&slice.job.token);
         }
         slice.job.end(result);
     }
@@ -321,13 +319,12 @@ fn finish(
     }
 }
 
-/// Waits until every caller has gone, and discards the worker's scratch values: the dropped call may have left them half
-/// updated.
-async fn all_gone(slices: &[BatchSlice], cx: &WorkerContext) {
+/// Waits until every caller has gone, and discards the states of the call: dropped midway, it may have left them half updated.
+async fn all_gone(slices: &[BatchSlice]) {
     for slice in slices {
         slice.job.token.left().await;
     }
-    cx.scratch.discard(true);
+    set_discarding(true);
 }
 
 /// Logs a warning, once for each model, if a batch has emitted parts that no caller can receive.
@@ -375,14 +372,16 @@ async fn infer(
             let failed = error.log_message();
             let mut results = PerRequest::with_capacity(slices.len());
             for slice in slices {
-                let items = spare.drain(..slice.count).collect();
+                let items: Vec<ErasedItem> = spare.drain(..slice.count).collect();
                 let token = &slice.job.token;
                 results.push(if token.is_gone() {
                     Err(Error::cancelled())
                 } else if token.is_expired() {
                     Err(Error::timed_out())
-                } else if token.parts().is_some_and(PartSender::has_sent) {
-                    // The caller has already received parts of the first run.
+                } else if token.parts().is_some_and(PartSender::has_sent)
+                    || items.iter().any(|item| item.turn.is_some())
+                {
+                    // The caller has already received parts of the first run, or the run has changed the state of a key.
                     Err(failed.clone().into())
                 } else {
                     call(shared, model, cx, items).await

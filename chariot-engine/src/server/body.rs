@@ -70,6 +70,11 @@ where
         self.0.as_ref().map_or(0, |body| body.size_hint().lower())
     }
 
+    /// Returns the body; `None` if it was taken before.
+    pub(super) fn take_whole(&mut self) -> Option<B> {
+        self.0.take()
+    }
+
     /// Returns the body for reading; `None` if it was taken before.
     pub(super) fn take(&mut self) -> Option<Pin<Box<B>>> {
         self.0.take().map(Box::pin)

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::{
     accept::{accepts_events, prefers_open_metrics},
     body::UnreadBody,
+    fallback::{BodyLimits, Fallback},
     infer::infer,
     repository,
     request_id::is_request_id,
@@ -42,18 +43,25 @@ pub(crate) struct Served {
     /// Closes HTTP/1 connections after their response while the engine drains, because its port closes soon.
     pub(crate) closes_connections: bool,
     pub(crate) openapi: Arc<LazyDocument>,
+    /// Serves what the engine does not route.
+    pub(crate) fallback: Option<(Arc<Fallback>, BodyLimits)>,
 }
 
-/// The OpenAPI document, which never changes and is made when it is first requested: that takes longer than the rest of a
-/// start.
+/// The OpenAPI document, which is made when it is first requested: that takes longer than the rest of a start. It does not
+/// change once all models are loaded.
 pub(crate) struct LazyDocument {
     made: OnceLock<Bytes>,
     make: Box<dyn Fn() -> Bytes + Send + Sync>,
+    /// Returns `true` once the document does not change any more.
+    is_final: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl LazyDocument {
-    pub(crate) fn new(make: impl Fn() -> Bytes + Send + Sync + 'static) -> Self {
-        LazyDocument { made: OnceLock::new(), make: Box::new(make) }
+    pub(crate) fn new(
+        make: impl Fn() -> Bytes + Send + Sync + 'static,
+        is_final: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Self {
+        LazyDocument { made: OnceLock::new(), make: Box::new(make), is_final: Box::new(is_final) }
     }
 
     /// Returns the document. It is made on the blocking pool. `None` if that fails.
@@ -62,7 +70,11 @@ impl LazyDocument {
             return Some(made.clone());
         }
         let own = self.clone();
-        tokio::task::spawn_blocking(move || own.made.get_or_init(&own.make).clone()).await.ok()
+        let make = move || match (own.is_final)() {
+            true => own.made.get_or_init(&own.make).clone(),
+            false => (own.make)(),
+        };
+        tokio::task::spawn_blocking(make).await.ok()
     }
 }
 
@@ -92,6 +104,13 @@ where
     B::Data: Send,
 {
     async move {
+        if let Some((fallback, limits)) = &served.fallback
+            && let Err(RouteError::Path) = served.routes.find(head.uri.path())
+        {
+            // In a box, so that inference does not carry the future.
+            let response = Box::pin(fallback.respond(&head, body.take_whole(), *limits)).await;
+            return end_if_leaving(&served, &head, response);
+        }
         let request_id = head.headers.get(REQUEST_ID).filter(|id| is_request_id(id));
         let response = dispatch(&served, &head, &mut body, request_id, source).await;
         finish(&served, &head, request_id, response)
@@ -112,6 +131,12 @@ fn finish(
     if head.method != Method::POST {
         respond::forbid_storing(&mut response);
     }
+    let response = end_if_leaving(served, head, response);
+    if head.method == Method::HEAD { respond::without_body(response) } else { response }
+}
+
+/// Ends the connection after a response if the engine drains, or if the response could not end otherwise.
+fn end_if_leaving(served: &Served, head: &Parts, mut response: Response<ResponseBody>) -> Response<ResponseBody> {
     let is_http1 = head.version < Version::HTTP_2;
     // A caller that is refused while it waits to be asked for its body must learn that the connection ends: Apache httpd sends
     // the body otherwise, and makes a 500 of the refusal.
@@ -122,7 +147,7 @@ fn finish(
     if ends_with_body || leaves {
         respond::end_connection(&mut response, head.version);
     }
-    if head.method == Method::HEAD { respond::without_body(response) } else { response }
+    response
 }
 
 /// Finds the route of a request and serves it.

@@ -20,7 +20,7 @@ use crate::{
     error::{Error, ErrorKind, Rejection},
     inflight::{OVER_BUDGET, OverLimit, PaceLimit, Source},
     protocol::{BodyFormat, Coding},
-    runtime::{AdmissionError, ArrivingRequest, Failure, OneModel, SHUTTING_DOWN},
+    runtime::{AdmissionError, ArrivingRequest, Failure, OneModel, RequestPayload, SHUTTING_DOWN},
     settings::EngineSettings,
     telemetry::metrics::Rejected,
 };
@@ -80,16 +80,17 @@ where
     if let Err(fault) = format.check_media_type(&bytes, model.host.accepts()) {
         return unsupported_type(model, &fault);
     }
+    let payload = RequestPayload::Body(bytes, format);
     if streams {
         let host = model.host.clone();
         let charge = permit.part_charge();
-        let work = |parts| async move { host.infer(permit, bytes, format, request_id, arrived, Some(parts)).await };
+        let work = |parts| async move { host.infer(permit, payload, request_id, arrived, Some(parts)).await };
         let pace = PaceLimit::awaited(model.settings.write_timeout, model.settings.min_rate.as_u64());
         return Box::pin(Events::start(pace, charge, deadline, work))
             .await
             .map_or_else(|failure| failed(model, &failure), respond::events);
     }
-    let response = match model.host.infer(permit, bytes, format, request_id, arrived, None).await {
+    let response = match model.host.infer(permit, payload, request_id, arrived, None).await {
         Ok(response) if model.settings.compress_responses => {
             Box::pin(coding::compress(&model.host, &head.headers, response, id.as_deref(), deadline, source)).await
         }
@@ -205,12 +206,7 @@ impl HeadFault {
             HeadFault::TooLarge => body_fault(model, &BodyFault::TooLarge),
             HeadFault::Header(fault) => respond::error(StatusCode::BAD_REQUEST, fault.text()),
             HeadFault::Admission(error) => {
-                model.host.metrics().rejected(match error {
-                    AdmissionError::NotServing(_) => Rejected::NotReady,
-                    AdmissionError::Full => Rejected::QueueFull,
-                    AdmissionError::OverLimit(OverLimit::Budget) => Rejected::Memory,
-                    AdmissionError::OverLimit(OverLimit::Request(_)) => Rejected::TooLarge,
-                });
+                model.host.metrics().rejected(error.reason());
                 if let AdmissionError::OverLimit(limit @ OverLimit::Request(_)) = error {
                     return over_request_limit(limit);
                 }
@@ -275,12 +271,20 @@ fn unsupported_type(model: &OneModel, fault: &Rejection) -> Response<ResponseBod
 
 fn failed(model: &OneModel, failure: &Failure) -> Response<ResponseBody> {
     let text = failure.public_message();
-    match failure.error.kind() {
-        ErrorKind::Rejected => respond::error(StatusCode::BAD_REQUEST, &text),
-        ErrorKind::TooLarge => respond::error(StatusCode::PAYLOAD_TOO_LARGE, &text),
-        ErrorKind::Unavailable | ErrorKind::Cancelled => respond::unavailable(&text, model.host.retry_after()),
-        ErrorKind::TimedOut => respond::error(StatusCode::GATEWAY_TIMEOUT, &text),
-        ErrorKind::Failed => respond::error(StatusCode::INTERNAL_SERVER_ERROR, &text),
+    match status_of(failure.error.kind()) {
+        StatusCode::SERVICE_UNAVAILABLE => respond::unavailable(&text, model.host.retry_after()),
+        status => respond::error(status, &text),
+    }
+}
+
+/// Returns the status of a request that fails with an error of this kind.
+pub(crate) fn status_of(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::Rejected => StatusCode::BAD_REQUEST,
+        ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorKind::Unavailable | ErrorKind::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        ErrorKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `accept` | the parsing of weighted lists in headers |
 //! | `coding` | content codings of requests and responses |
 //! | `respond` | responses: statuses, headers, the error envelope |
+//! | `fallback`, `foreign_body` | another service, for what the engine does not route, and the bodies of its responses |
 //! | `events` | responses streamed as server-sent events |
 //! | `listener` | accepting connections, up to their number |
 //! | `spare` | the file descriptors that are held for a connection when there are no others |
@@ -42,6 +43,8 @@ mod connection_memory;
 mod connections;
 mod delivery;
 mod events;
+mod fallback;
+mod foreign_body;
 mod frames;
 mod half_close;
 mod handle;
@@ -65,7 +68,10 @@ mod spare;
 mod wire;
 
 pub(crate) use connections::Connections;
+pub use fallback::RequestBody;
+pub(crate) use fallback::{BodyLimits, Fallback};
 pub(crate) use handle::{LazyDocument, Served};
+pub(crate) use infer::status_of;
 pub(crate) use listener::{ListenerOptions, accept};
 pub(crate) use reserve::RESERVED;
 pub use respond::{ResponseBody, error_response};

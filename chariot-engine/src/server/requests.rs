@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use http::{Method, Request, Response, Version};
+use http::{Method, Request, Response, Version, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{body::Incoming, service::Service};
 
@@ -25,6 +25,7 @@ use super::{
     respond::{self, ResponseBody},
     service::{EngineService, ResponseFuture},
 };
+use crate::error::BoxError;
 
 /// The message for a request with a body on a connection beyond the limit, and the seconds after which to retry it.
 const NO_PLACE: &str = "every connection has a request; beyond their limit only GET and HEAD are served";
@@ -115,8 +116,11 @@ impl Future for CountedFuture {
         if self.version == Version::HTTP_11
             && let Some(in_flight) = &in_flight
         {
-            // hyper sends a body of unknown length in chunks.
-            in_flight.state().set_chunked(response.body().size_hint().exact().is_none());
+            // hyper sends a body of unknown length in chunks, unless another service has set its length or an older version.
+            let is_chunked = response.body().size_hint().exact().is_none()
+                && response.version() == Version::HTTP_11
+                && !response.headers().contains_key(header::CONTENT_LENGTH);
+            in_flight.state().set_chunked(is_chunked);
         }
         let delivery = (self.version > Version::HTTP_11).then(Delivery::begin);
         let memory = self.memory.take();
@@ -205,18 +209,25 @@ impl CountedResponse {
 
 impl Body for CountedResponse {
     type Data = CountedBytes;
-    type Error = Infallible;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<CountedBytes>, Infallible>>> {
-        let Some(Ok(frame)) = ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
-            if let Some(delivery) = &self.delivery {
-                ready!(delivery.poll_settled(cx));
+    ) -> Poll<Option<Result<Frame<CountedBytes>, BoxError>>> {
+        let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => {
+                self.end();
+                return Poll::Ready(Some(Err(error)));
             }
-            self.end();
-            return Poll::Ready(None);
+            None => {
+                if let Some(delivery) = &self.delivery {
+                    ready!(delivery.poll_settled(cx));
+                }
+                self.end();
+                return Poll::Ready(None);
+            }
         };
         let delivery = self.delivery.clone();
         if let Some(delivery) = &delivery {

@@ -12,8 +12,9 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use serde::Serialize;
 
-use super::{accept::EVENTS, events::Events};
+use super::{accept::EVENTS, events::Events, foreign_body::ForeignBody};
 use crate::{
+    error::BoxError,
     protocol::{JsonText, routes::Methods},
     runtime::ChargedResponse,
 };
@@ -35,6 +36,8 @@ enum BodyKind {
     /// Frames that are not empty, and the number of their bytes.
     Frames(VecDeque<Bytes>, u64),
     Events(Box<Events>),
+    /// The body of another service.
+    Foreign(Box<ForeignBody>),
 }
 
 impl Default for BodyKind {
@@ -51,16 +54,17 @@ impl<T: Into<Bytes>> From<T> for ResponseBody {
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match &mut self.0 {
-            BodyKind::Whole(whole) => Pin::new(whole).poll_frame(cx),
+            BodyKind::Whole(whole) => Pin::new(whole).poll_frame(cx).map_err(|never| match never {}),
             BodyKind::Frames(frames, length) => Poll::Ready(frames.pop_front().map(|frame| {
                 *length -= frame.len() as u64;
                 Ok(Frame::data(frame))
             })),
             BodyKind::Events(events) => events.poll_frame(cx).map(|frame| frame.map(Ok)),
+            BodyKind::Foreign(body) => body.poll(cx),
         }
     }
 
@@ -69,6 +73,7 @@ impl Body for ResponseBody {
             BodyKind::Whole(whole) => whole.is_end_stream(),
             BodyKind::Frames(frames, _) => frames.is_empty(),
             BodyKind::Events(events) => events.is_over(),
+            BodyKind::Foreign(body) => body.is_end_stream(),
         }
     }
 
@@ -77,6 +82,7 @@ impl Body for ResponseBody {
             BodyKind::Whole(whole) => whole.size_hint(),
             BodyKind::Frames(_, length) => SizeHint::with_exact(*length),
             BodyKind::Events(_) => SizeHint::default(),
+            BodyKind::Foreign(body) => body.size_hint(),
         }
     }
 }
@@ -118,6 +124,11 @@ pub(super) fn inference(charged: ChargedResponse) -> Response<ResponseBody> {
         headers.insert(HeaderName::from_static("inference-header-content-length"), HeaderValue::from(json_length));
     }
     response
+}
+
+/// Returns the body of another service.
+pub(super) fn foreign(body: ForeignBody) -> ResponseBody {
+    ResponseBody(BodyKind::Foreign(Box::new(body)))
 }
 
 /// Returns a streamed response.

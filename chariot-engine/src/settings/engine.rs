@@ -10,6 +10,7 @@ use super::{
     environment::Environment,
     explained::Origin,
     field::Field,
+    log_filter::LogFilter,
     read::from_environment,
     reader::Reader,
     runtime_setting::{MODEL, Needs, Offered, PROCESS, Scope},
@@ -72,6 +73,9 @@ pub struct EngineSettings {
     /// Inline calls. Runs quick calls that do not block on the thread that read the request, instead of a worker.
     #[setting(runtime = MODEL, default = true)]
     pub inline: bool,
+    /// Warm-up. Runs the engine's own example request on each worker before the engine is ready. Default: the engine's.
+    #[setting(runtime = MODEL)]
+    pub warm_up: Option<bool>,
     /// Queue size. The number of requests that can wait beyond those that run; further requests are rejected with 503.
     #[setting(runtime = MODEL.offered(Offered::OnRequest), default = 100)]
     pub queue_size: usize,
@@ -114,6 +118,9 @@ pub struct EngineSettings {
         range = 1..
     )]
     pub max_pixels: u64,
+    /// Maximum text size. The bytes of one text; longer texts are rejected.
+    #[setting(runtime = MODEL.offered(Offered::OnRequest).needs(Needs::Texts), default = "1MiB", range = ByteSize::b(1)..)]
+    pub max_text: ByteSize,
     /// Maximum head size. The largest head of a request, which is its request line and its header fields; larger ones are
     /// rejected with 431, and so are more than 100 header fields in HTTP/1.
     #[setting(runtime = PROCESS, default = "64KiB", range = ByteSize::kib(8)..=ByteSize::mib(1))]
@@ -157,9 +164,10 @@ pub struct EngineSettings {
     /// Metrics endpoint. Serves `GET /metrics`.
     #[setting(runtime = PROCESS, default = true)]
     pub metrics: bool,
-    /// Log level. Falls back to `LOG_LEVEL` without the prefix.
+    /// Log level. Other crates than the engine's own log warnings and errors only, unless it is debug or trace. Falls back
+    /// to `LOG_LEVEL` without the prefix.
     #[setting(runtime = PROCESS.offered(Offered::ByDefault), default = "info", with = log_level)]
-    pub log_level: LogLevel,
+    pub log_level: LogFilter,
     /// Log format. Default: human on a terminal, JSON otherwise.
     #[setting(runtime = PROCESS)]
     pub log_format: Option<LogFormat>,
@@ -229,18 +237,18 @@ fn compress_responses(reader: &mut Reader<'_>, field: Field<bool>) -> Option<boo
 }
 
 /// Falls back to plain `LOG_LEVEL`. That variable can be meant for other programs too, so it is never a fault.
-fn log_level(reader: &mut Reader<'_>, field: Field<LogLevel>) -> Option<LogLevel> {
+fn log_level(reader: &mut Reader<'_>, field: Field<LogFilter>) -> Option<LogFilter> {
     const PLAIN: &str = "LOG_LEVEL";
     let Some(text) = reader.given(PLAIN).filter(|_| field.given().is_none()) else {
         return reader.field(field);
     };
     let level = match text.to_ascii_lowercase().as_str() {
-        "warning" => Some(LogLevel::Warn),
-        "critical" | "fatal" => Some(LogLevel::Error),
-        other => LogLevel::parse(other).ok(),
+        "warning" => Some(LogLevel::Warn.into()),
+        "critical" | "fatal" => Some(LogLevel::Error.into()),
+        _ => LogFilter::parse(text).ok(),
     };
     let Some(level) = level else {
-        reader.warn(format!("{PLAIN} is ignored: {}", Expected::new(LogLevel::expected(), quoted(text))));
+        reader.warn(format!("{PLAIN} is ignored: {}", Expected::new(LogFilter::expected(), quoted(text))));
         return reader.field(field);
     };
     reader.take(field, level, Origin::Variable(PLAIN.into()))
@@ -276,7 +284,7 @@ mod tests {
         assert_eq!((settings.max_head, settings.idle_timeout), (ByteSize::kib(64), Duration::from_secs(620)));
         assert_eq!((settings.drain_delay, settings.grace), (Duration::from_secs(5), Duration::from_secs(20)));
         assert_eq!((settings.workers, settings.threads, settings.max_concurrency), (None, None, None));
-        assert_eq!((settings.timeout, settings.log_level, settings.log_format), (None, LogLevel::Info, None));
+        assert_eq!((settings.timeout, settings.log_level.level(), settings.log_format), (None, LogLevel::Info, None));
         assert_eq!(read_with(&[]), (Ok(settings), vec![]));
     }
 
@@ -331,14 +339,20 @@ mod tests {
     fn plain_log_level_counts_only_without_ours_and_is_never_a_fault() {
         let level = |variables: &[(&str, &str)]| {
             let (settings, warnings) = read_with(variables);
-            (settings.unwrap().log_level, warnings.len())
+            (settings.unwrap().log_level.to_string(), warnings.len())
         };
-        assert_eq!(level(&[("LOG_LEVEL", "DEBUG")]), (LogLevel::Debug, 0));
-        assert_eq!(level(&[("LOG_LEVEL", "WARNING")]), (LogLevel::Warn, 0));
-        assert_eq!(level(&[("LOG_LEVEL", "Critical")]), (LogLevel::Error, 0));
-        assert_eq!(level(&[("LOG_LEVEL", "NOTSET")]), (LogLevel::Info, 1));
-        assert_eq!(level(&[("LOG_LEVEL", " ")]), (LogLevel::Info, 0));
-        assert_eq!(level(&[("LOG_LEVEL", "NOTSET"), ("CHARIOT_ENGINE_LOG_LEVEL", "trace")]), (LogLevel::Trace, 0));
+        for (text, filter, warnings) in [
+            ("DEBUG", "debug", 0),
+            ("WARNING", "warn", 0),
+            ("Critical", "error", 0),
+            ("NOTSET", "info", 1),
+            (" ", "info", 0),
+            ("info,ort=warn", "info,ort=warn", 0),
+        ] {
+            assert_eq!(level(&[("LOG_LEVEL", text)]), (filter.to_string(), warnings));
+        }
+        let both = [("LOG_LEVEL", "NOTSET"), ("CHARIOT_ENGINE_LOG_LEVEL", "trace")];
+        assert_eq!(level(&both), ("trace".to_string(), 0));
         assert!(read_with(&[("CHARIOT_ENGINE_LOG_LEVEL", "loud")]).0.is_err());
         insta::assert_snapshot!("log_level_ignored", read_with(&[("LOG_LEVEL", "NOTSET")]).1.join("\n"));
     }

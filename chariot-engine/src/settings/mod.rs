@@ -15,7 +15,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `environment`, `file` | the variables, and values from files |
-//! | `kind`, `value`, `types`, `secret`, `choices` | the types of settings |
+//! | `kind`, `value`, `types`, `secret`, `choices`, `log_filter` | the types of settings |
 //! | `spec`, `field`, `runtime_setting` | the description and the declaration of a setting, and the facts about one of the runtime's |
 //! | `scope`, `find`, `reader`, `explained` | the names of a setting, the search for it, its reading, and the source of its value |
 //! | `schema`, `read`, `group` | settings types, their reading, and groups of settings |
@@ -34,6 +34,7 @@ mod file;
 mod find;
 mod group;
 mod kind;
+mod log_filter;
 mod read;
 mod reader;
 mod runtime_setting;
@@ -108,6 +109,7 @@ pub use self::{
     export::{PredictorEnv, env_example, explained_table, json_schema, markdown_table, predictor_env_schema},
     field::Field,
     kind::SettingKind,
+    log_filter::LogFilter,
     read::from_environment,
     reader::Reader,
     schema::Settings,

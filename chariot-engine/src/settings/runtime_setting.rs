@@ -44,6 +44,8 @@ pub(crate) enum Needs {
     Layouts,
     /// The model takes images.
     Images,
+    /// The model takes texts.
+    Texts,
     /// The model leaves out results below a score threshold.
     ScoreThreshold,
 }

@@ -67,9 +67,8 @@ pub(super) mod tests {
         use crate::tasks::*;
 
         let labels: ClassLabels = ["plane", "ship"].into_iter().collect();
-        let upright = |class, score, [xmin, ymin, xmax, ymax]: [f32; 4]| {
-            Detections::new([Detection { class, score, xmin, ymin, xmax, ymax }], &labels, (10, 10))
-        };
+        let upright =
+            |class, score, edges: [f32; 4]| Detections::new([Detection::new(class, score, edges)], &labels, (10, 10));
         let rotated = |class, score, w| {
             let ship = OrientedDetection { class, score, cx: 1.0, cy: 1.0, w, h: 1.0, r: 0.0 };
             OrientedDetections::new([ship], &labels, (10, 10))

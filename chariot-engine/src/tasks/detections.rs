@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{
     check,
     labels::ClassLabels,
-    schema::{self, count, list, list_of, number, object, text},
+    schema::{self, count, list, list_of, number, object, text, with_optional},
 };
 use crate::{
     error::{Expected, Result},
@@ -20,10 +20,10 @@ use crate::{
 /// ```
 /// use chariot_engine::tasks::Detection;
 ///
-/// let plane = Detection { class: 0, score: 0.87, xmin: 12.5, ymin: 30.0, xmax: 88.1, ymax: 140.2 };
-/// assert!(plane.xmax > plane.xmin);
+/// let plane = Detection::new(0, 0.87, [12.5, 30.0, 88.1, 140.2]);
+/// assert_eq!((plane.xmin, plane.ymax), (12.5, 140.2));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Detection {
     /// The ID of its class.
     pub class: usize,
@@ -37,12 +37,51 @@ pub struct Detection {
     pub xmax: f32,
     /// The bottom edge.
     pub ymax: f32,
+    /// The points of the object that the model knows, in the model's order. Empty for a model without any.
+    pub keypoints: Vec<Keypoint>,
+}
+
+impl Detection {
+    /// Creates a detection without keypoints from `[xmin, ymin, xmax, ymax]`.
+    pub fn new(class: usize, score: f32, [xmin, ymin, xmax, ymax]: [f32; 4]) -> Self {
+        Detection { class, score, xmin, ymin, xmax, ymax, keypoints: Vec::new() }
+    }
+
+    /// Sets the keypoints.
+    #[must_use]
+    pub fn with_keypoints(mut self, keypoints: impl IntoIterator<Item = Keypoint>) -> Self {
+        self.keypoints = keypoints.into_iter().collect();
+        self
+    }
+}
+
+/// A point of a detected object, in pixels of the original image: a joint or an eye, for example.
+///
+/// ```
+/// use chariot_engine::tasks::{Detection, Keypoint};
+///
+/// let face = Detection::new(0, 0.9, [10.0, 10.0, 50.0, 60.0]).with_keypoints([
+///     Keypoint { x: 22.0, y: 30.5, score: None },
+///     Keypoint { x: 38.5, y: 30.0, score: Some(0.75) },
+/// ]);
+/// assert_eq!(face.keypoints.len(), 2);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Keypoint {
+    /// The distance from the left edge of the image. A point can be outside of it.
+    pub x: f32,
+    /// The distance from the top edge of the image.
+    pub y: f32,
+    /// The model's confidence, if it has one for each point.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f32>,
 }
 
 /// The objects detected in an image, with axis-aligned boxes: clamped to the image, best first.
 ///
 /// It is the output of Object Detection, with the action `detect` and the layouts `objects` (the default) and `columns`.
-/// Detections of equal score keep their order. Classes are encoded as labels in both layouts.
+/// Detections of equal score keep their order. Classes are encoded as labels in both layouts. Keypoints are in `keypoints` of
+/// an object, which only detections with keypoints have, and in no column.
 ///
 /// <details><summary>Object Detection: requests and responses</summary>
 ///
@@ -56,11 +95,11 @@ pub struct Detection {
 /// use chariot_engine::tasks::{ClassLabels, Detection, Detections};
 ///
 /// let labels: ClassLabels = ["plane"].into_iter().collect();
-/// let plane = Detection { class: 0, score: 0.75, xmin: -2.0, ymin: 30.0, xmax: 88.5, ymax: 140.0 };
-/// let shadow = Detection { score: 0.125, ..plane };
+/// let plane = Detection::new(0, 0.75, [-2.0, 30.0, 88.5, 140.0]);
+/// let shadow = Detection { score: 0.125, ..plane.clone() };
 ///
 /// // In `infer`: `Detections::at_least(item.score_threshold(), found, &self.labels, (item.width(), item.height()))`
-/// let output = Detections::at_least(0.5, [shadow, plane], &labels, (640, 480)).unwrap();
+/// let output = Detections::at_least(0.5, [shadow, plane.clone()], &labels, (640, 480)).unwrap();
 /// assert_eq!(output.as_slice(), [Detection { xmin: 0.0, ..plane }]);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +126,13 @@ impl Detections {
             let numbers = [one.score, one.xmin, one.ymin, one.xmax, one.ymax];
             for (name, value) in ["score", "xmin", "ymin", "xmax", "ymax"].into_iter().zip(numbers) {
                 check::finite("detection", index, name, value)?;
+            }
+            for (point, Keypoint { x, y, score }) in one.keypoints.iter().enumerate() {
+                for (name, value) in [("x", *x), ("y", *y), ("score", score.unwrap_or_default())] {
+                    if !value.is_finite() {
+                        check::finite("detection", index, &format!("keypoint {point}: {name}"), value)?;
+                    }
+                }
             }
             for (name, least, most) in [("x", one.xmin, one.xmax), ("y", one.ymin, one.ymax)] {
                 if least > most {
@@ -131,16 +177,19 @@ impl Detections {
             ymin: f32,
             xmax: f32,
             ymax: f32,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            keypoints: &'a [Keypoint],
         }
-        let object = |&Detection { class, score, xmin, ymin, xmax, ymax }| Object {
-            label: self.labels.get(class).unwrap_or_default(),
-            score,
-            xmin,
-            ymin,
-            xmax,
-            ymax,
-        };
-        Ok(JsonText::from_value(&self.detections.iter().map(object).collect::<Vec<_>>())?)
+        let objects = self.detections.iter().map(|one| Object {
+            label: self.labels.get(one.class).unwrap_or_default(),
+            score: one.score,
+            xmin: one.xmin,
+            ymin: one.ymin,
+            xmax: one.xmax,
+            ymax: one.ymax,
+            keypoints: &one.keypoints,
+        });
+        Ok(JsonText::from_value(&objects.collect::<Vec<_>>())?)
     }
 
     fn columns(&self) -> Result<JsonText> {
@@ -175,14 +224,12 @@ impl Output<modality::Image> for Detections {
                 ("detection_scores", list(number())),
                 ("detection_boxes", list(list_of(4, number()))),
             ]),
-            _ => list(object([
-                ("label", text()),
-                ("score", number()),
-                ("xmin", number()),
-                ("ymin", number()),
-                ("xmax", number()),
-                ("ymax", number()),
-            ])),
+            _ => {
+                let members = ["label", "score", "xmin", "ymin", "xmax", "ymax"];
+                let members = members.map(|name| (name, if name == "label" { text() } else { number() }));
+                let keypoint = with_optional(object([("x", number()), ("y", number())]), [("score", number())]);
+                list(with_optional(object(members), [("keypoints", list(keypoint))]))
+            }
         })
     }
 
@@ -203,12 +250,12 @@ mod tests {
         ["plane", "ship"].into_iter().collect()
     }
 
-    fn of(class: usize, score: f32, [xmin, ymin, xmax, ymax]: [f32; 4]) -> Detection {
-        Detection { class, score, xmin, ymin, xmax, ymax }
+    fn of(class: usize, score: f32, edges: [f32; 4]) -> Detection {
+        Detection::new(class, score, edges)
     }
 
     fn output(found: &[Detection]) -> Detections {
-        Detections::new(found.iter().copied(), &labels(), (100, 50)).unwrap()
+        Detections::new(found.iter().cloned(), &labels(), (100, 50)).unwrap()
     }
 
     #[test]
@@ -230,6 +277,17 @@ mod tests {
     fn boxes_are_clamped_and_the_best_is_first() {
         let found = output(&[of(1, 0.25, [-1., -2., 101., 52.]), of(0, 0.87, [12.5, 30., 88.1, 40.2])]);
         assert_eq!(found.as_slice(), [of(0, 0.87, [12.5, 30., 88.1, 40.2]), of(1, 0.25, [0., 0., 100., 50.])]);
+    }
+
+    #[test]
+    fn only_detections_with_keypoints_have_them_on_the_wire() {
+        let points = [Keypoint { x: 1.5, y: -2.0, score: Some(0.75) }, Keypoint { x: 3.0, y: 4.0, score: None }];
+        let found = output(&[of(0, 0.5, [0., 0., 9., 9.]), of(1, 0.75, [0., 0., 9., 9.]).with_keypoints(points)]);
+        let json: serde_json::Value = found.objects().unwrap().parse().unwrap();
+        let expected = serde_json::json!([{"x": 1.5, "y": -2.0, "score": 0.75}, {"x": 3.0, "y": 4.0}]);
+        assert_eq!((&json[0]["keypoints"], json[1].get("keypoints")), (&expected, None));
+        let odd = of(0, 0.9, [0., 0., 1., 1.]).with_keypoints([Keypoint { x: 1.0, y: f32::NAN, score: None }]);
+        failure(Detections::new([odd], &labels(), (10, 10)), "detection 0: keypoint 0: y: ");
     }
 
     #[test]

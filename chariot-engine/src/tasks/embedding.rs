@@ -40,7 +40,10 @@ use crate::{
 /// assert_eq!(output.as_slice(), [0.25, -1.0]);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Embedding(Vec<f32>);
+pub struct Embedding {
+    vector: Vec<f32>,
+    tokens: Option<usize>,
+}
 
 impl Embedding {
     /// Creates an output from a vector.
@@ -54,7 +57,7 @@ impl Embedding {
         for (index, &value) in vector.iter().enumerate() {
             check::finite("dimension", index, "value", value)?;
         }
-        Ok(Self(vector))
+        Ok(Self { vector, tokens: None })
     }
 
     /// Creates one output per row from a tensor of shape `[n, dimensions]`.
@@ -69,11 +72,24 @@ impl Embedding {
 
     /// Returns the vector.
     pub fn as_slice(&self) -> &[f32] {
-        &self.0
+        &self.vector
+    }
+
+    /// Sets the number of tokens of the text, for those who count them: the form of the task has no place for it, so it is
+    /// not on the wire.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: usize) -> Self {
+        self.tokens = Some(tokens);
+        self
+    }
+
+    /// Returns the number of tokens of the text, if it is known.
+    pub fn tokens(&self) -> Option<usize> {
+        self.tokens
     }
 
     fn json(&self) -> Result<JsonText> {
-        Ok(JsonText::from_value(&self.0)?)
+        Ok(JsonText::from_value(&self.vector)?)
     }
 }
 

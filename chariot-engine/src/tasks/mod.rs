@@ -37,7 +37,7 @@ mod text_generation;
 mod token_classification;
 
 pub use classification::Classification;
-pub use detections::{Detection, Detections};
+pub use detections::{Detection, Detections, Keypoint};
 pub use embedding::Embedding;
 pub use extracted_answer::ExtractedAnswer;
 pub use fill_mask::{FillMask, MaskPrediction};
@@ -46,5 +46,5 @@ pub use oriented_detections::{OrientedDetection, OrientedDetections};
 pub use regression::Regression;
 pub use segmentation::{MaskLabels, Segmentation};
 pub(crate) use task::same_task;
-pub use text_generation::{GeneratedText, Summary, Translation};
+pub use text_generation::{FinishReason, GeneratedText, Summary, Translation, Usage};
 pub use token_classification::{ClassifiedToken, TokenClassification};

@@ -33,6 +33,14 @@ pub(super) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     json!({ "type": "object", "required": names.as_slice(), "properties": properties })
 }
 
+/// Adds members to the schema of an object that it need not have.
+pub(super) fn with_optional<const N: usize>(mut object: Value, members: [(&str, Value); N]) -> Value {
+    for (name, schema) in members {
+        object["properties"][name] = schema;
+    }
+    object
+}
+
 /// Returns the schema of a value that matches one of these.
 pub(super) fn either<const N: usize>(alternatives: [Value; N]) -> Value {
     json!({ "anyOf": alternatives.as_slice() })

@@ -1,10 +1,10 @@
-//! Outputs that are one text: [`GeneratedText`], [`Summary`], [`Translation`].
+//! Outputs that are one text: [`GeneratedText`] with its tokens, [`Summary`], [`Translation`].
 
 use serde::Serialize;
 
 use super::{
     open_actions::open_task,
-    schema::{list_of, object, text},
+    schema::{count, list_of, object, text, with_optional},
 };
 use crate::{error::Result, protocol::JsonText};
 
@@ -24,13 +24,109 @@ use crate::{error::Result, protocol::JsonText};
 /// </details>
 ///
 /// ```
-/// use chariot_engine::tasks::GeneratedText;
+/// use chariot_engine::tasks::{FinishReason, GeneratedText, Usage};
 ///
-/// let output = GeneratedText("Once upon a time".into());
-/// assert!(!output.0.is_empty());
+/// let output = GeneratedText::new("Once upon a time");
+/// assert_eq!((&*output.text, output.usage), ("Once upon a time", None));
+///
+/// let usage = Usage { prompt_tokens: 12, completion_tokens: 4 };
+/// let cut = GeneratedText { finish_reason: Some(FinishReason::Length), usage: Some(usage), ..output };
+/// assert_eq!(cut.usage.unwrap().total_tokens(), 16);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GeneratedText(pub String);
+pub struct GeneratedText {
+    /// The text.
+    pub text: String,
+    /// The reason why the model stopped, if it is known. Absent on the wire if it is not.
+    pub finish_reason: Option<FinishReason>,
+    /// The number of tokens, if they were counted. Absent on the wire if they were not.
+    pub usage: Option<Usage>,
+}
+
+impl GeneratedText {
+    /// Creates an output of a text alone.
+    pub fn new(text: impl Into<String>) -> Self {
+        GeneratedText { text: text.into(), finish_reason: None, usage: None }
+    }
+
+    fn json(&self) -> Result<JsonText> {
+        #[derive(Serialize)]
+        struct Object<'a> {
+            generated_text: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            finish_reason: Option<FinishReason>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            usage: Option<Counted>,
+        }
+        #[derive(Serialize)]
+        struct Counted {
+            #[serde(flatten)]
+            usage: Usage,
+            total_tokens: usize,
+        }
+        let usage = self.usage.map(|usage| Counted { usage, total_tokens: usage.total_tokens() });
+        Ok(JsonText::from_value(&[Object { generated_text: &self.text, finish_reason: self.finish_reason, usage }])?)
+    }
+}
+
+open_task!(
+    GeneratedText,
+    "complete",
+    list_of(
+        1,
+        with_optional(
+            object([("generated_text", text())]),
+            [
+                ("finish_reason", text()),
+                ("usage", object(["prompt_tokens", "completion_tokens", "total_tokens"].map(|name| (name, count())))),
+            ]
+        )
+    ),
+    Text = Some("Text Generation"),
+    Json = Some("Text Generation")
+);
+
+/// The reason why a model stopped to generate, by the names of the OpenAI API.
+///
+/// ```
+/// use chariot_engine::tasks::FinishReason;
+///
+/// fn reason(is_complete: bool) -> FinishReason {
+///     if is_complete { FinishReason::Stop } else { FinishReason::Length }
+/// }
+/// assert_ne!(reason(true), reason(false));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FinishReason {
+    /// `stop`: the text is complete.
+    Stop,
+    /// `length`: the maximum number of tokens is reached.
+    Length,
+}
+
+/// The number of tokens that a request took, by the names of the OpenAI API.
+///
+/// ```
+/// use chariot_engine::tasks::Usage;
+///
+/// assert_eq!(Usage { prompt_tokens: 12, completion_tokens: 4 }.total_tokens(), 16);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// The tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// The generated tokens.
+    pub completion_tokens: usize,
+}
+
+impl Usage {
+    /// Returns the sum, which is on the wire beside the two numbers.
+    pub fn total_tokens(&self) -> usize {
+        self.prompt_tokens.saturating_add(self.completion_tokens)
+    }
+}
 
 /// The summary of a text.
 ///
@@ -102,7 +198,6 @@ macro_rules! one_text {
         );
     };
 }
-one_text!(GeneratedText, generated_text, "complete", "Text Generation");
 one_text!(Summary, summary_text, "summarize", "Summarization");
 one_text!(Translation, translation_text, "translate", "Translation");
 
@@ -115,7 +210,7 @@ mod tests {
     fn each_has_the_golden_form_and_any_text() {
         for text in ["a \"b\"\n\u{e9}", ""] {
             for (task, action, json) in [
-                ("Text Generation", "complete", GeneratedText(text.into()).json()),
+                ("Text Generation", "complete", GeneratedText::new(text).json()),
                 ("Summarization", "summarize", Summary(text.into()).json()),
                 ("Translation", "translate", Translation(text.into()).json()),
             ] {
@@ -124,5 +219,18 @@ mod tests {
                 assert!(json.as_str().contains(&serde_json::Value::from(text).to_string()), "{json:?}");
             }
         }
+    }
+
+    #[test]
+    fn reason_and_tokens_are_on_the_wire_if_they_are_known() {
+        let all = GeneratedText {
+            finish_reason: Some(FinishReason::Length),
+            usage: Some(Usage { prompt_tokens: 12, completion_tokens: 4 }),
+            ..GeneratedText::new("a")
+        };
+        let usage = r#"{"prompt_tokens":12,"completion_tokens":4,"total_tokens":16}"#;
+        let expected = format!(r#"[{{"generated_text":"a","finish_reason":"length","usage":{usage}}}]"#);
+        assert_eq!(all.json().unwrap().as_str(), expected);
+        assert_eq!(GeneratedText::new("a").json().unwrap().as_str(), r#"[{"generated_text":"a"}]"#);
     }
 }

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     error::put_causes_on_lines,
-    settings::{LogFormat, LogLevel},
+    settings::{LogFilter, LogFormat, LogLevel},
     telemetry::panics::is_caught,
 };
 
@@ -44,6 +44,9 @@ const CAPACITY: usize = 4 << 20;
 
 /// The time that the last lines get to reach the reader before the process exits.
 const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// The beginning of the targets of this crate.
+const SDK: &str = "chariot_engine";
 
 /// The beginnings of the targets of the network stack, whose lines are about the bytes of callers. Only its errors matter
 /// to operators.
@@ -69,18 +72,39 @@ pub(crate) fn flush() {
     }
 }
 
-/// Installs the subscriber and the panic hook of this process. An existing subscriber is kept.
-pub(crate) fn install(level: LogLevel, format: Option<LogFormat>, stream: Stream) {
-    // The modules of the SDK matter to those who look for its bugs, not to operators.
-    let has_target = level >= LogLevel::Debug;
-    let level = match level {
+fn level_filter(level: LogLevel) -> LevelFilter {
+    match level {
         LogLevel::Off => LevelFilter::OFF,
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
-    };
+    }
+}
+
+/// Returns the levels of all targets. `own` is the engine's own crate.
+fn targets(filter: &LogFilter, own: Option<&str>) -> Targets {
+    let level = level_filter(filter.level());
+    // Those who look for bugs see everything.
+    let limited = |most: LevelFilter| if filter.level() >= LogLevel::Debug { level } else { level.min(most) };
+    let others = if own.is_some() { limited(LevelFilter::WARN) } else { level };
+    // The longest target counts: one that the filter names as a crate would be less than that with the colons.
+    let network = NETWORK.into_iter().filter(|target| filter.of(target.trim_end_matches(':')).is_none());
+    Targets::new()
+        .with_default(others)
+        .with_targets([Some(SDK), own].into_iter().flatten().map(|target| (target, level)))
+        .with_targets(network.map(|target| (target, limited(LevelFilter::ERROR))))
+        .with_targets(filter.targets().map(|(target, level)| (target, level_filter(level))))
+}
+
+/// Installs the subscriber and the panic hook of this process. An existing subscriber is kept.
+///
+/// `own` is the engine's own crate, if it is known: then other crates log warnings and errors only.
+pub(crate) fn install(filter: &LogFilter, own: Option<&str>, format: Option<LogFormat>, stream: Stream) {
+    // The modules of the SDK matter to those who look for its bugs, not to operators.
+    let has_target = filter.level() >= LogLevel::Debug;
+    let most = filter.targets().map(|(_, level)| level).fold(filter.level(), LogLevel::max);
     let on_terminal = match stream {
         Stream::Output => stdout().is_terminal(),
         Stream::Error => stderr().is_terminal(),
@@ -94,12 +118,11 @@ pub(crate) fn install(level: LogLevel, format: Option<LogFormat>, stream: Stream
         // A command prints messages of its own there, and serves nobody: its lines are written in their order.
         Stream::Error => BoxMakeWriter::new(move || Lines { format, sink: write_to_stderr }),
     };
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(writer).with_ansi(on_terminal);
+    let builder =
+        tracing_subscriber::fmt().with_max_level(level_filter(most)).with_writer(writer).with_ansi(on_terminal);
     // The subscriber reports an error with `eprintln!`, which panics if standard error is broken too.
     let builder = builder.log_internal_errors(false);
-    // Those who look for bugs see everything.
-    let network = if has_target { level } else { level.min(LevelFilter::ERROR) };
-    let targets = Targets::new().with_default(level).with_targets(NETWORK.map(|target| (target, network)));
+    let targets = targets(filter, own);
     let limited = Limited { is_on: stream == Stream::Output };
     let installed = match format {
         LogFormat::Human => {
@@ -254,6 +277,34 @@ fn printable_json(event: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_crates_log_warnings_unless_the_filter_says_otherwise() {
+        use tracing::Level;
+
+        let most = |filter: &str, own, target: &str| {
+            let targets = targets(&crate::settings::SettingValue::parse(filter).unwrap(), own);
+            let levels = [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR];
+            levels.into_iter().find(|level| targets.would_enable(target, level)).map(|level| level.to_string())
+        };
+        let own = Some("digits");
+        for (filter, own, target, expected) in [
+            ("info", own, "digits::net", "INFO"),
+            ("info", own, "chariot_engine::engine::run", "INFO"),
+            ("info", own, "ort::logging", "WARN"),
+            ("info", own, "hyper::proto", "ERROR"),
+            ("info", None, "anything", "INFO"),
+            ("error", own, "ort", "ERROR"),
+            ("debug", own, "ort", "DEBUG"),
+            ("info,ort=debug", own, "ort::logging", "DEBUG"),
+            ("warn,digits=trace", own, "digits", "TRACE"),
+            ("info,hyper=info", own, "hyper::proto", "INFO"),
+            ("info,hyper=info", own, "h2::proto", "ERROR"),
+        ] {
+            assert_eq!(most(filter, own, target).as_deref(), Some(expected), "{filter}: {target}");
+        }
+        assert_eq!(most("info,ort=off", own, "ort"), None);
+    }
 
     #[test]
     fn the_later_lines_of_an_event_are_indented() {

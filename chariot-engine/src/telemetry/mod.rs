@@ -17,5 +17,5 @@ pub mod metrics;
 mod panics;
 
 pub(crate) use logs::{Stream, flush, install};
-#[cfg(feature = "image")]
+#[cfg(any(feature = "image", feature = "onnx-tract"))]
 pub(crate) use panics::catch;

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     device::DeviceFault,
     error::Result,
-    model::{Batch, BatchCost, Item, LoadContext, Model, Spec},
+    model::{Batch, BatchCost, Item, LoadContext, Model, Signature, Spec, Worker},
 };
 
 /// The time that a test waits for anything.
@@ -157,8 +157,12 @@ impl<M: Model> Model for Controlled<M> {
         self.model.admit(item)
     }
 
-    async fn warm_up(&self) -> Result<()> {
-        self.model.warm_up().await
+    fn signature(&self) -> Option<Signature> {
+        self.model.signature()
+    }
+
+    async fn warm_up(&self, worker: &Worker) -> Result<()> {
+        self.model.warm_up(worker).await
     }
 
     async fn health(&self) -> Result<()> {

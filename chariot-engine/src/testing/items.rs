@@ -5,8 +5,7 @@ use std::{rc::Rc, sync::Arc};
 use crate::{
     device::Device,
     inflight::RequestToken,
-    input::Slot,
-    model::{Batch, ErrorLocation, Item, ItemInfo, ScratchPool},
+    model::{Batch, ErrorLocation, Item, ItemInfo, ScratchPool, SharedInfo, Worker},
     protocol::{Origin, Parameters},
     settings::EngineSettings,
 };
@@ -24,6 +23,14 @@ impl<I> Batch<I> {
     }
 }
 
+impl Worker {
+    /// Creates a worker on the CPU with one thread, for a test of [`Model::warm_up`](crate::model::Model::warm_up).
+    #[expect(clippy::new_without_default, reason = "for tests only, like Batch::new")]
+    pub fn new() -> Self {
+        Worker::from_parts(0, 1, Device::cpu(), Rc::new(ScratchPool::default()))
+    }
+}
+
 /// Creates an item of a plain value, as the input at this index of a request.
 ///
 /// ```
@@ -33,16 +40,16 @@ impl<I> Batch<I> {
 /// assert_eq!((item.name(), item.action(), item.score_threshold()), ("input-0", "predict_proba", 0.25));
 /// ```
 pub fn item<I>(index: usize, value: I) -> Item<I> {
-    let slot = Slot { input: index, element: 0, name: format!("input-{index}").into(), origin: Origin::Inputs };
-    let info = ItemInfo {
-        slot,
-        index,
+    let shared = SharedInfo {
+        name: format!("input-{index}").into(),
         action: "".into(),
         parameters: Parameters::default(),
         score_threshold: EngineSettings::default().score_threshold,
         token: Arc::new(RequestToken::default()),
         location: ErrorLocation::Input,
     };
+    let shared = Arc::new(shared);
+    let info = ItemInfo { shared, index, input: index, element: 0, origin: Origin::Inputs, key: None };
     Item::new(value, info)
 }
 
@@ -50,14 +57,14 @@ impl<I> Item<I> {
     /// Sets the action, for a test.
     #[must_use]
     pub fn with_action(mut self, action: &str) -> Self {
-        self.info_mut().action = action.into();
+        self.shared_info_mut().action = action.into();
         self
     }
 
     /// Sets the name of the input, for a test.
     #[must_use]
     pub fn with_name(mut self, name: &str) -> Self {
-        self.info_mut().slot.name = name.into();
+        self.shared_info_mut().name = name.into();
         self
     }
 
@@ -65,14 +72,14 @@ impl<I> Item<I> {
     /// request is decoded.
     #[must_use]
     pub fn with_parameters(mut self, parameters: Parameters) -> Self {
-        self.info_mut().parameters = parameters;
+        self.shared_info_mut().parameters = parameters;
         self
     }
 
     /// Sets the score threshold, for a test.
     #[must_use]
     pub fn with_score_threshold(mut self, score_threshold: f32) -> Self {
-        self.info_mut().score_threshold = score_threshold;
+        self.shared_info_mut().score_threshold = score_threshold;
         self
     }
 }

@@ -142,6 +142,7 @@ impl Served {
         let builder = (case.engine)(gate.clone()).configure(move |settings| {
             settings.workers = Some(1);
             settings.max_body = ByteSize(1 << 30);
+            settings.max_text = ByteSize(1 << 30);
             settings.max_request_bytes = limit.map(|limit| ByteSize(limit as u64)).or(settings.max_request_bytes);
         });
         let engine = TestEngine::start(builder).unwrap();

@@ -9,6 +9,7 @@
 //! | `answer` | a response of a server, and its inspection |
 //! | `connection` | HTTP/1.1 on one connection of which a test controls every byte |
 //! | `messages` | the wording of messages, collected for a snapshot |
+//! | `onnx` | ONNX Runtime's shared library |
 //! | `openapi` | the OpenAPI document of an engine, compared with its behavior |
 //! | `script` | a script run as a test |
 //! | `wait` | waiting for a condition with a deadline |
@@ -16,6 +17,7 @@
 mod answer;
 mod connection;
 mod messages;
+mod onnx;
 mod openapi;
 mod output;
 mod process;
@@ -25,6 +27,7 @@ mod wait;
 pub use answer::Answer;
 pub use connection::Connection;
 pub use messages::Messages;
+pub use onnx::onnx_runtime;
 pub use openapi::OpenApi;
 pub use process::{Process, Shared, Signal};
 pub use script::run_script;

@@ -14,7 +14,7 @@ impl Model for Lengths {
         Ok(Lengths)
     }
 
-    async fn warm_up(&self) -> Result<()> {
+    async fn warm_up(&self, _: &Worker) -> Result<()> {
         Ok(())
     }
 }

@@ -116,6 +116,7 @@ enum Choice {
     threads = 1,
     max_concurrency = 1,
     inline = true,
+    warm_up = true,
     queue_size = 10,
     max_batch = 8,
     batch_delay = "2ms",
@@ -127,6 +128,7 @@ enum Choice {
     max_request_bytes = "32MiB",
     compress_responses = false,
     max_pixels = 1_000_000,
+    max_text = "64KiB",
     max_head = "32KiB",
     header_timeout = "5s",
     idle_timeout = "11m",
@@ -140,7 +142,7 @@ enum Choice {
     drain_delay = 0,
     grace = 0.5,
     metrics = false,
-    log_level = "info",
+    log_level = "info,ort=warn",
     log_format = "json"
 )]
 struct Hygienic {

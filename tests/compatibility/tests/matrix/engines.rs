@@ -19,8 +19,9 @@ const MAX_BODY: &str = "12MiB";
 const ADMITTED: usize = 2;
 
 /// The settings of every engine. The header timeout is shorter than the tests keep a connection idle.
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("CHARIOT_ENGINE_MAX_BODY", MAX_BODY),
+    ("CHARIOT_ENGINE_MAX_TEXT", MAX_BODY),
     ("CHARIOT_ENGINE_WORKERS", "1"),
     ("CHARIOT_ENGINE_MAX_CONCURRENCY", "2"),
     ("CHARIOT_ENGINE_QUEUE_SIZE", "0"),

@@ -88,8 +88,8 @@ fn classify_image(_: &Item<Image>) -> Result<Classification> {
 }
 
 fn detect(image: &Item<Image>) -> Result<Detections> {
-    let ship = Detection { class: 1, score: 0.25, xmin: -3.0, ymin: -4.0, xmax: 1000.0, ymax: 1000.0 };
-    let plane = Detection { class: 0, score: 0.87, xmin: 1.5, ymin: 2.0, xmax: 6.1, ymax: 7.0 };
+    let ship = Detection::new(1, 0.25, [-3.0, -4.0, 1000.0, 1000.0]);
+    let plane = Detection::new(0, 0.87, [1.5, 2.0, 6.1, 7.0]);
     Detections::at_least(image.score_threshold(), [ship, plane], &labels(), (image.width(), image.height()))
 }
 
@@ -134,7 +134,7 @@ impl Model for Speaks {
                 text.emit(word)?;
                 words += 1;
             }
-            Ok(GeneratedText(words.to_string()))
+            Ok(GeneratedText::new(words.to_string()))
         })
     }
 }

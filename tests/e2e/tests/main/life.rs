@@ -54,7 +54,7 @@ impl Model for Doomed {
         }
     }
 
-    async fn warm_up(&self) -> Result<()> {
+    async fn warm_up(&self, _: &Worker) -> Result<()> {
         panic!("no memory for a first inference")
     }
 
@@ -461,7 +461,7 @@ fn a_shutdown_while_the_model_loads_is_final() {
         async fn load(_: &LoadContext) -> Result<Self> {
             Err("the test passes an instance".into())
         }
-        async fn warm_up(&self) -> Result<()> {
+        async fn warm_up(&self, _: &Worker) -> Result<()> {
             self.0.pass("warm-up");
             Ok(())
         }

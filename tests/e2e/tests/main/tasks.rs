@@ -116,7 +116,7 @@ fn an_unsupported_layout_fails_the_start() {
 #[test]
 fn an_invalid_output_is_a_failure_of_the_model() {
     let detect = engine(|_: &Item<Image>| {
-        let beyond = Detection { class: 2, score: 0.9, xmin: 0.0, ymin: 0.0, xmax: 1.0, ymax: 1.0 };
+        let beyond = Detection::new(2, 0.9, [0.0, 0.0, 1.0, 1.0]);
         Detections::new([beyond], &labels(), (100, 50))
     });
     let answer = ask(&detect, &photo(), json!({}));

@@ -10,20 +10,42 @@ const LOOK: Duration = Duration::from_millis(1);
 /// Longer than an inline call may take.
 const SLOW: Duration = Duration::from_millis(20);
 
+#[derive(Settings)]
+struct QuickSettings {
+    /// Makes a scratch value on each worker before the engine is ready
+    #[setting(default = false)]
+    sessions: bool,
+}
+
+/// The scratch value of a worker.
+struct Session;
+
 /// An engine of quick calls. The text of an item is a command, and the output is the name of the thread that ran it.
 #[chariot_engine]
-struct Quick;
+struct Quick {
+    sessions: bool,
+}
 
 impl Model for Quick {
-    type Settings = ();
+    type Settings = QuickSettings;
     type Input = Text;
     type Output = Json<String>;
 
-    async fn load(_: &LoadContext) -> Result<Self> {
-        Ok(Quick)
+    async fn load(ctx: &LoadContext<QuickSettings>) -> Result<Self> {
+        Ok(Quick { sessions: ctx.settings().sessions })
+    }
+
+    async fn warm_up(&self, worker: &Worker) -> Result<()> {
+        if self.sessions {
+            worker.scratch(|| Ok(Session))?;
+        }
+        Ok(())
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Self::Output>> {
+        if self.sessions {
+            batch.scratch::<Session>(|| Err("this thread has no session".into()))?;
+        }
         let mut names = Vec::with_capacity(batch.len());
         for item in &batch {
             match item.0.split_once(' ').unwrap_or((&item.0, "")) {

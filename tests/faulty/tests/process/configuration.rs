@@ -178,6 +178,7 @@ fn the_log_level_is_also_read_from_log_level() {
     assert_eq!(levels(&[FAILS, warning]), [true, true, true]);
     assert_eq!(levels(&[FAILS, warning, ("LOG_LEVEL", "WARNING")]), [false, true, true]);
     assert_eq!(levels(&[FAILS, warning, ("CHARIOT_ENGINE_LOG_LEVEL", "error")]), [false, false, true]);
+    assert_eq!(levels(&[FAILS, warning, ("LOG_LEVEL", "info,chariot_engine=error")]), [false, false, true]);
     let both = [("LOG_LEVEL", "CRITICAL"), ("CHARIOT_ENGINE_LOG_LEVEL", "info")];
     assert_eq!(levels(&[FAILS, warning, both[0], both[1]]), [true, true, true]);
 }

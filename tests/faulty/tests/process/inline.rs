@@ -49,6 +49,21 @@ fn quick_calls_run_where_their_requests_are_read() {
 }
 
 #[test]
+fn all_quick_calls_of_a_request_run_on_the_thread_that_read_it() {
+    let process = Process::ready(QUICK, &[]);
+    let mut connection = process.connect();
+    // More texts than one call takes.
+    let texts = json!({"inputs": [{"name": "text", "data": vec![""; 100]}]}).to_string();
+    until("all calls run inline", || {
+        warm(&mut connection);
+        let answer = connection.post("/infer", &texts).expect("a response").ok();
+        let names = answer["outputs"][0]["data"].as_array().expect("a list of names").clone();
+        assert_eq!(names.len(), 100);
+        names.iter().all(|name| name.as_str().is_some_and(|name| name.starts_with("chariot-core-"))).then_some(())
+    });
+}
+
+#[test]
 fn a_connection_that_begins_with_a_get_stays_away_from_calls() {
     let process = Process::ready(QUICK, &[]);
     warm(&mut process.connect());
@@ -109,6 +124,15 @@ fn a_model_that_awaits_returns_to_the_workers() {
         name.starts_with("chariot-core-").then_some(())
     });
     for _ in 0..100 {
+        assert!(ask(&mut connection).starts_with("chariot-worker-"));
+    }
+}
+
+#[test]
+fn a_model_whose_workers_have_sessions_stays_on_them() {
+    let process = Process::ready(QUICK, &[("SESSIONS", "true")]);
+    let mut connection = process.connect();
+    for _ in 0..2 * ENOUGH {
         assert!(ask(&mut connection).starts_with("chariot-worker-"));
     }
 }

@@ -70,6 +70,7 @@ fn the_attribute_knows_the_kind_of_every_setting() {
             "Share" => setting.kind == SettingKind::Float && setting.range.to.as_deref() == Some("1"),
             "Bool" => setting.kind == SettingKind::Bool,
             "Choice" => !setting.values.is_empty(),
+            "Levels" => setting.expected.contains("levels of targets"),
             "Duration" => setting.expected.contains("duration"),
             "Size" => setting.expected.contains("size"),
             "Text" | "Device" => setting.kind == SettingKind::String && setting.values.is_empty(),

@@ -4,6 +4,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+/// Dependencies of an optional feature that needs a newer Rust, as the documentation of the feature says.
+const NEWER: [(&str, &str); 2] = [("ort", "1.92"), ("ort-sys", "1.92")];
+
 #[test]
 fn no_dependency_requires_a_newer_rust_than_the_workspace_promises() {
     // Dependencies for other platforms may not be downloaded, so only those of this one are read.
@@ -17,8 +20,10 @@ fn no_dependency_requires_a_newer_rust_than_the_workspace_promises() {
     let promised = ours["rust_version"].as_str().expect("the SDK has a rust-version");
     let mut newer = Vec::new();
     for package in packages {
+        let name = package["name"].as_str().expect("a package has a name");
+        let allowed = NEWER.iter().find(|(newer, _)| *newer == name).map_or(promised, |(_, rust)| *rust);
         if let Some(required) = package["rust_version"].as_str()
-            && version(required) > version(promised)
+            && version(required) > version(allowed)
         {
             newer.push(format!("{} {} requires Rust {required}", package["name"], package["version"]));
         }

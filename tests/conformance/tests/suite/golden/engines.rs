@@ -64,7 +64,7 @@ fn of_task(task: &str, model: Value) -> EngineBuilder {
         "Image Embedding" => with(model, |_: &Item<Image>, found: &Vector| Embedding::new(found.embedding.clone())),
         "Text Embedding" => with(model, |_: &Item<Text>, found: &Vector| Embedding::new(found.embedding.clone())),
         "Token Classification" => with(model, tokens),
-        "Text Generation" => with(model, |_: &Item<Text>, found: &Words| Ok(GeneratedText(found.text.clone()))),
+        "Text Generation" => with(model, |_: &Item<Text>, found: &Words| Ok(GeneratedText::new(&found.text))),
         "Summarization" => with(model, |_: &Item<Text>, found: &Words| Ok(Summary(found.text.clone()))),
         "Translation" => with(model, |_: &Item<Text>, found: &Words| Ok(Translation(found.text.clone()))),
         "Text Fill Mask" => with(model, fill_mask),
@@ -124,13 +124,8 @@ struct UprightBox {
 }
 
 fn detections(image: &Item<Image>, found: &Boxes) -> Result<Detections> {
-    let detections = found.detections.iter().map(|&UprightBox { class, score, xmin, ymin, xmax, ymax }| Detection {
-        class,
-        score,
-        xmin,
-        ymin,
-        xmax,
-        ymax,
+    let detections = found.detections.iter().map(|&UprightBox { class, score, xmin, ymin, xmax, ymax }| {
+        Detection::new(class, score, [xmin, ymin, xmax, ymax])
     });
     let size = (image.width(), image.height());
     Detections::at_least(image.score_threshold(), detections, &labels(&found.labels), size)

@@ -59,7 +59,8 @@ macro_rules! kinds {
 kinds! {
     Photo: Image => Classification, _ => Classification::new(vec![0.25, 0.75], &labels(), 2);
     Boxes: Image => Detections, image => {
-        let whole = Detection { class: 1, score: 0.75, xmin: 1.0, ymin: 2.0, xmax: 3.0, ymax: 4.0 };
+        let whole = Detection::new(1, 0.75, [1.0, 2.0, 3.0, 4.0])
+            .with_keypoints([Keypoint { x: 2.0, y: 3.0, score: Some(0.5) }]);
         Detections::at_least(image.score_threshold(), [whole], &labels(), (image.width(), image.height()))
     };
     Turned: Image => OrientedDetections, image => {
@@ -77,7 +78,11 @@ kinds! {
         let entity = ClassifiedToken { class: 1, score: 0.75, index: 1, start: 0, end: word.len(), word };
         TokenClassification::new(vec![entity], &labels())
     };
-    Prompt: Text => GeneratedText, text => Ok(GeneratedText(format!("{} And so on.", text.as_str())));
+    Prompt: Text => GeneratedText, text => {
+        let usage = Usage { prompt_tokens: 1, completion_tokens: 3 };
+        let text = GeneratedText::new(format!("{} And so on.", text.as_str()));
+        Ok(GeneratedText { finish_reason: Some(FinishReason::Length), usage: Some(usage), ..text })
+    };
     Short: Text => Summary, _ => Ok(Summary("A fox.".into()));
     German: Text => Translation, _ => Ok(Translation("Ein Fuchs.".into()));
     Gap: Text => FillMask, _ => {
@@ -170,6 +175,6 @@ impl Kind for Streamed {
 
     fn infer(text: Item<Text>) -> Result<GeneratedText> {
         text.emit("a part")?;
-        Ok(GeneratedText("a part of it".into()))
+        Ok(GeneratedText::new("a part of it"))
     }
 }
