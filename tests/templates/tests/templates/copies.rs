@@ -7,7 +7,7 @@ use crate::{
     render::{read, template_path},
 };
 
-pub(crate) const TEMPLATES: [&str; 3] = ["minimal", "image-classifier", "tabular"];
+pub(crate) const TEMPLATES: [&str; 4] = ["minimal", "image-classifier", "tabular", "onnx"];
 
 /// Returns a text file of a template, without the lines that describe the project.
 fn shared(name: &str, file: &str) -> String {
@@ -35,6 +35,17 @@ fn models_are_those_of_the_examples() {
         let ours = read(&template_path(name).join("model"));
         assert!(ours == theirs, "the model of the template {name} differs from that of the example {example}");
     }
+}
+
+#[test]
+fn onnx_runtime_in_the_image_is_the_one_that_the_tests_load() {
+    let containerfile = fs::read_to_string(template_path("onnx").join("Containerfile.onnxruntime")).unwrap();
+    let requirements = fs::read_to_string(root().join("tests/onnx/requirements.txt")).unwrap();
+    let words = |text: &str| -> Vec<String> {
+        let words = text.split_whitespace().map(|word| word.trim_matches('\''));
+        words.filter(|word| word.contains("==") || word.contains("sha256:")).map(str::to_string).collect()
+    };
+    assert_eq!(words(&containerfile), words(&requirements));
 }
 
 #[test]

@@ -40,6 +40,11 @@ fn tabular() {
     works_as_its_readme_says("tabular");
 }
 
+#[test]
+fn onnx() {
+    works_as_its_readme_says("onnx");
+}
+
 #[track_caller]
 fn works_as_its_readme_says(template: &str) {
     let project = Project::render(template);

@@ -1,0 +1,206 @@
+//! The boxes of YOLO's outputs: reading them, and leaving out those that overlap a better one. The detector calls it.
+
+use chariot_engine::{input::image::Placement, prelude::*};
+
+use crate::{engine_file::BoxForm, message::expected, network::Numbers};
+
+/// The most candidates of an image that are compared with each other: the best ones.
+const CANDIDATES: usize = 3000;
+
+impl BoxForm {
+    /// Returns the form of an output of this shape, for a number of classes: the given one, or the only one that fits.
+    ///
+    /// # Errors
+    /// Returns an error that names the shapes that fit the labels, or the forms among which `engine.json` must choose.
+    pub(crate) fn of(shape: &[usize], classes: usize, given: Option<BoxForm>) -> Result<Self> {
+        let all = [(BoxForm::Yolov8, "yolov8"), (BoxForm::Yolov5, "yolov5"), (BoxForm::Selected, "selected")];
+        let fitting: Vec<_> = all
+            .into_iter()
+            .filter(|(form, _)| form.fits(shape, classes) && given.is_none_or(|given| given == *form))
+            .collect();
+        match fitting[..] {
+            [(only, _)] => Ok(only),
+            [] => {
+                let (scores, object) = (4 + classes, 5 + classes);
+                let what = format!(
+                    "an output for {classes} labels, of shape [n, {scores}, boxes], [n, boxes, {object}] or [n, boxes, 6]"
+                );
+                Err(expected(
+                    what,
+                    format_args!("[n, {}]", shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
+                ))
+            }
+            _ => {
+                let names: Vec<_> = fitting.iter().map(|(_, name)| *name).collect();
+                Err(expected(format!("`boxes.form` in engine.json, one of {}", names.join(", ")), "none"))
+            }
+        }
+    }
+
+    /// Returns `true` if an output of this shape can have the form.
+    pub(crate) fn fits(self, shape: &[usize], classes: usize) -> bool {
+        match (self, shape) {
+            (BoxForm::Yolov8, [rows, _]) => *rows == 4 + classes,
+            (BoxForm::Yolov5, [_, columns]) => *columns == 5 + classes,
+            (BoxForm::Selected, [_, columns]) => *columns == 6,
+            _ => false,
+        }
+    }
+
+    /// Returns the boxes of an image that reach a score, in pixels of the image.
+    ///
+    /// # Errors
+    /// Returns an error if the output has another form, or if a box has a class without a label.
+    pub(crate) fn read(
+        self,
+        output: &Numbers,
+        classes: usize,
+        threshold: f32,
+        placement: Placement,
+    ) -> Result<Vec<Detection>> {
+        let ([rows, columns], true) = (&output.shape[..], self.fits(&output.shape, classes)) else {
+            return Err(expected(format!("boxes of the form {self:?}"), format_args!("shape {:?}", output.shape)));
+        };
+        let (rows, columns) = (*rows, *columns);
+        let values = &output.values[..];
+        let in_image = |class, score, [xmin, ymin, xmax, ymax]: [f32; 4]| {
+            let ((xmin, ymin), (xmax, ymax)) = (placement.to_image(xmin, ymin), placement.to_image(xmax, ymax));
+            Detection::new(class, score, [xmin, ymin, xmax, ymax])
+        };
+        let around = |x: f32, y: f32, width: f32, height: f32| {
+            let (half_width, half_height) = (width.abs() / 2.0, height.abs() / 2.0);
+            [x - half_width, y - half_height, x + half_width, y + half_height]
+        };
+        match self {
+            BoxForm::Yolov8 => (0..columns)
+                .filter_map(|column| {
+                    let at = |row: usize| values[row * columns + column];
+                    let (class, score) = best((0..classes).map(|class| at(4 + class)))?;
+                    (score >= threshold).then(|| Ok(in_image(class, score, around(at(0), at(1), at(2), at(3)))))
+                })
+                .collect(),
+            BoxForm::Yolov5 => (0..rows)
+                .filter_map(|row| {
+                    let [x, y, width, height, object, ref scores @ ..] = values[row * columns..(row + 1) * columns]
+                    else {
+                        return None;
+                    };
+                    let (class, score) = best(scores.iter().copied())?;
+                    let score = score * object;
+                    (score >= threshold).then(|| Ok(in_image(class, score, around(x, y, width, height))))
+                })
+                .collect(),
+            BoxForm::Selected => (0..rows)
+                .filter_map(|row| {
+                    let [xmin, ymin, xmax, ymax, score, class] = values[row * columns..(row + 1) * columns] else {
+                        return None;
+                    };
+                    let edges = [xmin.min(xmax), ymin.min(ymax), xmin.max(xmax), ymin.max(ymax)];
+                    // Rows without a box have a score of 0 or a negative class.
+                    if score < threshold || score <= 0.0 || class < 0.0 {
+                        return None;
+                    }
+                    if class.fract() != 0.0 || class >= classes as f32 {
+                        return Some(Err(expected(format!("a class from 0 to {}", classes.saturating_sub(1)), class)));
+                    }
+                    Some(Ok(in_image(class as usize, score, edges)))
+                })
+                .collect(),
+        }
+    }
+}
+
+fn best(scores: impl Iterator<Item = f32>) -> Option<(usize, f32)> {
+    scores.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b))
+}
+
+/// Returns the best boxes, best first, where all are wanted.
+pub(crate) fn best_of(mut found: Vec<Detection>, most: usize) -> Vec<Detection> {
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    found.truncate(most);
+    found
+}
+
+/// Leaves out each box that overlaps a better one of its class by more than `iou`, and all beyond the best `most`.
+pub(crate) fn suppress(found: Vec<Detection>, iou: f32, most: usize) -> Vec<Detection> {
+    let found = best_of(found, CANDIDATES);
+    let mut kept: Vec<Detection> = Vec::new();
+    for one in found {
+        if kept.len() >= most {
+            break;
+        }
+        if !kept.iter().any(|other| other.class == one.class && overlap(other, &one) > iou) {
+            kept.push(one);
+        }
+    }
+    kept
+}
+
+/// Returns the area of the intersection of two boxes as a share of that of their union.
+fn overlap(a: &Detection, b: &Detection) -> f32 {
+    let area = |one: &Detection| (one.xmax - one.xmin) * (one.ymax - one.ymin);
+    let width = (a.xmax.min(b.xmax) - a.xmin.max(b.xmin)).max(0.0);
+    let height = (a.ymax.min(b.ymax) - a.ymin.max(b.ymin)).max(0.0);
+    let both = width * height;
+    let union = area(a) + area(b) - both;
+    if union > 0.0 { both / union } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn placement() -> Placement {
+        // Letterboxed: half the size, 25 rows above.
+        Pixels::rgb(100, 100).resize(chariot_engine::input::image::Resize::Fit { pad: 114 }).placement(200, 100)
+    }
+
+    fn read(form: BoxForm, shape: [usize; 2], values: Vec<f32>) -> Vec<Detection> {
+        form.read(&Numbers { shape: shape.to_vec(), values }, 2, 0.5, placement()).unwrap()
+    }
+
+    #[test]
+    fn each_form_is_read_in_pixels_of_the_image() {
+        let expected = [Detection::new(1, 0.75, [20.0, 10.0, 60.0, 50.0])];
+        // Two boxes, of which the second does not reach the score: x, y, width, height, and two scores.
+        let rows = [[20.0, 1.0], [40.0, 1.0], [20.0, 1.0], [20.0, 1.0], [0.1, 0.2], [0.75, 0.3]];
+        assert_eq!(read(BoxForm::Yolov8, [6, 2], rows.concat()), expected);
+        let columns = [[20.0, 40.0, 20.0, 20.0, 0.75, 0.1, 1.0], [1.0, 1.0, 1.0, 1.0, 0.4, 0.1, 1.0]];
+        assert_eq!(read(BoxForm::Yolov5, [2, 7], columns.concat()), expected);
+        let selected = [[10.0, 30.0, 30.0, 50.0, 0.75, 1.0], [1.0, 1.0, 2.0, 2.0, 0.25, 0.0]];
+        assert_eq!(read(BoxForm::Selected, [2, 6], selected.concat()), expected);
+        // Rows without a box are no boxes, whatever the threshold.
+        let empty = Numbers { shape: vec![2, 6], values: [[0.0; 6], [0.0, 0.0, 0.0, 0.0, 0.5, -1.0]].concat() };
+        assert_eq!(BoxForm::Selected.read(&empty, 2, 0.0, placement()).unwrap(), []);
+        let unknown = Numbers { shape: vec![1, 6], values: vec![1.0, 1.0, 2.0, 2.0, 0.75, 2.0] };
+        assert!(BoxForm::Selected.read(&unknown, 2, 0.5, placement()).is_err());
+        assert!(BoxForm::Yolov8.read(&unknown, 2, 0.5, placement()).is_err());
+    }
+
+    #[test]
+    fn the_form_is_that_of_the_shape_and_the_labels() {
+        let of = |shape: &[usize], classes| BoxForm::of(shape, classes, None).map_err(|error| error.to_string());
+        assert_eq!(of(&[84, 8400], 80), Ok(BoxForm::Yolov8));
+        assert_eq!(of(&[25200, 85], 80), Ok(BoxForm::Yolov5));
+        assert_eq!(of(&[300, 6], 80), Ok(BoxForm::Selected));
+        let error = of(&[84, 8400], 3).unwrap_err();
+        assert!(error.contains("3 labels") && error.contains("[n, 84, 8400]"), "{error}");
+        // With one label, six columns are two forms.
+        let error = of(&[300, 6], 1).unwrap_err();
+        assert!(error.contains("one of yolov5, selected"), "{error}");
+        assert_eq!(BoxForm::of(&[300, 6], 1, Some(BoxForm::Selected)).unwrap(), BoxForm::Selected);
+        assert!(BoxForm::of(&[300, 6], 80, Some(BoxForm::Yolov8)).is_err());
+    }
+
+    #[test]
+    fn a_box_that_overlaps_a_better_one_of_its_class_is_left_out() {
+        let at = |class, score, xmin: f32| Detection::new(class, score, [xmin, 0.0, xmin + 10.0, 10.0]);
+        let found = vec![at(0, 0.5, 1.0), at(0, 0.75, 0.0), at(1, 0.25, 0.0), at(0, 0.6, 9.0), at(0, 0.1, 40.0)];
+        let kept: Vec<_> = suppress(found.clone(), 0.45, 300).iter().map(|one| (one.class, one.score)).collect();
+        assert_eq!(kept, [(0, 0.75), (0, 0.6), (1, 0.25), (0, 0.1)]);
+        assert_eq!(suppress(found, 0.45, 2).len(), 2);
+        // Boxes without an area overlap nothing, and nothing divides by 0.
+        let flat = Detection::new(0, 0.5, [1.0, 1.0, 1.0, 1.0]);
+        assert_eq!(suppress(vec![flat.clone(), flat], 0.45, 300).len(), 2);
+    }
+}

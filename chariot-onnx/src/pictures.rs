@@ -1,0 +1,112 @@
+//! [`Pictures`], images as the input of a network. The classifier and the detector use it.
+
+use chariot_engine::{
+    image::DynamicImage,
+    input::image::{ChannelLayout, Resize},
+    model::{Dim, TensorSpec},
+    onnx::{OnnxInput, OnnxSession},
+    prelude::*,
+    protocol::DataType,
+};
+
+use crate::{
+    engine_file::ImageOptions,
+    message::expected,
+    network::{Network, Numbers, batch_limit},
+};
+
+/// The conversion of images to the input of a network.
+pub(crate) struct Pictures {
+    input: String,
+    pub(crate) pixels: Pixels,
+    /// The number of images in a call, if the file fixes it.
+    limit: Option<usize>,
+}
+
+impl Pictures {
+    /// Reads the size and the channels from the declaration of the input: `[n, 3, height, width]` or `[n, height, width, 3]`,
+    /// with 1 in place of 3 for gray.
+    pub(crate) fn new(input: &TensorSpec, options: &ImageOptions, resize: Resize) -> Result<Self> {
+        Self::of(input, options, resize).context(format!("input '{}'", input.name()))
+    }
+
+    fn of(input: &TensorSpec, options: &ImageOptions, resize: Resize) -> Result<Self> {
+        if input.datatype() != DataType::Fp32 {
+            return Err(expected("numbers of type FP32", input.datatype()));
+        }
+        let shape: Vec<Option<usize>> =
+            input.shape().iter().map(|dim| if let Dim::Fixed(length) = dim { Some(*length) } else { None }).collect();
+        let (channels, layout, height, width) = match shape[..] {
+            [_, Some(channels @ (1 | 3)), height, width] => (channels, ChannelLayout::First, height, width),
+            [_, height, width, Some(channels @ (1 | 3))] => (channels, ChannelLayout::Last, height, width),
+            _ => {
+                let got = format_args!("{:?}", input.metadata().shape);
+                let what = "images of shape [n, 3, height, width] or [n, height, width, 3], or with 1 channel";
+                return Err(expected(what, got));
+            }
+        };
+        let side = |name: &str, of_file: Option<usize>, given: Option<u32>| match (of_file, given) {
+            (Some(length), Some(given)) if length != given as usize => {
+                let what = format!("image.{name} of {length}, as in the file");
+                Err(expected(what, given))
+            }
+            (Some(length), _) => Ok(u32::try_from(length)?),
+            (None, Some(given)) if given > 0 => Ok(given),
+            (None, _) => {
+                let what = format!("`image.{name}` in engine.json, as the file leaves it open");
+                Err(expected(what, "none"))
+            }
+        };
+        let size = (side("width", width, options.width)?, side("height", height, options.height)?);
+        let pixels = options.pixels(size, channels == 1, layout, resize);
+        Ok(Pictures { input: input.name().to_owned(), pixels, limit: batch_limit(input) })
+    }
+
+    /// Runs the network on images, in as many calls as it takes, and returns the output for each image: its shape without
+    /// the number of images, and its numbers.
+    pub(crate) fn run(
+        &self,
+        network: &Network,
+        session: &mut OnnxSession,
+        images: &[impl AsRef<Image>],
+        dimensions: &[usize],
+    ) -> Result<Vec<Numbers>> {
+        let mut outputs = Vec::with_capacity(images.len());
+        for images in images.chunks(self.limit.unwrap_or(images.len()).max(1)) {
+            // A file of a fixed number of images gets empty ones for those that lack.
+            let count = self.limit.unwrap_or(images.len());
+            let mut values = Vec::with_capacity(count * self.pixels.len());
+            for image in images {
+                self.pixels.write(image.as_ref(), &mut values)?;
+            }
+            values.resize(count * self.pixels.len(), 0.0);
+            let shape = self.pixels.shape(count);
+            let Numbers { shape, values } =
+                network.run(session, &[(&self.input, OnnxInput::new(&shape, &values))], dimensions)?;
+            if shape.first() != Some(&count) {
+                let what = format!("an output for each of {count} images");
+                return Err(expected(what, format_args!("shape {shape:?}")));
+            }
+            let each = values.len() / count.max(1);
+            let of_image = |index: usize| Numbers {
+                shape: shape[1..].to_vec(),
+                values: values[index * each..(index + 1) * each].to_vec(),
+            };
+            outputs.extend((0..images.len()).map(of_image));
+        }
+        Ok(outputs)
+    }
+
+    /// Runs the network on black images, and returns the output for one. If the file leaves their number open, there are two.
+    pub(crate) fn try_out(
+        &self,
+        network: &Network,
+        session: &mut OnnxSession,
+        dimensions: &[usize],
+    ) -> Result<Numbers> {
+        let black = DynamicImage::new_rgb8(8, 8);
+        let images = vec![Image::from_dynamic(black); self.limit.map_or(2, |limit| limit.min(2))];
+        let mut outputs = self.run(network, session, &images, dimensions)?;
+        outputs.pop().ok_or_else(|| expected("an output", "none"))
+    }
+}
