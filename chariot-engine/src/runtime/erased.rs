@@ -108,6 +108,8 @@ pub(crate) struct WorkerContext {
 pub(crate) struct Decoded {
     /// Set if `admit` is the default, so that decoding runs no code of the author's.
     pub(super) default_admit: bool,
+    /// Set if some item has a key.
+    pub(super) has_keys: bool,
     /// The memory of the payloads that the items were decoded from, which the meter still holds.
     pub(super) payload_memory: usize,
 }
@@ -321,7 +323,7 @@ impl<M: Model> ErasedModel for TypedModel<M> {
         // The payload of a request is the request itself, whose memory the item holds.
         let payload_memory = if is_request { 0 } else { meter.held() };
         items.reserve(payloads.len());
-        let mut decoded = Decoded { default_admit: true, payload_memory };
+        let mut decoded = Decoded { default_admit: true, has_keys: false, payload_memory };
         let mut faults = Vec::new();
         let mut last: Option<Arc<SharedInfo>> = None;
         for (index, (slot, parameters, payload)) in payloads.into_iter().enumerate() {
@@ -351,6 +353,7 @@ impl<M: Model> ErasedModel for TypedModel<M> {
             match decoded_item {
                 Ok((item, default_admit)) => {
                     decoded.default_admit &= default_admit;
+                    decoded.has_keys |= item.key().is_some();
                     items.push_back(item);
                 }
                 Err(error) => {
@@ -404,7 +407,9 @@ impl<M: Model> ErasedModel for TypedModel<M> {
         // Until the call is done.
         let mut turns: SmallVec<[_; 1]> = SmallVec::new();
         for item in items {
-            turns.extend(item.turn);
+            if let Some(turn) = item.turn {
+                turns.push(turn);
+            }
             let Ok(value) = item.value.downcast::<M::Input>() else {
                 return Err("the item belongs to another model".into());
             };

@@ -469,7 +469,7 @@ impl Host {
         *id = Some(request_id);
         let decoded = Instant::now();
         self.metrics().took(Stage::Decode, decoded - begin);
-        let Prepared { items, context, unwritable_inputs } = prepared.inspect_err(|error| {
+        let Prepared { items, has_keys, context, unwritable_inputs } = prepared.inspect_err(|error| {
             let reason = match error.kind() {
                 ErrorKind::Rejected => Rejected::Invalid,
                 ErrorKind::TooLarge => Rejected::TooLarge,
@@ -478,7 +478,7 @@ impl Host {
             };
             self.metrics().rejected(reason);
         })?;
-        if self.shared().options.placement.devices.len() > 1 && items.iter().any(|item| item.key().is_some()) {
+        if has_keys && self.shared().options.placement.devices.len() > 1 {
             // Each device has a model of its own, with states of its own.
             return Err("items with keys need an engine of one device: set CHARIOT_ENGINE_DEVICE to one of them".into());
         }
@@ -486,12 +486,15 @@ impl Host {
         let AdmissionPermit { permit, arriving: ArrivingRequest { arrival, .. } } = admission;
         let body_deadline = token.body_deadline();
         let job = Arc::new(Job::new(items.len(), context, token, reply, permit));
-        let core =
-            core_thread::current().filter(|core| inline && self.shared().gate.is_open(decoded) && core.may_run());
+        let core = core_thread::current()
+            .filter(|core| inline && !has_keys && self.shared().gate.is_open(decoded) && core.may_run());
         if let Some(core) = core {
             core.submit(InlineRequest { shared: self.shared().clone(), job, items, arrival, since: decoded });
         } else {
-            let pushed = self.shared().lanes.push(job, items, arrived, decoded);
+            let pushed = match has_keys {
+                true => self.shared().lanes.push(job, items, arrived, decoded),
+                false => self.shared().queue.push(job, items, decoded),
+            };
             drop(arrival);
             if !pushed {
                 return Err(Error::unavailable(SHUTTING_DOWN));

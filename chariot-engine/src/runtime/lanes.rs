@@ -64,38 +64,39 @@ impl Lanes {
         Arc::new(Lanes { state: Mutex::default(), queue, discards })
     }
 
-    /// Adds a request that arrived and was decoded at these times: the items whose turn it is to the queue, and the others when
+    /// Adds a request with keys that arrived and was decoded at these times: the items whose turn it is to the queue, and the others when
     /// the items before them are done. Returns `false` if the queue is closed.
     pub(super) fn push(self: &Arc<Self>, job: Arc<Job>, mut items: Items, arrived: Instant, since: Instant) -> bool {
-        if items.iter().any(|item| item.key().is_some()) {
-            let all = items.take();
-            let mut state = self.lock();
-            if state.closed {
-                return false;
-            }
-            let lanes = &mut state.lanes;
-            for mut item in all {
-                let Some(key) = item.key().cloned() else {
+        let all = items.take();
+        let mut state = self.lock();
+        if state.closed {
+            drop(state);
+            // Dropped where an author's values do no harm.
+            items.extend(all);
+            return false;
+        }
+        let lanes = &mut state.lanes;
+        for mut item in all {
+            let Some(key) = item.key().cloned() else {
+                items.push_back(item);
+                continue;
+            };
+            match lanes.get_mut(&key) {
+                None => {
+                    lanes.insert(key.clone(), VecDeque::new());
+                    item.turn = Some(self.turn(key));
                     items.push_back(item);
-                    continue;
-                };
-                match lanes.get_mut(&key) {
-                    None => {
-                        lanes.insert(key.clone(), VecDeque::new());
-                        item.turn = Some(self.turn(key));
-                        items.push_back(item);
-                    }
-                    Some(lane) => {
-                        // Requests of one caller can be decoded in another order than they arrive in.
-                        let at = lane.partition_point(|other| other.arrived <= arrived);
-                        lane.insert(at, Waiting { job: job.clone(), item, arrived, since });
-                    }
+                }
+                Some(lane) => {
+                    // Requests of one caller can be decoded in another order than they arrive in.
+                    let at = lane.partition_point(|other| other.arrived <= arrived);
+                    lane.insert(at, Waiting { job: job.clone(), item, arrived, since });
                 }
             }
-            drop(state);
-            if items.is_empty() {
-                return true;
-            }
+        }
+        drop(state);
+        if items.is_empty() {
+            return true;
         }
         self.queue.push(job, items, since)
     }

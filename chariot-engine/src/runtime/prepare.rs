@@ -52,6 +52,8 @@ impl RequestPayload {
 /// A decoded request.
 pub(super) struct Prepared {
     pub(super) items: Items,
+    /// Set if some item has a key.
+    pub(super) has_keys: bool,
     pub(super) context: ResponseContext,
     /// The fault of the request if the response is JSON that cannot represent the outputs.
     pub(super) unwritable_inputs: Option<Rejection>,
@@ -102,7 +104,8 @@ impl Request {
                 let id = id.get_or_insert_with(|| self.shared.ids.fresh()).clone();
                 let context =
                     ResponseContext { id, protocol: Protocol::V2Kserve, requested: Vec::new(), binary: false };
-                return Ok(Prepared { items, context, unwritable_inputs: None });
+                let has_keys = items.iter().any(|item| item.key().is_some());
+                return Ok(Prepared { items, has_keys, context, unwritable_inputs: None });
             }
         };
         let decoded = format.decode_metered(body, self.shared.accepts(), &meter);
@@ -136,6 +139,6 @@ impl Request {
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
         let id = id.get_or_insert_with(|| self.shared.ids.fresh()).clone();
         let context = ResponseContext { id, protocol, requested, binary };
-        Ok(Prepared { items, context, unwritable_inputs })
+        Ok(Prepared { items, has_keys: decoded.has_keys, context, unwritable_inputs })
     }
 }
