@@ -2,7 +2,7 @@
 
 use chariot_engine::{input::image::Placement, prelude::*};
 
-use crate::{engine_file::BoxForm, message::expected, network::Numbers};
+use crate::{engine_file::BoxForm, message::expected};
 
 /// The most candidates of an image that are compared with each other: the best ones.
 const CANDIDATES: usize = 3000;
@@ -53,16 +53,16 @@ impl BoxForm {
     /// Returns an error if the output has another form, or if a box has a class without a label.
     pub(crate) fn read(
         self,
-        output: &Numbers,
+        shape: &[usize],
+        values: &[f32],
         classes: usize,
         threshold: f32,
         placement: Placement,
     ) -> Result<Vec<Detection>> {
-        let ([rows, columns], true) = (&output.shape[..], self.fits(&output.shape, classes)) else {
-            return Err(expected(format!("boxes of the form {self:?}"), format_args!("shape {:?}", output.shape)));
+        let ([rows, columns], true) = (shape, self.fits(shape, classes)) else {
+            return Err(expected(format!("boxes of the form {self:?}"), format_args!("shape {shape:?}")));
         };
         let (rows, columns) = (*rows, *columns);
-        let values = &output.values[..];
         let in_image = |class, score, [xmin, ymin, xmax, ymax]: [f32; 4]| {
             let ((xmin, ymin), (xmax, ymax)) = (placement.to_image(xmin, ymin), placement.to_image(xmax, ymax));
             Detection::new(class, score, [xmin, ymin, xmax, ymax])
@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn read(form: BoxForm, shape: [usize; 2], values: Vec<f32>) -> Vec<Detection> {
-        form.read(&Numbers { shape: shape.to_vec(), values }, 2, 0.5, placement()).unwrap()
+        form.read(&shape, &values, 2, 0.5, placement()).unwrap()
     }
 
     #[test]
@@ -170,11 +170,11 @@ mod tests {
         let selected = [[10.0, 30.0, 30.0, 50.0, 0.75, 1.0], [1.0, 1.0, 2.0, 2.0, 0.25, 0.0]];
         assert_eq!(read(BoxForm::Selected, [2, 6], selected.concat()), expected);
         // Rows without a box are no boxes, whatever the threshold.
-        let empty = Numbers { shape: vec![2, 6], values: [[0.0; 6], [0.0, 0.0, 0.0, 0.0, 0.5, -1.0]].concat() };
-        assert_eq!(BoxForm::Selected.read(&empty, 2, 0.0, placement()).unwrap(), []);
-        let unknown = Numbers { shape: vec![1, 6], values: vec![1.0, 1.0, 2.0, 2.0, 0.75, 2.0] };
-        assert!(BoxForm::Selected.read(&unknown, 2, 0.5, placement()).is_err());
-        assert!(BoxForm::Yolov8.read(&unknown, 2, 0.5, placement()).is_err());
+        let empty = [[0.0; 6], [0.0, 0.0, 0.0, 0.0, 0.5, -1.0]].concat();
+        assert_eq!(BoxForm::Selected.read(&[2, 6], &empty, 2, 0.0, placement()).unwrap(), []);
+        let unknown = [1.0, 1.0, 2.0, 2.0, 0.75, 2.0];
+        assert!(BoxForm::Selected.read(&[1, 6], &unknown, 2, 0.5, placement()).is_err());
+        assert!(BoxForm::Yolov8.read(&[1, 6], &unknown, 2, 0.5, placement()).is_err());
     }
 
     #[test]

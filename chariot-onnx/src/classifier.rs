@@ -62,7 +62,7 @@ impl Model for OnnxClassifier {
 
     async fn warm_up(&self, worker: &Worker) -> Result<()> {
         let mut session = self.network.warm_up(worker)?;
-        let shape = self.pictures.try_out(&self.network, &mut session, &[2])?.shape;
+        let shape = self.pictures.try_out(&self.network, &mut session, &[2])?;
         if shape != [self.labels.len()] {
             let what = format!("as many labels as the model has classes, {}", shape[0]);
             return Err(expected(what, self.labels.len())).context("labels");
@@ -73,8 +73,8 @@ impl Model for OnnxClassifier {
     async fn infer(&self, batch: Batch<Image>) -> Result<Vec<Classification>> {
         let mut session = self.network.session(&batch)?;
         let images: Vec<&Image> = batch.iter().map(|item| item.value()).collect();
-        let outputs = self.pictures.run(&self.network, &mut session, &images, &[2])?;
-        outputs.into_iter().map(|output| self.output(output.values)).collect()
+        let output = |_, _: &[usize], scores: &[f32]| self.output(scores.to_vec());
+        self.pictures.run(&self.network, &mut session, &images, &[2], output)
     }
 }
 

@@ -71,27 +71,27 @@ impl Model for OnnxDetector {
 
     async fn warm_up(&self, worker: &Worker) -> Result<()> {
         let mut session = self.network.warm_up(worker)?;
-        let output = self.pictures.try_out(&self.network, &mut session, &[3])?;
-        self.form_of(&output.shape).map(drop)
+        let shape = self.pictures.try_out(&self.network, &mut session, &[3])?;
+        self.form_of(&shape).map(drop)
     }
 
     async fn infer(&self, batch: Batch<Image>) -> Result<Vec<Detections>> {
         let mut session = self.network.session(&batch)?;
         let images: Vec<&Image> = batch.iter().map(|item| item.value()).collect();
-        let outputs = self.pictures.run(&self.network, &mut session, &images, &[3])?;
-        let detections = batch.iter().zip(outputs).map(|(image, output)| {
+        let items: Vec<_> = batch.iter().collect();
+        self.pictures.run(&self.network, &mut session, &images, &[3], |index, shape, values| {
+            let image = items[index];
             let size = (image.width(), image.height());
-            let form = self.form_of(&output.shape)?;
+            let form = self.form_of(shape)?;
             let placement = self.pictures.pixels.placement(size.0, size.1);
-            let found = form.read(&output, self.labels.len(), image.score_threshold(), placement);
+            let found = form.read(shape, values, self.labels.len(), image.score_threshold(), placement);
             let found = found.context("the model's output")?;
             let kept = match form {
                 BoxForm::Selected => best_of(found, self.boxes.most),
                 _ => suppress(found, self.boxes.iou, self.boxes.most),
             };
             Detections::new(kept, &self.labels, size)
-        });
-        detections.collect()
+        })
     }
 }
 

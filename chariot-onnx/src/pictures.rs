@@ -62,15 +62,16 @@ impl Pictures {
         Ok(Pictures { input: input.name().to_owned(), pixels, limit: batch_limit(input) })
     }
 
-    /// Runs the network on images, in as many calls as it takes, and returns the output for each image: its shape without
-    /// the number of images, and its numbers.
-    pub(crate) fn run(
+    /// Runs the network on images, in as many calls as it takes, and maps the output for each image: its index, the shape
+    /// without the number of images, and the numbers.
+    pub(crate) fn run<O>(
         &self,
         network: &Network,
         session: &mut OnnxSession,
         images: &[impl AsRef<Image>],
         dimensions: &[usize],
-    ) -> Result<Vec<Numbers>> {
+        mut map: impl FnMut(usize, &[usize], &[f32]) -> Result<O>,
+    ) -> Result<Vec<O>> {
         let mut outputs = Vec::with_capacity(images.len());
         for images in images.chunks(self.limit.unwrap_or(images.len()).max(1)) {
             // A file of a fixed number of images gets empty ones for those that lack.
@@ -83,30 +84,32 @@ impl Pictures {
             let shape = self.pixels.shape(count);
             let Numbers { shape, values } =
                 network.run(session, &[(&self.input, OnnxInput::new(&shape, &values))], dimensions)?;
-            if shape.first() != Some(&count) {
-                let what = format!("an output for each of {count} images");
-                return Err(expected(what, format_args!("shape {shape:?}")));
-            }
-            let each = values.len() / count.max(1);
-            let of_image = |index: usize| Numbers {
-                shape: shape[1..].to_vec(),
-                values: values[index * each..(index + 1) * each].to_vec(),
+            let each = match shape.split_first() {
+                Some((of, each)) if *of == count => each,
+                _ => {
+                    let what = format!("an output for each of {count} images");
+                    return Err(expected(what, format_args!("shape {shape:?}")));
+                }
             };
-            outputs.extend((0..images.len()).map(of_image));
+            let length = values.len() / count.max(1);
+            for image in 0..images.len() {
+                outputs.push(map(outputs.len(), each, &values[image * length..][..length])?);
+            }
         }
         Ok(outputs)
     }
 
-    /// Runs the network on black images, and returns the output for one. If the file leaves their number open, there are two.
+    /// Runs the network on black images, and returns the shape of the output for one. If the file leaves their number open,
+    /// there are two.
     pub(crate) fn try_out(
         &self,
         network: &Network,
         session: &mut OnnxSession,
         dimensions: &[usize],
-    ) -> Result<Numbers> {
+    ) -> Result<Vec<usize>> {
         let black = DynamicImage::new_rgb8(8, 8);
         let images = vec![Image::from_dynamic(black); self.limit.map_or(2, |limit| limit.min(2))];
-        let mut outputs = self.run(network, session, &images, dimensions)?;
-        outputs.pop().ok_or_else(|| expected("an output", "none"))
+        let mut shapes = self.run(network, session, &images, dimensions, |_, shape, _| Ok(shape.to_vec()))?;
+        shapes.pop().ok_or_else(|| expected("an output", "none"))
     }
 }

@@ -358,8 +358,8 @@ impl Host {
         self.shared().options.capacity() - self.shared().permits.available_permits()
     }
 
-    /// Serves a request and returns the encoded response. The ID is the one in the body, else `request_id`, else a new one. The timeout runs from `arrived`. `parts` receives the
-    /// parts that the model emits; a response with parts is always JSON.
+    /// Serves a request and returns the encoded response. The ID is the one in the body, else `request_id`, else a new one. The
+    /// timeout runs from `arrived`. `parts` receives the parts that the model emits; a response with parts is always JSON.
     ///
     /// # Cancel safety
     /// When the future is dropped, the request leaves the queue and releases its permit. A call of `infer` that awaits is

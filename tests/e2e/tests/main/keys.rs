@@ -7,7 +7,7 @@ use chariot_engine::{
     input::WithParams,
     model::KeyedStates,
     prelude::*,
-    testing::{Pending, TestEngine},
+    testing::{Gpus, Pending, TestEngine},
 };
 use e2e::until;
 use serde::Deserialize;
@@ -160,6 +160,15 @@ fn a_batch_that_fails_changes_no_state_twice() {
     assert_eq!(together.map(|pending| pending.answer().status), [500, 500]);
     assert_eq!(calls.all(), ["other", "s t"]);
     assert_eq!(outputs(engine.ask(body("s", &["again"]))), ["once again"]);
+}
+
+#[test]
+fn an_engine_of_several_devices_fails_keys_and_nothing_else() {
+    // Each device has a model, whose states the others do not see.
+    let (engine, ..) = engine(|builder| builder.inventory(Gpus(2)).setting("CHARIOT_ENGINE_DEVICE", "cuda"));
+    assert_eq!(engine.infer(body("s", &["a"])).status, 500);
+    let keyless = r#"{"inputs": [{"name": "a", "data": ["b"]}]}"#;
+    assert_eq!(engine.infer(keyless).status, 200);
 }
 
 #[test]
