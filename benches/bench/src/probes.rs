@@ -22,10 +22,14 @@ use crate::{
 const BLOCKED: u64 = 200;
 /// The time between two probes.
 const INTERVAL: Duration = Duration::from_millis(10);
+/// The least number of probes of a state, in all rounds: the slowest of fewer says little.
+const PROBES: usize = 1_000;
 /// The number of requests in flight by core, so that every worker is busy and a queue waits.
 const BLOCKERS: usize = 4;
 
 pub(crate) async fn probes(plan: &Plan) -> Result<Vec<ProbeResult>, Failure> {
+    let in_time = (plan.time.as_secs_f64() / INTERVAL.as_secs_f64()).ceil() as u32;
+    let probes = if plan.every_answer { in_time } else { in_time.max(PROBES.div_ceil(plan.rounds.max(1)) as u32) };
     let mut results = Vec::new();
     for (server, states) in [(Server::Echo, &["idle"][..]), (Server::Engine, &["idle", "sleep", "compute"][..])] {
         let process = server.start(Protocol::Http1, Served::Block).await?;
@@ -37,7 +41,7 @@ pub(crate) async fn probes(plan: &Plan) -> Result<Vec<ProbeResult>, Failure> {
             for kept in [true, false] {
                 let mut rounds = Vec::with_capacity(plan.rounds);
                 for _ in 0..plan.rounds {
-                    rounds.push(round(process.address, kept, plan.time).await?);
+                    rounds.push(round(process.address, kept, probes).await?);
                 }
                 // A blocker ends only with an error.
                 if let Some(ended) = blockers.try_join_next() {
@@ -82,11 +86,10 @@ async fn block(blockers: &mut JoinSet<Result<(), Failure>>, how: &str, address: 
     Ok(())
 }
 
-/// Probes by a schedule, and returns the time of each probe from its place in the schedule.
-async fn round(address: SocketAddr, kept: bool, time: Duration) -> Result<Vec<Duration>, Failure> {
+/// Sends this number of probes by a schedule, and returns the time of each from its place in the schedule.
+async fn round(address: SocketAddr, kept: bool, probes: u32) -> Result<Vec<Duration>, Failure> {
     let request = Request::get("/ready")?;
     let mut open = connect(Protocol::Http1, address, 1).await?;
-    let probes = (time.as_secs_f64() / INTERVAL.as_secs_f64()).ceil() as u32;
     let begin = Instant::now();
     let mut timer = Timer::new()?;
     let mut latencies = Vec::new();

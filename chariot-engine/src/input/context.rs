@@ -36,9 +36,9 @@ impl<'a> DecodeContext<'a> {
         DecodeContext { max_pixels, max_text: DEFAULTS.max_text.as_u64(), signature, meter: None }
     }
 
-    /// Makes the context reserve memory with this meter.
-    pub(crate) fn with_meter(self, meter: &'a Meter<'a>) -> Self {
-        DecodeContext { meter: Some(meter), ..self }
+    /// Creates a context with these limits, which reserves memory with this meter.
+    pub(crate) fn metered(max_pixels: u64, max_text: u64, signature: &'a [TensorSpec], meter: &'a Meter<'a>) -> Self {
+        DecodeContext { max_pixels, max_text, signature, meter: Some(meter) }
     }
 
     /// Returns the meter of the request, or one that never refuses.

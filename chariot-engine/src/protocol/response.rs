@@ -215,13 +215,13 @@ impl InferResponse {
         let size = |output: &InferOutput| size_estimate(output, is_binary(&output.name).then(|| copied(output)));
         let mut text = Vec::with_capacity(256 + self.outputs.iter().map(size).sum::<usize>());
         text.extend_from_slice(b"{\"model_name\":");
-        write(&mut text, head.model_name);
+        write_string(&mut text, head.model_name);
         if let Some(version) = head.model_version {
             text.extend_from_slice(b",\"model_version\":");
-            write(&mut text, version);
+            write_string(&mut text, version);
         }
         text.extend_from_slice(b",\"id\":");
-        write(&mut text, head.id);
+        write_string(&mut text, head.id);
         text.extend_from_slice(b",\"outputs\":[");
         for (index, output) in self.outputs.iter().enumerate() {
             if index > 0 {

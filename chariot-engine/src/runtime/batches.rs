@@ -27,6 +27,13 @@ pub(super) struct BatchPolicy {
     pub(super) across: Option<Duration>,
 }
 
+impl BatchPolicy {
+    /// Returns `true` if a batch may wait for requests on their way.
+    pub(super) fn delays(&self) -> bool {
+        self.across.is_some_and(|delay| !delay.is_zero())
+    }
+}
+
 /// The waiting items of a request, sorted by group.
 pub(super) struct QueuedRequest {
     pub(super) job: Arc<Job>,
@@ -123,6 +130,22 @@ impl Room {
 /// The share of a connection in a round of turns: what one batch costs.
 pub(super) fn share(policy: &BatchPolicy) -> u64 {
     policy.max_cost as u64
+}
+
+/// Makes a batch of a request that no other waits beside, or returns it if it takes several batches.
+pub(super) fn of_one(
+    mut request: QueuedRequest,
+    policy: &BatchPolicy,
+    now: Instant,
+) -> Result<NextBatch, QueuedRequest> {
+    let Some(group) = request.items.front().map(|item| item.cost.group) else { return Err(request) };
+    let mut room = Room { group, cost: None, max_cost: policy.max_cost };
+    if !request.items.iter().all(|item| room.add(item.cost)) {
+        return Err(request);
+    }
+    let slice = request.slice(request.items.len(), now);
+    let items = request.items.take();
+    Ok(NextBatch { items, slices: PerRequest::from_buf([slice]), held_for: Duration::ZERO, at: now })
 }
 
 /// Takes the next batch: the first item of the connection whose turn it is, and all items that may share a call with it.

@@ -158,14 +158,15 @@ impl CoreThread {
             self.watch.begin(&self.beat);
             let held = self.replies.hold();
             let begin = Instant::now();
-            while begin.elapsed() < TURN
-                && let Some(request) = self.next()
-            {
+            while let Some(request) = self.next() {
                 // The thread goes on after any panic, such as one in the destructor of an author's value.
                 let serve = AssertUnwindSafe(|| self.serve(request, begin, &mut contexts, handle));
                 if let Err(panic) = std::panic::catch_unwind(serve) {
                     // The panic hook has logged it.
                     forget_panic(panic);
+                }
+                if self.lock().is_empty() || begin.elapsed() >= TURN {
+                    break;
                 }
             }
             drop(held);

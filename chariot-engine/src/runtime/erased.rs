@@ -307,8 +307,7 @@ impl<M: Model> ErasedModel for TypedModel<M> {
         if !self.spec.inputs.is_empty() {
             signature::check_request(&self.spec.inputs, &request)?;
         }
-        let mut cx = DecodeContext::new(options.max_pixels, &self.spec.inputs).with_meter(meter);
-        cx.max_text = options.max_text;
+        let cx = DecodeContext::metered(options.max_pixels, options.max_text, &self.spec.inputs, meter);
         let is_request = <ModalityOf<M> as Modality>::ELEMENT.is_none();
         if !is_request {
             meter.keep(request.inputs.iter().map(InferInput::kept_memory).sum());

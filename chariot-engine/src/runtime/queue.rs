@@ -224,8 +224,7 @@ impl Queue {
     /// Announces a request, until the returned value is dropped.
     pub(super) fn announce(&self) -> PendingArrival {
         self.arrivals.pending.fetch_add(1, Ordering::AcqRel);
-        let awaited = self.policy.across.is_some_and(|delay| !delay.is_zero());
-        PendingArrival { arrivals: self.arrivals.clone(), awaited }
+        PendingArrival { arrivals: self.arrivals.clone(), awaited: self.policy.delays() }
     }
 
     /// Waits until every announced request is in the queue or has failed.
@@ -258,6 +257,18 @@ impl Queue {
             return Pushed::Closed;
         }
         let is_next = state.waiting.is_empty() && state.running.count() < self.policy.max_running;
+        // The common case: the request has no turns to take with others, and becomes one call.
+        let request = if is_next && !self.policy.delays() && !request.is_over() {
+            match batches::of_one(request, &self.policy, Instant::now()) {
+                Ok(batch) => {
+                    let index = state.running.add(PerRequest::from_buf([job.clone()]));
+                    return Pushed::Taken(batch, RunPermit { queue: self, index, wakes: true }, None);
+                }
+                Err(request) => request,
+            }
+        } else {
+            request
+        };
         state.add(request);
         if !is_next {
             drop(state);
@@ -352,7 +363,7 @@ impl Queue {
     /// Returns `true` if the next batch is held back for requests on their way: there are some, the batch has room, and its
     /// first item has not waited for the delay.
     fn holds(&self, state: &mut QueueState) -> bool {
-        let Some(delay) = self.policy.across.filter(|delay| !delay.is_zero()) else {
+        let Some(delay) = self.policy.across.filter(|_| self.policy.delays()) else {
             return false;
         };
         let first = state.waiting.iter().next().and_then(|(_, requests)| requests.front());

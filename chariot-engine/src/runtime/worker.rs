@@ -281,9 +281,10 @@ pub(super) async fn serve_batch(
     if !model.spec().streaming {
         warn_of_emit(shared, &slices);
     }
+    let mut now = at + took;
     let responses: PerRequest<_> =
-        slices.iter().zip(results).map(|(slice, result)| finish(shared, slice, result, at + took)).collect();
-    let took = at.elapsed();
+        slices.iter().zip(results).map(|(slice, result)| finish(shared, slice, result, &mut now)).collect();
+    let took = now - at;
     if let Some(suspension) = shared.gate.record(took, is_inline) {
         tracing::info!(
             model = shared.options.name,
@@ -302,17 +303,18 @@ pub(super) async fn serve_batch(
     }
 }
 
-/// Encodes the response of a request if its last outputs have arrived.
+/// Encodes the response of a request if its last outputs have arrived. That begins `now`, which becomes the time of its end.
 fn finish(
     shared: &Shared,
     slice: &BatchSlice,
     result: Result<Vec<ItemOutput>>,
-    begin: Instant,
+    now: &mut Instant,
 ) -> Option<Result<ChargedResponse>> {
     match result {
         Ok(outputs) => slice.job.fill(outputs).map(|all| {
             let response = encode::encode(&shared.options, &slice.job.response, &slice.job.token, all);
-            shared.metrics.took(Stage::Encode, begin.elapsed());
+            let begin = std::mem::replace(now, Instant::now());
+            shared.metrics.took(Stage::Encode, *now - begin);
             response
         }),
         Err(error) => Some(Err(handle_device_fault(shared, error))),
