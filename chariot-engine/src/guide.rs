@@ -22,7 +22,7 @@
 //! | reference | |
 //! |---|---|
 //! | [`command_line`] | the commands of an engine's binary |
-//! | [`images`] | the image files that are decoded |
+//! | [`images`] | image files, numbers, boxes, and large images in tiles |
 //! | [`EngineSettings`](crate::settings::EngineSettings) | the runtime's settings |
 //! | [`Settings`](macro@crate::Settings), [`TensorInput`](macro@crate::TensorInput), [`chariot_engine`](macro@crate::chariot_engine) | the keys of the macros |
 //! | [features](crate#features) | the features of the crate |

@@ -1,11 +1,8 @@
-//! The boxes of YOLO's outputs: reading them, and leaving out those that overlap a better one. The detector calls it.
+//! The boxes of YOLO's outputs. The detector reads them here.
 
 use chariot_engine::{input::image::Placement, prelude::*};
 
 use crate::{engine_file::BoxForm, message::expected};
-
-/// The most candidates of an image that are compared with each other: the best ones.
-const CANDIDATES: usize = 3000;
 
 impl BoxForm {
     /// Returns the form of an output of this shape, for a number of classes: the given one, or the only one that fits.
@@ -63,10 +60,7 @@ impl BoxForm {
             return Err(expected(format!("boxes of the form {self:?}"), format_args!("shape {shape:?}")));
         };
         let (rows, columns) = (*rows, *columns);
-        let in_image = |class, score, [xmin, ymin, xmax, ymax]: [f32; 4]| {
-            let ((xmin, ymin), (xmax, ymax)) = (placement.to_image(xmin, ymin), placement.to_image(xmax, ymax));
-            Detection::new(class, score, [xmin, ymin, xmax, ymax])
-        };
+        let in_image = |class, score, edges: [f32; 4]| Detection::new(class, score, edges).to_image(&placement);
         let around = |x: f32, y: f32, width: f32, height: f32| {
             let (half_width, half_height) = (width.abs() / 2.0, height.abs() / 2.0);
             [x - half_width, y - half_height, x + half_width, y + half_height]
@@ -121,31 +115,6 @@ pub(crate) fn best_of(mut found: Vec<Detection>, most: usize) -> Vec<Detection> 
     found
 }
 
-/// Leaves out each box that overlaps a better one of its class by more than `iou`, and all beyond the best `most`.
-pub(crate) fn suppress(found: Vec<Detection>, iou: f32, most: usize) -> Vec<Detection> {
-    let found = best_of(found, CANDIDATES);
-    let mut kept: Vec<Detection> = Vec::new();
-    for one in found {
-        if kept.len() >= most {
-            break;
-        }
-        if !kept.iter().any(|other| other.class == one.class && overlap(other, &one) > iou) {
-            kept.push(one);
-        }
-    }
-    kept
-}
-
-/// Returns the area of the intersection of two boxes as a share of that of their union.
-fn overlap(a: &Detection, b: &Detection) -> f32 {
-    let area = |one: &Detection| (one.xmax - one.xmin) * (one.ymax - one.ymin);
-    let width = (a.xmax.min(b.xmax) - a.xmin.max(b.xmin)).max(0.0);
-    let height = (a.ymax.min(b.ymax) - a.ymin.max(b.ymin)).max(0.0);
-    let both = width * height;
-    let union = area(a) + area(b) - both;
-    if union > 0.0 { both / union } else { 0.0 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,17 +159,5 @@ mod tests {
         assert!(error.contains("one of yolov5, selected"), "{error}");
         assert_eq!(BoxForm::of(&[300, 6], 1, Some(BoxForm::Selected)).unwrap(), BoxForm::Selected);
         assert!(BoxForm::of(&[300, 6], 80, Some(BoxForm::Yolov8)).is_err());
-    }
-
-    #[test]
-    fn a_box_that_overlaps_a_better_one_of_its_class_is_left_out() {
-        let at = |class, score, xmin: f32| Detection::new(class, score, [xmin, 0.0, xmin + 10.0, 10.0]);
-        let found = vec![at(0, 0.5, 1.0), at(0, 0.75, 0.0), at(1, 0.25, 0.0), at(0, 0.6, 9.0), at(0, 0.1, 40.0)];
-        let kept: Vec<_> = suppress(found.clone(), 0.45, 300).iter().map(|one| (one.class, one.score)).collect();
-        assert_eq!(kept, [(0, 0.75), (0, 0.6), (1, 0.25), (0, 0.1)]);
-        assert_eq!(suppress(found, 0.45, 2).len(), 2);
-        // Boxes without an area overlap nothing, and nothing divides by 0.
-        let flat = Detection::new(0, 0.5, [1.0, 1.0, 1.0, 1.0]);
-        assert_eq!(suppress(vec![flat.clone(), flat], 0.45, 300).len(), 2);
     }
 }

@@ -6,10 +6,11 @@ use chariot_engine::{
     input::image::Resize,
     model::{Batch, LoadContext, Worker},
     prelude::*,
+    tasks::{Nms, nms},
 };
 
 use crate::{
-    boxes::{best_of, suppress},
+    boxes::best_of,
     engine_file::{BoxForm, BoxOptions, EngineFile},
     network::Network,
     pictures::Pictures,
@@ -88,7 +89,7 @@ impl Model for OnnxDetector {
             let found = found.context("the model's output")?;
             let kept = match form {
                 BoxForm::Selected => best_of(found, self.boxes.most),
-                _ => suppress(found, self.boxes.iou, self.boxes.most),
+                _ => nms(found, Nms::new(self.boxes.iou.into()).most(self.boxes.most)).context("the model's output")?,
             };
             Detections::new(kept, &self.labels, size)
         })

@@ -53,6 +53,48 @@ impl Detection {
         self.keypoints = keypoints.into_iter().collect();
         self
     }
+
+    /// Converts box and keypoints from pixels of the model to pixels of the original image.
+    ///
+    /// ```
+    /// use chariot_engine::{Pixels, input::image::Resize, tasks::Detection};
+    ///
+    /// let placement = Pixels::rgb(640, 640).resize(Resize::Fit { pad: 114 }).placement(1280, 720);
+    /// let plane = Detection::new(0, 0.9, [0.0, 140.0, 320.0, 500.0]).to_image(&placement);
+    /// assert_eq!(plane, Detection::new(0, 0.9, [0.0, 0.0, 640.0, 720.0]));
+    /// ```
+    #[cfg(feature = "image")]
+    #[must_use]
+    pub fn to_image(mut self, placement: &crate::input::image::Placement) -> Self {
+        [self.xmin, self.ymin, self.xmax, self.ymax] =
+            placement.box_to_image([self.xmin, self.ymin, self.xmax, self.ymax]);
+        for point in &mut self.keypoints {
+            (point.x, point.y) = placement.to_image(point.x, point.y);
+        }
+        self
+    }
+
+    /// Rejects the `index`th detection if a number is not finite, or if an edge is beyond the opposite one.
+    pub(super) fn check(&self, index: usize) -> Result<()> {
+        let numbers = [self.score, self.xmin, self.ymin, self.xmax, self.ymax];
+        for (name, value) in ["score", "xmin", "ymin", "xmax", "ymax"].into_iter().zip(numbers) {
+            check::finite("detection", index, name, value)?;
+        }
+        for (point, Keypoint { x, y, score }) in self.keypoints.iter().enumerate() {
+            for (name, value) in [("x", *x), ("y", *y), ("score", score.unwrap_or_default())] {
+                if !value.is_finite() {
+                    check::finite("detection", index, &format!("keypoint {point}: {name}"), value)?;
+                }
+            }
+        }
+        for (name, least, most) in [("x", self.xmin, self.xmax), ("y", self.ymin, self.ymax)] {
+            if least > most {
+                let expected = Expected::new(format!("at least {least}, the {name}min"), most);
+                return Err(format!("detection {index}: {name}max: {expected}").into());
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A point of a detected object, in pixels of the original image: a joint or an eye, for example.
@@ -123,23 +165,7 @@ impl Detections {
         let mut detections: Vec<_> = detections.into_iter().collect();
         for (index, one) in detections.iter_mut().enumerate() {
             check::class("detection", index, one.class, labels)?;
-            let numbers = [one.score, one.xmin, one.ymin, one.xmax, one.ymax];
-            for (name, value) in ["score", "xmin", "ymin", "xmax", "ymax"].into_iter().zip(numbers) {
-                check::finite("detection", index, name, value)?;
-            }
-            for (point, Keypoint { x, y, score }) in one.keypoints.iter().enumerate() {
-                for (name, value) in [("x", *x), ("y", *y), ("score", score.unwrap_or_default())] {
-                    if !value.is_finite() {
-                        check::finite("detection", index, &format!("keypoint {point}: {name}"), value)?;
-                    }
-                }
-            }
-            for (name, least, most) in [("x", one.xmin, one.xmax), ("y", one.ymin, one.ymax)] {
-                if least > most {
-                    let expected = Expected::new(format!("at least {least}, the {name}min"), most);
-                    return Err(format!("detection {index}: {name}max: {expected}").into());
-                }
-            }
+            one.check(index)?;
             for (x, y) in [(&mut one.xmin, &mut one.ymin), (&mut one.xmax, &mut one.ymax)] {
                 *x = x.clamp(0.0, width as f32);
                 *y = y.clamp(0.0, height as f32);

@@ -6,6 +6,8 @@
 //! | `labels` | class labels by ID |
 //! | `classification` | Image, Text and Structured Data Classification |
 //! | `detections`, `oriented_detections` | Object Detection, with axis-aligned and with rotated boxes |
+//! | `nms`, `merge` | boxes that overlap a better one: leaving them out, or joining them |
+//! | `overlap` | how much two boxes overlap |
 //! | `segmentation` | Image Segmentation |
 //! | `embedding` | Image and Text Embedding |
 //! | `token_classification` | Token Classification |
@@ -25,8 +27,11 @@ mod extracted_answer;
 mod fill_mask;
 pub(crate) mod golden;
 mod labels;
+mod merge;
+mod nms;
 mod open_actions;
 mod oriented_detections;
+mod overlap;
 mod regression;
 mod schema;
 mod segmentation;
@@ -42,7 +47,10 @@ pub use embedding::Embedding;
 pub use extracted_answer::ExtractedAnswer;
 pub use fill_mask::{FillMask, MaskPrediction};
 pub use labels::{ClassLabels, ClassLabelsError};
+pub use merge::merge;
+pub use nms::{Candidate, Nms, nms, nms_indices};
 pub use oriented_detections::{OrientedDetection, OrientedDetections};
+pub use overlap::Overlap;
 pub use regression::Regression;
 pub use segmentation::{MaskLabels, Segmentation};
 pub(crate) use task::same_task;

@@ -41,6 +41,51 @@ pub struct OrientedDetection {
     pub r: f32,
 }
 
+impl OrientedDetection {
+    /// Converts the box from pixels of the model to pixels of the original image.
+    ///
+    /// A resize that changes the proportions ([`Resize::Stretch`](crate::input::image::Resize)) makes a rotated rectangle
+    /// oblique. Then center, angle and length of the side `w` are right, and `h` is the length of the other side.
+    ///
+    /// ```
+    /// use chariot_engine::{Pixels, input::image::Resize, tasks::OrientedDetection};
+    ///
+    /// let placement = Pixels::rgb(640, 640).resize(Resize::Fit { pad: 114 }).placement(1280, 720);
+    /// let ship = OrientedDetection { class: 0, score: 0.9, cx: 320.0, cy: 320.0, w: 80.0, h: 20.0, r: 0.5 };
+    /// let placed = ship.to_image(&placement);
+    /// assert_eq!((placed.cx, placed.cy), (640.0, 360.0));
+    /// assert!((placed.w - 160.0).abs() < 1e-3 && (placed.r - 0.5).abs() < 1e-6);
+    /// ```
+    #[cfg(feature = "image")]
+    #[must_use]
+    pub fn to_image(mut self, placement: &crate::input::image::Placement) -> Self {
+        let (scale_x, scale_y) = (f64::from(placement.scale_x), f64::from(placement.scale_y));
+        let (sine, cosine) = f64::from(self.r).sin_cos();
+        (self.cx, self.cy) = placement.to_image(self.cx, self.cy);
+        self.w = (f64::from(self.w) * (cosine / scale_x).hypot(sine / scale_y)) as f32;
+        self.h = (f64::from(self.h) * (sine / scale_x).hypot(cosine / scale_y)) as f32;
+        // An angle beyond half a turn stays one.
+        let turned = (sine / scale_y).atan2(cosine / scale_x) - sine.atan2(cosine);
+        self.r = (f64::from(self.r) + turned) as f32;
+        self
+    }
+
+    /// Rejects the `index`th detection if a number is not finite, or if a side is negative.
+    pub(super) fn check(&self, index: usize) -> Result<()> {
+        let numbers = [self.score, self.cx, self.cy, self.w, self.h, self.r];
+        for (name, value) in ["score", "cx", "cy", "w", "h", "r"].into_iter().zip(numbers) {
+            check::finite("detection", index, name, value)?;
+        }
+        for (name, length) in [("w", self.w), ("h", self.h)] {
+            if length < 0.0 {
+                let expected = Expected::new("a number of at least 0", length);
+                return Err(format!("detection {index}: {name}: {expected}").into());
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The objects detected in an image, with rotated boxes, best first.
 ///
 /// It is the output of Oriented Object Detection, with the action `detect` and the layouts `objects` (the default) and
@@ -89,16 +134,7 @@ impl OrientedDetections {
         let mut detections: Vec<_> = detections.into_iter().collect();
         for (index, one) in detections.iter_mut().enumerate() {
             check::class("detection", index, one.class, labels)?;
-            let numbers = [one.score, one.cx, one.cy, one.w, one.h, one.r];
-            for (name, value) in ["score", "cx", "cy", "w", "h", "r"].into_iter().zip(numbers) {
-                check::finite("detection", index, name, value)?;
-            }
-            for (name, length) in [("w", one.w), ("h", one.h)] {
-                if length < 0.0 {
-                    let expected = Expected::new("a number of at least 0", length);
-                    return Err(format!("detection {index}: {name}: {expected}").into());
-                }
-            }
+            one.check(index)?;
             one.cx = (one.cx / width).clamp(0.0, 1.0);
             one.cy = (one.cy / height).clamp(0.0, 1.0);
             one.w /= width;

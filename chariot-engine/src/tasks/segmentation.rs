@@ -159,6 +159,42 @@ impl Segmentation {
         Ok(Self { ids, width: columns.len() })
     }
 
+    /// Converts the mask from pixels of the model to those of the original image, of this width and height: without the bars of
+    /// a letterbox. Every pixel gets the ID at its center, and those that the model has not seen get 0.
+    ///
+    /// A mask of another size than the model's images is first [resized](Self::resized) to it.
+    ///
+    /// ```
+    /// use chariot_engine::{Pixels, input::image::Resize};
+    /// use chariot_engine::tasks::{ClassLabels, MaskLabels, Segmentation};
+    ///
+    /// let labels: ClassLabels = ["plane"].into_iter().collect();
+    /// // An image of 4 x 2 pixels, in the middle of three rows.
+    /// let placement = Pixels::rgb(2, 3).resize(Resize::Fit { pad: 0 }).placement(4, 2);
+    /// let mask = Segmentation::new(vec![0, 0, 1, 0, 0, 0], MaskLabels::AfterBackground(&labels), (2, 3))?;
+    /// assert_eq!(mask.to_image(&placement, (4, 2))?.ids(), [1, 1, 0, 0, 1, 1, 0, 0]);
+    /// # Ok::<(), chariot_engine::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if the image has no pixels.
+    #[cfg(feature = "image")]
+    pub fn to_image(self, placement: &crate::input::image::Placement, (width, height): (u32, u32)) -> Result<Self> {
+        check::size((width, height))?;
+        let (columns, rows) = (self.width, self.ids.len() / self.width);
+        let within = |at: f32, count: usize| (at >= 0.0 && at < count as f32).then_some(at as usize);
+        let center = |at: u32| at as f32 + 0.5;
+        let x_of = |x| within(placement.to_model(center(x), 0.5).0, columns);
+        let y_of = |y| within(placement.to_model(0.5, center(y)).1, rows);
+        let columns_of: Vec<Option<usize>> = (0..width).map(x_of).collect();
+        let mut ids = Vec::with_capacity(width as usize * height as usize);
+        for y in 0..height {
+            let row = y_of(y).map(|y| &self.ids[y * columns..(y + 1) * columns]);
+            ids.extend(columns_of.iter().map(|x| row.zip(*x).map_or(0, |(row, x)| row[x])));
+        }
+        Ok(Self { ids, width: width as usize })
+    }
+
     /// Returns the IDs of all pixels, row by row.
     pub fn ids(&self) -> &[u32] {
         &self.ids
@@ -219,6 +255,21 @@ mod tests {
         assert_eq!(rows(mask().resized((1, 3)).unwrap()), [[2], [5], [5]]);
         assert_eq!(rows(mask().resized((5, 2)).unwrap()), [[1, 1, 2, 3, 3], [4, 4, 5, 6, 6]]);
         assert!(mask().resized((0, 2)).is_err());
+    }
+
+    #[cfg(feature = "image")]
+    #[test]
+    fn a_mask_leaves_the_size_of_the_model_as_the_image_has_entered_it() {
+        use crate::{Pixels, input::image::Resize};
+
+        // A letterbox: the first and the last column are beside the image.
+        let placement = Pixels::rgb(3, 2).resize(Resize::Fit { pad: 0 }).placement(1, 2);
+        let mask = || mask(vec![1, 2, 3, 4, 5, 6], (3, 2)).unwrap();
+        assert_eq!(rows(mask().to_image(&placement, (1, 2)).unwrap()), [[2], [5]]);
+        // Sides that were cut off are background.
+        let placement = Pixels::rgb(3, 2).resize(Resize::Crop).placement(5, 2);
+        assert_eq!(rows(mask().to_image(&placement, (5, 2)).unwrap()), [[0, 1, 2, 3, 0], [0, 4, 5, 6, 0]]);
+        assert!(mask().to_image(&placement, (5, 0)).is_err());
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! Resizing of an image to the size that a model reads, and the way back for boxes.
+//! Resizing of an image, or of a region of it, to the size that a model reads, and the way back for boxes. `Pixels` plans
+//! with it, and the tasks' detections are placed by it.
+
+use super::{region::Region, view::Window};
 
 /// The way to resize an image whose aspect ratio is not the one that the model reads.
 ///
@@ -24,7 +27,7 @@ pub enum Resize {
 }
 
 /// The position of an image within the size that the model reads: a point `x` of the image is at
-/// `x * scale_x + offset_x`.
+/// `x * scale_x + offset_x`. It is the same for a region or a tile of an image: points are those of the whole image.
 ///
 /// The origin is the upper left corner, not the centre of the first pixel.
 ///
@@ -51,12 +54,34 @@ pub struct Placement {
 impl Placement {
     /// Converts a point from pixels of the model to pixels of the image. The result is not clamped to the image.
     pub fn to_image(&self, x: f32, y: f32) -> (f32, f32) {
-        ((x - self.offset_x) / self.scale_x, (y - self.offset_y) / self.scale_y)
+        let back = |at, offset, scale| ((f64::from(at) - f64::from(offset)) / f64::from(scale)) as f32;
+        (back(x, self.offset_x, self.scale_x), back(y, self.offset_y, self.scale_y))
     }
 
     /// Converts a point from pixels of the image to pixels of the model.
     pub fn to_model(&self, x: f32, y: f32) -> (f32, f32) {
-        (x * self.scale_x + self.offset_x, y * self.scale_y + self.offset_y)
+        let there = |at, offset, scale| (f64::from(at) * f64::from(scale) + f64::from(offset)) as f32;
+        (there(x, self.offset_x, self.scale_x), there(y, self.offset_y, self.scale_y))
+    }
+
+    /// Converts a box `[xmin, ymin, xmax, ymax]` from pixels of the model to pixels of the image. The result is not clamped
+    /// to the image.
+    ///
+    /// ```
+    /// use chariot_engine::{Pixels, input::image::Resize};
+    ///
+    /// let placement = Pixels::rgb(100, 100).resize(Resize::Fit { pad: 0 }).placement(200, 100);
+    /// assert_eq!(placement.box_to_image([10.0, 35.0, 20.0, 45.0]), [20.0, 20.0, 40.0, 40.0]);
+    /// ```
+    pub fn box_to_image(&self, [xmin, ymin, xmax, ymax]: [f32; 4]) -> [f32; 4] {
+        let ((xmin, ymin), (xmax, ymax)) = (self.to_image(xmin, ymin), self.to_image(xmax, ymax));
+        [xmin, ymin, xmax, ymax]
+    }
+
+    /// Converts a box `[xmin, ymin, xmax, ymax]` from pixels of the image to pixels of the model.
+    pub fn box_to_model(&self, [xmin, ymin, xmax, ymax]: [f32; 4]) -> [f32; 4] {
+        let ((xmin, ymin), (xmax, ymax)) = (self.to_model(xmin, ymin), self.to_model(xmax, ymax));
+        [xmin, ymin, xmax, ymax]
     }
 }
 
@@ -67,15 +92,38 @@ pub(super) struct Plan {
     pub(super) source: (f64, f64, f64, f64),
     /// Left, top, width and height of its position, in pixels of the model.
     pub(super) target: (u32, u32, u32, u32),
+    /// Set if the used part has pixels of the image. Otherwise source and target are those of the region.
+    pub(super) is_visible: bool,
 }
 
 impl Plan {
+    /// Plans the resizing of a region of an image to size `to`. Region and size are not empty.
+    ///
+    /// Of a region that is partly outside, only the part within the image is used, at its position within the region, rounded
+    /// to whole pixels of the model.
+    pub(super) fn of_region(resize: Resize, region: Region, image: (u32, u32), to: (u32, u32)) -> Plan {
+        let mut plan = Plan::new(resize, (region.width, region.height), to);
+        let (left, top, width, height) = plan.source;
+        let (left, top) = (left + region.left as f64, top + region.top as f64);
+        plan.source = (left, top, width, height);
+        let across = clip((left, width), image.0, (plan.target.0, plan.target.2));
+        let down = clip((top, height), image.1, (plan.target.1, plan.target.3));
+        match (across, down) {
+            (Some(((left, width), (to_left, to_width))), Some(((top, height), (to_top, to_height)))) => Plan {
+                source: (left, top, width, height),
+                target: (to_left, to_top, to_width, to_height),
+                is_visible: true,
+            },
+            _ => Plan { is_visible: false, ..plan },
+        }
+    }
+
     /// Plans the resizing of an image of size `from` to size `to`. Both are width and height, and greater than 0.
-    pub(super) fn new(resize: Resize, from: (u32, u32), to: (u32, u32)) -> Plan {
+    fn new(resize: Resize, from: (u32, u32), to: (u32, u32)) -> Plan {
         let (width, height) = (f64::from(from.0), f64::from(from.1));
         let (to_width, to_height) = (f64::from(to.0), f64::from(to.1));
         let (across, down) = (to_width / width, to_height / height);
-        let mut plan = Plan { source: (0.0, 0.0, width, height), target: (0, 0, to.0, to.1) };
+        let mut plan = Plan { source: (0.0, 0.0, width, height), target: (0, 0, to.0, to.1), is_visible: true };
         match resize {
             Resize::Stretch => {}
             Resize::Fit { .. } => {
@@ -105,6 +153,37 @@ impl Plan {
             offset_y: (f64::from(to_top) - top * scale_y) as f32,
         }
     }
+
+    /// Returns the used part of the image relative to the window that is stored. The window has all of it.
+    pub(super) fn source_in(&self, window: Window) -> (f64, f64, f64, f64) {
+        let (left, top, width, height) = self.source;
+        let side = |start: f64, length: f64, of_window: u32, most: u32| {
+            let start = (start - f64::from(of_window)).max(0.0);
+            (start, length.min(f64::from(most) - start))
+        };
+        let (left, width) = side(left, width, window.left, window.width);
+        let (top, height) = side(top, height, window.top, window.height);
+        (left, top, width, height)
+    }
+}
+
+/// A start and a length in the image, and those in the model.
+type Clipped = ((f64, f64), (u32, u32));
+
+/// Clips a start and a length to an image with `most` pixels, and the target in proportion. Returns `None` if nothing is left
+/// of either.
+fn clip((start, length): (f64, f64), most: u32, target: (u32, u32)) -> Option<Clipped> {
+    let (from, to) = (start.max(0.0), (start + length).min(f64::from(most)));
+    if from >= to {
+        return None;
+    }
+    if (from, to) == (start, start + length) {
+        return Some(((start, length), target));
+    }
+    let scale = f64::from(target.1) / length;
+    let at = |point: f64| (((point - start) * scale).round() as u32).min(target.1);
+    let (first, last) = (at(from), at(to));
+    (last > first).then_some(((from, to - from), (target.0 + first, last - first)))
 }
 
 #[cfg(test)]
@@ -119,7 +198,8 @@ mod tests {
             (Resize::Crop, (2.0, 2.0, -300.0, 0.0)),
         ];
         for (resize, (scale_x, scale_y, offset_x, offset_y)) in cases {
-            let placement = Plan::new(resize, (400, 100), (200, 200)).placement();
+            let region = Region::new(0, 0, 400, 100);
+            let placement = Plan::of_region(resize, region, (400, 100), (200, 200)).placement();
             assert_eq!(placement, Placement { scale_x, scale_y, offset_x, offset_y });
             let (x, y) = placement.to_model(200.0, 50.0);
             assert_eq!((x, y), (100.0, 100.0), "the centre stays in the centre");
@@ -130,15 +210,19 @@ mod tests {
     #[test]
     fn the_source_lies_within_the_image_and_the_target_within_the_size() {
         for (width, height) in [(1, 1), (1, 65535), (65535, 1), (333, 777), (1920, 1080)] {
-            for (to_width, to_height) in [(1, 1), (7, 3), (224, 224), (1, 640)] {
-                for resize in [Resize::Stretch, Resize::Fit { pad: 0 }, Resize::Crop] {
-                    let plan = Plan::new(resize, (width, height), (to_width, to_height));
-                    let (left, top, part_width, part_height) = plan.source;
-                    assert!(left >= 0.0 && left + part_width <= f64::from(width), "{plan:?}");
-                    assert!(top >= 0.0 && top + part_height <= f64::from(height), "{plan:?}");
-                    let (left, top, inner_width, inner_height) = plan.target;
-                    assert!(inner_width > 0 && left + inner_width <= to_width, "{plan:?}");
-                    assert!(inner_height > 0 && top + inner_height <= to_height, "{plan:?}");
+            for (left, top) in [(0, 0), (-1, 500), (700, -5), (i64::MIN, i64::MAX)] {
+                for (to_width, to_height) in [(1, 1), (7, 3), (224, 224), (1, 640)] {
+                    for resize in [Resize::Stretch, Resize::Fit { pad: 0 }, Resize::Crop] {
+                        let region = Region::new(left, top, width, height);
+                        let plan = Plan::of_region(resize, region, (1000, 700), (to_width, to_height));
+                        let Some(window) = region.within((1000, 700)).filter(|_| plan.is_visible) else { continue };
+                        let (left, top, part_width, part_height) = plan.source_in(window);
+                        assert!(left >= 0.0 && left + part_width <= f64::from(window.width), "{plan:?}");
+                        assert!(top >= 0.0 && top + part_height <= f64::from(window.height), "{plan:?}");
+                        let (left, top, inner_width, inner_height) = plan.target;
+                        assert!(inner_width > 0 && left + inner_width <= to_width, "{plan:?}");
+                        assert!(inner_height > 0 && top + inner_height <= to_height, "{plan:?}");
+                    }
                 }
             }
         }

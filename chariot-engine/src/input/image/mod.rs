@@ -14,12 +14,19 @@
 //! | `jpeg` | decoding of a JPEG, by the decoder that is right for its structure |
 //! | `bmp`, `tiff`, `webp` | checks of a file for what its decoder does not check |
 //! | `pixels`, `options` | `Pixels` and its options |
-//! | `geometry` | resizing, and the way back for boxes |
-//! | `color` | conversion to 8 bits per channel, gray or color |
+//! | `geometry`, `region` | resizing of an image or of a part of it, and the way back for boxes |
+//! | `tiles` | parts of an image that overlap |
+//! | `sample`, `view` | the pixels of a conversion: 8 or 16 bits per channel, borrowed or not |
+//! | `color` | conversion to gray or color |
+//! | `contrast`, `clahe` | adjusting the contrast |
+//! | `resample`, `area` | resizing of pixels |
 
+mod area;
 mod base64;
 mod bmp;
+mod clahe;
 mod color;
+mod contrast;
 mod decode;
 mod decoded;
 mod fault;
@@ -31,14 +38,22 @@ mod jpeg;
 mod limits;
 mod options;
 mod pixels;
+mod region;
+mod resample;
+mod sample;
 #[cfg(test)]
 mod tests;
 mod tiff;
+mod tiles;
+mod view;
 mod webp;
 
+pub use contrast::Contrast;
 pub use decoded::Image;
 pub use format::ImageFormat;
 pub use geometry::{Placement, Resize};
 pub use limits::ImageLimits;
 pub use options::{ChannelLayout, Filter, PerChannel};
 pub use pixels::Pixels;
+pub use region::Region;
+pub use tiles::{Tile, Tiles};

@@ -10,6 +10,9 @@ use crate::{ErrorKind, Rejection};
 
 mod faults;
 mod jpeg;
+mod pixels;
+mod references;
+mod regions;
 mod variants;
 
 const FORMATS: [(ImageFormat, ::image::ImageFormat); 6] = [
