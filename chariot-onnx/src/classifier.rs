@@ -52,7 +52,7 @@ impl Model for OnnxClassifier {
         let file = EngineFile::load(ctx)?;
         let network = Network::open(ctx)?;
         let pictures = Pictures::new(network.input()?, &file.image, Resize::Stretch)?;
-        Ok(OnnxClassifier { pictures, labels: file.class_labels(ctx)?, scores: file.scores, network })
+        Ok(OnnxClassifier { pictures, labels: file.class_labels(ctx, &network)?, scores: file.scores, network })
     }
 
     fn spec() -> Spec {
@@ -67,7 +67,15 @@ impl Model for OnnxClassifier {
             let what = format!("as many labels as the model has classes, {}", shape[0]);
             return Err(expected(what, self.labels.len())).context("labels");
         }
-        Ok(())
+        // The softmax of probabilities is a wrong answer that looks like a right one.
+        match self.network.last_operator() {
+            Some(operator @ ("Softmax" | "Sigmoid")) if self.scores == Scores::Softmax => {
+                let what = format!("\"none\", because the model's output is that of {operator}");
+                Err(expected(what, "softmax, which is the default; set `\"scores\": \"none\"`"))
+                    .context("engine.json: scores")
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn infer(&self, batch: Batch<Image>) -> Result<Vec<Classification>> {

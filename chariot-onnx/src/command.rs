@@ -22,12 +22,15 @@ use crate::{
 const ABOUT: &str = "Serves an ONNX file: its named tensors, or with an `engine.json` beside it images, boxes or texts.\n\n\
                      Named tensors are those of the file.";
 
-/// The end of `--help`.
-const HELP: &str = "\
+/// The end of the help of each command.
+const MODEL_HELP: &str = "\
 The ONNX file:
       --model <FILE>     Serve this file, in any command. Default: the only file *.onnx in the model directory, which is
                          CHARIOT_ENGINE_MODEL_DIR, or else /mnt/models if it exists, or else ./model
+";
 
+/// The end of `--help`.
+const HELP: &str = "
 Without an engine.json in the directory of the file, the engine serves the tensors of the file by their names. With
 one, it is an engine of a task. Any of these lines is enough:
 
@@ -35,8 +38,8 @@ one, it is an engine of a task. Any of these lines is enough:
   {\"task\": \"Image Classification\", \"labels\": [\"cat\", \"dog\"]}
   {\"task\": \"Text Embedding\"}
 
-Labels are in the order of the model's classes. They can be in a class_labels.json instead. Text Embedding needs the
-tokenizer.json of the model.
+Labels are in the order of the model's classes. They can be in a class_labels.json instead, or in the ONNX file, where
+exporters of the YOLO family write them. Text Embedding needs the tokenizer.json of the model.
 
 For example, this prints the boxes in a picture:
 
@@ -74,11 +77,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         true => (!EngineFile::exists_in(&dir)).then_some(NO_TASK),
         false => model.is_none().then_some(NO_DIRECTORY),
     };
-    let builder = match EngineFile::task_in(&dir) {
+    let file = EngineFile::read_in(&dir);
+    let builder = match file.task {
         None => builder.model::<OnnxModel>(name),
         Some(Task::ImageClassification) => builder.model::<OnnxClassifier>(name),
         Some(Task::ObjectDetection) => builder.model::<OnnxDetector>(name),
         Some(Task::TextEmbedding) => builder.model::<OnnxEmbedder>(name),
+    };
+    let onnx_file = match &model {
+        Some(file) => file.file_name().map(PathBuf::from),
+        None => Environment::process().get("ONNX_FILE").map(PathBuf::from),
+    };
+    let builder = match file.labels_in(&dir, onnx_file) {
+        Some(labels) => builder.class_labels(labels),
+        None => builder,
     };
     let builder = builder.version(env!("CARGO_PKG_VERSION")).description(ABOUT).own_crate(module_path!());
     let builder = match &model {
@@ -89,9 +101,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let first = arguments.get(1).and_then(|argument| argument.to_str()).unwrap_or_default().to_owned();
     let only_one = arguments.len() == 2;
+    let asks = first == "help" || arguments.iter().any(|argument| argument == "--help" || argument == "-h");
     let code = builder.command_line_from(arguments);
-    if only_one && matches!(&*first, "--help" | "-h" | "help") {
-        let _ = write!(io::stdout(), "\n{HELP}");
+    if asks && code == ExitCode::SUCCESS {
+        // If this cannot be written, the help before it could not either.
+        let _ = write!(io::stdout(), "\n{MODEL_HELP}");
+        if only_one {
+            let _ = write!(io::stdout(), "{HELP}");
+        }
     }
     if let Some(note) = note.filter(|_| first == "infer" && code == ExitCode::FAILURE) {
         let _ = writeln!(io::stderr(), "{note}");

@@ -58,7 +58,7 @@ impl Model for OnnxDetector {
         let pictures = Pictures::new(network.input()?, &file.image, Resize::Fit { pad: GRAY })?;
         Ok(OnnxDetector {
             pictures,
-            labels: file.class_labels(ctx)?,
+            labels: file.class_labels(ctx, &network)?,
             boxes: file.boxes,
             form: OnceLock::new(),
             network,

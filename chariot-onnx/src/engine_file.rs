@@ -1,15 +1,19 @@
 //! `engine.json`: what an ONNX file cannot say about itself. The command line reads its task, and the models the rest.
 
-use std::path::Path;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use chariot_engine::{
     input::image::{ChannelLayout, Filter, PerChannel, Pixels, Resize},
     model::{LoadContext, ModelFiles},
+    onnx::Onnx,
     prelude::*,
 };
 use serde::Deserialize;
 
-use crate::{message::expected, settings::OnnxSettings};
+use crate::{class_names, message::expected, network::Network, settings::OnnxSettings};
 
 /// The name of the file.
 const NAME: &str = "engine.json";
@@ -20,7 +24,7 @@ const NAME: &str = "engine.json";
 pub(crate) struct EngineFile {
     /// The task, as the platform names it. Without one the engine serves named tensors.
     pub(crate) task: Option<Task>,
-    /// The labels of the classes, in the order of their IDs. Default: those of `class_labels.json`.
+    /// The labels of the classes, in the order of their IDs. Default: those of `class_labels.json`, else of the ONNX file.
     #[serde(default)]
     pub(crate) labels: Option<Vec<String>>,
     #[serde(default)]
@@ -31,6 +35,9 @@ pub(crate) struct EngineFile {
     pub(crate) boxes: BoxOptions,
     #[serde(default)]
     pub(crate) text: TextOptions,
+    /// The greatest lengths of inputs that callers of named tensors can send, by the names of the inputs.
+    #[serde(default)]
+    pub(crate) max_shapes: BTreeMap<String, Vec<usize>>,
 }
 
 /// The tasks that have an engine.
@@ -227,10 +234,10 @@ impl EngineFile {
         Self::text_in(dir).is_some()
     }
 
-    /// Returns the task of the file in a directory, as far as it can be read: the model reports the faults.
-    pub(crate) fn task_in(dir: &Path) -> Option<Task> {
-        let text = Self::text_in(dir)?;
-        serde_json::from_str::<EngineFile>(text.strip_prefix('\u{feff}').unwrap_or(&text)).ok()?.task
+    /// Returns the file in a directory, or what is so by default if it cannot be read: the model reports the faults.
+    pub(crate) fn read_in(dir: &Path) -> Self {
+        let read = |text: String| serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text)).ok();
+        Self::text_in(dir).and_then(read).unwrap_or_default()
     }
 
     fn text_in(dir: &Path) -> Option<String> {
@@ -250,18 +257,48 @@ impl EngineFile {
         if self.labels.as_ref().is_some_and(Vec::is_empty) {
             return fault("labels", "at least one", &"none");
         }
+        if self.task.is_some() && !self.max_shapes.is_empty() {
+            return fault("max_shapes", "none with a task, which sets the lengths itself", &"some");
+        }
         Ok(())
     }
 
-    /// Returns the labels of the classes.
+    /// Returns the labels of the classes: those of this file, else of `class_labels.json`, else of the ONNX file.
     ///
     /// # Errors
-    /// Returns an error if neither this file nor `class_labels.json` has any.
-    pub(crate) fn class_labels(&self, ctx: &LoadContext<OnnxSettings>) -> Result<ClassLabels> {
-        match &self.labels {
-            Some(labels) => Ok(labels.iter().cloned().collect()),
-            None => ctx.class_labels().context("engine.json has no `labels`, so a file must have them"),
+    /// Returns an error if none of them has any, or if they cannot be read.
+    pub(crate) fn class_labels(&self, ctx: &LoadContext<OnnxSettings>, network: &Network) -> Result<ClassLabels> {
+        if let Some(labels) = &self.labels {
+            return Ok(labels.iter().cloned().collect());
         }
+        match (ctx.class_labels(), network.property(class_names::PROPERTY)) {
+            (Err(_), Some(names)) if ctx.file(ClassLabels::FILE).is_err() => {
+                let names = class_names::parse(names).context("the property 'names' of the ONNX file");
+                names.map(ClassLabels::from_iter).context("engine.json has no `labels`")
+            }
+            (labels, _) => labels.context("engine.json has no `labels`, so a file must have them"),
+        }
+    }
+
+    /// Returns the labels of the classes before the model is loaded, if this file or else the ONNX file of a directory has
+    /// them; those of `class_labels.json` everybody finds.
+    pub(crate) fn labels_in(&self, dir: &Path, onnx_file: Option<PathBuf>) -> Option<Vec<String>> {
+        if !matches!(self.task?, Task::ImageClassification | Task::ObjectDetection) {
+            return None;
+        }
+        if self.labels.is_some() {
+            return self.labels.clone();
+        }
+        let files = ModelFiles::new(dir);
+        if files.file(ClassLabels::FILE).is_ok() {
+            return None;
+        }
+        let onnx_file = match onnx_file {
+            Some(file) => files.file(file),
+            None => files.file("model.onnx").or_else(|_| files.only_file("onnx")),
+        };
+        let names = Onnx::read_property(&onnx_file.ok()?, class_names::PROPERTY).ok()??;
+        class_names::parse(&names).ok()
     }
 }
 

@@ -15,6 +15,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `message` | the form of messages |
+//! | `class_names` | the names of classes that an ONNX file states |
 //! | `command` | the command line of the program |
 //! | `engine_file` | `engine.json` |
 //! | `settings` | the settings of all models |
@@ -26,6 +27,7 @@
 //! | `embedder` | [`OnnxEmbedder`] |
 
 mod boxes;
+mod class_names;
 mod classifier;
 mod command;
 mod detector;

@@ -29,11 +29,12 @@ impl Model for OnnxModel {
 
     async fn load(ctx: &LoadContext<OnnxSettings>) -> Result<Self> {
         // An engine that was chosen before its `engine.json` was there must not serve something else.
-        if let Some(task) = EngineFile::load(ctx)?.task {
+        let file = EngineFile::load(ctx)?;
+        if let Some(task) = file.task {
             let fault = expected("no task for a model of named tensors", format_args!("{task:?}"));
             return Err(fault.to_string()).context("engine.json: task");
         }
-        Ok(OnnxModel { onnx: OnnxSettings::open(ctx)? })
+        Ok(OnnxModel { onnx: OnnxSettings::open(ctx, &file.max_shapes)? })
     }
 
     fn signature(&self) -> Option<Signature> {

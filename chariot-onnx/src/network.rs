@@ -1,5 +1,7 @@
 //! [`Network`], an ONNX file as the models of tasks use it: with a session for each worker, and one output that they read.
 
+use std::{collections::BTreeMap, sync::OnceLock};
+
 use chariot_engine::{
     model::{Batch, Dim, LoadContext, Scratch, TensorSpec, Worker},
     onnx::{Onnx, OnnxInput, OnnxSession},
@@ -12,6 +14,8 @@ use crate::{message::expected, settings::OnnxSettings};
 /// An ONNX file.
 pub(crate) struct Network {
     onnx: Onnx,
+    /// The name of the output that the model reads, known once a session has run.
+    output: OnceLock<String>,
 }
 
 /// A tensor of numbers.
@@ -22,7 +26,18 @@ pub(crate) struct Numbers {
 
 impl Network {
     pub(crate) fn open(ctx: &LoadContext<OnnxSettings>) -> Result<Self> {
-        Ok(Network { onnx: OnnxSettings::open(ctx)? })
+        // Only callers of named tensors choose the lengths of inputs.
+        Ok(Network { onnx: OnnxSettings::open(ctx, &BTreeMap::new())?, output: OnceLock::new() })
+    }
+
+    /// Returns a property of the file.
+    pub(crate) fn property(&self, key: &str) -> Option<&str> {
+        self.onnx.property(key)
+    }
+
+    /// Returns the operator that computes the output that the model reads, once a session has run.
+    pub(crate) fn last_operator(&self) -> Option<&str> {
+        self.onnx.operator(self.output.get()?)
     }
 
     pub(crate) fn inputs(&self) -> &[TensorSpec] {
@@ -69,6 +84,7 @@ impl Network {
             return Err(expected(format_args!("an output of {dimensions:?} dimensions"), all));
         };
         let name = name.unwrap_or_default();
+        self.output.get_or_init(|| name.clone());
         let data = if data.datatype() == DataType::Fp16 { data.convert(DataType::Fp32)? } else { data };
         let values = data.into_vec::<f32>().map_err(|data| {
             Error::from(format!("output '{name}': {}", expected("numbers of type FP32 or FP16", data.datatype())))

@@ -1,6 +1,6 @@
 //! [`OnnxSettings`], the settings of all models, and the file that they name. Every model loads by them.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use chariot_engine::{
     model::LoadContext,
@@ -26,8 +26,8 @@ pub struct OnnxSettings {
 }
 
 impl OnnxSettings {
-    /// Opens the file, for the device and the threads of the engine.
-    pub(crate) fn open(ctx: &LoadContext<OnnxSettings>) -> Result<Onnx> {
+    /// Opens the file, for the device and the threads of the engine, with the greatest lengths of inputs.
+    pub(crate) fn open(ctx: &LoadContext<OnnxSettings>, max_shapes: &BTreeMap<String, Vec<usize>>) -> Result<Onnx> {
         let settings = ctx.settings();
         let file = match &settings.onnx_file {
             Some(file) => ctx.file(file)?,
@@ -37,7 +37,9 @@ impl OnnxSettings {
                 Err(_) => ctx.only_file("onnx").context("ONNX_FILE is not set")?,
             },
         };
-        let options = ctx.onnx_options();
+        let options = max_shapes
+            .iter()
+            .fold(ctx.onnx_options(), |options, (input, lengths)| options.max_shape(input.as_str(), lengths));
         ctx.onnx_with(
             file,
             match settings.onnx_backend {

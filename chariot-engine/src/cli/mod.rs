@@ -49,7 +49,9 @@ impl EngineBuilder {
         let (name, version, task) = self.identity();
         let task = task.map(|task| format!(" for {task}")).unwrap_or_default();
         let about = self.summary().unwrap_or_else(|| format!("An inference engine{task}, for Chariot"));
+        let has_several = self.has_several_models();
         let command = Arguments::command()
+            .mut_subcommand("infer", |infer| infer.mut_arg("model", |model| model.hide(!has_several)))
             .name(name.unwrap_or("engine").to_string())
             .version(format!("{} (chariot-engine {})", version.unwrap_or("1"), env!("CARGO_PKG_VERSION")))
             .about(about);

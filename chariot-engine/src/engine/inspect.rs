@@ -103,9 +103,14 @@ impl EngineBuilder {
         model_dir(dir.as_deref(), environment, None)
     }
 
+    /// Returns `true` if the engine has more than one model.
+    pub(crate) fn has_several_models(&self) -> bool {
+        self.sources.len() > 1
+    }
+
     /// Returns `true` if this is the name of the folder of one of several models.
     pub(crate) fn is_model_folder(&self, name: &str) -> bool {
-        self.sources.len() > 1 && self.sources.iter().any(|source| source.name == name)
+        self.has_several_models() && self.sources.iter().any(|source| source.name == name)
     }
 
     /// Returns the class labels of the default model in the directory of all models' files; `None` without such a file.

@@ -422,6 +422,10 @@ mod tests {
         let doubled = (1..40).fold(dict(&[("a", tensor("FloatStorage", 0, &[1], &[1]))]), |inner, _| {
             [b"}".as_slice(), b"(", &text("x"), &inner, b"q\x00", &text("y"), b"h\x00u"].concat()
         });
+        // Its entries have no name, and it is in another one so often that they are more than the limit.
+        let nameless = [b"}(".as_slice(), &b"NN".repeat(2049), b"uq\x00"].concat();
+        let often: Vec<u8> = (0..2049).flat_map(|key| [integer(key), b"h\x00".to_vec()].concat()).collect();
+        let often = [nameless.as_slice(), b"0}(", &often, b"u"].concat();
         let itself = [b"}q\x00(".as_slice(), &text("a"), b"h\x00u"].concat();
         let deep = [b"(".as_slice(), &b"(".repeat(100_000), b"t".repeat(100_000).as_slice(), b"t"].concat();
         let longest = [b"\x8d".as_slice(), &(1u64 << 60).to_le_bytes()].concat();
@@ -446,6 +450,7 @@ mod tests {
             ),
             ("too few arguments", named(call("torch._utils", "_rebuild_tensor_v2", &[]))),
             ("doubled dictionaries", raw(&pickle(&doubled))),
+            ("a large dictionary that is there often", raw(&pickle(&often))),
             ("a dictionary in itself", raw(&pickle(&itself))),
             ("deep tuples", raw(&pickle(&deep))),
             ("a string of 2^60 bytes", raw(&pickle(&longest))),

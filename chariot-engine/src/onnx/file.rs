@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::{
     ports::{self, Port},
-    schema::ModelProto,
+    schema::{ModelProto, PropertiesProto, PropertyProto},
     stored,
 };
 use crate::{
@@ -19,6 +19,8 @@ use crate::{
 pub(super) struct OnnxFile {
     pub(super) inputs: Vec<Port>,
     pub(super) outputs: Vec<Port>,
+    /// The properties that the writer of the file has added.
+    pub(super) properties: Vec<(String, String)>,
     pub(super) model: ModelProto,
     /// The contents of the file. ONNX Runtime reads the file itself.
     #[cfg(feature = "onnx-tract")]
@@ -33,8 +35,7 @@ impl OnnxFile {
     /// tensor of the protocol's types, or if the data of a tensor does not fit its shape.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let bytes = contents(path)?;
-        let incomplete = |reason: &str| Error::from(format!("not a complete ONNX file: {reason}"));
-        let model = ModelProto::decode(bytes.clone()).map_err(|error| incomplete(reason(&error.to_string())))?;
+        let model: ModelProto = decode(bytes.clone())?;
         let graph = model.graph.as_ref().filter(|graph| !graph.output.is_empty());
         let graph = graph.ok_or_else(|| incomplete("expected a graph with outputs, got none"))?;
         if model.opset_import.iter().all(|operators| operators.version < 1) {
@@ -44,11 +45,35 @@ impl OnnxFile {
         Ok(OnnxFile {
             inputs: ports::inputs(graph)?,
             outputs: ports::outputs(graph)?,
+            properties: properties(&model.metadata_props),
             model,
             #[cfg(feature = "onnx-tract")]
             bytes,
         })
     }
+}
+
+fn incomplete(reason: &str) -> Error {
+    Error::from(format!("not a complete ONNX file: {reason}"))
+}
+
+fn decode<M: Message + Default>(bytes: Bytes) -> Result<M> {
+    M::decode(bytes).map_err(|error| incomplete(reason(&error.to_string())))
+}
+
+/// Reads the properties of a file and nothing else.
+///
+/// # Errors
+/// Returns an error if the file cannot be read, or if it is not a complete message of protobuf.
+pub(super) fn read_properties(path: &Path) -> Result<Vec<(String, String)>> {
+    let PropertiesProto { metadata_props } = decode(contents(path)?)?;
+    Ok(properties(&metadata_props))
+}
+
+/// Copies properties, so that the contents of the file can be dropped, and leaves out those that are not UTF-8.
+fn properties(properties: &[PropertyProto]) -> Vec<(String, String)> {
+    let text = |bytes: &Bytes| std::str::from_utf8(bytes).ok().map(str::to_owned);
+    properties.iter().filter_map(|property| Some((text(&property.key)?, text(&property.value)?))).collect()
 }
 
 /// Returns the folder of a file, where files with external data are.

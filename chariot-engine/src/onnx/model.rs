@@ -4,7 +4,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 use super::{
     backend::OnnxBackend,
-    file::OnnxFile,
+    file::{self, OnnxFile},
     input::OnnxInput,
     options::OnnxOptions,
     ports::Port,
@@ -46,6 +46,7 @@ struct Opened {
     backend: OnnxBackend,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
+    properties: Vec<(String, String)>,
     /// The declaration of inputs, and that of outputs.
     declarations: [Vec<TensorSpec>; 2],
     program: Box<dyn Program>,
@@ -58,20 +59,23 @@ impl Onnx {
     /// Returns an error that names the file if
     /// - it is not a complete ONNX file, or refers to files outside of its folder;
     /// - an input or an output is not a tensor, or has a data type that the protocol or the backend lacks;
-    /// - the options set a length of an input that the file lacks, or that has another length there;
+    /// - the options set or limit a length of an input that the file lacks, or that has another length there;
     /// - the backend is not built in, cannot be loaded, lacks an operator, or cannot compute on the device.
     pub fn open(path: &Path, options: &OnnxOptions) -> Result<Self> {
         let backend = choose(options)?;
-        let named =
-            |error: Error| error.context(quoted(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy()));
+        let named = |error: Error| error.context(file_name(path));
         let mut file = OnnxFile::read(path).map_err(named)?;
         for (input, shape) in &options.shapes {
             signature::set_lengths(&mut file.inputs, input, shape).map_err(named)?;
         }
+        for (input, most) in &options.max_shapes {
+            signature::set_limits(&mut file.inputs, input, most).map_err(named)?;
+        }
         let (inputs, outputs) = (file.inputs.clone(), file.outputs.clone());
+        let properties = std::mem::take(&mut file.properties);
         let program = load(backend, path, file, options).map_err(named)?;
         let declarations = signature::declarations(&inputs, &outputs);
-        Ok(Onnx { opened: Arc::new(Opened { backend, inputs, outputs, declarations, program }) })
+        Ok(Onnx { opened: Arc::new(Opened { backend, inputs, outputs, properties, declarations, program }) })
     }
 
     /// Returns the inputs as the file declares them, or nothing if the file does not say how many dimensions each has.
@@ -96,6 +100,34 @@ impl Onnx {
         Signature::new(self.inputs().to_vec(), self.outputs().to_vec())
     }
 
+    /// Returns a property that the program that wrote the file has added to it: one of ONNX's `metadata_props`. Exporters of
+    /// detectors write the names of the classes there, for one.
+    pub fn property(&self, key: &str) -> Option<&str> {
+        value_of(&self.opened.properties, key)
+    }
+
+    /// Reads a property of a file, as [`property`](Self::property) returns it, without opening the model.
+    ///
+    /// # Errors
+    /// Returns an error that names the file if it cannot be read, or is no ONNX file.
+    ///
+    /// ```no_run
+    /// use chariot_engine::onnx::Onnx;
+    ///
+    /// let names = Onnx::read_property("yolo.onnx".as_ref(), "names")?;
+    /// # Ok::<(), chariot_engine::Error>(())
+    /// ```
+    pub fn read_property(path: &Path, key: &str) -> Result<Option<String>> {
+        let properties = file::read_properties(path).map_err(|error| error.context(file_name(path)))?;
+        Ok(value_of(&properties, key).map(str::to_owned))
+    }
+
+    /// Returns the name of the operator that computes the values of an output, such as `Softmax`: the last one but those
+    /// that change only the type or the shape. Returns `None` if the file has no such output, or if no operator computes it.
+    pub fn operator(&self, output: &str) -> Option<&str> {
+        self.opened.outputs.iter().find(|port| port.name == output)?.operator.as_deref()
+    }
+
     /// Returns the program that runs the file.
     pub fn backend(&self) -> OnnxBackend {
         self.opened.backend
@@ -116,6 +148,15 @@ impl fmt::Debug for Onnx {
         let backend = self.backend();
         f.debug_struct("Onnx").field("backend", &backend).field("inputs", inputs).field("outputs", outputs).finish()
     }
+}
+
+/// Returns the name of a file for a message.
+fn file_name(path: &Path) -> String {
+    quoted(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy())
+}
+
+fn value_of<'a>(properties: &'a [(String, String)], key: &str) -> Option<&'a str> {
+    properties.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
 }
 
 /// Returns the backend of a file: the wanted one, or the first that is built in and there.

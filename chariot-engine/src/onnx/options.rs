@@ -22,13 +22,23 @@ pub struct OnnxOptions {
     pub(super) library: Option<PathBuf>,
     /// Inputs with the lengths that are set for them.
     pub(super) shapes: Vec<(String, Vec<Dim>)>,
+    /// Inputs with the greatest lengths that a call may have.
+    pub(super) max_shapes: Vec<(String, Vec<usize>)>,
 }
 
 impl OnnxOptions {
     /// Creates the defaults: the CPU, one thread, and ONNX Runtime if it is built in, else tract. If both are built in, tract
     /// stands in for ONNX Runtime where its library is not found, and the log says so.
     pub fn new() -> Self {
-        OnnxOptions { device: Device::cpu(), threads: 1, sessions: 1, backend: None, library: None, shapes: Vec::new() }
+        OnnxOptions {
+            device: Device::cpu(),
+            threads: 1,
+            sessions: 1,
+            backend: None,
+            library: None,
+            shapes: Vec::new(),
+            max_shapes: Vec::new(),
+        }
     }
 
     /// Sets the device. A CUDA device needs ONNX Runtime with its CUDA provider; operators that the provider lacks run on
@@ -73,6 +83,21 @@ impl OnnxOptions {
     /// ```
     pub fn shape(mut self, input: impl Into<String>, shape: &[Dim]) -> Self {
         self.shapes.push((input.into(), shape.to_vec()));
+        self
+    }
+
+    /// Limits the lengths of an input that the file leaves open: the greatest length of each of its dimensions, the batch
+    /// included. A longer one is rejected before the model runs. By default nothing but the size of a request's body limits
+    /// them, and a model can need far more memory than its input: attention, for one, the square of the length.
+    ///
+    /// ```
+    /// use chariot_engine::onnx::OnnxOptions;
+    ///
+    /// // At most 8 texts of 512 tokens.
+    /// let options = OnnxOptions::new().max_shape("input_ids", &[8, 512]);
+    /// ```
+    pub fn max_shape(mut self, input: impl Into<String>, lengths: &[usize]) -> Self {
+        self.max_shapes.push((input.into(), lengths.to_vec()));
         self
     }
 

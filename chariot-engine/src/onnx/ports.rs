@@ -13,6 +13,10 @@ pub(super) struct Port {
     pub(super) datatype: DataType,
     /// The lengths of the dimensions. `None` if the file does not say how many there are.
     pub(super) shape: Option<Vec<Length>>,
+    /// The greatest length of each dimension in a call, if the options limit them.
+    pub(super) most: Option<Vec<usize>>,
+    /// The operator that computes an output.
+    pub(super) operator: Option<String>,
 }
 
 /// The length of a dimension.
@@ -49,9 +53,29 @@ pub(super) fn outputs(graph: &GraphProto) -> Result<Vec<Port>> {
             Some("ZipMap") => "; export the model with options={\"zipmap\": False}",
             _ => "",
         };
-        port(value, advice).context(format_args!("output {}", quoted(&value.name)))
+        let port = port(value, advice).context(format_args!("output {}", quoted(&value.name)))?;
+        Ok(Port { operator: operator(graph, &value.name), ..port })
     };
     graph.output.iter().map(read).collect()
+}
+
+/// Operators that change the type or the shape of values, and not the values.
+const ALIKE: [&str; 7] = ["Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"];
+
+/// The most such operators between an output and the one that computes its values. Whoever writes a file can close a circle.
+const MOST_ALIKE: usize = 16;
+
+/// Returns the operator that computes the values of an output.
+fn operator(graph: &GraphProto, output: &str) -> Option<String> {
+    let mut name = output;
+    for _ in 0..MOST_ALIKE {
+        let node = graph.node.iter().find(|node| node.output.iter().any(|made| made == name))?;
+        if !ALIKE.contains(&&*node.op_type) {
+            return Some(node.op_type.clone());
+        }
+        name = node.input.first()?;
+    }
+    None
 }
 
 fn port(value: &ValueInfoProto, advice: &str) -> Result<Port> {
@@ -68,7 +92,7 @@ fn port(value: &ValueInfoProto, advice: &str) -> Result<Port> {
         let what = format!("one of the data types {}", names.join(", "));
         return Err(Error::from(Expected::new(what, element_name(tensor.elem_type)).to_string()));
     };
-    Ok(Port { name: value.name.clone(), datatype, shape: shape(tensor) })
+    Ok(Port { name: value.name.clone(), datatype, shape: shape(tensor), most: None, operator: None })
 }
 
 fn shape(tensor: &TensorType) -> Option<Vec<Length>> {

@@ -12,8 +12,26 @@ pub(super) struct ModelProto {
     pub(super) graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
     pub(super) opset_import: Vec<OperatorSetIdProto>,
+    #[prost(message, repeated, tag = "14")]
+    pub(super) metadata_props: Vec<PropertyProto>,
     #[prost(message, repeated, tag = "25")]
     pub(super) functions: Vec<FunctionProto>,
+}
+
+/// A file of which only the properties are read.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PropertiesProto {
+    #[prost(message, repeated, tag = "14")]
+    pub(super) metadata_props: Vec<PropertyProto>,
+}
+
+/// A property that the writer of a file has added. Not all of them write UTF-8.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PropertyProto {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) key: Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(super) value: Bytes,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -46,6 +64,8 @@ pub(super) struct GraphProto {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct NodeProto {
+    #[prost(string, repeated, tag = "1")]
+    pub(super) input: Vec<String>,
     #[prost(string, repeated, tag = "2")]
     pub(super) output: Vec<String>,
     #[prost(string, tag = "3")]

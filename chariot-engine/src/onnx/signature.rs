@@ -14,11 +14,7 @@ use crate::{
 /// # Errors
 /// Returns an error that names the input if there is none with this name, or if the file has another shape for it.
 pub(super) fn set_lengths(ports: &mut [Port], input: &str, wanted: &[Dim]) -> Result<()> {
-    let names = listed(ports.iter().map(|port| quoted(&port.name)), ", ");
-    let Some(port) = ports.iter_mut().find(|port| port.name == input) else {
-        let fault = Expected::new(format_args!("the shape of one of the inputs {names}"), quoted(input)).to_string();
-        return Err(Error::from(fault));
-    };
+    let port = find(ports, input)?;
     let shape = port.shape.get_or_insert_with(|| vec![Length::Unnamed; wanted.len()]);
     let fits = |(length, wanted): (&Length, &Dim)| match (length, wanted) {
         (Length::Fixed(length), Dim::Fixed(wanted)) => length == wanted,
@@ -36,6 +32,37 @@ pub(super) fn set_lengths(ports: &mut [Port], input: &str, wanted: &[Dim]) -> Re
         }
     }
     Ok(())
+}
+
+/// Sets the greatest lengths of an input.
+///
+/// # Errors
+/// Returns an error that names the input if there is none with this name, or if no call could have the shape of the file.
+pub(super) fn set_limits(ports: &mut [Port], input: &str, most: &[usize]) -> Result<()> {
+    let port = find(ports, input)?;
+    let shape = port.shape.get_or_insert_with(|| vec![Length::Unnamed; most.len()]);
+    let fits = |(length, most): (&Length, &usize)| match length {
+        Length::Fixed(length) => length <= most,
+        _ => *most > 0,
+    };
+    if shape.len() != most.len() || !shape.iter().zip(most).all(fits) {
+        let what = format_args!("greatest lengths for the shape {}", show(shape));
+        let text: String = Expected::new(what, format_args!("{most:?}")).into();
+        return Err(Error::from(text).context(format!("input {}", quoted(input))));
+    }
+    port.most = Some(most.to_vec());
+    Ok(())
+}
+
+fn find<'a>(ports: &'a mut [Port], input: &str) -> Result<&'a mut Port> {
+    match ports.iter().position(|port| port.name == input) {
+        Some(at) => Ok(&mut ports[at]),
+        None => {
+            let names = listed(ports.iter().map(|port| quoted(&port.name)), ", ");
+            let what = format!("the shape of one of the inputs {names}");
+            Err(Error::from(Expected::new(what, quoted(input)).to_string()))
+        }
+    }
 }
 
 /// Returns the declaration of inputs and that of outputs. A declaration is empty if the file does not say how many
@@ -113,6 +140,12 @@ fn check<'a>(
     if shape.len() != input.shape().len() || !shape.iter().zip(input.shape()).all(fits) {
         let got = format_args!("{:?}", input.shape());
         return Err(Expected::new(format_args!("shape {}", show(shape)), got).into());
+    }
+    for (axis, (most, given)) in port.most.iter().flatten().zip(input.shape()).enumerate() {
+        if given > most {
+            let what = format_args!("at most {most} in dimension {axis} of shape {}", show(shape));
+            return Err(Expected::new(what, given).into());
+        }
     }
     for (length, given) in shape.iter().zip(input.shape()) {
         let Length::Named(name) = length else { continue };

@@ -55,7 +55,7 @@ pub(super) fn load(path: &Path, file: OnnxFile, options: &OnnxOptions) -> Result
     if !lacking.is_empty() {
         return Err(Error::from(format!("{}; {}", listed(&lacking, "; "), advice())));
     }
-    let OnnxFile { inputs, outputs, model, bytes } = file;
+    let OnnxFile { inputs, outputs, model, bytes, .. } = file;
     drop(model);
     let plan = caught(|| {
         let model = ModelProto::decode(bytes)?;

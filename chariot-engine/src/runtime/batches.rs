@@ -1,6 +1,6 @@
 //! The batches made of waiting requests. The queue calls [`take`].
 
-use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -34,20 +34,18 @@ impl BatchPolicy {
     }
 }
 
-/// The waiting items of a request, sorted by group.
+/// Waiting items of a request, sorted by group: all of them, unless they have keys.
 pub(super) struct QueuedRequest {
     pub(super) job: Arc<Job>,
     pub(super) items: Items,
     pub(super) since: Instant,
-    /// Set once a worker has taken some of the items.
-    begun: bool,
 }
 
 impl QueuedRequest {
     pub(super) fn new(job: Arc<Job>, mut items: Items, since: Instant) -> Self {
         // A stable sort, so that items of one group keep their order.
         items.make_contiguous().sort_by_key(|item| item.cost.group);
-        QueuedRequest { job, items, since, begun: false }
+        QueuedRequest { job, items, since }
     }
 
     /// Returns `true` if nobody waits for its response any more.
@@ -66,10 +64,8 @@ impl QueuedRequest {
         items.map(|item| item.cost).take_while(move |cost| cost.group == group).map(|cost| cost.cost)
     }
 
-    fn slice(&mut self, count: usize, now: Instant) -> BatchSlice {
-        self.job.begin();
-        let first = !mem::replace(&mut self.begun, true);
-        let waited = first.then(|| now.saturating_duration_since(self.since));
+    fn slice(&self, count: usize, now: Instant) -> BatchSlice {
+        let waited = self.job.begin().then(|| now.saturating_duration_since(self.since));
         BatchSlice { job: self.job.clone(), count, waited }
     }
 }

@@ -259,11 +259,12 @@ impl Host {
     }
 
     pub(crate) fn in_flight(&self) -> InFlight {
-        let (queued, running) = self.shared().queue.counts();
-        let queued = queued + self.shared().lanes.count();
+        let (_, running) = self.shared().queue.counts();
+        let requests = self.admitted();
         InFlight {
-            requests: self.admitted(),
-            queued: queued.min(self.admitted()),
+            requests,
+            // A request that has been admitted in the meantime is not one of them.
+            queued: self.shared().lanes.count().min(requests),
             running,
             bytes: self.shared().budget.used(),
         }

@@ -43,6 +43,8 @@ struct Assembly {
     open: usize,
     /// The number of running calls of `infer` that hold items of this request.
     running: usize,
+    /// Set once a call has taken some of the items.
+    begun: bool,
     /// `None` once the response has been sent.
     reply: Option<oneshot::Sender<Outcome>>,
     /// The admission permit, released when the work is done.
@@ -59,13 +61,15 @@ impl Job {
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let (reply, permit) = (Some(reply), Some(permit));
-        let state = Assembly { outputs: Vec::new(), items, open: items, running: 0, reply, permit };
+        let state = Assembly { outputs: Vec::new(), items, open: items, running: 0, begun: false, reply, permit };
         Job { response, token, state: Mutex::new(state) }
     }
 
-    /// Records that a call of `infer` has taken some of the items.
-    pub(super) fn begin(&self) {
-        self.lock().running += 1;
+    /// Records that a call of `infer` has taken some of the items. Returns `true` if it is the first call.
+    pub(super) fn begin(&self) -> bool {
+        let mut state = self.lock();
+        state.running += 1;
+        !std::mem::replace(&mut state.begun, true)
     }
 
     /// Adds the outputs of a call. Returns all outputs, in order, once the last one has arrived.

@@ -3,7 +3,7 @@
 
 use std::{
     any::Any,
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
@@ -144,12 +144,17 @@ impl Lanes {
         self.discard(self.extract(|_| true), error);
     }
 
-    /// Returns the number of requests with items that wait here.
+    /// Returns the number of requests with items that wait here or in the queue.
     pub(super) fn count(&self) -> usize {
         let state = self.lock();
-        let mut jobs: Vec<_> = state.lanes.values().flatten().map(|waiting| Arc::as_ptr(&waiting.job)).collect();
-        jobs.sort_unstable();
-        jobs.dedup();
+        // A key has its lane as long as one of its items waits or runs. Without any, each request is in the queue once.
+        if state.lanes.is_empty() {
+            drop(state);
+            return self.queue.counts().0;
+        }
+        let mut jobs: HashSet<_> = state.lanes.values().flatten().map(|waiting| Arc::as_ptr(&waiting.job)).collect();
+        drop(state);
+        self.queue.add_jobs(&mut jobs);
         jobs.len()
     }
 

@@ -2,6 +2,7 @@
 //! limits the number of requests. The host fills it, and workers take batches out of it.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -31,7 +32,7 @@ pub(super) struct Queue {
 
 struct QueueState {
     waiting: Turns<Source, Requests>,
-    /// The number of waiting requests.
+    /// The number of entries in `waiting`. A request whose items have keys can have several.
     count: usize,
     /// An empty list of requests, kept for its memory.
     spare: Requests,
@@ -408,10 +409,17 @@ impl Queue {
         drop(removed);
     }
 
-    /// Returns the number of waiting requests and of running calls.
+    /// Returns the number of entries, which is that of waiting requests unless items have keys, and the number of running
+    /// calls.
     pub(super) fn counts(&self) -> (usize, usize) {
         let state = self.lock();
         (state.count, state.running.count())
+    }
+
+    /// Adds the requests of all entries to a set.
+    pub(super) fn add_jobs(&self, jobs: &mut HashSet<*const Job>) {
+        let state = self.lock();
+        jobs.extend(state.waiting.iter().flat_map(|(_, requests)| requests).map(|request| Arc::as_ptr(&request.job)));
     }
 
     /// Closes the queue and fails all of its requests, waiting and running.

@@ -18,6 +18,11 @@ use crate::inflight::Charge;
 /// the others for each.
 const SEARCHED: usize = 64;
 
+/// The age up to which another connection is closed first: the time after which TCP sends a first packet again that was lost.
+/// A client that has just connected has not had the time for its first byte yet, and one that has just begun a head has had
+/// none for the rest.
+const YOUNG: Duration = Duration::from_secs(1);
+
 /// The bounds of a tick, in which the time limits are counted.
 const SHORTEST_TICK: Duration = Duration::from_millis(1);
 const LONGEST_TICK: Duration = Duration::from_secs(1);
@@ -29,14 +34,41 @@ pub(crate) struct Connections {
     /// The limits in ticks.
     header_limit: u64,
     idle_limit: u64,
+    young_limit: u64,
     list: Vec<Weak<ConnectionState>>,
     /// Connections that were idle at a search in this tick, the longest idle at the end, with the time since when. All of
-    /// them are without a part of a head, unless there was no such one.
+    /// them have this turn, and no other connection had an earlier one.
     idle: Vec<(u64, Weak<ConnectionState>)>,
-    idle_in_head: bool,
+    idle_turn: IdleTurn,
     memory: Arc<ConnectionMemory>,
     /// Every task of a connection holds a receiver.
     tasks: watch::Sender<()>,
+}
+
+/// The turn in which an idle connection is closed for another. Age comes first: whoever fills all places with parts of heads
+/// would otherwise take the places of clients that have just connected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct IdleTurn {
+    is_young: bool,
+    is_in_head: bool,
+}
+
+/// An idle connection, which can be closed for another one.
+pub(super) struct Idle {
+    state: Arc<ConnectionState>,
+    turn: IdleTurn,
+}
+
+impl Idle {
+    /// Returns `true` if the client may not have had the time for its first byte, or for the rest of a head.
+    pub(super) fn is_young(&self) -> bool {
+        self.turn.is_young
+    }
+
+    /// Closes the connection unless a request has arrived.
+    pub(super) fn close(self) {
+        self.state.command(Order::MakeRoom);
+    }
 }
 
 /// Held by the task of a connection until it ends.
@@ -55,9 +87,10 @@ impl Connections {
             tick,
             header_limit: ticks(header_timeout),
             idle_limit: ticks(idle_timeout),
+            young_limit: ticks(YOUNG),
             list: Vec::new(),
             idle: Vec::new(),
-            idle_in_head: false,
+            idle_turn: IdleTurn::default(),
             memory: ConnectionMemory::new(),
             tasks: watch::Sender::new(()),
         }
@@ -102,41 +135,51 @@ impl Connections {
         });
     }
 
-    /// Closes the connection that has been without a request for longest, and one with a part of a head only if there is no
-    /// other. Returns `false` if every one has a request.
-    pub(super) fn close_longest_idle(&mut self) -> bool {
+    /// Returns the connection to close for another one: the one that has been without a request for longest, one with a part
+    /// of a head only if there is no other, and a young one only if all are young. Returns `None` if every one has a request.
+    pub(super) fn longest_idle(&mut self) -> Option<Idle> {
         for searched in [false, true] {
             if searched {
                 self.search_idle();
             }
-            while let Some((since, connection)) = self.idle.pop() {
+            while let Some((since, connection)) = self.idle.last() {
                 if let Some(state) = connection.upgrade()
-                    && state.is_idle()
-                    && state.idle_since() == since
-                    && state.is_kept()
-                    && state.is_in_head() == self.idle_in_head
+                    && state.idle_since() == *since
+                    && self.idle_turn(&state) == Some(self.idle_turn)
                 {
-                    state.command(Order::MakeRoom);
-                    return true;
+                    return Some(Idle { state, turn: self.idle_turn });
                 }
+                self.idle.pop();
             }
         }
-        false
+        None
+    }
+
+    /// Returns the turn of a connection, or `None` if it is not idle, about to close, or beyond the limit.
+    fn idle_turn(&self, state: &ConnectionState) -> Option<IdleTurn> {
+        if !state.is_idle() || !state.is_kept() || state.is_reserved() {
+            return None;
+        }
+        let head_since = state.head_since();
+        let is_in_head = head_since != 0;
+        let since = if is_in_head { head_since } else { state.idle_since() };
+        Some(IdleTurn { is_young: self.clock.now().saturating_sub(since) <= self.young_limit, is_in_head })
     }
 
     fn search_idle(&mut self) {
-        for in_head in [false, true] {
-            self.idle.extend(self.list.iter().filter_map(|connection| {
-                let state = connection.upgrade()?;
-                let is_found =
-                    state.is_idle() && state.is_kept() && !state.is_reserved() && state.is_in_head() == in_head;
-                is_found.then(|| (state.idle_since(), connection.clone()))
-            }));
-            self.idle_in_head = in_head;
-            if !self.idle.is_empty() {
-                break;
+        let mut idle = Vec::new();
+        for connection in &self.list {
+            let Some(state) = connection.upgrade() else { continue };
+            let Some(turn) = self.idle_turn(&state) else { continue };
+            if idle.is_empty() || turn < self.idle_turn {
+                idle.clear();
+                self.idle_turn = turn;
+            }
+            if turn == self.idle_turn {
+                idle.push((state.idle_since(), connection.clone()));
             }
         }
+        self.idle = idle;
         if self.idle.len() > SEARCHED {
             self.idle.select_nth_unstable_by_key(SEARCHED, |(since, _)| *since);
             self.idle.truncate(SEARCHED);
@@ -228,6 +271,11 @@ mod tests {
         (0..ticks).for_each(|_| connections.tick());
     }
 
+    /// Closes a connection for another. Returns `false` if there is none.
+    fn close_longest_idle(connections: &mut Connections) -> bool {
+        connections.longest_idle().map(Idle::close).is_some()
+    }
+
     #[test]
     fn a_head_and_an_idle_connection_have_limits_of_their_own() {
         let mut connections = Connections::new(LIMIT, 4 * LIMIT);
@@ -272,15 +320,44 @@ mod tests {
             })
             .collect();
         open[0].begin_head();
-        assert!(connections.close_longest_idle() && !open[1].is_kept());
+        assert!(close_longest_idle(&mut connections) && !open[1].is_kept());
         // It begins after the search.
         open[2].begin_head();
         for expected in [3, 0, 2] {
             assert!(open[expected].is_kept(), "{expected}");
-            assert!(connections.close_longest_idle());
+            assert!(close_longest_idle(&mut connections));
             assert!(!open[expected].is_kept(), "{expected}");
         }
-        assert!(!connections.close_longest_idle());
+        assert!(!close_longest_idle(&mut connections));
+    }
+
+    #[test]
+    fn a_young_connection_is_closed_only_if_all_are_young() {
+        let mut connections = Connections::new(LIMIT, LIMIT);
+        let [served, slow, idle] = [(); 3].map(|()| connections.add().0);
+        slow.begin_head();
+        advance(&mut connections, 2);
+        // Its head has just begun.
+        served.begin_head();
+        let young = connections.add().0;
+        for expected in [&idle, &slow] {
+            let found = connections.longest_idle().unwrap();
+            assert!(!found.is_young() && Arc::ptr_eq(&found.state, expected));
+            found.close();
+        }
+        for expected in [&young, &served] {
+            let found = connections.longest_idle().unwrap();
+            assert!(found.is_young() && Arc::ptr_eq(&found.state, expected));
+            found.close();
+        }
+        assert!(connections.longest_idle().is_none());
+        // A connection is young for a second at least, and for a tick more at most.
+        let silent = connections.add().0;
+        advance(&mut connections, 1);
+        assert!(connections.longest_idle().is_some_and(|found| found.is_young()));
+        advance(&mut connections, 1);
+        assert!(connections.longest_idle().is_some_and(|found| !found.is_young()));
+        assert!(silent.is_kept());
     }
 
     #[test]
@@ -300,12 +377,12 @@ mod tests {
         expected.push(0);
         for index in expected {
             assert!(open[index].0.is_kept(), "{index}");
-            assert!(connections.close_longest_idle());
+            assert!(close_longest_idle(&mut connections));
             assert!(!open[index].0.is_kept(), "{index}");
         }
-        assert!(!connections.close_longest_idle());
+        assert!(!close_longest_idle(&mut connections));
         drop(busy);
-        assert!(connections.close_longest_idle());
+        assert!(close_longest_idle(&mut connections));
     }
 
     #[test]

@@ -43,6 +43,8 @@ use crate::{error::BoxError, inflight::PaceLimit};
 #[derive(Debug)]
 pub struct RequestBody {
     body: UnsyncBoxBody<Bytes, BoxError>,
+    /// The bytes that are still to come, if their number is declared: a proxy declares them too.
+    rest: Option<u64>,
     pace: PaceLimit,
     /// Ends when the body is too slow; `None` until it is read for the first time.
     late: Option<Pin<Box<Sleep>>>,
@@ -63,10 +65,11 @@ impl RequestBody {
         B: Body + Send + 'static,
         B::Data: Send,
     {
+        let rest = body.size_hint().exact();
         let limit = usize::try_from(limits.bytes).unwrap_or(usize::MAX);
         let bytes = body.map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())));
         let bytes = bytes.map_err(|_| BoxError::from(INCOMPLETE));
-        RequestBody { body: Limited::new(bytes, limit).boxed_unsync(), pace: limits.pace, late: None }
+        RequestBody { body: Limited::new(bytes, limit).boxed_unsync(), rest, pace: limits.pace, late: None }
     }
 }
 
@@ -77,6 +80,9 @@ impl Body for RequestBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         let frame = Pin::new(&mut this.body).poll_frame(cx);
+        if let (Poll::Ready(Some(Ok(frame))), Some(rest)) = (&frame, &mut this.rest) {
+            *rest = rest.saturating_sub(frame.data_ref().map_or(0, Bytes::len) as u64);
+        }
         match (&frame, &mut this.late) {
             (Poll::Ready(Some(Ok(frame))), Some(late)) => {
                 // The time in which the service did not read is not the client's.
@@ -100,7 +106,7 @@ impl Body for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.rest.map_or_else(|| self.body.size_hint(), SizeHint::with_exact)
     }
 }
 

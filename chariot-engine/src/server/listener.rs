@@ -168,7 +168,7 @@ impl Accepting {
             if now < at && !is_beyond {
                 return Some(Waiting { stream, at, is_beyond });
             }
-            if now >= at && self.close_longest_idle(now) {
+            if now >= at && self.close_longest_idle(now, true) {
                 return Some(Waiting { stream, at: now + CLOSE_ANOTHER, is_beyond: false });
             }
         }
@@ -183,16 +183,23 @@ impl Accepting {
         Some(Waiting { stream, at: now + LOOK_AGAIN, is_beyond: true })
     }
 
-    /// Closes the longest idle connection. Returns `false` if there is none, and looks for one only now and then.
-    fn close_longest_idle(&mut self, now: Instant) -> bool {
+    /// Closes the longest idle connection, a young one only if told. Returns `false` if there is none, and looks for one only
+    /// now and then.
+    fn close_longest_idle(&mut self, now: Instant, even_young: bool) -> bool {
         if now < self.search_at {
             return false;
         }
-        let is_closed = self.connections.close_longest_idle();
-        if !is_closed {
-            self.search_at = now + LOOK_AGAIN;
+        match self.connections.longest_idle() {
+            Some(idle) if even_young || !idle.is_young() => {
+                idle.close();
+                true
+            }
+            Some(_) => false,
+            None => {
+                self.search_at = now + LOOK_AGAIN;
+                false
+            }
         }
-        is_closed
     }
 
     /// Serves a connection. One without a place is among the last, and has no limit.
@@ -267,19 +274,23 @@ struct Shortage {
 }
 
 impl Shortage {
-    /// Makes room after a failure to accept a connection. If every connection has a request, the next one gets a spare
-    /// descriptor, and is one beyond the limit.
+    /// Makes room after a failure to accept a connection. If every connection has a request or is young, the next one gets a
+    /// spare descriptor, and is one beyond the limit. The system fails before it looks whether there is a connection at all,
+    /// so the failure often follows the connection that took the last descriptor: that one is young and stays.
     fn begin(&mut self, error: &io::Error, accepting: &mut Accepting) {
         if self.logged_at.is_none_or(|at| at.elapsed() >= LOG_PAUSE) {
             self.logged_at = Some(Instant::now());
             tracing::warn!("failed to accept a connection: {error}");
         }
-        if !accepting.close_longest_idle(Instant::now()) {
+        let now = Instant::now();
+        if !accepting.close_longest_idle(now, false) {
             if accepting.reserve.has_room() && self.spare.release() {
                 self.has_spare = true;
                 return;
             }
-            accepting.reserve.make_room();
+            if !accepting.close_longest_idle(now, true) {
+                accepting.reserve.make_room();
+            }
         }
         self.accept_at = Some(Instant::now() + ACCEPT_PAUSE);
     }

@@ -51,6 +51,18 @@ fn folder(of: &str, files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
+/// Adds a property to the model of a directory. A message of protobuf may go on after its end.
+fn add_property(folder: &tempfile::TempDir, key: &str, value: &str) {
+    let field = |tag: u8, payload: &[u8]| {
+        let length = u8::try_from(payload.len()).ok().filter(|length| *length < 128).expect("a short text");
+        [&[tag, length], payload].concat()
+    };
+    let entry = [field(0x0a, key.as_bytes()), field(0x12, value.as_bytes())].concat();
+    let path = folder.path().join("model.onnx");
+    let model = std::fs::read(&path).unwrap();
+    std::fs::write(&path, [model, field(0x72, &entry)].concat()).unwrap();
+}
+
 /// Starts the program with a model and arguments, and does not wait for it.
 fn begin(path: &Path, backend: &str, arguments: &[&str]) -> Process {
     let path = path.display().to_string();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{BACKENDS, ONNX, begin, folder, library, model, needs_onnx_runtime};
+use crate::{BACKENDS, ONNX, add_property, begin, folder, library, model, needs_onnx_runtime};
 
 /// Returns the reason why an engine does not start.
 #[track_caller]
@@ -55,6 +55,17 @@ fn a_description_that_does_not_fit_the_file_fails_the_start() {
         ("two-inputs.onnx", detect, "expected one input"),
         ("classifier.onnx", r#"{"task": "Image Classification", "labels": ["a"]}"#, "as many labels as the model has"),
         ("linear.onnx", r#"{"task": "Text Embedding"}"#, "input_ids"),
+        (
+            "softmax.onnx",
+            r#"{"task": "Image Classification", "labels": ["a", "b", "c"], "scores": "softmax"}"#,
+            r#"engine.json: scores: expected "none", because the model's output is that of Softmax"#,
+        ),
+        ("linear.onnx", r#"{"max_shapes": {"y": [8, 4]}}"#, "one of the inputs 'x', got 'y'"),
+        (
+            "boxes.onnx",
+            r#"{"task": "Object Detection", "max_shapes": {"images": [1, 3, 64, 64]}}"#,
+            "max_shapes: expected",
+        ),
         ("encoder.onnx", r#"{"task": "Text Embedding"}"#, "tokenizer.json"),
     ] {
         let why = refusal(&folder(file, &[("engine.json", description)]), "tract");
@@ -99,6 +110,7 @@ fn without_a_library_tract_runs_the_model_unless_the_library_is_named() {
 
 #[test]
 fn the_help_has_all_that_boxes_on_a_picture_need() {
+    needs_onnx_runtime!();
     let help = e2e::Process::start_with(ONNX, &["--help"], &[]);
     assert_eq!(help.wait(), Some(0));
     let text = help.all_lines().join("\n");
@@ -114,6 +126,7 @@ fn the_help_has_all_that_boxes_on_a_picture_need() {
 
 #[test]
 fn a_picture_for_named_tensors_is_refused_with_a_note_about_tasks() {
+    needs_onnx_runtime!();
     let folder = folder("boxes.onnx", &[("picture.png", "")]);
     let picture = folder.path().join("picture.png").display().to_string();
     let infer = begin(&folder.path().join("model.onnx"), "tract", &["infer", &picture]);
@@ -145,6 +158,49 @@ fn the_archive_of_a_task_is_made_of_any_directory() {
     let pack = e2e::Process::start_with(ONNX, &["pack", &archive, "--model-dir", &directory], &[]);
     assert_eq!(pack.wait(), Some(0), "{:?}", pack.all_errors());
     assert!(pack.all_lines().join("\n").contains("engine.json"));
+}
+
+#[test]
+fn the_help_of_a_command_has_the_model_of_this_program() {
+    for arguments in [&["infer", "--help"][..], &["help", "infer"], &["serve", "-h"]] {
+        let help = e2e::Process::start_with(ONNX, arguments, &[]);
+        assert_eq!(help.wait(), Some(0));
+        let text = help.all_lines().join("\n");
+        assert!(text.contains("--model <FILE>") && !text.contains("--model <NAME>"), "{arguments:?}: {text}");
+    }
+}
+
+/// Returns what a command prints about the file of labels, and all that it prints.
+fn about_labels(folder: &tempfile::TempDir, command: &str) -> (bool, String) {
+    let process = begin(&folder.path().join("model.onnx"), "tract", &[command]);
+    assert_eq!(process.wait(), Some(0), "{:?} {:?}", process.all_lines(), process.all_errors());
+    let text = [process.all_lines(), process.all_errors()].concat().join("\n");
+    (text.contains("class_labels.json"), text)
+}
+
+#[test]
+fn commands_find_labels_wherever_the_engine_does() {
+    needs_onnx_runtime!();
+    let named = |names: &str, description: &str| {
+        let folder = folder("boxes.onnx", &[("engine.json", description)]);
+        add_property(&folder, "names", names);
+        folder
+    };
+    let task = r#"{"task": "Object Detection"}"#;
+    for folder in [
+        folder("boxes.onnx", &[("engine.json", r#"{"task": "Object Detection", "labels": ["a", "b", "c"]}"#)]),
+        named("{0: 'a', 1: 'b', 2: 'c'}", task),
+    ] {
+        let (warns, text) = about_labels(&folder, "check");
+        assert!(!warns && text.contains("3 classes"), "{text}");
+        let (warns, text) = about_labels(&folder, "describe");
+        assert!(!warns, "{text}");
+    }
+    // Without any, everybody says so.
+    let (warns, _) = about_labels(&folder("boxes.onnx", &[("engine.json", task)]), "describe");
+    assert!(warns);
+    let why = refusal(&named("{0: 'a', 2: 'b'}", task), "tract");
+    assert!(why.contains("the property 'names' of the ONNX file: byte 9: expected the ID 1, got '2'"), "{why}");
 }
 
 #[test]

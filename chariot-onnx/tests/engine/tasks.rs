@@ -47,6 +47,55 @@ fn a_classifier_returns_labels_of_images_of_any_size() {
 }
 
 #[test]
+fn probabilities_of_the_file_stay_what_they_are() {
+    needs_onnx_runtime!();
+    let description = r#"{"task": "Image Classification", "labels": ["red", "green", "blue"], "scores": "none"}"#;
+    for backend in BACKENDS {
+        let folder = folder("softmax.onnx", &[("engine.json", description)]);
+        let image = picture(8, 8, [255, 0, 0]);
+        let probabilities = outputs(&ready(&folder, backend), &[image], json!({"action": "predict_proba"}));
+        // Of 1, 0 and 0.
+        let (first, sum) = (1_f64.exp(), 1_f64.exp() + 2.0);
+        let numbers: Vec<f64> =
+            probabilities[0].as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect();
+        assert!((numbers[0] - first / sum).abs() < 1e-5 && (numbers[1] - 1.0 / sum).abs() < 1e-5, "{numbers:?}");
+    }
+}
+
+#[test]
+fn labels_are_those_of_the_description_or_of_a_file_or_of_the_model() {
+    needs_onnx_runtime!();
+    let labels = ("class_labels.json", r#"["f", "g", "h"]"#);
+    let task = ("engine.json", r#"{"task": "Object Detection"}"#);
+    let own = ("engine.json", r#"{"task": "Object Detection", "labels": ["c", "d", "e"]}"#);
+    for backend in BACKENDS {
+        for (files, expected) in [(&[task][..], "dog"), (&[task, labels], "g"), (&[own, labels], "d")] {
+            let folder = folder("boxes.onnx", files);
+            crate::add_property(&folder, "names", r#"{0: 'cat', 1: "dog", 2: 'bird'}"#);
+            let found = outputs(&ready(&folder, backend), &[picture(64, 64, [0, 0, 0])], json!({}));
+            assert_eq!(found[0][0]["label"], expected, "{backend}");
+        }
+    }
+}
+
+#[test]
+fn a_length_over_the_limit_of_named_tensors_is_rejected() {
+    needs_onnx_runtime!();
+    for backend in BACKENDS {
+        let folder = folder("two-inputs.onnx", &[("engine.json", r#"{"max_shapes": {"ids": [2, 3]}}"#)]);
+        let engine = ready(&folder, backend);
+        let request = |tokens: usize| {
+            let ids = json!({"name": "ids", "datatype": "INT64", "shape": [1, tokens], "data": vec![1; tokens]});
+            let scale = json!({"name": "scale", "datatype": "FP32", "shape": [1], "data": [1.5]});
+            engine.infer(&json!({"inputs": [ids, scale]}))
+        };
+        assert_eq!(request(3).status, 200);
+        let error = request(4).error(400);
+        assert_eq!(error, "input 'ids': expected at most 3 in dimension 1 of shape [n, tokens], got 4");
+    }
+}
+
+#[test]
 fn a_detector_returns_boxes_in_pixels_of_the_image() {
     needs_onnx_runtime!();
     let labels = ("class_labels.json", r#"["cat", "dog", "bird"]"#);

@@ -11,6 +11,9 @@ struct FaultySettings {
     /// Failure of the load: `slow:MS`, `fail:TEXT` or `panic:TEXT`
     #[setting(name = "FAULTY_LOAD")]
     load: Option<String>,
+    /// Time in milliseconds for which the warm-up blocks its thread
+    #[setting(name = "FAULTY_WARM_UP", default = 0)]
+    warm_up: u64,
 }
 
 /// The failures that a caller can provoke.
@@ -49,7 +52,9 @@ struct Command {
 
 /// An engine that fails on command.
 #[chariot_engine]
-struct Faulty;
+struct Faulty {
+    warm_up: Duration,
+}
 
 impl Model for Faulty {
     type Settings = FaultySettings;
@@ -57,8 +62,9 @@ impl Model for Faulty {
     type Output = Json<&'static str>;
 
     async fn load(ctx: &LoadContext<FaultySettings>) -> Result<Self> {
+        let model = Faulty { warm_up: Duration::from_millis(ctx.settings().warm_up) };
         let Some(load) = &ctx.settings().load else {
-            return Ok(Faulty);
+            return Ok(model);
         };
         match load.split_once(':') {
             Some(("slow", ms)) => thread::sleep(Duration::from_millis(ms.parse().context("FAULTY_LOAD")?)),
@@ -66,7 +72,15 @@ impl Model for Faulty {
             Some(("panic", text)) => panic!("{text}"),
             _ => return Err(format!("FAULTY_LOAD: expected slow:MS, fail:TEXT or panic:TEXT, got '{load}'").into()),
         }
-        Ok(Faulty)
+        Ok(model)
+    }
+
+    async fn warm_up(&self, _: &Worker) -> Result<()> {
+        if !self.warm_up.is_zero() {
+            tracing::info!("warming up");
+            thread::sleep(self.warm_up);
+        }
+        Ok(())
     }
 
     fn admit(&self, item: &mut Item<Self::Input>) -> Result<BatchCost> {

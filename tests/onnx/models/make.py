@@ -241,11 +241,42 @@ def external():
     with_file("no-location")
     with_file("folder", location=".", offset=0, length=48)
 
+    def with_weight(name, weight):
+        ports = [value("x", ["batch", 4])], [value("y", ["batch", 3])]
+        write(f"external/{name}", model([node("MatMul", ["x", "w"], ["y"])], *ports, [weight]), check=False)
+
+    weight = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4, 3], data_location=TensorProto.EXTERNAL)
+    for location in ("weights.bin", "../linear.onnx"):
+        weight.external_data.add(key="location", value=location)
+    with_weight("twice", weight)
+    del weight.external_data[1]
+    # A number that the enumeration lacks, after the one that it has.
+    with_weight("elsewhere", TensorProto.FromString(weight.SerializeToString() + b"\x70\x02"))
+
 
 def tasks():
     """Models of tasks, whose outputs a test can tell in advance."""
     nodes = [node("ReduceMean", ["images"], ["scores"], axes=[2, 3], keepdims=0)]
     write("classifier", model(nodes, [value("images", ["batch", 3, 8, 8])], [value("scores", ["batch", 3])]))
+
+    # The last operator changes nothing.
+    nodes = [
+        node("ReduceMean", ["images"], ["means"], axes=[2, 3], keepdims=0),
+        node("Softmax", ["means"], ["probabilities"], axis=1),
+        node("Identity", ["probabilities"], ["scores"]),
+    ]
+    write("softmax", model(nodes, [value("images", ["batch", 3, 8, 8])], [value("scores", ["batch", 3])]))
+
+    # As detectors of speech: a piece of a stream and the state after the pieces before it.
+    nodes = [
+        node("ReduceMean", ["input"], ["mean"], axes=[1], keepdims=1),
+        node("Mul", ["state", "half"], ["rest"]),
+        node("Add", ["rest", "mean"], ["stateN"]),
+        node("Sigmoid", ["stateN"], ["output"]),
+    ]
+    inputs = [value("input", ["batch", "samples"]), value("state", ["batch", 1])]
+    outputs = [value("output", ["batch", 1]), value("stateN", ["batch", 1])]
+    write("stateful", model(nodes, inputs, outputs, [tensor("half", numpy.float32(0.5))]))
 
     boxes = numpy.zeros((7, 84), numpy.float32)
     # Centre, width, height, and scores: a box, one that overlaps it, and one of another class.

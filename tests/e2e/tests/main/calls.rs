@@ -4,8 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::{Body, Bytes},
-    extract::State as Models,
+    body::{Body, Bytes, HttpBody},
+    extract::{Request, State as Models},
+    http::StatusCode,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use chariot_engine::{EngineBuilder, ErrorKind, InferEvent, ServedModel, prelude::*, testing::TestEngine};
@@ -13,7 +15,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     scripted::{Scripted, echo},
-    support::{Gate, Server, text},
+    support::{Gate, Server, head, text},
 };
 
 /// The output of a model that nothing can encode.
@@ -165,12 +167,31 @@ async fn panics() -> &'static str {
     panic!("in the other service")
 }
 
+/// Passes a body on as a proxy does, which reads its declared length first.
+async fn passes_on(request: Request) -> Response {
+    let declared = request.body().size_hint().exact();
+    match axum::body::to_bytes(request.into_body(), 1024).await {
+        Ok(body) => ([("x-declared", format!("{declared:?}"))], body).into_response(),
+        Err(_) => StatusCode::BAD_GATEWAY.into_response(),
+    }
+}
+
+async fn upgrades(request: Request) -> &'static str {
+    match hyper::upgrade::on(request).await {
+        Ok(_) => "upgraded",
+        Err(_) => "not upgraded",
+    }
+}
+
 fn beside() -> Server {
     let builder = Engine::builder().instance("echo", Scripted::blocking(echo)).fallback_with(|models| {
         let routes = Router::new()
             .route("/shout", post(shout))
             .route("/broken", get(broken))
             .route("/panic", get(panics))
+            .route("/pass", post(passes_on))
+            .route("/upgrade", get(upgrades))
+            .route("/switch", get(|| async { StatusCode::SWITCHING_PROTOCOLS }))
             .route("/infer", post(|| async { "the engine's own route" }));
         routes.with_state(models.get("echo").unwrap())
     });
@@ -209,10 +230,58 @@ fn a_body_that_arrives_too_slowly_ends_for_the_other_service_too() {
         .fallback_with(|models| Router::new().route("/shout", post(shout)).with_state(models.get("echo").unwrap()));
     let server = Server::start(builder.setting("CHARIOT_ENGINE_BODY_TIMEOUT", "100ms"));
     let mut connection = server.connect();
-    connection.write(crate::support::head("POST", "/shout", &[], 5)).unwrap();
+    connection.write(head("POST", "/shout", &[], 5)).unwrap();
     connection.write("h").unwrap();
     let answer = connection.answer().unwrap();
     assert_eq!(answer.status, 400, "{answer:?}");
+}
+
+#[test]
+fn a_body_keeps_its_declared_length_both_ways() {
+    let server = beside();
+    let passed = server.ask("POST", "/pass", &[], "hello");
+    assert_eq!((passed.status, &*passed.text), (200, "hello"));
+    assert_eq!((passed.header("x-declared"), passed.header("content-length")), (Some("Some(5)"), Some("5")));
+    let mut connection = server.connect();
+    connection
+        .write("POST /pass HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+        .unwrap();
+    let passed = connection.answer().unwrap();
+    assert_eq!((&*passed.text, passed.header("x-declared")), ("hello", Some("None")));
+}
+
+#[test]
+fn a_client_that_has_finished_sending_gets_the_response_of_another_service() {
+    let server = beside();
+    let mut connection = server.connect();
+    connection.write(head("POST", "/pass", &[], 5) + "hello").unwrap();
+    connection.finish_sending().unwrap();
+    assert_eq!(connection.answer().unwrap().text, "hello");
+    connection.closed().unwrap();
+    // Half of a body is not taken for a whole one.
+    let mut connection = server.connect();
+    connection.write(head("POST", "/pass", &[], 5) + "hel").unwrap();
+    connection.finish_sending().unwrap();
+    assert_eq!(connection.answer().unwrap().status, 502);
+}
+
+#[test]
+fn a_service_that_waits_for_an_upgrade_waits_for_nothing() {
+    let server = beside();
+    let ask = |path: &str| {
+        let mut connection = server.connect();
+        let lines = "connection: upgrade\r\nupgrade: websocket\r\n";
+        connection.write(format!("GET {path} HTTP/1.1\r\nhost: a\r\n{lines}\r\n")).unwrap();
+        let answer = connection.answer().unwrap();
+        (connection, answer)
+    };
+    let (mut connection, answer) = ask("/upgrade");
+    assert_eq!((answer.status, &*answer.text), (200, "not upgraded"));
+    // Nobody speaks another protocol on the connection of a service that says so.
+    let (mut switched, _) = ask("/switch");
+    switched.closed().unwrap();
+    connection.write(head("POST", "/pass", &[], 5) + "hello").unwrap();
+    assert_eq!(connection.answer().unwrap().text, "hello");
 }
 
 #[test]

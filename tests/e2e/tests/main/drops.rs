@@ -56,6 +56,9 @@ impl Model for Clingy {
         let text = item.to_string();
         item.attach(Value { text: text.clone(), gate: self.drops.clone(), dropped: self.dropped.clone() });
         self.seen.add(&text);
+        if text.contains("keyed") {
+            item.set_key("a key")?;
+        }
         if text.contains("hangs") {
             self.admits.pass("admit");
         }
@@ -131,6 +134,25 @@ fn a_value_of_a_caller_who_left_the_queue_blocks_nobody() {
     drop(first);
     assert_eq!(held.server.infer(text("next")).values(), ["next"]);
     until("nothing is held", || (held.server.engine.in_flight().bytes == 0).then_some(()));
+}
+
+#[test]
+fn a_key_does_not_wait_for_a_value_that_blocks_when_it_is_dropped() {
+    let held = held();
+    let mut first = held.server.admitted(&text("first"));
+    held.calls.wait_for(1);
+    let queued = |count| until("they are queued", || (held.server.engine.in_flight().queued == count).then_some(()));
+    // Its turn has come, and it waits for the worker.
+    let leaves = held.server.admitted(&text("keyed, blocks"));
+    queued(1);
+    let mut next = held.server.admitted(&text("keyed"));
+    queued(2);
+    drop(leaves);
+    held.drops.wait_for(1);
+    held.calls.open();
+    assert_eq!(first.answer().expect("an answer").values(), ["first"]);
+    assert_eq!(next.answer().expect("an answer").values(), ["keyed"]);
+    held.drops.open();
 }
 
 #[test]

@@ -56,6 +56,11 @@ impl Model for Sessions {
             }
             return Err("on command".into());
         }
+        if let Some(item) = batch.iter().find(|item| item.input.as_str() == "awaits") {
+            let mut texts = self.texts.take(item, || Ok(Vec::new()))?;
+            texts.push("half".to_string());
+            std::future::pending::<()>().await;
+        }
         batch.map_each(|item| {
             let text = item.input.as_str();
             let mut texts = self.texts.take(&item, || Ok(Vec::new()))?;
@@ -130,6 +135,26 @@ fn no_batch_has_two_items_of_a_key() {
 }
 
 #[test]
+fn a_request_whose_items_have_keys_is_counted_once() {
+    let (engine, gate, _) = engine(|builder| builder.configure(|settings| settings.workers = Some(1)));
+    let first = send(&engine, body("other", &["hold"]));
+    gate.wait_for(1);
+    // The first items of two keys are in the queue, and two wait in each lane.
+    let inputs = ["s", "t", "s", "s", "t", "t"]
+        .map(|session| serde_json::json!({"name": "a", "data": [session], "parameters": {"session": session}}));
+    let keyed = send(&engine, serde_json::json!({"inputs": inputs}).to_string());
+    let now = engine.now();
+    assert_eq!((now.requests, now.running, now.queued), (2, 1, 1));
+    gate.open();
+    assert_eq!((first.answer().status, keyed.answer().status), (200, 200));
+    let metrics = String::from_utf8(engine.get("/metrics").body.to_vec()).unwrap();
+    let waits = metrics
+        .lines()
+        .find(|line| line.starts_with("chariot_stage_seconds_count") && line.contains("stage=\"queue\""));
+    assert_eq!(waits.and_then(|line| line.rsplit(' ').next()), Some("2"), "{metrics}");
+}
+
+#[test]
 fn an_item_that_fails_or_whose_caller_leaves_lets_the_next_one_run() {
     let (engine, gate, calls) = engine(|builder| builder);
     let first = send(&engine, body("s", &["hold and panics"]));
@@ -143,6 +168,21 @@ fn an_item_that_fails_or_whose_caller_leaves_lets_the_next_one_run() {
     assert_eq!(first.answer().status, 500);
     assert_eq!(outputs(last), ["last"]);
     assert_eq!(calls.all().len(), 2);
+}
+
+#[test]
+fn a_state_of_a_call_that_is_dropped_midway_is_not_used_again() {
+    let (engine, ..) = engine(|builder| builder.configure(|settings| settings.workers = Some(1)));
+    for session in ["s", "t"] {
+        assert_eq!(outputs(engine.ask(body(session, &["first"]))), ["first"]);
+    }
+    let gone = send(&engine, body("s", &["awaits"]));
+    engine.wait_until(|now| now.running == 1);
+    let next = send(&engine, body("s", &["next"]));
+    gone.hang_up();
+    // Neither is the lane locked, nor is there a state that nobody knows the end of.
+    assert_eq!(outputs(next), ["next"]);
+    assert_eq!(outputs(engine.ask(body("t", &["second"]))), ["first second"]);
 }
 
 #[test]

@@ -167,6 +167,42 @@ fn each_worker_runs_the_example_of_the_author_unless_it_is_switched_off() {
     assert_eq!(calls, both);
 }
 
+/// A model whose author has switched the example off.
+struct WithoutWarmUp;
+
+impl Model for WithoutWarmUp {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<String>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(WithoutWarmUp)
+    }
+
+    fn spec() -> Spec {
+        Spec::new::<Self>().example(r#"{"inputs": [{"name": "a", "data": ["one"]}]}"#).warm_up_by_example(false)
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<String>>> {
+        batch.iter().for_each(|item| OTHER_CALLS.add(item.as_str()));
+        echo(batch)
+    }
+}
+
+static OTHER_CALLS: Seen = Seen::new();
+
+#[test]
+fn an_author_can_switch_the_example_off() {
+    let builder =
+        || Engine::builder().model::<WithoutWarmUp>("example").configure(|settings| settings.workers = Some(1));
+    let engine = TestEngine::start(builder()).unwrap();
+    assert_eq!(engine.infer(text("two")).status, 200);
+    assert_eq!(OTHER_CALLS.all(), ["two"]);
+    // An operator has the last word.
+    TestEngine::start(builder().setting("CHARIOT_ENGINE_WARM_UP", "true")).map(drop).unwrap();
+    assert_eq!(OTHER_CALLS.all(), ["two", "one"]);
+}
+
 /// A model of named tensors, whose names are in its file.
 struct FromFile(String);
 

@@ -1,6 +1,11 @@
 //! An engine whose calls are quick unless a text says otherwise, so that they run inline. The process tests control it.
 
-use std::{path::Path, thread, time::Duration};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
 
 use chariot_engine::prelude::*;
 
@@ -17,8 +22,18 @@ struct QuickSettings {
     sessions: bool,
 }
 
-/// The scratch value of a worker.
+/// The scratch value of a worker, which is expensive to make.
 struct Session;
+
+/// The number of sessions that were made.
+static MADE: AtomicUsize = AtomicUsize::new(0);
+
+impl Session {
+    fn new() -> Result<Session> {
+        MADE.fetch_add(1, Ordering::Relaxed);
+        Ok(Session)
+    }
+}
 
 /// An engine of quick calls. The text of an item is a command, and the output is the name of the thread that ran it.
 #[chariot_engine]
@@ -37,14 +52,14 @@ impl Model for Quick {
 
     async fn warm_up(&self, worker: &Worker) -> Result<()> {
         if self.sessions {
-            worker.scratch(|| Ok(Session))?;
+            worker.scratch(Session::new)?;
         }
         Ok(())
     }
 
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Self::Output>> {
         if self.sessions {
-            batch.scratch::<Session>(|| Err("this thread has no session".into()))?;
+            batch.scratch(Session::new)?;
         }
         let mut names = Vec::with_capacity(batch.len());
         for item in &batch {
@@ -60,6 +75,10 @@ impl Model for Quick {
                 // Blocks by means of tokio, which panics within a runtime.
                 ("block", _) => block()?,
                 ("panic", text) => panic!("{text}"),
+                ("made", _) => {
+                    names.push(Json(MADE.load(Ordering::Relaxed).to_string()));
+                    continue;
+                }
                 _ => {}
             }
             names.push(Json(thread::current().name().unwrap_or_default().to_string()));

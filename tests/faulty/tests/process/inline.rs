@@ -129,12 +129,15 @@ fn a_model_that_awaits_returns_to_the_workers() {
 }
 
 #[test]
-fn a_model_whose_workers_have_sessions_stays_on_them() {
-    let process = Process::ready(QUICK, &[("SESSIONS", "true")]);
+fn a_model_whose_workers_have_sessions_stays_on_them_and_makes_no_other() {
+    let process = Process::ready(QUICK, &[("SESSIONS", "true"), ("CHARIOT_ENGINE_WORKERS", "2")]);
     let mut connection = process.connect();
+    let made = |connection: &mut Connection| thread(&connection.post("/infer", &text("made")).expect("a response"));
+    assert_eq!(made(&mut connection), "2", "at the first request");
     for _ in 0..2 * ENOUGH {
         assert!(ask(&mut connection).starts_with("chariot-worker-"));
     }
+    assert_eq!(made(&mut connection), "2");
 }
 
 #[test]

@@ -182,6 +182,24 @@ fn a_loading_process_shuts_down_at_once_with_success() {
 }
 
 #[test]
+fn a_process_that_warms_up_shuts_down_at_once_with_success() {
+    for signal in [Signal::Terminate, Signal::Interrupt] {
+        let process = Process::start(
+            FAULTY,
+            &[
+                ("FAULTY_WARM_UP", &FOREVER_MS.to_string()),
+                ("CHARIOT_ENGINE_DRAIN_DELAY", NEVER),
+                ("CHARIOT_ENGINE_GRACE", NEVER),
+            ],
+        );
+        process.wait_for_log("warming up");
+        assert_eq!(process.get("/ready").status, 503);
+        process.signal(signal);
+        assert_eq!(process.wait(), Some(0));
+    }
+}
+
+#[test]
 fn half_a_head_does_not_hold_the_exit() {
     let process = Process::ready(FAULTY, &[("CHARIOT_ENGINE_DRAIN_DELAY", "0s"), ("CHARIOT_ENGINE_GRACE", NEVER)]);
     let mut half = process.connect();

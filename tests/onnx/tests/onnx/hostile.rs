@@ -51,6 +51,8 @@ fn external_data_stays_in_the_folder_of_the_model() {
             "no-number",
             "no-location",
             "folder",
+            "twice",
+            "elsewhere",
         ] {
             text += &format!("{name} → {}\n", refusal(&path(&format!("external/{name}")), backend));
         }

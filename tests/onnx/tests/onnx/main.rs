@@ -7,11 +7,13 @@
 //! | `refused` | files that a backend cannot run |
 //! | `hostile` | files that are broken or claim too much |
 //! | `library` | the search for ONNX Runtime's library |
+//! | `streams` | a model with a state, for many streams at once |
 
 mod hostile;
 mod library;
 mod models;
 mod refused;
+mod streams;
 mod types;
 
 use std::path::{Path, PathBuf};

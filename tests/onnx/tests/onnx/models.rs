@@ -118,6 +118,54 @@ fn lengths_that_are_set_are_declared_and_checked() {
 }
 
 #[test]
+fn a_length_over_its_limit_is_rejected_by_input_and_dimension() {
+    needs_onnx_runtime!();
+    for_each_backend(|backend| {
+        let opened = |input: &str, most: &[usize]| {
+            Onnx::open(&super::path("two-inputs"), &super::options(backend).max_shape(input, most))
+        };
+        let onnx = opened("ids", &[2, 3]).unwrap();
+        // What is declared does not change.
+        assert_eq!(onnx.inputs()[0].shape(), [BATCH, Dim::Any]);
+        let mut session = onnx.session().unwrap();
+        let mut run = |rows: usize, tokens: usize| {
+            let mut inputs = Tensors::default();
+            inputs.push("ids", [rows, tokens], vec![1_i64; rows * tokens]);
+            inputs.push("scale", [rows], vec![1_f32; rows]);
+            session.run(&inputs).map_err(|error| error.public_message().unwrap_or_default())
+        };
+        let rejected = |axis: usize, most: usize, got: usize| {
+            format!("input 'ids': expected at most {most} in dimension {axis} of shape [n, tokens], got {got}")
+        };
+        assert_eq!(run(1, 4).unwrap_err(), rejected(1, 3, 4), "{backend}");
+        assert_eq!(run(3, 1).unwrap_err(), rejected(0, 2, 3), "{backend}");
+        assert!(run(2, 3).is_ok() && run(1, 1).is_ok(), "{backend}");
+
+        let refused = |input: &str, most: &[usize]| opened(input, most).unwrap_err().log_message();
+        assert!(refused("idz", &[2, 3]).ends_with("expected the shape of one of the inputs 'ids', 'scale', got 'idz'"));
+        for most in [&[2][..], &[2, 0]] {
+            let fault = format!("input 'ids': expected greatest lengths for the shape [n, tokens], got {most:?}");
+            assert_eq!(refused("ids", most), format!("'two-inputs.onnx': {fault}"));
+        }
+        // No call could have the shape of the file.
+        let fixed = Onnx::open(&super::path("linear"), &super::options(backend).max_shape("x", &[1, 3]));
+        assert!(fixed.unwrap_err().log_message().contains("greatest lengths for the shape [batch, 4]"));
+    });
+}
+
+#[test]
+fn the_operator_of_an_output_is_the_one_that_computes_its_values() {
+    needs_onnx_runtime!();
+    for_each_backend(|backend| {
+        let of = |model: &str, output: &str| open(model, backend).operator(output).map(str::to_owned);
+        assert_eq!(of("softmax", "scores").as_deref(), Some("Softmax"));
+        assert_eq!(of("linear", "y").as_deref(), Some("Add"));
+        // An output that only passes an input on, and no output.
+        assert_eq!((of("identity/fp32", "y"), of("linear", "x")), (None, None));
+    });
+}
+
+#[test]
 fn inputs_are_found_by_name_in_any_order() {
     needs_onnx_runtime!();
     for_each_backend(|backend| {
