@@ -7,6 +7,7 @@
 //! | [`inputs_and_outputs`] | choose the types of inputs and outputs, stream, reject |
 //! | [`loading`] | load a model's files, and warm up |
 //! | [`onnx`] | serve an ONNX file, with or without code |
+//! | `text`, with the feature `text` | tokenize texts, pool vectors, find entities |
 //! | [`sessions`] | serve streams and conversations |
 //! | [`settings`] | declare what an operator can set |
 //! | [`devices`] | choose devices, workers and threads |
@@ -61,5 +62,8 @@ pub mod settings {}
 pub mod several_models {}
 #[doc = include_str!("docs/guide/testing.md")]
 pub mod testing {}
+#[cfg(feature = "text")]
+#[doc = include_str!("docs/guide/text.md")]
+pub mod text {}
 #[doc = include_str!("docs/guide/tutorial.md")]
 pub mod tutorial {}

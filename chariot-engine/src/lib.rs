@@ -33,6 +33,8 @@ pub mod tasks;
 pub mod telemetry;
 #[cfg(any(feature = "test-util", doc))]
 pub mod testing;
+#[cfg(feature = "text")]
+pub mod text;
 
 #[cfg(feature = "image")]
 #[doc(no_inline)]

@@ -213,6 +213,21 @@ pub(crate) enum Pooling {
     Mean,
     /// The first token.
     Cls,
+    /// The last token.
+    Last,
+}
+
+impl TextOptions {
+    /// Returns the pooling of the SDK.
+    pub(crate) fn pooling(&self) -> chariot_engine::text::Pooling {
+        use chariot_engine::text;
+        let pooling = match self.pooling {
+            Pooling::Mean => text::Pooling::mean(),
+            Pooling::Cls => text::Pooling::cls(),
+            Pooling::Last => text::Pooling::last(),
+        };
+        if self.normalize { pooling.normalized() } else { pooling }
+    }
 }
 
 impl EngineFile {

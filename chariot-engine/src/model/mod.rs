@@ -8,6 +8,7 @@
 //! | `item` | `Item`: one item of a request |
 //! | `keyed` | the states of sessions, by key |
 //! | `scratch` | the state of a worker, separate from the shared model |
+//! | `tokens` | the tokens of items: `Tokenizer::admit` and `Batch::tokens` |
 //! | `worker` | `Worker`: the argument of `warm_up` |
 //! | `context` | `LoadContext`: the argument of `load` |
 //! | `model_files` | the search for a model's files |
@@ -44,6 +45,8 @@ mod scratch;
 #[cfg(feature = "candle")]
 mod shards;
 mod spec;
+#[cfg(feature = "text")]
+mod tokens;
 #[cfg(feature = "candle")]
 mod weights;
 mod worker;

@@ -17,5 +17,5 @@ pub mod metrics;
 mod panics;
 
 pub(crate) use logs::{Stream, flush, install};
-#[cfg(any(feature = "image", feature = "onnx-tract"))]
+#[cfg(any(feature = "image", feature = "onnx-tract", feature = "text"))]
 pub(crate) use panics::catch;

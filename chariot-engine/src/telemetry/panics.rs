@@ -13,7 +13,7 @@ thread_local! {
 ///
 /// # Errors
 /// Returns the message of the panic.
-#[cfg(any(feature = "image", feature = "onnx-tract"))]
+#[cfg(any(feature = "image", feature = "onnx-tract", feature = "text"))]
 pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     let outer = CAUGHT.replace(true);
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
@@ -26,13 +26,13 @@ pub(super) fn is_caught() -> bool {
     CAUGHT.get()
 }
 
-#[cfg(any(feature = "image", feature = "onnx-tract"))]
+#[cfg(any(feature = "image", feature = "onnx-tract", feature = "text"))]
 fn message(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").to_owned()
 }
 
-#[cfg(all(test, any(feature = "image", feature = "onnx-tract")))]
+#[cfg(all(test, any(feature = "image", feature = "onnx-tract", feature = "text")))]
 mod tests {
     use super::*;
 

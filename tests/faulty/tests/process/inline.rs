@@ -52,13 +52,13 @@ fn quick_calls_run_where_their_requests_are_read() {
 fn all_quick_calls_of_a_request_run_on_the_thread_that_read_it() {
     let process = Process::ready(QUICK, &[]);
     let mut connection = process.connect();
-    // More texts than one call takes.
-    let texts = json!({"inputs": [{"name": "text", "data": vec![""; 100]}]}).to_string();
+    // More texts than one call takes, and few enough for the turn of a thread on a busy machine.
+    let texts = json!({"inputs": [{"name": "text", "data": vec![""; 33]}]}).to_string();
     until("all calls run inline", || {
         warm(&mut connection);
         let answer = connection.post("/infer", &texts).expect("a response").ok();
         let names = answer["outputs"][0]["data"].as_array().expect("a list of names").clone();
-        assert_eq!(names.len(), 100);
+        assert_eq!(names.len(), 33);
         names.iter().all(|name| name.as_str().is_some_and(|name| name.starts_with("chariot-core-"))).then_some(())
     });
 }
