@@ -20,6 +20,8 @@ pub mod model;
 #[cfg(any(feature = "onnx", feature = "onnx-tract"))]
 pub mod onnx;
 mod openapi;
+#[cfg(feature = "candle")]
+pub mod ops;
 pub mod output;
 pub mod prelude;
 pub mod protocol;

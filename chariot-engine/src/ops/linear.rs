@@ -1,0 +1,336 @@
+//! [`Linear`]: a linear layer whose bias, activation and residual cost no tensors of their own.
+
+use candle_core::{Device, Module, Result, Tensor};
+use candle_nn::{Activation, Init, VarBuilder, init::DEFAULT_KAIMING_NORMAL};
+
+use super::{
+    lanes::{Pointwise, activate, add},
+    product::{Matrix, product},
+    threads::{for_blocks, threads},
+    values::{OWN_PRODUCTS, Values, are_plain, count, expect_shape, unexpected, unexpected_rank},
+};
+
+/// A linear layer, `x * weight^T + bias`.
+///
+/// An F32 weight on a CPU is transposed when the layer is made, as products read it fastest. This takes memory of the
+/// layer's own, as much as the weight has. The weight that it was made from is free once nobody else holds it. A clone
+/// shares the memory.
+///
+/// ```
+/// use chariot_engine::{
+///     candle::{Device, Result, Tensor},
+///     ops::{Activation, Linear},
+/// };
+///
+/// # fn main() -> Result<()> {
+/// let weight = Tensor::new(&[[1_f32, 0.0], [0.0, 2.0], [1.0, 1.0]], &Device::Cpu)?;
+/// let bias = Tensor::new(&[0_f32, 1.0, -9.0], &Device::Cpu)?;
+/// let layer = Linear::new(weight, Some(bias))?;
+/// let x = Tensor::new(&[[1_f32, 2.0]], &Device::Cpu)?;
+/// assert_eq!(layer.forward(&x)?.to_vec2::<f32>()?, [[1.0, 5.0, -6.0]]);
+/// assert_eq!(layer.forward_with(&x, Activation::Relu)?.to_vec2::<f32>()?, [[1.0, 5.0, 0.0]]);
+/// let residual = Tensor::new(&[[1_f32, 1.0, 1.0]], &Device::Cpu)?;
+/// assert_eq!(layer.forward_add(&x, &residual)?.to_vec2::<f32>()?, [[2.0, 6.0, -5.0]]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Linear {
+    /// `[in, out]`: contiguous if `packed`, else a view of the weight that was given.
+    weight: Tensor,
+    /// `[out]`, contiguous.
+    bias: Option<Tensor>,
+    packed: bool,
+}
+
+impl Linear {
+    /// Makes a layer of a weight `[out, in]` and a bias `[out]`.
+    ///
+    /// To compute several layers of the same input as one, concatenate their weights and their biases along the first
+    /// dimension (`Tensor::cat`).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the weight is not a matrix, or if the bias has another shape.
+    pub fn new(weight: Tensor, bias: Option<Tensor>) -> Result<Self> {
+        let &[out, _] = weight.dims() else { return Err(unexpected_rank(2, &weight)) };
+        if let Some(bias) = &bias {
+            expect_shape("ops::Linear: bias", &[out], bias)?;
+        }
+        let packed = OWN_PRODUCTS && are_plain([&weight].into_iter().chain(&bias));
+        let turned = weight.t()?;
+        let weight = if packed { turned.contiguous()? } else { turned };
+        Ok(Self { weight, bias: bias.map(|bias| bias.contiguous()).transpose()?, packed })
+    }
+
+    /// Returns `x * weight^T + bias`, as `[..., out]`, for `x` of shape `[..., in]` with any leading dimensions.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the last dimension of `x` is not `in`, or if type or device are not those of the weight.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.run(x, None, None)
+    }
+
+    /// Returns the activation of `x * weight^T + bias`.
+    ///
+    /// GELU by erf (`Gelu`), GELU by tanh (`NewGelu`, `GeluPytorchTanh`), ReLU and SiLU (`Silu`, `Swish`) are computed in
+    /// the output's memory, all others by candle.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error in the cases of [`forward`](Self::forward).
+    pub fn forward_with(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
+        self.run(x, Some(activation), None)
+    }
+
+    /// Returns `x * weight^T + bias + residual`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error in the cases of [`forward`](Self::forward), or if the residual has another shape than the result.
+    pub fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        self.run(x, None, Some(residual))
+    }
+
+    fn run(&self, x: &Tensor, activation: Option<Activation>, residual: Option<&Tensor>) -> Result<Tensor> {
+        let (from, to) = self.weight.dims2()?;
+        let Some((last, leading)) = x.dims().split_last() else {
+            return Err(unexpected("ops::Linear: input", &[from], &[]));
+        };
+        let shape = |last: usize| leading.iter().copied().chain([last]).collect::<Vec<_>>();
+        if *last != from {
+            return Err(unexpected("ops::Linear: input", &shape(from), x.dims()));
+        }
+        let shape = shape(to);
+        if let Some(residual) = residual {
+            expect_shape("ops::Linear: residual", &shape, residual)?;
+        }
+        let rows = count("ops::Linear", leading)?;
+        count("ops::Linear", &shape)?;
+        if self.packed && are_plain([x].into_iter().chain(residual)) {
+            self.fused(x, rows, shape, activation, residual)
+        } else {
+            self.plain(x, rows, shape, activation, residual)
+        }
+    }
+
+    fn fused(
+        &self,
+        x: &Tensor,
+        rows: usize,
+        shape: Vec<usize>,
+        activation: Option<Activation>,
+        residual: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let (from, to) = self.weight.dims2()?;
+        let x = x.contiguous()?;
+        let (x, weight) = (Values::contiguous(&x)?, Values::contiguous(&self.weight)?);
+        let bias = self.bias.as_ref().map(Values::contiguous).transpose()?;
+        // The product is added to what is in the output already.
+        let mut out = match residual {
+            Some(residual) => Values::contiguous(&residual.contiguous()?)?.to_vec(),
+            None if bias.is_none() => vec![0.0; rows * to],
+            None => Vec::with_capacity(rows * to),
+        };
+        match bias.as_deref() {
+            Some(bias) if residual.is_none() => (0..rows).for_each(|_| out.extend_from_slice(bias)),
+            Some(bias) if to > 0 => out.chunks_exact_mut(to).for_each(|row| add(row, bias)),
+            _ => {}
+        }
+        let (x, weight) = (Matrix { values: &x, strides: [from, 1] }, Matrix { values: &weight, strides: [to, 1] });
+        let into_numbers = residual.is_some() || bias.is_some();
+        product([rows, to, from], (&mut out, to), into_numbers, 1.0, &x, &weight, threads());
+        let pointwise = match activation {
+            None => return Tensor::from_vec(out, shape, &Device::Cpu),
+            Some(Activation::Gelu) => Pointwise::GeluErf,
+            Some(Activation::NewGelu | Activation::GeluPytorchTanh) => Pointwise::GeluTanh,
+            Some(Activation::Relu) => Pointwise::Relu,
+            Some(Activation::Silu | Activation::Swish) => Pointwise::Silu,
+            Some(other) => return other.forward(&Tensor::from_vec(out, shape, &Device::Cpu)?),
+        };
+        for_blocks(&mut out, to, 16, |_, block| activate(block, pointwise));
+        Tensor::from_vec(out, shape, &Device::Cpu)
+    }
+
+    fn plain(
+        &self,
+        x: &Tensor,
+        rows: usize,
+        shape: Vec<usize>,
+        activation: Option<Activation>,
+        residual: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let (from, to) = self.weight.dims2()?;
+        let mut out = if rows * to * from == 0 {
+            // Not every device has products without elements.
+            Tensor::zeros((rows, to), x.dtype(), x.device())?
+        } else {
+            x.reshape((rows, from))?.matmul(&self.weight)?
+        };
+        if let Some(bias) = &self.bias {
+            out = out.broadcast_add(bias)?;
+        }
+        out = out.reshape(shape)?;
+        if let Some(residual) = residual {
+            out = (out + residual)?;
+        }
+        match activation {
+            Some(activation) => activation.forward(&out),
+            None => Ok(out),
+        }
+    }
+}
+
+impl Module for Linear {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Linear::forward(self, x)
+    }
+}
+
+/// Loads a [`Linear`] from the tensors `weight`, `[to, from]`, and `bias`, `[to]`.
+///
+/// # Errors
+///
+/// Returns an error if a tensor is missing or has another shape.
+///
+/// ```no_run
+/// use chariot_engine::{Result, model::LoadContext, ops};
+///
+/// fn load(ctx: &LoadContext) -> Result<ops::Linear> {
+///     Ok(ops::linear(384, 1536, ctx.safetensors("model.safetensors")?.pp("intermediate.dense"))?)
+/// }
+/// ```
+pub fn linear(from: usize, to: usize, vb: VarBuilder<'_>) -> Result<Linear> {
+    let bound = 1.0 / (from as f64).sqrt();
+    let weight = vb.get_with_hints((to, from), "weight", DEFAULT_KAIMING_NORMAL)?;
+    let bias = vb.get_with_hints(to, "bias", Init::Uniform { lo: -bound, up: bound })?;
+    Linear::new(weight, Some(bias))
+}
+
+/// Loads a [`Linear`] without a bias from the tensor `weight`, `[to, from]`.
+///
+/// # Errors
+///
+/// Returns an error if the tensor is missing or has another shape.
+pub fn linear_no_bias(from: usize, to: usize, vb: VarBuilder<'_>) -> Result<Linear> {
+    Linear::new(vb.get_with_hints((to, from), "weight", DEFAULT_KAIMING_NORMAL)?, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{D, DType, Var};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ops::random::{assert_close, assert_refused, sparse, tensor};
+
+    /// Computes the same by candle.
+    fn expected(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+        let (to, from) = weight.dims2().unwrap();
+        let mut shape = x.dims().to_vec();
+        *shape.last_mut().unwrap() = to;
+        let rows = shape[..shape.len() - 1].iter().product::<usize>();
+        if rows * to * from == 0 {
+            let zeros = Tensor::zeros(shape, x.dtype(), &Device::Cpu).unwrap();
+            return bias.map_or(zeros.clone(), |bias| zeros.broadcast_add(bias).unwrap());
+        }
+        let y = candle_nn::Linear::new(weight.clone(), bias.cloned());
+        y.forward(&x.contiguous().unwrap().reshape((rows, from)).unwrap()).unwrap().reshape(shape).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn it_computes_what_candle_does(
+            leading in proptest::collection::vec(0_usize..5, 0..4),
+            from in 0_usize..40,
+            to in 0_usize..40,
+            with_bias: bool,
+            apart: bool,
+            seed: u64,
+        ) {
+            let make = if apart { sparse } else { tensor };
+            let x = make(seed, &[&leading[..], &[from]].concat());
+            let weight = make(seed ^ 1, &[to, from]);
+            let bias = with_bias.then(|| make(seed ^ 2, &[to]));
+            let layer = Linear::new(weight.clone(), bias.clone()).unwrap();
+            prop_assert!(layer.packed || !OWN_PRODUCTS);
+            let plain = expected(&x, &weight, bias.as_ref());
+            assert_close(&layer.forward(&x).unwrap(), &plain, 1e-6);
+            let residual = make(seed ^ 3, plain.dims());
+            assert_close(&layer.forward_add(&x, &residual).unwrap(), &(&plain + &residual).unwrap(), 1e-6);
+        }
+    }
+
+    #[test]
+    fn activations_are_those_of_candle() {
+        let x = (tensor(1, &[3, 7, 24]) * 4.0).unwrap();
+        let (weight, bias) = (tensor(2, &[33, 24]), tensor(3, &[33]));
+        let layer = Linear::new(weight.clone(), Some(bias.clone())).unwrap();
+        let plain = expected(&x, &weight, Some(&bias));
+        use Activation::{Elu, Gelu, GeluPytorchTanh, NewGelu, Relu, Silu, Swish};
+        for activation in [Gelu, NewGelu, GeluPytorchTanh, Relu, Silu, Swish, Elu(0.5)] {
+            let expected = activation.forward(&plain).unwrap();
+            assert_close(&layer.forward_with(&x, activation).unwrap(), &expected, 1e-6);
+        }
+    }
+
+    #[test]
+    fn several_threads_compute_the_same() {
+        let x = tensor(1, &[2, 150, 64]);
+        let layer = Linear::new(tensor(2, &[512, 64]), Some(tensor(3, &[512]))).unwrap();
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let run = |threads| pool(threads).install(|| layer.forward_with(&x, Activation::Gelu)).unwrap();
+        assert_close(&run(3), &run(1), 1e-6);
+    }
+
+    #[test]
+    fn other_types_and_tracked_tensors_are_left_to_candle() {
+        let (x, weight, bias) = (tensor(1, &[2, 3, 8]), tensor(2, &[5, 8]), tensor(3, &[5]));
+        let residual = tensor(4, &[2, 3, 5]);
+        let exact = (expected(&x, &weight, Some(&bias)) + &residual).unwrap();
+        for (dtype, tolerance) in [(DType::F16, 5e-3), (DType::BF16, 5e-2), (DType::F64, 1e-6)] {
+            let to = |t: &Tensor| t.to_dtype(dtype).unwrap();
+            let layer = Linear::new(to(&weight), Some(to(&bias))).unwrap();
+            let got = layer.forward_add(&to(&x), &to(&residual)).unwrap();
+            assert_close(&got, &to(&exact), tolerance);
+            let empty = to(&x).narrow(0, 0, 0).unwrap();
+            assert_eq!(layer.forward_with(&empty, Activation::Relu).unwrap().dims(), [0, 3, 5]);
+            // Not converted silently.
+            assert!(layer.forward(&x).is_err());
+        }
+        let weight = Var::from_tensor(&weight).unwrap();
+        let layer = Linear::new(weight.as_tensor().clone(), None).unwrap();
+        let gradients = layer.forward(&x).unwrap().sum_all().unwrap().backward().unwrap();
+        let gradient = gradients.get(&weight).expect("no gradient of the weight");
+        assert_close(&gradient.get(0).unwrap(), &x.sum(0).unwrap().sum(0).unwrap(), 1e-6);
+    }
+
+    #[test]
+    fn wrong_shapes_are_named() {
+        let layer = Linear::new(tensor(1, &[5, 8]), None).unwrap();
+        assert_refused(layer.forward(&tensor(2, &[2, 7])), &[2, 8], &[2, 7]);
+        assert_refused(layer.forward(&tensor(2, &[])), &[8], &[]);
+        assert_refused(layer.forward_add(&tensor(2, &[2, 8]), &tensor(3, &[1, 5])), &[2, 5], &[1, 5]);
+        assert_refused(Linear::new(tensor(1, &[5, 8]), Some(tensor(2, &[8]))), &[5], &[8]);
+        assert!(Linear::new(tensor(1, &[5, 8, 1]), None).is_err());
+        // A view of one number as more than any memory holds.
+        let vast = tensor(1, &[1]).broadcast_as((1 << 40, 1)).unwrap();
+        let wide = Linear::new(tensor(1, &[1 << 22, 1]), None).unwrap();
+        assert!(wide.forward(&vast).is_err());
+        assert_eq!(layer.forward(&tensor(4, &[3, 8])).unwrap().dim(D::Minus1).unwrap(), 5);
+    }
+
+    #[test]
+    fn layers_are_loaded_under_the_names_of_candle() {
+        let tensors = [("a.weight", tensor(1, &[5, 8])), ("a.bias", tensor(2, &[5]))];
+        let tensors = tensors.map(|(name, tensor)| (name.to_string(), tensor)).into();
+        let vb = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+        let x = tensor(3, &[2, 8]);
+        let expected = candle_nn::linear(8, 5, vb.pp("a")).unwrap().forward(&x).unwrap();
+        assert_close(&linear(8, 5, vb.pp("a")).unwrap().forward(&x).unwrap(), &expected, 1e-6);
+        let expected = candle_nn::linear_no_bias(8, 5, vb.pp("a")).unwrap().forward(&x).unwrap();
+        assert_close(&linear_no_bias(8, 5, vb.pp("a")).unwrap().forward(&x).unwrap(), &expected, 1e-6);
+        assert!(linear(8, 6, vb.pp("a")).is_err() && linear(8, 5, vb.pp("b")).is_err());
+    }
+}
