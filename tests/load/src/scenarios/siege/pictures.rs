@@ -28,7 +28,7 @@ pub(super) fn scans(exe: &Path, scale: Scale) -> Result<Outcome, Failure> {
 /// Sends pictures that take long to decode, on more connections than there are cores.
 pub(super) fn slow_pictures(ground: Ground) -> impl Future<Output = ()> + Send + 'static {
     // A little below the bound on scans. The coefficients of the larger picture take 20 MiB.
-    let request = picture(&many_scans(ground.scale.count(400, 320) as u16));
+    let request = picture(&many_scans(ground.scale.count(400, 160) as u16));
     ground.crowd(16, again(vec![request]))
 }
 
