@@ -76,7 +76,7 @@ fn ends_word(character: char) -> bool {
                 | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}'))
 }
 
-/// What the space at a cut has become after some steps of a tokenizer, in any text.
+/// The forms that the space at a cut can have after some steps of a tokenizer, in any text.
 struct Spaces {
     /// It can be a space.
     space: bool,

@@ -36,7 +36,7 @@ pub(super) struct Token {
 /// The word of a token that stands for no part of the text.
 pub(super) const NO_WORD: u32 = u32::MAX;
 
-/// What fills the rows of short texts in a batch.
+/// The token that fills the rows of short texts in a batch, and its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Padding {
     pub(super) id: u32,
