@@ -12,6 +12,7 @@
 //! | `session` | repeated runs of a target, which keep inputs with new outcomes and report failures |
 //! | `watch` | the detection of an input that does not finish |
 //! | `memory` | a counting allocator |
+//! | `tiff` | the heads of TIFF files |
 
 mod check;
 mod corpus;
@@ -22,6 +23,7 @@ mod mutate;
 mod rng;
 mod session;
 mod targets;
+pub mod tiff;
 mod tokens;
 mod watch;
 

@@ -8,7 +8,10 @@ use chariot_engine::{
     tasks::{Detection, Nms, Overlap, merge},
     testing::TestEngine,
 };
-use fuzz::memory::{Counting, cost, cost_of_all};
+use fuzz::{
+    memory::{Counting, cost, cost_of_all},
+    tiff::{LONG, SHORT, head, head_length},
+};
 use http::Request;
 
 #[global_allocator]
@@ -32,26 +35,18 @@ fn tiff() -> Vec<u8> {
     };
     let strips: Vec<Vec<u8>> =
         (0..10).map(|strip| (strip * 1000..(strip + 1) * 1000).flat_map(row).collect()).collect();
-    let (short, long) = (3_u16, 4_u16);
-    let lists = 8 + 2 + 9 * 12 + 4;
-    let entries = [
-        (256, long, 1, SIDE as u32),
-        (257, long, 1, SIDE as u32),
-        (258, short, 1, 8),
-        (259, short, 1, 32_773),
-        (262, short, 1, 1),
-        (273, long, 10, lists),
-        (277, short, 1, 1),
-        (278, long, 1, 1000),
-        (279, long, 10, lists + 40),
-    ];
-    let mut file = b"II*\0\x08\0\0\0".to_vec();
-    file.extend((entries.len() as u16).to_le_bytes());
-    for (tag, kind, count, value) in entries {
-        file.extend([tag as u16, kind].map(u16::to_le_bytes).concat());
-        file.extend([count, value].map(u32::to_le_bytes).concat());
-    }
-    file.extend([0; 4]);
+    let lists = head_length(9);
+    let mut file = head(&[
+        (256, LONG, 1, SIDE as u32),
+        (257, LONG, 1, SIDE as u32),
+        (258, SHORT, 1, 8),
+        (259, SHORT, 1, 32_773),
+        (262, SHORT, 1, 1),
+        (273, LONG, 10, lists),
+        (277, SHORT, 1, 1),
+        (278, LONG, 1, 1000),
+        (279, LONG, 10, lists + 40),
+    ]);
     let mut offset = lists + 80;
     for strip in &strips {
         file.extend(offset.to_le_bytes());

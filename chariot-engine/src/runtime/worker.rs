@@ -303,7 +303,7 @@ pub(super) async fn serve_batch(
     }
 }
 
-/// Encodes the response of a request if its last outputs have arrived. That begins `now`, which becomes the time of its end.
+/// Encodes the response of a request if its last outputs have arrived, from `now` on, and moves `now` to the end of that.
 fn finish(
     shared: &Shared,
     slice: &BatchSlice,

@@ -71,7 +71,7 @@ impl Nms {
 
     /// Returns the order of the candidates among the boxes, best first, after checking them.
     ///
-    /// Of equal scores, the lower class and then the smaller coordinates come first, so that the order does not depend on
+    /// The lower class and then the smaller coordinates come first among equal scores, so that the order does not depend on
     /// that of the boxes.
     pub(super) fn ranked<B: Candidate>(&self, boxes: &[B]) -> Result<Vec<usize>> {
         if !(0.0..=1.0).contains(&self.threshold) {
@@ -207,7 +207,7 @@ pub(super) mod sealed {
 /// Returns the boxes without those that overlap a better one of their class (non-maximum suppression), best first.
 ///
 /// The result is that of torchvision's `nms`, or of `batched_nms` for several classes, up to the bounds of the options. It
-/// does not depend on the order of the boxes: of equal scores, the lower class and then the smaller coordinates win.
+/// does not depend on the order of the boxes: the lower class and then the smaller coordinates win among equal scores.
 ///
 /// ```
 /// use chariot_engine::tasks::{Detection, Nms, nms};
@@ -343,7 +343,7 @@ mod tests {
         let found = vec![at(0, 0.25, 90.0), at(0, 0.5, 60.0), at(1, 0.75, 30.0), at(1, 0.5, 0.0), at(0, 0.5, 0.0)];
         let kept = |options: Nms| nms_indices(&found, options).unwrap();
         let all = Nms::new(0.5);
-        // Of equal scores the lower class comes first, and then the box that is further left.
+        // The lower class comes first among equal scores, and then the box that is further left.
         assert_eq!(kept(all), [2, 4, 1, 3, 0]);
         assert_eq!(kept(all.across_classes()), [2, 4, 1, 0]);
         assert_eq!(kept(all.score_threshold(0.5)), [2, 4, 1, 3]);

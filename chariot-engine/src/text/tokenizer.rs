@@ -33,14 +33,15 @@ const PAD_TOKENS: [&str; 3] = ["[PAD]", "<pad>", "<|endoftext|>"];
 /// Padding and truncation in the file have no effect: a batch is padded to its longest text, and a text has at most
 /// [`max_tokens`](Self::max_tokens), those included that the tokenizer adds. Tokens beyond that are cut off at the end.
 ///
-/// Of a long text only the beginning is encoded, with the same tokens as if it were the whole:
+/// [`encode`](Self::encode) reads only the beginning of a long text, which gives the same tokens as the whole:
 ///
 /// - With the parts of published models (the normalizers of BERT, XLM-R, T5 and Llama; splits at words as in BERT, GPT-2,
 ///   Llama 3 and Qwen; or BPE and Unigram without tokens across words) the text is cut before a space, where that is
 ///   proven.
 /// - With other parts, and in a text with no such space, tokens count that end 8 KiB before the cut. A tokenizer that looks
 ///   further ahead may differ there.
-/// - A text of few tokens, such as one of spaces, is encoded as a whole.
+/// - A text of few tokens, such as one of spaces, is encoded as a whole, in memory that only
+///   `CHARIOT_ENGINE_MAX_TEXT` limits.
 ///
 /// Texts and batches are encoded on the thread that asks for it.
 ///

@@ -6,6 +6,7 @@ use chariot_engine::{
     Image,
     image::{DynamicImage, GrayImage, ImageFormat, Rgb32FImage, RgbImage, RgbaImage, codecs::jpeg::JpegEncoder},
 };
+use fuzz::tiff::{LONG, SHORT, head, head_length};
 
 use crate::held::Case;
 
@@ -24,30 +25,22 @@ fn case(name: &'static str, file: Vec<u8>) -> Case {
 
 /// Returns a TIFF of four channels of 32 bits, which are all 0.
 fn tiff(width: u32, height: u32) -> Vec<u8> {
-    let (short, long) = (3_u16, 4_u16);
     let pixels = width * height * 16;
     // Four values of 16 bits each follow the directory of 11 entries.
-    let values = 8 + 2 + 11 * 12 + 4;
-    let entries = [
-        (256, long, 1, width),
-        (257, long, 1, height),
-        (258, short, 4, values),
-        (259, short, 1, 1),
-        (262, short, 1, 2),
-        (273, long, 1, values + 16),
-        (277, short, 1, 4),
-        (278, long, 1, height),
-        (279, long, 1, pixels),
-        (338, short, 1, 2),
-        (339, short, 4, values + 8),
-    ];
-    let mut file = b"II*\0\x08\0\0\0".to_vec();
-    file.extend((entries.len() as u16).to_le_bytes());
-    for (tag, kind, count, value) in entries {
-        file.extend([tag as u16, kind].map(u16::to_le_bytes).concat());
-        file.extend([count, value].map(u32::to_le_bytes).concat());
-    }
-    file.extend([0; 4]);
+    let values = head_length(11);
+    let mut file = head(&[
+        (256, LONG, 1, width),
+        (257, LONG, 1, height),
+        (258, SHORT, 4, values),
+        (259, SHORT, 1, 1),
+        (262, SHORT, 1, 2),
+        (273, LONG, 1, values + 16),
+        (277, SHORT, 1, 4),
+        (278, LONG, 1, height),
+        (279, LONG, 1, pixels),
+        (338, SHORT, 1, 2),
+        (339, SHORT, 4, values + 8),
+    ]);
     file.extend([32_u16; 4].map(u16::to_le_bytes).concat());
     file.extend([3_u16; 4].map(u16::to_le_bytes).concat());
     file.resize(file.len() + pixels as usize, 0);

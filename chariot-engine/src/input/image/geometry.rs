@@ -99,8 +99,8 @@ pub(super) struct Plan {
 impl Plan {
     /// Plans the resizing of a region of an image to size `to`. Region and size are not empty.
     ///
-    /// Of a region that is partly outside, only the part within the image is used, at its position within the region, rounded
-    /// to whole pixels of the model.
+    /// Uses only the part of the region within the image, at its position within the region, rounded to whole pixels of the
+    /// model.
     pub(super) fn of_region(resize: Resize, region: Region, image: (u32, u32), to: (u32, u32)) -> Plan {
         let mut plan = Plan::new(resize, (region.width, region.height), to);
         let (left, top, width, height) = plan.source;

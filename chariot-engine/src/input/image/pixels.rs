@@ -89,8 +89,8 @@ impl Pixels {
 
     /// Converts only a region of each image. Default: the whole image.
     ///
-    /// The result is that of an image which has been cropped to the region: no pixel outside of it has an effect. Of a region
-    /// that is partly outside the image, the part within is at its position within the region, rounded to whole pixels of
+    /// The result is that of an image which has been cropped to the region: no pixel outside of it has an effect. If the
+    /// region is partly outside the image, the part within is at its position within the region, rounded to whole pixels of
     /// the model, and the rest is filled: with the `pad` of [`Resize::Fit`], or else with 0. [`placement`](Self::placement)
     /// converts to pixels of the whole image.
     ///
