@@ -11,7 +11,10 @@ use super::{
 };
 
 /// The time by which a brief attack is longer if the honest client is not served before: other tests take the cores.
-const LONGER: Duration = Duration::from_secs(30);
+const LONGER: Duration = Duration::from_secs(60);
+
+/// The time for which the honest client waits for a response in a brief attack, whose engine is a debug build.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The share of the health probes that have to be answered with 200.
 const LEAST_PROBED: f64 = 0.95;
@@ -114,7 +117,7 @@ impl Stage {
         F: Future<Output = ()>,
     {
         let scale = self.ground.scale;
-        let patience = 5 * timeout(scale).max(Duration::from_secs(1));
+        let patience = if scale.short { PATIENCE } else { 5 * timeout(scale) };
         // Making the requests of the attack takes a while.
         let attack = attack(self.ground.clone());
         let honest = honest::start(self.engine.address(), self.plan.asks, patience);
