@@ -13,6 +13,7 @@
 //! | `openapi` | the OpenAPI document of an engine, compared with its behavior |
 //! | `script` | a script run as a test |
 //! | `wait` | waiting for a condition with a deadline |
+//! | `weights` | the fetched weights of an example |
 
 mod answer;
 mod connection;
@@ -23,6 +24,7 @@ mod output;
 mod process;
 mod script;
 mod wait;
+mod weights;
 
 pub use answer::Answer;
 pub use connection::Connection;
@@ -32,6 +34,7 @@ pub use openapi::OpenApi;
 pub use process::{Process, Shared, Signal};
 pub use script::run_script;
 pub use wait::{DEADLINE, until};
+pub use weights::weights;
 
 /// Encodes bytes as base64, the form of an image in a request.
 pub fn base64(bytes: impl AsRef<[u8]>) -> String {
