@@ -332,7 +332,7 @@ def report(found, took, differences, options):
     cpu_name = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), ":unknown")
     versions = f"ONNX Runtime {onnxruntime.__version__}, Python {platform.python_version()}, profile `{options.profile}`"
     lines = [
-        f"{cpu_name.split(':', 1)[1].strip()}, {CORES} cores, Linux {platform.release().split("-")[0]}; {versions}; "
+        f"{cpu_name.split(':', 1)[1].strip()}, {CORES} cores, Linux {platform.release().split('-')[0]}; {versions}; "
         f"{datetime.date.today()}. {options.rounds} rounds of {options.seconds:g} s, {CONNECTIONS} connections.",
     ]
     for length, results in found.items():
