@@ -26,11 +26,13 @@ def source():
     return Path(package.submodule_search_locations[0]) / "model"
 
 
-def write(folder):
-    """Writes the model of an engine: the graph, the tokenizer and `engine.json`."""
+def write(folder, weights=None):
+    """Writes the model of an engine: the graph, the tokenizer and `engine.json`. The weights are those of the package, or of
+    another folder."""
+    weights = weights or source()
     folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(Graph(load_file(source() / "model.safetensors")).model(), folder / "model.onnx")
-    shutil.copy(source() / "tokenizer.json", folder)
+    onnx.save(Graph(load_file(weights / "model.safetensors")).model(), folder / "model.onnx")
+    shutil.copy(weights / "tokenizer.json", folder)
     (folder / "engine.json").write_text(json.dumps({"task": "Text Embedding", "text": {"max_tokens": MAX_TOKENS}}))
 
 
@@ -133,8 +135,8 @@ class Graph:
 class Reference:
     """The same encoder in numpy, in double precision, for one text at a time: it shares no code with ONNX."""
 
-    def __init__(self):
-        weights = load_file(source() / "model.safetensors")
+    def __init__(self, folder=None):
+        weights = load_file((folder or source()) / "model.safetensors")
         self.weights = {name: values.astype(numpy.float64) for name, values in weights.items() if values.dtype.kind == "f"}
 
     def normalized(self, values, place):

@@ -105,9 +105,9 @@ impl Model for OnnxEmbedder {
     }
 
     fn spec() -> Spec {
-        // Tokens: 64 texts of a line, or four of the longest. Short texts that share a call take half the time that they take
+        // 64 texts of a line, or four of the longest. Short texts that share a call take half the time that they take
         // alone, so those that wait do.
-        Spec::new::<Self>().max_batch(1024).batching(Duration::ZERO)
+        Spec::new::<Self>().max_tokens(1024).batching(Duration::ZERO)
     }
 
     async fn warm_up(&self, worker: &Worker) -> Result<()> {
@@ -123,12 +123,12 @@ impl Model for OnnxEmbedder {
     fn admit(&self, item: &mut Item<Text>) -> Result<BatchCost> {
         let cost = self.tokenizer.admit(item)?;
         Ok(match self.length {
-            Some(length) => BatchCost::new(length),
+            Some(length) => BatchCost::tokens(length),
             None if self.inputs.have_mask() => cost,
             // Without a mask the model would read what pads a text.
             None => {
                 let tokens = item.attached::<Encoding>().map_or(1, Encoding::len);
-                BatchCost::new(tokens).group(tokens as u64)
+                BatchCost::tokens(tokens).group(tokens as u64)
             }
         })
     }

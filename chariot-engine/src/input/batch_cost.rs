@@ -28,9 +28,26 @@ impl Default for BatchCost {
 }
 
 impl BatchCost {
+    /// The tokens that cost 1: those of the row of a short text.
+    pub(crate) const TOKENS: usize = 16;
+
     /// Creates a cost in group 0.
     pub fn new(cost: usize) -> Self {
         BatchCost { cost, group: 0 }
+    }
+
+    /// Creates the cost of a row of this many tokens, padding included: 1 for each 16 tokens, rounded up, and 1 at least.
+    ///
+    /// With the default of [`Spec::max_batch`](crate::model::Spec::max_batch) a call takes 32 short texts, or two of 256
+    /// tokens. [`Spec::max_tokens`](crate::model::Spec::max_tokens) sets another limit.
+    ///
+    /// ```
+    /// use chariot_engine::model::BatchCost;
+    ///
+    /// assert_eq!([1, 16, 17, 256].map(|tokens| BatchCost::tokens(tokens).cost), [1, 1, 2, 16]);
+    /// ```
+    pub fn tokens(tokens: usize) -> Self {
+        BatchCost::new(tokens.div_ceil(Self::TOKENS).max(1))
     }
 
     /// Sets the group: a batch contains items of one group only (for example texts of similar length).

@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use super::item::output_name;
 use crate::{
-    input::{Input, Modality},
+    input::{BatchCost, Input, Modality},
     output::Output,
     protocol::{DataType, JsonText, TensorMetadata},
     settings::{OutputLayout, SettingSpec, Settings},
@@ -156,6 +156,25 @@ impl Spec {
     pub fn max_batch(mut self, cost: usize) -> Self {
         self.max_batch = cost.max(1);
         self
+    }
+
+    /// Sets the maximum number of tokens of one call of `infer`, padding included, for items whose cost is that of their
+    /// tokens: [`BatchCost::tokens`](super::BatchCost::tokens), which `Tokenizer::admit` returns.
+    ///
+    /// It sets [`max_batch`](Self::max_batch) to a 16th, rounded down: `CHARIOT_ENGINE_MAX_BATCH` counts in 16 tokens, and so
+    /// do texts, of which none costs less. Default: 512 tokens.
+    ///
+    /// ```
+    /// use chariot_engine::model::Spec;
+    ///
+    /// /// Four texts of 256 tokens in a call, or 64 short ones.
+    /// fn of_texts(spec: Spec) -> Spec {
+    ///     spec.max_tokens(1024)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn max_tokens(self, tokens: usize) -> Self {
+        self.max_batch(tokens / BatchCost::TOKENS)
     }
 
     /// Enables batches with the items of several requests, and sets how long the first item may wait for more.

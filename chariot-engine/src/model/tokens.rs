@@ -11,15 +11,16 @@ impl Tokenizer {
     /// Encodes the text of an item and keeps the [`Encoding`] for `infer`, where [`Batch::tokens`] finds it. For
     /// [`Model::admit`](super::Model::admit).
     ///
-    /// The cost is in tokens, so [`Spec::max_batch`](super::Spec::max_batch) must be too: its default, 32 items, would be 32
-    /// tokens. Texts share a call with others of about the same number of tokens: at most an eighth of a row is padding, or
-    /// 15 tokens of a short one.
+    /// Texts share a call with others of about the same number of tokens: at most an eighth of a row is padding, or 15 tokens
+    /// of a short one. The cost is that of the row, [`BatchCost::tokens`]: by default a call takes up to 512 tokens, and
+    /// [`Spec::max_tokens`](super::Spec::max_tokens) sets another limit.
     ///
     /// # Errors
     /// Returns a rejection if the text has no tokens, or has too many and is not to be cut; see
-    /// [`encode`](Self::encode). Returns an error if the memory for the tokens exceeds a limit.
+    /// [`encode`](Self::encode). Returns an error if the memory for the text while it is encoded, or for its tokens, exceeds a
+    /// limit.
     pub fn admit<I: AsRef<str>>(&self, item: &mut Item<I>) -> Result<BatchCost> {
-        let encoding = self.encode(item.value().as_ref())?;
+        let encoding = self.encode_reserving(item.value().as_ref(), &*item.info().shared.token)?;
         self.attach(item, encoding)
     }
 
@@ -34,7 +35,7 @@ impl Tokenizer {
         item.info().shared.token.charge(encoding.memory())?;
         let bucket = encoding.bucket();
         item.attach(encoding);
-        Ok(BatchCost::new(bucket).group(bucket as u64))
+        Ok(BatchCost::tokens(bucket).group(bucket as u64))
     }
 }
 

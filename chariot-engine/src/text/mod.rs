@@ -7,6 +7,7 @@
 //! | `file` | the reading of `tokenizer.json`, with its checks |
 //! | `config` | the files beside it that say how long texts may be, and what pads them |
 //! | `cuts` | the places where a long text can be cut before it is encoded |
+//! | `room` | the memory that encoding takes |
 //! | `encoding` | [`Encoding`], the tokens of one text |
 //! | `tokenizer` | [`Tokenizer`] |
 //! | `token_batch` | [`TokenBatch`], several encodings, padded |
@@ -23,6 +24,7 @@ mod file;
 mod inputs;
 mod options;
 mod pooling;
+mod room;
 #[cfg(feature = "candle")]
 mod tensors;
 #[cfg(test)]

@@ -5,7 +5,13 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{ErrorKind, Result, tasks::ClassLabels};
+use crate::{
+    Engine, ErrorKind, Result,
+    input::{Json, Text},
+    model::{Batch, BatchCost, Item, LoadContext, Model, Spec},
+    tasks::ClassLabels,
+    testing::TestEngine,
+};
 
 const WORDPIECE: &str = include_str!("tiny/wordpiece.json");
 const BYTE_LEVEL: &str = include_str!("tiny/byte-level.json");
@@ -207,6 +213,60 @@ fn buckets_waste_little() {
         sizes.insert(bucket);
     }
     assert!(sizes.len() < 50, "{}", sizes.len());
+}
+
+/// Answers each text with the number of texts in its call. `MOST` is the limit in tokens; 0 leaves the default.
+struct Counts<const MOST: usize>(Tokenizer);
+
+impl<const MOST: usize> Model for Counts<MOST> {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<usize>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Err("an instance".into())
+    }
+
+    fn spec() -> Spec {
+        let spec = Spec::new::<Self>();
+        if MOST == 0 { spec } else { spec.max_tokens(MOST) }
+    }
+
+    fn admit(&self, item: &mut Item<Text>) -> Result<BatchCost> {
+        self.0.admit(item)
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<usize>>> {
+        let texts = batch.tokens()?.len();
+        batch.try_map(|_| Ok(Json(texts)))
+    }
+}
+
+/// Returns the numbers of texts in the calls for a request of texts of this many tokens.
+fn calls<const MOST: usize>(texts: usize, tokens: usize) -> Vec<u64> {
+    let model = Counts::<MOST>(tokenizer(WORDPIECE, 256));
+    let engine = TestEngine::start(Engine::builder().instance("counts", model)).unwrap();
+    let text = "a ".repeat(tokens - 2);
+    let response = engine.infer(&serde_json::json!({"inputs": [{"name": "x", "data": vec![text; texts]}]}).to_string());
+    let response = response.json();
+    let mut answers = response["outputs"][0]["data"].as_array().unwrap().iter().map(|count| count.as_u64().unwrap());
+    let mut calls = Vec::new();
+    while let Some(count) = answers.next() {
+        assert!((1..count).all(|_| answers.next() == Some(count)));
+        calls.push(count);
+    }
+    calls
+}
+
+#[test]
+fn texts_share_calls_up_to_a_number_of_tokens() {
+    assert_eq!(calls::<0>(70, 4), [32, 32, 6]);
+    assert_eq!(calls::<0>(5, 256), [2, 2, 1]);
+    assert_eq!(calls::<0>(9, 100), [4, 4, 1]);
+    assert_eq!(calls::<1024>(70, 4), [64, 6]);
+    assert_eq!(calls::<1024>(5, 256), [4, 1]);
+    // A text is in a call, whatever it costs.
+    assert_eq!(calls::<1>(2, 256), [1, 1]);
 }
 
 /// A batch of texts of 3, 1 and 5 tokens, padded at either side, and a vector of 2 numbers for each token.

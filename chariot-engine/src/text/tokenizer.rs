@@ -12,8 +12,12 @@ use super::{
     encoding::{Encoding, Padding},
     file,
     options::TokenizerOptions,
+    room::Room,
 };
-use crate::error::{Context, Error, Expected, Result, quoted};
+use crate::{
+    error::{Context, Error, Expected, Result, quoted},
+    protocol::Reserve,
+};
 
 /// The bytes of a text that are encoded first for each token that is wanted. English has 4 to 5 in a token.
 const BYTES_A_TOKEN: usize = 8;
@@ -40,8 +44,10 @@ const PAD_TOKENS: [&str; 3] = ["[PAD]", "<pad>", "<|endoftext|>"];
 ///   proven.
 /// - With other parts, and in a text with no such space, tokens count that end 8 KiB before the cut. A tokenizer that looks
 ///   further ahead may differ there.
-/// - A text of few tokens, such as one of spaces, is encoded as a whole, in memory that only
-///   `CHARIOT_ENGINE_MAX_TEXT` limits.
+/// - A text of few tokens, such as one of spaces, is encoded as a whole.
+///
+/// Encoding takes a few hundred bytes for each byte that is read. [`admit`](Self::admit) reserves them from the memory of
+/// the request.
 ///
 /// Texts and batches are encoded on the thread that asks for it.
 ///
@@ -148,15 +154,56 @@ impl Tokenizer {
         self.0.padding.id
     }
 
+    /// Checks that a model with embedding tables of these sizes takes every text: its vocabulary, and its positions. For
+    /// `load`, so that the files of two models are not taken for one.
+    ///
+    /// ```
+    /// # let file = r#"{"version": "1.0", "model": {"type": "WordLevel", "vocab": {"a": 7}, "unk_token": "a"}}"#;
+    /// # use chariot_engine::text::{Tokenizer, TokenizerOptions};
+    /// let tokenizer = Tokenizer::from_json(file, &TokenizerOptions::new().max_tokens(256)).unwrap();
+    /// assert!(tokenizer.check_model(8, 512).is_ok());
+    /// assert!(tokenizer.check_model(7, 512).is_err());
+    /// assert!(tokenizer.check_model(8, 128).is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if a token has no row in the vocabulary, or if a text can have more tokens than there are positions.
+    pub fn check_model(&self, vocabulary: usize, positions: usize) -> Result<()> {
+        let Inner { raw, max_tokens, padding, .. } = &*self.0;
+        let last = raw.get_vocab(true).into_values().chain([padding.id]).max().unwrap_or(0) as usize;
+        if last >= vocabulary {
+            let what = format!("a tokenizer with IDs below {vocabulary}, the size of the model's vocabulary");
+            return Err(Expected::new(what, last).to_string().into());
+        }
+        if *max_tokens > positions {
+            let what = format!("texts of at most {positions} tokens, the positions of the model");
+            let got = format_args!("{max_tokens}; set TokenizerOptions::max_tokens");
+            return Err(Expected::new(what, got).to_string().into());
+        }
+        Ok(())
+    }
+
     /// Encodes a text, with the tokens that the tokenizer adds.
     ///
     /// # Errors
     /// Returns a rejection if the text has more tokens than [`max_tokens`](Self::max_tokens) and is not to be cut. Returns
     /// an error if the tokenizer fails, such as for lack of a token for unknown words.
     pub fn encode(&self, text: &str) -> Result<Encoding> {
+        self.encode_within(text, Room::default())
+    }
+
+    /// Encodes a text, and reserves the memory that this takes from a budget until it is done.
+    ///
+    /// # Errors
+    /// Returns the errors of [`encode`](Self::encode), and that of the budget.
+    pub(crate) fn encode_reserving(&self, text: &str, budget: &dyn Reserve) -> Result<Encoding> {
+        self.encode_within(text, Room::of(budget))
+    }
+
+    fn encode_within(&self, text: &str, mut room: Room<'_>) -> Result<Encoding> {
         let Inner { raw, max_tokens, added, truncate, padding, .. } = &*self.0;
         let most = max_tokens - added;
-        let mut content = self.beginning(text, most + 1)?;
+        let mut content = self.beginning(text, most + 1, &mut room)?;
         let is_long = content.len() > most;
         if is_long {
             if !truncate {
@@ -170,20 +217,20 @@ impl Tokenizer {
     }
 
     /// Encodes as much of a text as its first `wanted` tokens need. Returns these at least, or all that there are.
-    fn beginning(&self, text: &str, wanted: usize) -> Result<tokenizers::Encoding> {
+    fn beginning(&self, text: &str, wanted: usize, room: &mut Room<'_>) -> Result<tokenizers::Encoding> {
         let mut size = wanted.saturating_mul(BYTES_A_TOKEN).max(SHORTEST);
         loop {
             let cut = self.0.cuts.within(text, size);
             match cut {
-                Cut::Whole => return self.tokens(text, wanted),
+                Cut::Whole => return self.tokens(text, wanted, room),
                 Cut::Safe(end) => {
-                    let tokens = self.tokens(&text[..end], wanted)?;
+                    let tokens = self.tokens(&text[..end], wanted, room)?;
                     if tokens.len() >= wanted {
                         return Ok(tokens);
                     }
                 }
                 Cut::Open(end) if end > 2 * MARGIN => {
-                    let tokens = self.tokens(&text[..end], wanted)?;
+                    let tokens = self.tokens(&text[..end], wanted, room)?;
                     let offsets = tokens.get_offsets();
                     if offsets.len() >= wanted
                         && offsets[..wanted].iter().all(|(_, token_end)| token_end + MARGIN <= end)
@@ -199,7 +246,8 @@ impl Tokenizer {
     }
 
     /// Encodes a text up to the word in which the token number `wanted` is, without the tokens that are added at the end.
-    fn tokens(&self, text: &str, wanted: usize) -> Result<tokenizers::Encoding> {
+    fn tokens(&self, text: &str, wanted: usize, room: &mut Room<'_>) -> Result<tokenizers::Encoding> {
+        room.make_for(text)?;
         let raw = &self.0.raw;
         let mut words = raw.get_added_vocabulary().extract_and_normalize(raw.get_normalizer(), text);
         if let Some(pre_tokenizer) = raw.get_pre_tokenizer() {

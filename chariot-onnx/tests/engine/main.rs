@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `tasks` | what each kind of engine responds |
 //! | `starts` | files that fail the start, and the command line |
+//! | `minilm` | the vectors of a real model |
 
+mod minilm;
 mod starts;
 mod tasks;
 

@@ -14,6 +14,7 @@ use chariot_engine::{
     protocol::JsonText,
     settings::ByteSize,
     testing::TestEngine,
+    text::Tokenizer,
 };
 use fuzz::memory::{cost_of_all, live};
 
@@ -23,7 +24,7 @@ const CONNECTION: usize = 700 << 10;
 /// A request of one kind, and the engine that it is for.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
-    engine: fn(Arc<Gate>) -> Builder,
+    engine: Box<dyn Fn(Arc<Gate>) -> Builder>,
     headers: String,
     body: Vec<u8>,
     /// The call of the model that holds the request: of many items, the second, when there are outputs too.
@@ -38,7 +39,7 @@ impl Case {
     where
         I: Input<Modality: Modality<Encoded = JsonText>>,
     {
-        let engine = |gate| Engine::builder().instance("held", Items::<I>(gate, PhantomData));
+        let engine = Box::new(|gate| Engine::builder().instance("held", Items::<I>(gate, PhantomData)));
         Case { name, engine, headers: "content-type: application/json\r\n".into(), body: body.into(), call: 1 }
     }
 
@@ -47,8 +48,14 @@ impl Case {
         name: &'static str,
         body: impl Into<Vec<u8>>,
     ) -> Self {
-        let engine = |gate| Engine::builder().instance("held", Requests::<I>(gate, PhantomData));
+        let engine = Box::new(|gate| Engine::builder().instance("held", Requests::<I>(gate, PhantomData)));
         Case { name, engine, headers: String::new(), body: body.into(), call: 1 }
+    }
+
+    /// Makes a case of a model that encodes its texts.
+    pub(crate) fn tokens(name: &'static str, tokenizer: fn() -> Tokenizer, body: impl Into<Vec<u8>>) -> Self {
+        let engine = Box::new(move |gate| Engine::builder().instance("held", Tokens(gate, tokenizer())));
+        Case { engine, ..Self::items::<Text>(name, body) }
     }
 
     /// Replaces the headers.
@@ -106,6 +113,27 @@ impl<I: Input<Modality: Modality<Encoded = JsonText>>> Model for Items<I> {
     }
 
     async fn infer(&self, batch: Batch<I>) -> Result<Vec<Json<u8>>> {
+        self.0.pass();
+        batch.try_map(|_| Ok(Json(0)))
+    }
+}
+
+struct Tokens(Arc<Gate>, Tokenizer);
+
+impl Model for Tokens {
+    type Settings = ();
+    type Input = Text;
+    type Output = Json<u8>;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Err("an instance".into())
+    }
+
+    fn admit(&self, item: &mut Item<Text>) -> Result<BatchCost> {
+        self.1.admit(item)
+    }
+
+    async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<u8>>> {
         self.0.pass();
         batch.try_map(|_| Ok(Json(0)))
     }
