@@ -19,6 +19,8 @@
 //! | [`registering`] | register and deploy an engine |
 //! | [`deploying`] | build images and pack models |
 //! | [`migrating`] | move an engine from FastAPI |
+//! | [`migrating_from_hugging_face`] | serve a model of `transformers` or `sentence-transformers` |
+//! | [`migrating_from_scikit_learn`] | serve a model of scikit-learn |
 //!
 //! | reference | |
 //! |---|---|
@@ -48,6 +50,10 @@ pub mod inputs_and_outputs {}
 pub mod loading {}
 #[doc = include_str!("docs/guide/migrating.md")]
 pub mod migrating {}
+#[doc = include_str!("docs/guide/migrating_from_hugging_face.md")]
+pub mod migrating_from_hugging_face {}
+#[doc = include_str!("docs/guide/migrating_from_scikit_learn.md")]
+pub mod migrating_from_scikit_learn {}
 #[doc = include_str!("docs/guide/onnx.md")]
 pub mod onnx {}
 #[doc = include_str!("docs/guide/overload.md")]

@@ -25,7 +25,8 @@ fn vectors_of_a_real_model_are_those_of_the_reference() {
     }
     // Beside the programs that cargo builds.
     let program = std::env::current_exe().unwrap();
-    let file = program.ancestors().map(|folder| folder.join("minilm-onnx/model/model.onnx")).find(|file| file.is_file());
+    let file =
+        program.ancestors().map(|folder| folder.join("minilm-onnx/model/model.onnx")).find(|file| file.is_file());
     let engine = begin(&file.expect("the script has built the model"), "onnx-runtime", &[]);
     engine.wait_until_ready();
     let reference = std::fs::read_to_string(example.join("tests/reference.json")).unwrap();

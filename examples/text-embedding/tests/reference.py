@@ -21,7 +21,7 @@ TEXTS = [
     "This is an example sentence",
     "Each sentence is converted",
     "Grüße aus Köln: naïve café, Ωμέγα",
-    "Съешь же ещё этих мягких французских булок. مرحبا بالعالم. नमस्ते दुनिया",
+    "Съешь ещё булок. مرحبا. नमस्ते",
     "日本語のテキスト, 한국어와 中文",
     "👩‍👩‍👧 🎉🇩🇪 A party! \u0000 e\u0301",
     "Serving models is a matter of bookkeeping, mostly. " * 40,

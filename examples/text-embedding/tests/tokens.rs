@@ -6,9 +6,34 @@ use fastrand::Rng;
 
 /// Words, marks, emoji, combining characters, added tokens, and characters that the normalizer changes or removes.
 const PIECES: &[&str] = &[
-    "word", "unbelievably", "Serving", "models,", "(so", "it", "is)", "3.14", "naïve", "e\u{301}te\u{301}", "Ωμέγα",
-    "слово", "日本語", "한국어", "👩\u{200d}👩\u{200d}👧", "🇩🇪", "[SEP]", "[MASK]", "##s", "don't", "ﬃ", "İ", "\u{ad}", "x\u{0}y",
-    "supercalifragilisticexpialidocious", "https://example.com/a?b=c&d", "...", "\u{600}",
+    "word",
+    "unbelievably",
+    "Serving",
+    "models,",
+    "(so",
+    "it",
+    "is)",
+    "3.14",
+    "naïve",
+    "e\u{301}te\u{301}",
+    "Ωμέγα",
+    "слово",
+    "日本語",
+    "한국어",
+    "👩\u{200d}👩\u{200d}👧",
+    "🇩🇪",
+    "[SEP]",
+    "[MASK]",
+    "##s",
+    "don't",
+    "ﬃ",
+    "İ",
+    "\u{ad}",
+    "x\u{0}y",
+    "supercalifragilisticexpialidocious",
+    "https://example.com/a?b=c&d",
+    "...",
+    "\u{600}",
 ];
 const GAPS: &[&str] = &[" ", " ", " ", " ", " ", "  ", "\n", "\t", "", "\u{3000}", "\u{a0}", "\u{200b}"];
 

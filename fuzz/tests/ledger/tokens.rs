@@ -5,10 +5,10 @@ use chariot_engine::text::{Tokenizer, TokenizerOptions};
 use crate::{bodies::items, held::Case};
 
 /// The length of the texts, in bytes.
-const LENGTH: usize = 1 << 20;
+const LENGTH: usize = 128 << 10;
 
 /// Returns a tokenizer like those of BERT, with few words.
-pub(crate) fn words() -> Tokenizer {
+fn words() -> Tokenizer {
     let file = r###"{
         "version": "1.0",
         "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": true, "lowercase": true},
@@ -19,7 +19,7 @@ pub(crate) fn words() -> Tokenizer {
 }
 
 /// Returns a tokenizer that joins the characters of a whole text, and drops those that it does not know.
-pub(crate) fn characters() -> Tokenizer {
+fn characters() -> Tokenizer {
     let file = r#"{
         "version": "1.0",
         "normalizer": {"type": "NFKC"},
@@ -35,10 +35,8 @@ pub(crate) fn cases() -> Vec<Case> {
     };
     vec![
         case("a text of spaces", words, " "),
-        case("a long word", words, "x"),
         case("a text of accents", words, "\u{301}"),
         case("a text of syllables", words, "한"),
-        case("a text of emoji", words, "😀"),
         case("a text of unknown characters", characters, "é"),
     ]
 }
