@@ -151,7 +151,7 @@ impl Spec {
     /// Sets the maximum cost of one call of `infer`, in the unit of [`BatchCost`](super::BatchCost).
     ///
     /// An item that costs more is a batch of its own. Default: 32 items, or 1024 rows. 0 counts as 1.
-    /// Overridden by `CHARIOT_ENGINE_MAX_BATCH`.
+    /// Overridden by `CHARIOT_ENGINE_MAX_BATCH`. For texts with tokens, set [`max_tokens`](Self::max_tokens) instead.
     #[must_use]
     pub fn max_batch(mut self, cost: usize) -> Self {
         self.max_batch = cost.max(1);
@@ -161,8 +161,8 @@ impl Spec {
     /// Sets the maximum number of tokens of one call of `infer`, padding included, for items whose cost is that of their
     /// tokens: [`BatchCost::tokens`](super::BatchCost::tokens), which `Tokenizer::admit` returns.
     ///
-    /// It sets [`max_batch`](Self::max_batch) to a 16th, rounded down: `CHARIOT_ENGINE_MAX_BATCH` counts in 16 tokens, and so
-    /// do texts, of which none costs less. Default: 512 tokens.
+    /// Sets [`max_batch`](Self::max_batch) to `tokens / 16`, because a text costs 1 for each 16 tokens, and at least 1.
+    /// Default: 512 tokens. Overridden by `CHARIOT_ENGINE_MAX_BATCH`, in the unit of `max_batch`.
     ///
     /// ```
     /// use chariot_engine::model::Spec;

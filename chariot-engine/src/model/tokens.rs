@@ -25,6 +25,7 @@ impl Tokenizer {
     }
 
     /// Keeps the encoding of a text for `infer`, like [`admit`](Self::admit), for an input that is not only a text.
+    /// [`encode`](Self::encode) reserves no memory while it runs.
     ///
     /// # Errors
     /// Returns a rejection if there are no tokens, and an error if the memory for them exceeds a limit.

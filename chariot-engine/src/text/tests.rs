@@ -247,7 +247,7 @@ fn calls<const MOST: usize>(texts: usize, tokens: usize) -> Vec<u64> {
     let model = Counts::<MOST>(tokenizer(WORDPIECE, 256));
     let engine = TestEngine::start(Engine::builder().instance("counts", model)).unwrap();
     let text = "a ".repeat(tokens - 2);
-    let response = engine.infer(&serde_json::json!({"inputs": [{"name": "x", "data": vec![text; texts]}]}).to_string());
+    let response = engine.infer(serde_json::json!({"inputs": [{"name": "x", "data": vec![text; texts]}]}).to_string());
     let response = response.json();
     let mut answers = response["outputs"][0]["data"].as_array().unwrap().iter().map(|count| count.as_u64().unwrap());
     let mut calls = Vec::new();

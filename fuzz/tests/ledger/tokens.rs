@@ -5,7 +5,7 @@ use chariot_engine::text::{Tokenizer, TokenizerOptions};
 use crate::{bodies::items, held::Case};
 
 /// The length of the texts, in bytes.
-const LENGTH: usize = 128 << 10;
+const LENGTH: usize = 64 << 10;
 
 /// Returns a tokenizer like those of BERT, with few words.
 fn words() -> Tokenizer {
