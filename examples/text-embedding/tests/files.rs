@@ -10,6 +10,9 @@ const ENGINE: &str = env!("CARGO_BIN_EXE_text-embedding");
 const FILES: [&str; 5] =
     ["config.json", "model.safetensors", "sentence_bert_config.json", "tokenizer.json", "tokenizer_config.json"];
 
+/// A file, what stands in place of its contents, and parts of the reason.
+type Case<'a> = (&'a str, Option<Vec<u8>>, &'a [&'a str]);
+
 /// Returns the reason why an engine does not start with one file changed; a file without contents is missing.
 fn refusal(model: &Path, name: &str, contents: Option<&[u8]>) -> String {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -45,7 +48,7 @@ fn a_file_that_does_not_fit_fails_the_start_with_a_reason() {
     huge[..8].fill(0xff);
     let other = r#"{"version": "1.0", "model": {"type": "WordLevel", "vocab": {"a": 50000}, "unk_token": "a"}}"#;
     let nested = "[".repeat(200_000);
-    let cases: Vec<(&str, Option<Vec<u8>>, &[&str])> = vec![
+    let cases: Vec<Case<'_>> = vec![
         ("tokenizer.json", None, &["'tokenizer.json'"]),
         ("tokenizer.json", Some(Vec::new()), &["'tokenizer.json'", "expected a tokenizer as JSON"]),
         ("tokenizer.json", Some(tokenizer[..tokenizer.len() / 2].to_vec()), &["'tokenizer.json'", "EOF"]),
