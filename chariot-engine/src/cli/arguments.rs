@@ -181,7 +181,7 @@ pub(super) struct Pack {
     pub(super) force: bool,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(super) struct Infer {
     /// Files with one item each (an image, a text, ...), or requests as .json; `-` for standard input
     #[arg(required = true, value_name = "FILE")]
@@ -195,6 +195,10 @@ pub(super) struct Infer {
     /// A parameter of the items; a value that is not JSON is a string
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     pub(super) parameters: Vec<(String, Value)>,
+    /// Draw the output onto the image, and write it to this file; the number of the image is added to the name if there
+    /// are several
+    #[arg(long, value_name = "IMAGE", hide = !cfg!(feature = "draw"))]
+    pub(super) draw: Option<PathBuf>,
     /// Print the whole response instead of the outputs alone
     #[arg(long)]
     pub(super) response: bool,
@@ -276,6 +280,8 @@ mod tests {
     #[test]
     fn help() {
         let mut command = Arguments::command().name("engine");
+        // Hidden in builds without the feature `draw`.
+        command = command.mut_subcommand("infer", |infer| infer.mut_arg("draw", |draw| draw.hide(false)));
         command.build();
         let mut texts = vec![command.render_long_help().to_string()];
         for name in ["serve", "describe", "pack", "infer", "settings"] {

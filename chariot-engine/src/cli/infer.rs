@@ -7,11 +7,13 @@ use std::{
     process::ExitCode,
 };
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
     arguments::Infer,
+    draw::Drawing,
     local_engine::LocalEngine,
     output::{fail, note, write},
     request::{STDIN, Target, request},
@@ -35,6 +37,13 @@ pub(super) fn infer(builder: EngineBuilder, options: &Infer) -> ExitCode {
         Ok(model) => model,
         Err(text) => return fail(text, USAGE),
     };
+    let drawing = match &options.draw {
+        Some(path) => match Drawing::new(path, &options.files, model.spec.task_name()) {
+            Ok(drawing) => Some(drawing),
+            Err(text) => return fail(text, USAGE),
+        },
+        None => None,
+    };
     let engine = match LocalEngine::start(plan) {
         Ok(engine) => engine,
         // The worker has logged this one, with all its causes.
@@ -42,17 +51,30 @@ pub(super) fn infer(builder: EngineBuilder, options: &Infer) -> ExitCode {
         Err(error) => return fail(&error, error.exit_code()),
     };
     let mut code = ExitCode::SUCCESS;
-    for path in &options.files {
-        match outputs(&engine, &model, path, options) {
-            Ok(outputs) => {
-                if let Err(error) = write(&outputs) {
-                    return fail(format_args!("cannot write to standard output: {error}"), 1);
-                }
-            }
+    for (index, path) in options.files.iter().enumerate() {
+        let answered = read(path).map_err(|error| error.to_string()).and_then(|content| {
+            let answer = answer(&engine, &model, path, &content, options)?;
+            Ok((content, answer))
+        });
+        let (content, answer) = match answered {
+            Ok(answered) => answered,
             Err(text) => {
                 note(&path.display().to_string(), text);
                 code = ExitCode::FAILURE;
+                continue;
             }
+        };
+        if let Err(error) = write(&answer.text(options)) {
+            return fail(format_args!("cannot write to standard output: {error}"), 1);
+        }
+        if let Some(drawing) = &drawing
+            && let Err(text) = draw(drawing, index, &content, &answer, |action| {
+                let options = Infer { action: Some(action.into()), ..options.clone() };
+                self::answer(&engine, &model, path, &content, &options)
+            })
+        {
+            note(&path.display().to_string(), text);
+            code = ExitCode::FAILURE;
         }
     }
     code
@@ -85,20 +107,61 @@ fn target(plan: &Plan, name: Option<&str>) -> Result<Target, String> {
     })
 }
 
-/// Returns the lines to print for a file.
-fn outputs(engine: &LocalEngine, model: &Target, path: &Path, options: &Infer) -> Result<String, String> {
-    let content = read(path).map_err(|error| error.to_string())?;
+/// The response for a file.
+struct Answer {
+    body: Bytes,
+    /// Set if the file is one item.
+    is_item: bool,
+}
+
+impl Answer {
+    /// Returns the lines to print.
+    fn text(&self, options: &Infer) -> String {
+        match self.outputs().filter(|_| !options.response) {
+            Some(outputs) => outputs.iter().map(|value| format!("{}\n", value.get())).collect(),
+            // A body in `chariot-v2` ends with a line break.
+            None => format!("{}\n", String::from_utf8_lossy(&self.body).trim_end()),
+        }
+    }
+
+    /// Returns the outputs, if the file is one item.
+    fn outputs(&self) -> Option<Vec<&RawValue>> {
+        let response = serde_json::from_slice::<Response<'_>>(&self.body).ok().filter(|_| self.is_item)?;
+        Some(response.outputs.into_iter().flat_map(|output| output.data).chain(response.output).collect())
+    }
+}
+
+/// Calls the model with a file.
+fn answer(
+    engine: &LocalEngine,
+    model: &Target,
+    path: &Path,
+    content: &[u8],
+    options: &Infer,
+) -> Result<Answer, String> {
     let request = request(path, content, model, options)?;
     let body = engine.infer(&model.name, request.body).map_err(|error| error.text)?;
-    if request.is_item
-        && !options.response
-        && let Ok(response) = serde_json::from_slice::<Response<'_>>(&body)
-    {
-        let values = response.outputs.iter().flat_map(|output| &output.data).chain(&response.output);
-        return Ok(values.map(|value| format!("{}\n", value.get())).collect());
-    }
-    // A body in `chariot-v2` ends with a line break.
-    Ok(format!("{}\n", String::from_utf8_lossy(&body).trim_end()))
+    Ok(Answer { body, is_item: request.is_item })
+}
+
+/// Draws the output for an image. `again` calls the model again with another action.
+fn draw(
+    drawing: &Drawing,
+    index: usize,
+    content: &[u8],
+    answer: &Answer,
+    again: impl FnOnce(&str) -> Result<Answer, String>,
+) -> Result<(), String> {
+    let outputs = answer.outputs();
+    let Some(output) = outputs.as_ref().and_then(|outputs| outputs.first()) else {
+        return Err(format!("--draw: {}", Expected::new("an image", "a request")));
+    };
+    // A label without its probability is the output of an action beside which this one exists.
+    let more = if drawing.lacks_score(output.get()) { Some(again("predict_proba")?) } else { None };
+    let probabilities = more.as_ref().and_then(|more| more.outputs()?.first().map(|first| first.get()));
+    let path = drawing.draw(index, content, output.get(), probabilities)?;
+    note("drawn", path.display());
+    Ok(())
 }
 
 /// Reads a file, or standard input.

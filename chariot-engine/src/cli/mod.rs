@@ -13,12 +13,18 @@
 //! | `describe` | `describe`: prints the registration and the manifests |
 //! | `pack` | `pack`: makes the archive of the model's files |
 //! | `request` | an inference request made from a file |
+//! | `draw`, `no_draw` | `infer --draw`: draws an output onto its image, or refuses to without the feature `draw` |
 //! | `infer` | `infer`: prints the outputs for files, without a server |
 //! | `settings` | `settings`: prints the settings and their values |
 
 mod arguments;
 mod check;
 mod describe;
+#[cfg(feature = "draw")]
+mod draw;
+#[cfg(not(feature = "draw"))]
+#[path = "no_draw.rs"]
+mod draw;
 mod files;
 mod infer;
 mod labels;

@@ -31,22 +31,20 @@ pub(super) struct Request {
 ///
 /// # Errors
 /// A file that cannot be an input of the engine.
-pub(super) fn request(path: &Path, mut content: Vec<u8>, model: &Target, options: &Infer) -> Result<Request, String> {
+pub(super) fn request(path: &Path, content: &[u8], model: &Target, options: &Infer) -> Result<Request, String> {
     // Editors of Windows write a byte order mark in front of a text. No image starts with one.
-    if content.starts_with("\u{feff}".as_bytes()) {
-        content.drain(..'\u{feff}'.len_utf8());
-    }
+    let content = content.strip_prefix("\u{feff}".as_bytes()).unwrap_or(content);
     let spec = &model.spec;
     let takes_json = matches!(spec.element, Some("json" | "row"));
     let has_json_name = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
-    let json = serde_json::from_slice::<Value>(&content).ok();
+    let json = serde_json::from_slice::<Value>(content).ok();
     let is_request = json.as_ref().is_some_and(|json| json.get("inputs").is_some() || json.get("input").is_some());
     // Invalid JSON in a .json file is sent as it is: the engine reports the location of the fault.
     if is_request || (has_json_name && !(takes_json && json.is_some())) {
         if options.action.is_some() || !options.parameters.is_empty() {
             return Err("--action and --parameter apply to items; set them in the request itself".into());
         }
-        return Ok(Request { body: content, is_item: false });
+        return Ok(Request { body: content.to_vec(), is_item: false });
     }
     let data = match (spec.element, json) {
         (None, _) => {
@@ -54,13 +52,10 @@ pub(super) fn request(path: &Path, mut content: Vec<u8>, model: &Target, options
             return Err(Expected::new(what, "another file").into());
         }
         (Some("json" | "row"), Some(json)) => json,
-        (Some("image"), _) => base64_simd::STANDARD.encode_to_string(&content).into(),
-        (Some(_), _) => match String::from_utf8(content) {
+        (Some("image"), _) => base64_simd::STANDARD.encode_to_string(content).into(),
+        (Some(_), _) => match str::from_utf8(content) {
             // Editors add a line break at the end of a file.
-            Ok(text) => text
-                .strip_suffix('\n')
-                .map_or_else(|| text.clone(), |text| text.trim_end_matches('\r').to_string())
-                .into(),
+            Ok(text) => text.strip_suffix('\n').map_or(text, |text| text.trim_end_matches('\r')).into(),
             Err(_) => return Err(Expected::new("text in UTF-8", "other data").into()),
         },
     };
@@ -123,9 +118,9 @@ mod tests {
         Takes<I>: Model,
     {
         let parameters = parameters.iter().map(|text| super::super::arguments::parameter(text).unwrap()).collect();
-        let options = Infer { files: vec![], model: None, action: None, parameters, response: false };
+        let options = Infer { parameters, ..Infer::default() };
         let target = Target { name: "takes".into(), spec: Takes::<I>::spec(), protocol };
-        let made = request(Path::new(path), content.into(), &target, &options)?;
+        let made = request(Path::new(path), content.as_bytes(), &target, &options)?;
         Ok(serde_json::from_slice(&made.body).unwrap())
     }
 
@@ -168,8 +163,8 @@ mod tests {
     #[test]
     fn messages() {
         let target = Target { name: "takes".into(), spec: Takes::<Text>::spec(), protocol: None };
-        let options = Infer { files: vec![], model: None, action: None, parameters: vec![], response: false };
-        let binary = request(Path::new("a.txt"), vec![0xff], &target, &options).unwrap_err();
+        let options = Infer::default();
+        let binary = request(Path::new("a.txt"), &[0xff], &target, &options).unwrap_err();
         let parameter = made::<Text>("-", r#"{"inputs":[]}"#, &["a=1"]).unwrap_err();
         let tensors = made::<InferRequest>("a.png", "image", &[]).unwrap_err();
         insta::assert_snapshot!("requests", [binary, parameter, tensors].join("\n"));
