@@ -1,14 +1,17 @@
 //! [`Mtcnn`]: three networks that find faces, each among what the one before it has found. The engine calls it.
 
 use chariot_engine::{
-    Image, Pixels, Result,
+    Image, Result,
     candle::{Device, Tensor},
     candle_nn::VarBuilder,
-    input::image::{Filter, Region},
+    input::image::Region,
     tasks::{Detection, Keypoint, Nms, Overlap, nms_indices},
 };
 
-use crate::nets::{Proposals, Refined, Refinement};
+use crate::{
+    nets::{Proposals, Refined, Refinement},
+    resample::resample,
+};
 
 /// The factor from one size of the image to the next.
 const FACTOR: f32 = 0.709;
@@ -82,10 +85,12 @@ impl Mtcnn {
     /// Returns the faces of about 12 pixels in an image that is resized by this factor.
     fn proposed(&self, image: &Image, scale: f32, device: &Device) -> Result<Vec<Face>> {
         let side = |side: u32| (side as f32 * scale + 1.0) as u32;
-        let pixels = normalized(side(image.width()), side(image.height()));
+        let (width, height) = (side(image.width()), side(image.height()));
+        let whole = Region::new(0, 0, image.width(), image.height());
         let mut numbers = Vec::new();
-        pixels.write(image, &mut numbers)?;
-        let (scores, shifts) = self.proposals.forward(&Tensor::from_vec(numbers, &pixels.shape(1), device)?)?;
+        resample(image, whole, (width, height), &mut numbers)?;
+        let numbers = Tensor::from_vec(numbers, (1, 3, height as usize, width as usize), device)?;
+        let (scores, shifts) = self.proposals.forward(&numbers)?;
         let mut found = Vec::new();
         for (y, row) in scores.iter().enumerate() {
             for (x, &score) in row.iter().enumerate().filter(|(_, score)| **score >= LEAST[0]) {
@@ -110,11 +115,6 @@ fn scales(image: &Image, min_face: u32) -> impl Iterator<Item = f32> {
     all.take_while(move |scale| width.min(height) * scale >= cell)
 }
 
-/// Returns the conversion of an image to a size, with the numbers that the networks read.
-fn normalized(width: u32, height: u32) -> Pixels {
-    Pixels::rgb(width, height).filter(Filter::Area).scale(1.0).mean(127.5).deviation(128.0)
-}
-
 /// Leaves out the faces that overlap a better one.
 fn best(found: Vec<Face>, options: Nms) -> Result<Vec<Face>> {
     let boxes: Vec<Detection> = found.iter().map(|face| face.detection.clone()).collect();
@@ -133,11 +133,10 @@ fn refined(net: &Refinement, least: f32, image: &Image, found: Vec<Face>, device
     let mut kept = Vec::new();
     for found in found.chunks(CROPS) {
         let mut numbers = Vec::new();
-        let pixels = normalized(net.side, net.side);
         for (_, region) in found {
-            pixels.clone().region(*region).write(image, &mut numbers)?;
+            resample(image, *region, (net.side, net.side), &mut numbers)?;
         }
-        let crops = Tensor::from_vec(numbers, &pixels.shape(found.len()), device)?;
+        let crops = Tensor::from_vec(numbers, (found.len(), 3, net.side as usize, net.side as usize), device)?;
         for ((detection, _), refined) in found.iter().zip(net.forward(&crops)?) {
             if refined.score > least {
                 kept.push(Face::refined(detection, &refined));

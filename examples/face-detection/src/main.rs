@@ -2,6 +2,7 @@
 
 mod cascade;
 mod nets;
+mod resample;
 
 use chariot_engine::prelude::*;
 

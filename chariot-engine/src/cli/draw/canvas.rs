@@ -168,27 +168,25 @@ impl Canvas {
 
     /// Returns the part of a line on the canvas, or close to it: a corner can be millions of pixels away.
     fn clipped(&self, from: [f32; 2], to: [f32; 2]) -> Option<(Point, Point)> {
-        let [from, to] = [from, to].map(|point| point.map(|at| f64::from(at) * f64::from(self.zoom)));
+        let mut ends = [from, to].map(|point| point.map(|at| f64::from(at) * f64::from(self.zoom)));
         let margin = f64::from(self.line_width());
-        let (mut first, mut last) = (0.0_f64, 1.0_f64);
-        for (side, axis) in [self.pixels.width(), self.pixels.height()].into_iter().zip(0..) {
-            let (start, length): (f64, f64) = (from[axis], to[axis] - from[axis]);
-            let bounds = [-margin, f64::from(side) + margin];
-            if length == 0.0 {
-                if start < bounds[0] || start > bounds[1] {
-                    return None;
-                }
-                continue;
+        for (axis, side) in [self.pixels.width(), self.pixels.height()].into_iter().enumerate() {
+            for (sign, bound) in [(-1.0, -margin), (1.0, f64::from(side) + margin)] {
+                let [from, to] = ends;
+                let is_out = |point: [f64; 2]| sign * (point[axis] - bound) > 0.0;
+                let cut = match (is_out(from), is_out(to)) {
+                    (true, true) => return None,
+                    (false, false) => continue,
+                    (true, false) => 0,
+                    (false, true) => 1,
+                };
+                let share = (bound - from[axis]) / (to[axis] - from[axis]);
+                ends[cut] = [0, 1].map(|other| from[other] + (to[other] - from[other]) * share);
+                ends[cut][axis] = bound;
             }
-            let [one, other] = bounds.map(|bound| (bound - start) / length);
-            first = first.max(one.min(other));
-            last = last.min(one.max(other));
         }
-        let at = |share: f64| {
-            let [x, y] = [0, 1].map(|axis: usize| (from[axis] + (to[axis] - from[axis]) * share).round() as i32);
-            Point::new(x, y)
-        };
-        (first <= last).then(|| (at(first), at(last)))
+        let [from, to] = ends.map(|[x, y]| Point::new(x.round() as i32, y.round() as i32));
+        ends.as_flattened().iter().all(|at| at.is_finite()).then_some((from, to))
     }
 }
 

@@ -26,7 +26,7 @@ use self::{
     output::{Found, Outline, Scored, Task},
 };
 use crate::{
-    error::{Expected, listed, quoted},
+    error::{Expected, quoted},
     input::image::{Image, ImageLimits},
 };
 
@@ -51,8 +51,9 @@ impl Drawing {
     /// a file would be replaced by its drawing.
     pub(super) fn new(path: &Path, files: &[PathBuf], task: Option<&str>) -> Result<Self, String> {
         let Some(of_task) = task.and_then(Task::named) else {
-            let what = format!("a model of {}", listed(&Task::NAMES.map(String::from), ", "));
-            let got = task.map_or_else(|| "one without a task".into(), |task| format!("one of {task}"));
+            let [others @ .., last] = Task::NAMES;
+            let what = format!("a model for {} or {last}", others.join(", "));
+            let got = task.map_or_else(|| "one without a task".into(), |task| format!("one for {task}"));
             return Err(format!("--draw: {}", Expected::new(what, got)));
         };
         let format = match ImageFormat::from_path(path) {
