@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 pub(super) enum Drawing {}
 
 impl Drawing {
-    /// Returns what to do.
+    /// Returns the refusal.
     pub(super) fn new(_: &Path, _: &[PathBuf], _: Option<&str>) -> Result<Self, String> {
         Err("--draw: this engine is built without the feature `draw` of chariot-engine; add it in Cargo.toml".into())
     }

@@ -167,7 +167,7 @@ fn is_a_box(one: &Detection) -> bool {
 }
 
 impl Face {
-    /// Creates a face from a box and what a network says of it.
+    /// Creates a face from a box and the judgment of a network on it.
     fn refined(one: &Detection, refined: &Refined) -> Self {
         let (width, height) = (one.xmax - one.xmin + 1.0, one.ymax - one.ymin + 1.0);
         let (across, down) = refined.points.split_at(refined.points.len() / 2);

@@ -83,7 +83,7 @@ pub(crate) struct Refinement {
     points: Option<Linear>,
 }
 
-/// What a network of the later stages says of a crop.
+/// The judgment of a network of the later stages on a crop.
 pub(crate) struct Refined {
     /// The probability of a face.
     pub(crate) score: f32,

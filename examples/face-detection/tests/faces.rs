@@ -1,5 +1,5 @@
 //! The engine as a real process with the real weights: its faces beside those of facenet-pytorch, pictures without faces,
-//! and what it refuses.
+//! and rejected files.
 
 use std::{fs, io::Cursor, path::Path, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The engine as a real process with the real weights: its numbers beside PyTorch's, photographs, and what it refuses.
+//! The engine as a real process with the real weights: its numbers beside PyTorch's, photographs, and rejected files.
 
 use std::{
     fs,

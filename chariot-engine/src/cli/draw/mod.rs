@@ -33,7 +33,7 @@ use crate::{
 /// The most classes that are drawn: more hide the image.
 const MOST_CLASSES: usize = 5;
 
-/// The files that `--draw` writes, and what is drawn.
+/// The drawings of `--draw`: their files, and the task of the outputs.
 #[derive(Debug)]
 pub(super) struct Drawing {
     path: PathBuf,

@@ -1,4 +1,4 @@
-//! Drawings of the outputs of each task, read back pixel by pixel, and what `--draw` refuses.
+//! Drawings of the outputs of each task, read back pixel by pixel, and the refusals of `--draw`.
 
 use std::{fs, io::Cursor, path::PathBuf};
 
