@@ -9,7 +9,7 @@ use chariot_engine::{
 };
 
 use crate::{
-    nets::{Proposals, Refined, Refinement},
+    nets::{Places, Proposals, Refined, Refinement},
     resample::resample,
 };
 
@@ -90,7 +90,7 @@ impl Mtcnn {
         let mut numbers = Vec::new();
         resample(image, whole, (width, height), &mut numbers)?;
         let numbers = Tensor::from_vec(numbers, (1, 3, height as usize, width as usize), device)?;
-        let (scores, shifts) = self.proposals.forward(&numbers)?;
+        let Places { scores, shifts } = self.proposals.forward(&numbers)?;
         let mut found = Vec::new();
         for (y, row) in scores.iter().enumerate() {
             for (x, &score) in row.iter().enumerate().filter(|(_, score)| **score >= LEAST[0]) {

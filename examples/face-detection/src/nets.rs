@@ -5,16 +5,19 @@ use chariot_engine::{
     candle_nn::{Conv2d, Linear, Module, PReLU, VarBuilder, conv2d, linear, ops::softmax, prelu},
 };
 
-/// A convolution and its activation, with the kernel and the stride of the pooling after it.
+/// The kernel and the stride of a pooling.
+type Pool = (usize, usize);
+
+/// A convolution and its activation, with the pooling after it.
 #[derive(Debug)]
 struct Layer {
     conv: Conv2d,
     activation: PReLU,
-    pool: Option<(usize, usize)>,
+    pool: Option<Pool>,
 }
 
 /// Reads the layers of these channels and kernels.
-fn layers(weights: &VarBuilder<'_>, shapes: &[(usize, usize, usize, Option<(usize, usize)>)]) -> Result<Vec<Layer>> {
+fn layers(weights: &VarBuilder<'_>, shapes: &[(usize, usize, usize, Option<Pool>)]) -> Result<Vec<Layer>> {
     let layer = |(number, &(from, to, kernel, pool)): (usize, &_)| {
         let conv = conv2d(from, to, kernel, Default::default(), weights.pp(format!("conv{number}")))?;
         Ok(Layer { conv, activation: prelu(Some(to), weights.pp(format!("prelu{number}")))?, pool })
@@ -61,13 +64,20 @@ impl Proposals {
         })
     }
 
-    /// Returns the probabilities of a face `[rows, columns]` and the shifts of its edges `[4, rows, columns]`, for an image
-    /// `[1, 3, height, width]`.
-    pub(crate) fn forward(&self, image: &Tensor) -> Result<(Vec<Vec<f32>>, Vec<Vec<Vec<f32>>>)> {
+    /// Judges all places of an image `[1, 3, height, width]`.
+    pub(crate) fn forward(&self, image: &Tensor) -> Result<Places> {
         let x = through(&self.layers, image)?;
         let scores = softmax(&self.score.forward(&x)?, 1)?.get(0)?.get(1)?.to_vec2()?;
-        Ok((scores, self.shift.forward(&x)?.get(0)?.to_vec3()?))
+        Ok(Places { scores, shifts: self.shift.forward(&x)?.get(0)?.to_vec3()? })
     }
+}
+
+/// The judgment of the first network on all places of an image.
+pub(crate) struct Places {
+    /// The probabilities of a face, by row and column.
+    pub(crate) scores: Vec<Vec<f32>>,
+    /// The shifts of each of the four edges, as shares of the box, by row and column.
+    pub(crate) shifts: Vec<Vec<Vec<f32>>>,
 }
 
 /// A network of the later stages, which looks at crops of one size.
