@@ -18,9 +18,7 @@
 //! | [`testing`] | test a model, an engine, a process |
 //! | [`registering`] | register and deploy an engine |
 //! | [`deploying`] | build images and pack models |
-//! | [`migrating`] | move an engine from FastAPI |
-//! | [`migrating_from_hugging_face`] | serve a model of `transformers` or `sentence-transformers` |
-//! | [`migrating_from_scikit_learn`] | serve a model of scikit-learn |
+//! | [`migrating`] | move a model or an engine here, by where it comes from |
 //!
 //! | reference | |
 //! |---|---|
@@ -50,8 +48,14 @@ pub mod inputs_and_outputs {}
 pub mod loading {}
 #[doc = include_str!("docs/guide/migrating.md")]
 pub mod migrating {}
+#[doc = include_str!("docs/guide/migrating_from_fastapi.md")]
+pub mod migrating_from_fastapi {}
 #[doc = include_str!("docs/guide/migrating_from_hugging_face.md")]
 pub mod migrating_from_hugging_face {}
+#[doc = include_str!("docs/guide/migrating_from_onnx.md")]
+pub mod migrating_from_onnx {}
+#[doc = include_str!("docs/guide/migrating_from_pytorch.md")]
+pub mod migrating_from_pytorch {}
 #[doc = include_str!("docs/guide/migrating_from_scikit_learn.md")]
 pub mod migrating_from_scikit_learn {}
 #[doc = include_str!("docs/guide/onnx.md")]

@@ -6,6 +6,7 @@ mod figures;
 mod load;
 mod machine;
 mod measure;
+mod models;
 mod payloads;
 mod peers;
 mod plan;
@@ -32,17 +33,27 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[command(name = "bench", args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 struct Arguments {
     #[command(subcommand)]
-    role: Option<roles::Role>,
+    command: Option<Subcommand>,
     #[command(flatten)]
     options: plan::Options,
 }
 
+#[derive(clap::Subcommand)]
+enum Subcommand {
+    /// Measures the examples with real models, beside Python with the same models
+    Models(models::Options),
+    #[command(flatten)]
+    Role(roles::Role),
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Some(role) = arguments.role {
-        return role.play();
-    }
-    match run::run(&arguments.options) {
+    let result = match arguments.command {
+        Some(Subcommand::Models(options)) => models::run(&options),
+        Some(Subcommand::Role(role)) => return role.play(),
+        None => run::run(&arguments.options),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("bench: {failure}");

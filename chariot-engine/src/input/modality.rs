@@ -110,12 +110,6 @@ impl Modality for Request {
     }
 
     fn split(request: InferRequest, _: &DecodeContext<'_>) -> Result<Vec<SplitItem<InferRequest>>, Rejection> {
-        let slot = Slot::only();
-        // An action for the whole request is in the parameters of the request, or in those of its only input.
-        let parameters = match &request.inputs[..] {
-            [only] if request.parameters.is_empty() => only.parameters.clone(),
-            _ => request.parameters.clone(),
-        };
-        Ok(vec![(slot, parameters, request)])
+        Ok(vec![(Slot::only(), request.item_parameters().clone(), request)])
     }
 }

@@ -93,6 +93,12 @@ impl HasParameters for ElementPayload {
     }
 }
 
+impl HasParameters for InferRequest {
+    fn parameters(&self) -> &Parameters {
+        self.item_parameters()
+    }
+}
+
 /// The part of a request that an item is decoded from. It determines how errors name the item.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

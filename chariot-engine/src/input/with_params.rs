@@ -15,6 +15,8 @@ use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 /// parameter that is `null` is treated as missing. `action`, `metadata` and `score_threshold` are not part of `P`:
 /// [`Item`](crate::model::Item) has them.
 ///
+/// With named tensors the parameters are those of the request or, if it has none, those of its only input.
+///
 /// ```
 /// use chariot_engine::input::{Text, WithParams};
 ///
@@ -32,7 +34,7 @@ use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 pub struct WithParams<I, P> {
     /// The input.
     pub input: I,
-    /// The parameters of the input, which all of its items share.
+    /// The parameters of the input, which all of its items share; of the request, if the item consists of several inputs.
     pub params: Arc<P>,
 }
 
@@ -48,6 +50,10 @@ where
     fn decode(payload: <I::Modality as Modality>::Payload, cx: &DecodeContext<'_>) -> Result<Self> {
         let params = payload.parameters().decode_once(cx.meter())?;
         Ok(WithParams { params, input: I::decode(payload, cx)? })
+    }
+
+    fn tensors() -> Vec<TensorSpec> {
+        I::tensors()
     }
 
     fn columns() -> Vec<TensorSpec> {

@@ -117,7 +117,18 @@ impl Gguf {
     /// does not have.
     pub fn metadata_if_any<T: GgufValue>(&self, key: &str) -> Result<Option<T>> {
         let value = self.content.metadata.get(key).map(T::read).transpose();
-        value.map_err(|fault| format!("'{}': metadata {}: {fault}", self.file, quoted(key)).into())
+        value.map_err(|fault| self.metadata_fault(key, fault))
+    }
+
+    /// Returns the name of the file.
+    #[cfg(feature = "text")]
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Returns an error that names the file and the key of a value.
+    pub(super) fn metadata_fault(&self, key: &str, fault: impl fmt::Display) -> Error {
+        format!("'{}': metadata {}: {fault}", self.file, quoted(key)).into()
     }
 
     /// Returns the names of all tensors, sorted.

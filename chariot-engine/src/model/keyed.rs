@@ -154,8 +154,24 @@ impl<T> std::fmt::Debug for KeyedStates<T> {
 pub struct KeyedState<'a, T> {
     states: &'a KeyedStates<T>,
     key: Option<Arc<str>>,
-    /// `None` only in `drop`.
+    /// `None` only in `drop` and once it was taken out.
     state: Option<T>,
+}
+
+impl<T> KeyedState<'_, T> {
+    /// Removes the state from the store and returns it: the session is over.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use chariot_engine::{input::Text, model::{Item, KeyedStates}};
+    ///
+    /// fn end(states: &KeyedStates<u32>, item: &Item<Text>) -> chariot_engine::Result<u32> {
+    ///     Ok(states.take(item, || Ok(0))?.into_inner())
+    /// }
+    /// ```
+    pub fn into_inner(mut self) -> T {
+        self.state.take().expect("a state exists until it is dropped")
+    }
 }
 
 impl<T> Deref for KeyedState<'_, T> {
@@ -210,6 +226,15 @@ mod tests {
         let keyless = item(0, Text::from("a"));
         assert_eq!(*states.take(&keyless, || Ok(7)).unwrap(), 7);
         assert_eq!(states.len(), 2);
+    }
+
+    #[test]
+    fn a_state_that_is_taken_out_is_not_kept() {
+        let states = KeyedStates::new(8, HOUR);
+        assert_eq!([used(&states, "a"), used(&states, "a")], [0, 1]);
+        assert_eq!(states.take(&of("a"), || Ok(7)).unwrap().into_inner(), 2);
+        assert!(states.is_empty());
+        assert_eq!(used(&states, "a"), 0);
     }
 
     #[test]

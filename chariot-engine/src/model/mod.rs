@@ -14,7 +14,7 @@
 //! | `model_files` | the search for a model's files |
 //! | `named` | tensors by name as candle's `VarBuilder` |
 //! | `weights`, `shards`, `mapped` | safetensors files; `mapped` has the only `unsafe` code for them |
-//! | `gguf`, `gguf_header`, `gguf_value` | GGUF files |
+//! | `gguf`, `gguf_header`, `gguf_value`, `gguf_tokenizer` | GGUF files, and the tokenizers in them |
 //! | `pth`, `checkpoint`, `pickle` | PyTorch's files |
 
 mod batch;
@@ -26,6 +26,8 @@ mod definition;
 mod gguf;
 #[cfg(feature = "candle")]
 mod gguf_header;
+#[cfg(all(feature = "candle", feature = "text"))]
+mod gguf_tokenizer;
 #[cfg(feature = "candle")]
 mod gguf_value;
 mod item;

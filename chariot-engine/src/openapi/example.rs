@@ -76,7 +76,7 @@ fn known(spec: &Spec, layout: Option<OutputLayout>) -> Option<Value> {
     let given = spec.given_example().and_then(|body| JsonText::from_text(body.to_owned()).ok());
     let given = given.and_then(|body| body.parse().ok());
     let of_input = || spec.example_of_input().and_then(|body| body.parse().ok());
-    let zeros = || if spec.element.is_none() { zeros(&spec.inputs) } else { None };
+    let zeros = || if spec.element.is_none() && !requires_parameters(spec) { zeros(&spec.inputs) } else { None };
     given.or_else(|| of_task(spec, layout)).or_else(of_input).or_else(zeros)
 }
 
@@ -102,6 +102,12 @@ fn item(body: &Value) -> Option<Value> {
         item["parameters"] = parameters.clone();
     }
     Some(item)
+}
+
+/// Returns `true` if the model's own parameters include some without a default.
+fn requires_parameters(spec: &Spec) -> bool {
+    let schema: Option<Value> = spec.params_schema().and_then(|schema| schema.parse().ok());
+    schema.is_some_and(|schema| schema.get("required").is_some())
 }
 
 /// Returns a request with one row of zeros, or of empty strings, in every tensor.

@@ -105,9 +105,9 @@ pub(super) fn schemas(model: &ModelInfo<'_>) -> Map<String, Value> {
 fn infer_request(model: &ModelInfo<'_>) -> Value {
     let mut parameters = json!({
         "anyOf": [match model.element() {
-            // Rows in columns have the parameters of the request.
-            Some("row") => item_parameters(model),
-            _ => schema("Parameters"),
+            // Rows in columns have the parameters of the request, and so do tensors.
+            Some("row") | None => item_parameters(model),
+            Some(_) => schema("Parameters"),
         }],
         "properties": {
             "binary_data_output": {
@@ -154,7 +154,7 @@ fn inputs(model: &ModelInfo<'_>) -> Value {
         return declared_inputs(declared);
     }
     let (items, text) = match model.element() {
-        None => (tensor::any(schema("Parameters")), "Tensors of any name, datatype and shape."),
+        None => (tensor::any(item_parameters(model)), "Tensors of any name, datatype and shape."),
         Some("row") => (
             json!({ "anyOf": [item(model), tensor::any(item_parameters(model))] }),
             "Rows, as a matrix, as one input per column, or as BYTES elements with one JSON object per row.",
@@ -283,7 +283,7 @@ fn typed_parameters(model: &ModelInfo<'_>) -> Option<Value> {
     let mut typed: Value = model.spec.params_schema()?.parse().ok()?;
     typed["description"] = "The parameters of an item, including those that this model defines.".into();
     typed["allOf"] = json!([schema("Parameters")]);
-    if model.element() == Some("row") {
+    if matches!(model.element(), Some("row") | None) {
         // They are read from the input or from the request, so neither of the two requires them.
         typed.as_object_mut()?.remove("required");
     }

@@ -165,6 +165,7 @@ fn references_resolve_and_components_are_used() {
         spec::<WithParams<Text, Sampling>, Json<String>>(),
         spec::<WithParams<Row<[f32; 2]>, Sampling>, Json<String>>(),
         spec::<Tensors, Tensors>(),
+        spec::<WithParams<Tensors, Sampling>, Tensors>(),
         spec::<Tensors, Tensors>().inputs(tensors()).outputs(tensors()),
     ];
     for spec in specs {
@@ -352,6 +353,12 @@ fn typed_parameters_are_in_the_document() {
 
     let rows = schemas(&of(&spec::<WithParams<Row<[f32; 2]>, Sampling>, Json<String>>()));
     assert_eq!(rows["TypedParameters"].get("required"), None, "they are those of the input or of the request");
+
+    let document = of(&spec::<WithParams<Tensors, Sampling>, Tensors>().inputs(tensors()));
+    let named = schemas(&document);
+    assert_eq!(named["TypedParameters"].get("required"), None, "they are those of the request or of its only input");
+    assert_eq!(named["InferRequest"]["properties"]["parameters"]["anyOf"], json!([reference]));
+    assert_eq!(content(&document)["application/json"].get("examples"), None, "zeros would lack parameters");
 
     assert_eq!(schemas(&of(&spec::<Text, Json<String>>())).get("TypedParameters"), None);
 }

@@ -99,6 +99,14 @@ impl InferRequest {
         names + self.outputs.capacity() * size_of::<WantedOutput>()
     }
 
+    /// Returns the parameters of the request as an item: its own, or else those of its only input.
+    pub(crate) fn item_parameters(&self) -> &Parameters {
+        match &self.inputs[..] {
+            [only] if self.parameters.is_empty() => &only.parameters,
+            _ => &self.parameters,
+        }
+    }
+
     /// Returns the first input with this name.
     pub fn input(&self, name: &str) -> Option<&InferInput> {
         self.inputs.iter().find(|input| input.name == name)

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `options` | [`TokenizerOptions`] |
 //! | `file` | the reading of `tokenizer.json`, with its checks |
+//! | `byte_level` | tokenizers from their parts, as GGUF files hold them |
 //! | `config` | the files beside it that say how long texts may be, and what pads them |
 //! | `cuts` | the places where a long text can be cut before it is encoded |
 //! | `room` | the memory that encoding takes |
@@ -15,6 +16,8 @@
 //! | `entities` | [`Aggregation`], from the scores of tokens to words and entities |
 //! | `tensors`, `inputs` | the batch as tensors of candle, and as inputs of an ONNX file |
 
+#[cfg(feature = "candle")]
+mod byte_level;
 mod config;
 mod cuts;
 mod encoding;
@@ -32,6 +35,8 @@ mod tests;
 mod token_batch;
 mod tokenizer;
 
+#[cfg(feature = "candle")]
+pub(crate) use byte_level::{ByteLevel, Split};
 pub use encoding::Encoding;
 pub use entities::Aggregation;
 #[cfg(any(feature = "onnx", feature = "onnx-tract"))]

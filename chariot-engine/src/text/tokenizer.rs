@@ -6,6 +6,8 @@ use tokenizers::{
     Model, OffsetType, PostProcessor, PreTokenizer, TruncationDirection, utils::padding::PaddingDirection,
 };
 
+#[cfg(feature = "candle")]
+use super::byte_level::ByteLevel;
 use super::{
     config::Config,
     cuts::{Cut, Cuts},
@@ -99,6 +101,17 @@ impl Tokenizer {
     /// Returns the errors of [`open`](Self::open).
     pub fn from_json(json: impl AsRef<[u8]>, options: &TokenizerOptions) -> Result<Self> {
         Self::new(file::parse(json.as_ref())?, Config::default(), options)
+    }
+
+    /// Makes a tokenizer from its parts.
+    ///
+    /// # Errors
+    /// Returns an error that names the part at fault, and the errors of [`open`](Self::open) about the length of texts.
+    #[cfg(feature = "candle")]
+    pub(crate) fn from_byte_level(parts: ByteLevel, options: &TokenizerOptions) -> Result<Self> {
+        let pad_token = parts.pad.and_then(|id| parts.tokens.get(id as usize)).cloned();
+        let config = Config { max_tokens: parts.max_tokens, pad_token, ..Config::default() };
+        Self::new(parts.build()?, config, options)
     }
 
     fn new(mut raw: tokenizers::Tokenizer, config: Config, options: &TokenizerOptions) -> Result<Self> {

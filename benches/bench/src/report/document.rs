@@ -22,7 +22,7 @@ pub(crate) fn write(results: &Results) -> Result<(), Failure> {
 }
 
 /// Replaces what stands between the markers of a page.
-fn replaced(page: &str, part: &str) -> Result<String, Failure> {
+pub(crate) fn replaced(page: &str, part: &str) -> Result<String, Failure> {
     let (before, rest) = page.split_once(BEGIN).ok_or("expected the begin marker in the page")?;
     let (_, after) = rest.split_once(END).ok_or("expected the end marker in the page")?;
     Ok(format!("{before}{BEGIN}{part}{END}{after}"))

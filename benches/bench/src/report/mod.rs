@@ -12,5 +12,5 @@ mod charts;
 mod document;
 mod tables;
 
-pub(crate) use document::write;
+pub(crate) use document::{replaced, write};
 pub(crate) use tables::{at_rest, others, probes, scaling, title, workload};
