@@ -15,9 +15,9 @@ def session(path):
 
 
 class VoiceActivity:
-    """Silero VAD, like the class `OnnxWrapper` of its package."""
+    """Silero VAD, like the module `sequence_vad` of its package: all pieces of a request are one call."""
 
-    PIECE, CONTEXT, RATE = 512, 64, numpy.array(16_000, numpy.int64)
+    PIECE, CONTEXT = 512, 64
 
     def __init__(self, folder):
         self.session = session(folder / "silero_vad.onnx")
@@ -25,35 +25,31 @@ class VoiceActivity:
 
     def infer(self, inputs, parameters):
         """Returns the probabilities of the pieces of a stream."""
-        audio = numpy.asarray(inputs[0]["data"], numpy.float32) / 32768
         stream = parameters.get("sequence_id")
         begins = stream is None or parameters.get("sequence_start")
         state, context = self.new() if begins else self.streams[stream]
-        speech = []
-        for piece in audio.reshape(-1, self.PIECE):
-            samples = numpy.concatenate([context, piece])
-            output, state = self.session.run(None, {"input": samples[None], "state": state, "sr": self.RATE})
-            context = samples[-self.CONTEXT :]
-            speech.append(float(output[0, 0]))
+        samples = self.samples(inputs, context)
+        speech, *state = self.session.run(None, {"input": samples, "h": state[0], "c": state[1]})
         if stream is not None:
-            self.streams[stream] = state, context
-        return [{"name": "speech", "datatype": "FP32", "shape": [len(speech)], "data": speech}]
+            self.streams[stream] = state, samples[-1, -self.CONTEXT :]
+        return [{"name": "speech", "datatype": "FP32", "shape": list(speech.shape), "data": speech.tolist()}]
+
+    def samples(self, inputs, context):
+        """Returns the pieces of a request, each after the end of the one before."""
+        pieces = numpy.asarray(inputs[0]["data"], numpy.float32).reshape(-1, self.PIECE) / numpy.float32(32768)
+        ends = numpy.concatenate([context[None], pieces[:-1, -self.CONTEXT :]])
+        return numpy.concatenate([ends, pieces], 1)
 
     def new(self):
-        """Returns the state and the context of a stream that begins."""
-        return numpy.zeros((2, 1, 128), numpy.float32), numpy.zeros(self.CONTEXT, numpy.float32)
+        """Returns the states and the context of a stream that begins."""
+        state = numpy.zeros((1, 1, 128), numpy.float32)
+        return [state, state], numpy.zeros(self.CONTEXT, numpy.float32)
 
     def call(self, inputs):
         """Returns a function that runs the model on the pieces of a request."""
-        pieces = numpy.asarray(inputs[0]["data"], numpy.float32).reshape(-1, self.PIECE) / 32768
         state, context = self.new()
-        samples = [numpy.concatenate([context, piece])[None] for piece in pieces]
-
-        def run():
-            for one in samples:
-                self.session.run(None, {"input": one, "state": state, "sr": self.RATE})
-
-        return run
+        feed = {"input": self.samples(inputs, context), "h": state[0], "c": state[1]}
+        return lambda: self.session.run(None, feed)
 
 
 MODELS = {"voice-activity": VoiceActivity}

@@ -66,7 +66,7 @@ impl Model for VoiceActivity {
     type Output = Result<Speech>;
 
     async fn load(ctx: &LoadContext<Streams>) -> Result<Self> {
-        let onnx = ctx.onnx_with("silero_vad.onnx", stream::options(ctx.onnx_options()))?;
+        let onnx = ctx.onnx("silero_vad.onnx")?;
         let Streams { max_streams, stream_timeout } = *ctx.settings();
         Ok(VoiceActivity { onnx, streams: KeyedStates::new(max_streams, stream_timeout) })
     }
@@ -98,8 +98,7 @@ impl Model for VoiceActivity {
             if begins {
                 *stream = Stream::new();
             }
-            let pieces = item.input.audio.chunks_exact(PIECE);
-            let speech = pieces.map(|piece| stream.hear(&mut session, piece)).collect::<Result<_>>()?;
+            let speech = stream.hear(&mut session, &item.input.audio)?;
             if item.params.sequence_end {
                 stream.into_inner();
             }

@@ -1,8 +1,7 @@
-//! [`Stream`]: the model's state of one stream, and its next piece. `main` keeps one for each stream.
+//! [`Stream`]: the model's state of one stream, and its next pieces. `main` keeps one for each stream.
 
 use chariot_engine::{
-    model::Dim,
-    onnx::{OnnxInput, OnnxOptions, OnnxSession},
+    onnx::{OnnxInput, OnnxSession},
     prelude::*,
 };
 
@@ -12,42 +11,38 @@ pub(crate) const RATE: u32 = 16_000;
 pub(crate) const PIECE: usize = 512;
 /// The samples before a piece that the model reads with it.
 const CONTEXT: usize = 64;
-/// The shape of the numbers that the model hands from piece to piece.
-const STATE: [usize; 3] = [2, 1, 128];
-
-/// Fixes the lengths that the file leaves open: one stream a call.
-pub(crate) fn options(options: OnnxOptions) -> OnnxOptions {
-    let fixed = |lengths: &[usize]| lengths.iter().map(|length| Dim::Fixed(*length)).collect::<Vec<_>>();
-    options.shape("input", &fixed(&[1, CONTEXT + PIECE])).shape("state", &fixed(&STATE))
-}
+/// The shape of each of the two states that the model returns for its next call.
+const STATE: [usize; 3] = [1, 1, 128];
 
 /// The state of a stream.
 pub(crate) struct Stream {
-    state: Vec<f32>,
-    /// The end of the last piece, and room for the next.
-    samples: [f32; CONTEXT + PIECE],
+    states: [Vec<f32>; 2],
+    context: [f32; CONTEXT],
 }
 
 impl Stream {
     /// Creates the state of a stream that begins.
     pub(crate) fn new() -> Self {
-        Stream { state: vec![0.0; STATE.iter().product()], samples: [0.0; CONTEXT + PIECE] }
+        let state = vec![0.0; STATE.iter().product()];
+        Stream { states: [state.clone(), state], context: [0.0; CONTEXT] }
     }
 
-    /// Returns the probability of speech in the next piece.
-    pub(crate) fn hear(&mut self, session: &mut OnnxSession, piece: &[i16]) -> Result<f32> {
-        self.samples.copy_within(PIECE.., 0);
-        for (sample, integer) in self.samples[CONTEXT..].iter_mut().zip(piece) {
-            *sample = f32::from(*integer) / 32768.0;
+    /// Returns the probability of speech in each of the next pieces.
+    pub(crate) fn hear(&mut self, session: &mut OnnxSession, audio: &[i16]) -> Result<Vec<f32>> {
+        let (pieces, _) = audio.as_chunks::<PIECE>();
+        let mut samples = Vec::with_capacity(pieces.len() * (CONTEXT + PIECE));
+        for piece in pieces {
+            samples.extend(self.context);
+            samples.extend(piece.iter().map(|sample| f32::from(*sample) / 32768.0));
+            self.context.copy_from_slice(&samples[samples.len() - CONTEXT..]);
         }
         let mut outputs = session.run_with(&[
-            ("input", OnnxInput::new(&[1, CONTEXT + PIECE], &self.samples)),
-            ("state", OnnxInput::new(&STATE, &self.state)),
-            ("sr", OnnxInput::new(&[], &[i64::from(RATE)])),
+            ("input", OnnxInput::new(&[pieces.len(), CONTEXT + PIECE], &samples)),
+            ("h", OnnxInput::new(&STATE, &self.states[0])),
+            ("c", OnnxInput::new(&STATE, &self.states[1])),
         ])?;
-        let mut output =
-            |name| outputs.take(name).and_then(|(_, data)| data.into_vec::<f32>().ok()).context("an output");
-        self.state = output("stateN")?;
-        output("output")?.first().copied().context("a probability")
+        let mut output = |name| outputs.take(name).and_then(|(_, data)| data.into_vec().ok()).context("an output");
+        self.states = [output("hn")?, output("cn")?];
+        output("speech_probs")
     }
 }

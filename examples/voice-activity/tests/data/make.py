@@ -2,9 +2,9 @@
 """Makes the files of this folder: `speech.wav`, a recording at 16 kHz, and `speech.json`, the probabilities of speech in it as
 Python computes them.
 
-    tests/data/make.py ../../model/vad.onnx
+    tests/data/make.py silero_vad_16k_op15.onnx
 
-Requires the program espeak-ng (1.51) and the packages numpy and onnxruntime. `speech.wav` is kept if it exists, so that
+The argument is the file of the package silero-vad that takes one piece a call. Requires the program espeak-ng (1.51) and the packages numpy and onnxruntime. `speech.wav` is kept if it exists, so that
 another version of espeak-ng does not change it.
 """
 
