@@ -103,12 +103,14 @@ impl Split {
 
 /// Returns the step that adds a first and a last token.
 fn ends(first: Option<(u32, &String)>, last: Option<(u32, &String)>) -> Result<Option<TemplateProcessing>> {
-    let mut template = vec!["$A"];
+    let mut template = Vec::new();
     let mut special = Vec::new();
     // The names are ours: a token's own could have a meaning in a template.
-    for (name, end, at) in [("first", first, 0), ("last", last, 1)] {
+    for (name, end) in [("first", first), ("$A", None), ("last", last)] {
+        if end.is_some() || name == "$A" {
+            template.push(name);
+        }
         if let Some((id, token)) = end {
-            template.insert(at.min(template.len()), name);
             special.push(SpecialToken::new(name.into(), vec![id], vec![token.clone()])?);
         }
     }
