@@ -20,7 +20,11 @@ def work(name, folder, inputs, pipe):
     """Is one of the processes."""
     run = models.MODELS[name](Path(folder)).call(inputs)
     while True:
-        seconds = pipe.recv()
+        try:
+            seconds = pipe.recv()
+        except EOFError:
+            # The measurement is over.
+            return
         begin, used, calls = time.perf_counter(), time.process_time(), 0
         while calls == 0 or time.perf_counter() - begin < seconds:
             run()
