@@ -1,113 +1,109 @@
-//! Compares a layer of MiniLM's shape made of `chariot_engine::ops` with one of candle's operations, by turns, on one
-//! thread: `RAYON_NUM_THREADS=1 cargo run --release -p ops-bench`.
+//! Compares `chariot_engine::ops` with candle's own operations and with ONNX Runtime, on one thread: an encoder of MiniLM's
+//! shape, and depthwise convolutions of MobileNetV2. Each contestant is a process; they compute by turns. `run` beside the
+//! sources installs ONNX Runtime and calls this.
 
-use std::time::{Duration, Instant};
+mod contestant;
+mod depthwise;
+mod encoder;
+mod report;
+mod worker;
 
-use chariot_engine::{
-    candle::{D, DType, Device, Module, Result, Tensor},
-    candle_nn::{self, VarBuilder, VarMap},
-    ops::{self, Activation, Mask},
-};
+use std::{path::PathBuf, process::ExitCode};
 
-const WIDTH: usize = 384;
-const INNER: usize = 1536;
-const HEADS: usize = 12;
-const TURNS: usize = 41;
+use clap::{Parser, Subcommand};
 
-struct Plain {
-    qkv: candle_nn::Linear,
-    merge: candle_nn::Linear,
-    up: candle_nn::Linear,
-    down: candle_nn::Linear,
-    norm: candle_nn::LayerNorm,
+use contestant::Contestant;
+use report::Section;
+use worker::Case;
+
+/// Any error that prevents a measurement.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// glibc's options as an engine with default settings sets them.
+const OF_ENGINE: [(&str, &str); 2] = [("MALLOC_MMAP_THRESHOLD_", "16777216"), ("MALLOC_TRIM_THRESHOLD_", "33554432")];
+
+/// Compares the fused operations of the SDK with candle's, and with ONNX Runtime if Python has it.
+#[derive(Parser)]
+struct Arguments {
+    /// Python with ONNX Runtime and MiniLM; without it the weights are random
+    #[arg(long, value_name = "FILE")]
+    python: Option<PathBuf>,
+    /// Weights of MiniLM
+    #[arg(long, value_name = "FILE", requires = "python")]
+    weights: Option<PathBuf>,
+    /// Shared library with another allocator, to be measured too
+    #[arg(long, value_name = "FILE")]
+    allocator: Option<PathBuf>,
+    /// Number of rounds
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 0.5)]
+    seconds: f64,
+    /// Write the results into docs/ops.md
+    #[arg(long)]
+    write: bool,
+    #[command(subcommand)]
+    role: Option<Role>,
 }
 
-impl Plain {
-    fn forward(&self, x: &Tensor, scale: f64) -> Result<Tensor> {
-        let (batch, tokens, _) = x.dims3()?;
-        let parts = self.qkv.forward(x)?.reshape((batch, tokens, 3, HEADS, WIDTH / HEADS))?;
-        let part = |at| parts.narrow(2, at, 1)?.squeeze(2)?.transpose(1, 2)?.contiguous();
-        let (q, k, v) = (part(0)?, part(1)?, part(2)?);
-        let scores = (q.matmul(&k.t()?)? * scale)?;
-        let attended = candle_nn::ops::softmax(&scores, D::Minus1)?.matmul(&v)?;
-        let attended = attended.transpose(1, 2)?.reshape(x.shape())?;
-        let x = self.norm.forward(&(self.merge.forward(&attended)? + x)?)?;
-        let inner = self.up.forward(&x)?.gelu_erf()?;
-        self.norm.forward(&(self.down.forward(&inner)? + &x)?)
-    }
+#[derive(Subcommand)]
+enum Role {
+    /// Computes what standard input says
+    #[command(hide = true)]
+    Worker { library: worker::Library, weights: Option<PathBuf> },
 }
 
-struct Fused {
-    qkv: ops::Linear,
-    merge: ops::Linear,
-    up: ops::Linear,
-    down: ops::Linear,
-    norm: ops::LayerNorm,
-}
-
-impl Fused {
-    fn forward(&self, x: &Tensor, scale: f64) -> Result<Tensor> {
-        let attended = ops::self_attention(&self.qkv.forward(x)?, HEADS, Mask::None, scale)?;
-        let x = self.norm.forward(&self.merge.forward_add(&attended, x)?)?;
-        let inner = self.up.forward_with(&x, Activation::Gelu)?;
-        self.norm.forward(&self.down.forward_add(&inner, &x)?)
-    }
-}
-
-/// Makes the two layers of the same weights.
-fn layers() -> Result<(Plain, Fused)> {
-    let map = VarMap::new();
-    let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
-    let linear = |name: &str, from, to| -> Result<_> {
-        let layer = candle_nn::linear(from, to, vb.pp(name))?;
-        let (weight, bias) = (layer.weight().detach(), layer.bias().map(Tensor::detach));
-        Ok((candle_nn::Linear::new(weight.clone(), bias.clone()), ops::Linear::new(weight, bias)?))
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match &arguments.role {
+        Some(Role::Worker { library, weights }) => worker::run(*library, weights.as_deref()),
+        None => compare(&arguments),
     };
-    let (qkv, fused_qkv) = linear("qkv", WIDTH, 3 * WIDTH)?;
-    let (merge, fused_merge) = linear("merge", WIDTH, WIDTH)?;
-    let (up, fused_up) = linear("up", WIDTH, INNER)?;
-    let (down, fused_down) = linear("down", INNER, WIDTH)?;
-    let weight = Tensor::ones(WIDTH, DType::F32, &Device::Cpu)?;
-    let bias = weight.zeros_like()?;
-    let norm = candle_nn::LayerNorm::new(weight.clone(), bias.clone(), 1e-12);
-    let fused_norm = ops::LayerNorm::new(weight, Some(bias), 1e-12)?;
-    let fused = Fused { qkv: fused_qkv, merge: fused_merge, up: fused_up, down: fused_down, norm: fused_norm };
-    Ok((Plain { qkv, merge, up, down, norm }, fused))
-}
-
-fn time(run: impl Fn() -> Result<Tensor>) -> Result<(Duration, Tensor)> {
-    let start = Instant::now();
-    let out = run()?;
-    Ok((start.elapsed(), out))
-}
-
-fn median(mut times: Vec<Duration>) -> f64 {
-    times.sort();
-    times[times.len() / 2].as_secs_f64() * 1e3
-}
-
-fn main() -> Result<()> {
-    if std::env::var("RAYON_NUM_THREADS").as_deref() != Ok("1") {
-        chariot_engine::candle::bail!("expected RAYON_NUM_THREADS=1 in the environment");
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("ops-bench: {failure}");
+            ExitCode::FAILURE
+        }
     }
-    let (plain, fused) = layers()?;
-    let scale = (WIDTH as f64 / HEADS as f64).powf(-0.5);
-    println!("| batch | tokens | candle | ops | ratio |\n|---|---|---|---|---|");
-    for (batch, tokens) in [(1, 16), (8, 16), (1, 128), (8, 128)] {
-        let x = Tensor::randn(0_f32, 1.0, (batch, tokens, WIDTH), &Device::Cpu)?;
-        let (mut candle, mut ops) = (Vec::new(), Vec::new());
-        for _ in 0..TURNS {
-            let (took, expected) = time(|| plain.forward(&x, scale))?;
-            candle.push(took);
-            let (took, got) = time(|| fused.forward(&x, scale))?;
-            ops.push(took);
-            let difference = (got - expected)?.abs()?.max_all()?.to_scalar::<f32>()?;
-            if difference > 1e-3 {
-                chariot_engine::candle::bail!("expected the same result, got one that differs by {difference}");
+}
+
+fn compare(arguments: &Arguments) -> Result<(), Failure> {
+    let mut contestants = contestants(arguments)?;
+    let mut sections = Vec::new();
+    for case in Case::all() {
+        let mut section = Section::new(case);
+        for round in 0..arguments.rounds {
+            // The one that comes first is not always the same.
+            let mut turns: Vec<&mut Contestant> = contestants.iter_mut().collect();
+            if round % 2 == 1 {
+                turns.reverse();
+            }
+            for contestant in turns {
+                let (seconds, sample) = contestant.measure(case, arguments.seconds)?;
+                section.add(&contestant.name, seconds, &sample)?;
             }
         }
-        let (candle, ops) = (median(candle), median(ops));
-        println!("| {batch} | {tokens} | {candle:.2} ms | {ops:.2} ms | {:.2} |", candle / ops);
+        println!("{}", section.table());
+        sections.push(section);
     }
-    Ok(())
+    if arguments.write { report::write(&sections, arguments.rounds, arguments.seconds) } else { Ok(()) }
+}
+
+fn contestants(arguments: &Arguments) -> Result<Vec<Contestant>, Failure> {
+    let mut found = Vec::new();
+    if let Some(python) = &arguments.python {
+        found.push(Contestant::onnx(python)?);
+    }
+    for library in ["candle", "ops"] {
+        let weights = arguments.weights.as_deref();
+        found.push(Contestant::ours(library, "as in an engine", &OF_ENGINE, weights)?);
+        found.push(Contestant::ours(library, "glibc's defaults", &[], weights)?);
+        if let Some(allocator) = &arguments.allocator {
+            let allocator = allocator.to_str().ok_or("expected the name of the allocator in UTF-8")?;
+            found.push(Contestant::ours(library, "preloaded allocator", &[("LD_PRELOAD", allocator)], weights)?);
+        }
+    }
+    Ok(found)
 }

@@ -121,7 +121,7 @@ impl DepthwiseConv2d {
         let phase = (columns + 2 * padding).div_ceil(stride) + SLACK;
         let in_plane = count("ops::DepthwiseConv2d: padded image", &[rows, stride, phase])?;
         let work = out.len().saturating_mul(in_kernel);
-        for_each(out, height * width, work, |index, out, plane| {
+        for_each(out, height * width, work, |index, out, plane: &mut Vec<f32>| {
             // What is not written below is padding, and stays 0 from plane to plane.
             plane.resize(in_plane, 0.0);
             for row in 0..rows {
@@ -252,7 +252,9 @@ mod tests {
         let layer = DepthwiseConv2d::new(tensor(2, &[33, 1, 3, 3]), None, config(1, 2, 1, 33)).unwrap();
         let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let run = |threads| pool(threads).install(|| layer.forward(&x)).unwrap();
-        assert_close(&run(3), &run(1), 0.0);
+        for threads in [2, 3, 7, 40] {
+            assert_close(&run(threads), &run(1), 0.0);
+        }
     }
 
     #[test]

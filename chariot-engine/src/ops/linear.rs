@@ -1,18 +1,27 @@
 //! [`Linear`]: a linear layer whose bias, activation and residual cost no tensors of their own.
 
+use std::sync::Arc;
+
 use candle_core::{Device, Module, Result, Tensor};
 use candle_nn::{Activation, Init, VarBuilder, init::DEFAULT_KAIMING_NORMAL};
+use rayon::prelude::*;
 
 use super::{
-    lanes::{Pointwise, activate, add},
-    product::{Matrix, product},
-    threads::{for_blocks, threads},
+    lanes::{Pointwise, activate},
+    panels::{Panels, Rows, Start},
+    threads::{for_blocks, pays, threads},
     values::{OWN_PRODUCTS, Values, are_plain, count, expect_shape, unexpected, unexpected_rank},
 };
 
+/// As many rows are computed, and then their activations, while they are in the cache.
+const BLOCK: usize = 96;
+
+/// With fewer rows for each thread, threads divide the columns instead.
+const ROWS_OF_THREAD: usize = 24;
+
 /// A linear layer, `x * weight^T + bias`.
 ///
-/// An F32 weight on a CPU is transposed when the layer is made, as products read it fastest. This takes memory of the
+/// An F32 weight on a CPU is laid out anew when the layer is made, as products read it fastest. This takes memory of the
 /// layer's own, as much as the weight has. The weight that it was made from is free once nobody else holds it. A clone
 /// shares the memory.
 ///
@@ -36,11 +45,17 @@ use super::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct Linear {
-    /// `[in, out]`: contiguous if `packed`, else a view of the weight that was given.
-    weight: Tensor,
+    weight: Weight,
     /// `[out]`, contiguous.
     bias: Option<Tensor>,
-    packed: bool,
+}
+
+/// A weight `[in, out]`.
+#[derive(Clone, Debug)]
+enum Weight {
+    Panels(Arc<Panels>),
+    /// A view of the weight that was given.
+    Tensor(Tensor),
 }
 
 impl Linear {
@@ -53,14 +68,18 @@ impl Linear {
     ///
     /// Returns an error if the weight is not a matrix, or if the bias has another shape.
     pub fn new(weight: Tensor, bias: Option<Tensor>) -> Result<Self> {
-        let &[out, _] = weight.dims() else { return Err(unexpected_rank(2, &weight)) };
+        let &[out, from] = weight.dims() else { return Err(unexpected_rank(2, &weight)) };
         if let Some(bias) = &bias {
             expect_shape("ops::Linear: bias", &[out], bias)?;
         }
-        let packed = OWN_PRODUCTS && are_plain([&weight].into_iter().chain(&bias));
-        let turned = weight.t()?;
-        let weight = if packed { turned.contiguous()? } else { turned };
-        Ok(Self { weight, bias: bias.map(|bias| bias.contiguous()).transpose()?, packed })
+        let bias = bias.map(|bias| bias.contiguous()).transpose()?;
+        if !OWN_PRODUCTS || !are_plain([&weight].into_iter().chain(&bias)) {
+            return Ok(Self { weight: Weight::Tensor(weight.t()?), bias });
+        }
+        let mut panels = Panels::default();
+        let &[row, column] = weight.stride() else { return Err(unexpected_rank(2, &weight)) };
+        panels.fill([from, out], &Values::strided(&weight)?, [column, row], 1.0);
+        Ok(Self { weight: Weight::Panels(Arc::new(panels)), bias })
     }
 
     /// Returns `x * weight^T + bias`, as `[..., out]`, for `x` of shape `[..., in]` with any leading dimensions.
@@ -94,7 +113,7 @@ impl Linear {
     }
 
     fn run(&self, x: &Tensor, activation: Option<Activation>, residual: Option<&Tensor>) -> Result<Tensor> {
-        let (from, to) = self.weight.dims2()?;
+        let [from, to] = self.size()?;
         let Some((last, leading)) = x.dims().split_last() else {
             return Err(unexpected("ops::Linear: input", &[from], &[]));
         };
@@ -108,49 +127,55 @@ impl Linear {
         }
         let rows = count("ops::Linear", leading)?;
         count("ops::Linear", &shape)?;
-        if self.packed && are_plain([x].into_iter().chain(residual)) {
-            self.fused(x, rows, shape, activation, residual)
-        } else {
-            self.plain(x, rows, shape, activation, residual)
+        match &self.weight {
+            Weight::Panels(weight) if are_plain([x].into_iter().chain(residual)) => {
+                self.fused(weight, x, rows, shape, activation, residual)
+            }
+            _ => self.plain(x, rows, shape, activation, residual),
+        }
+    }
+
+    /// Returns the size of the weight, `[in, out]`.
+    fn size(&self) -> Result<[usize; 2]> {
+        match &self.weight {
+            Weight::Panels(weight) => Ok(weight.size()),
+            Weight::Tensor(weight) => weight.dims2().map(<[usize; 2]>::from),
         }
     }
 
     fn fused(
         &self,
+        weight: &Panels,
         x: &Tensor,
         rows: usize,
         shape: Vec<usize>,
         activation: Option<Activation>,
         residual: Option<&Tensor>,
     ) -> Result<Tensor> {
-        let (from, to) = self.weight.dims2()?;
         let x = x.contiguous()?;
-        let (x, weight) = (Values::contiguous(&x)?, Values::contiguous(&self.weight)?);
+        let x = Values::contiguous(&x)?;
         let bias = self.bias.as_ref().map(Values::contiguous).transpose()?;
-        // The product is added to what is in the output already.
+        let [from, to] = weight.size();
         let mut out = match residual {
             Some(residual) => Values::contiguous(&residual.contiguous()?)?.to_vec(),
-            None if bias.is_none() => vec![0.0; rows * to],
-            None => Vec::with_capacity(rows * to),
+            None => vec![0.0; rows * to],
         };
-        match bias.as_deref() {
-            Some(bias) if residual.is_none() => (0..rows).for_each(|_| out.extend_from_slice(bias)),
-            Some(bias) if to > 0 => out.chunks_exact_mut(to).for_each(|row| add(row, bias)),
-            _ => {}
+        let (pointwise, other) = match activation {
+            None => (None, None),
+            Some(Activation::Gelu) => (Some(Pointwise::GeluErf), None),
+            Some(Activation::NewGelu | Activation::GeluPytorchTanh) => (Some(Pointwise::GeluTanh), None),
+            Some(Activation::Relu) => (Some(Pointwise::Relu), None),
+            Some(Activation::Silu | Activation::Swish) => (Some(Pointwise::Silu), None),
+            Some(other) => (None, Some(other)),
+        };
+        let rows = Rows { values: &x, stride: from };
+        let start = Start { bias: bias.as_deref(), output: residual.is_some() };
+        compute(weight, rows, &mut out, start, pointwise);
+        let out = Tensor::from_vec(out, shape, &Device::Cpu)?;
+        match other {
+            Some(other) => other.forward(&out),
+            None => Ok(out),
         }
-        let (x, weight) = (Matrix { values: &x, strides: [from, 1] }, Matrix { values: &weight, strides: [to, 1] });
-        let into_numbers = residual.is_some() || bias.is_some();
-        product([rows, to, from], (&mut out, to), into_numbers, 1.0, &x, &weight, threads());
-        let pointwise = match activation {
-            None => return Tensor::from_vec(out, shape, &Device::Cpu),
-            Some(Activation::Gelu) => Pointwise::GeluErf,
-            Some(Activation::NewGelu | Activation::GeluPytorchTanh) => Pointwise::GeluTanh,
-            Some(Activation::Relu) => Pointwise::Relu,
-            Some(Activation::Silu | Activation::Swish) => Pointwise::Silu,
-            Some(other) => return other.forward(&Tensor::from_vec(out, shape, &Device::Cpu)?),
-        };
-        for_blocks(&mut out, to, 16, |_, block| activate(block, pointwise));
-        Tensor::from_vec(out, shape, &Device::Cpu)
     }
 
     fn plain(
@@ -161,12 +186,16 @@ impl Linear {
         activation: Option<Activation>,
         residual: Option<&Tensor>,
     ) -> Result<Tensor> {
-        let (from, to) = self.weight.dims2()?;
+        let [from, to] = self.size()?;
         let mut out = if rows * to * from == 0 {
             // Not every device has products without elements.
             Tensor::zeros((rows, to), x.dtype(), x.device())?
         } else {
-            x.reshape((rows, from))?.matmul(&self.weight)?
+            let weight = match &self.weight {
+                Weight::Panels(weight) => Tensor::from_vec(weight.unpacked(), (from, to), &Device::Cpu)?,
+                Weight::Tensor(weight) => weight.clone(),
+            };
+            x.reshape((rows, from))?.matmul(&weight)?
         };
         if let Some(bias) = &self.bias {
             out = out.broadcast_add(bias)?;
@@ -178,6 +207,59 @@ impl Linear {
         match activation {
             Some(activation) => activation.forward(&out),
             None => Ok(out),
+        }
+    }
+}
+
+/// Writes the product of rows with a weight, and its activation, to an output, on the threads of the pool.
+fn compute(weight: &Panels, rows: Rows<'_>, out: &mut [f32], start: Start<'_>, pointwise: Option<Pointwise>) {
+    let [from, to] = weight.size();
+    if out.is_empty() {
+        return;
+    }
+    let count = out.len() / to;
+    if count < ROWS_OF_THREAD * threads() && pays(weight.count(), out.len().saturating_mul(from)) {
+        return compute_by_columns(weight, rows, out, start, pointwise);
+    }
+    for_blocks(out, to, from, |first, out| {
+        for (block, out) in out.chunks_mut(BLOCK * to).enumerate() {
+            let rows = Rows { values: &rows.values[(first + block * BLOCK) * from..], ..rows };
+            weight.multiply(out.len() / to, rows, (out, to), start);
+            if let Some(pointwise) = pointwise {
+                activate(out, pointwise);
+            }
+        }
+    });
+}
+
+/// Does so where each thread computes some columns, in memory of its own.
+fn compute_by_columns(
+    weight: &Panels,
+    rows: Rows<'_>,
+    out: &mut [f32],
+    start: Start<'_>,
+    pointwise: Option<Pointwise>,
+) {
+    let [_, to] = weight.size();
+    let share = weight.count().div_ceil(threads());
+    let firsts = (0..weight.count()).into_par_iter().step_by(share);
+    let parts = firsts.map(|first| {
+        let panels = [first, weight.count().min(first + share)];
+        let [begin, end] = weight.columns(panels);
+        let mut part = if start.output {
+            out.chunks_exact(to).flat_map(|row| &row[begin..end]).copied().collect()
+        } else {
+            vec![0.0; out.len() / to * (end - begin)]
+        };
+        weight.multiply_part(panels, out.len() / to, rows, (&mut part, end - begin), start);
+        if let Some(pointwise) = pointwise {
+            activate(&mut part, pointwise);
+        }
+        (begin, end - begin, part)
+    });
+    for (begin, width, part) in parts.collect::<Vec<_>>() {
+        for (to, from) in out.chunks_exact_mut(to).zip(part.chunks_exact(width)) {
+            to[begin..begin + width].copy_from_slice(from);
         }
     }
 }
@@ -244,7 +326,7 @@ mod tests {
         fn it_computes_what_candle_does(
             leading in proptest::collection::vec(0_usize..5, 0..4),
             from in 0_usize..40,
-            to in 0_usize..40,
+            to in 0_usize..100,
             with_bias: bool,
             apart: bool,
             seed: u64,
@@ -254,7 +336,7 @@ mod tests {
             let weight = make(seed ^ 1, &[to, from]);
             let bias = with_bias.then(|| make(seed ^ 2, &[to]));
             let layer = Linear::new(weight.clone(), bias.clone()).unwrap();
-            prop_assert!(layer.packed || !OWN_PRODUCTS);
+            prop_assert!(matches!(layer.weight, Weight::Panels(_)) || !OWN_PRODUCTS);
             let plain = expected(&x, &weight, bias.as_ref());
             assert_close(&layer.forward(&x).unwrap(), &plain, 1e-6);
             let residual = make(seed ^ 3, plain.dims());
@@ -276,12 +358,36 @@ mod tests {
     }
 
     #[test]
-    fn several_threads_compute_the_same() {
-        let x = tensor(1, &[2, 150, 64]);
-        let layer = Linear::new(tensor(2, &[512, 64]), Some(tensor(3, &[512]))).unwrap();
-        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let run = |threads| pool(threads).install(|| layer.forward_with(&x, Activation::Gelu)).unwrap();
-        assert_close(&run(3), &run(1), 1e-6);
+    fn a_row_is_the_same_in_every_batch_and_on_any_number_of_threads() {
+        let layer = Linear::new(tensor(2, &[515, 520]), Some(tensor(3, &[515]))).unwrap();
+        let (x, residual) = (tensor(1, &[100, 520]), tensor(4, &[100, 515]));
+        let run = |threads: usize, first: usize, rows: usize| {
+            let part = |t: &Tensor| t.narrow(0, first, rows).unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let added = layer.forward_add(&part(&x), &part(&residual)).unwrap();
+                let active = layer.forward_with(&part(&x), Activation::Gelu).unwrap();
+                Tensor::cat(&[added, active], 1).unwrap()
+            })
+        };
+        let all = run(1, 0, 100);
+        // Few rows are divided by columns, many by rows.
+        for (threads, first, rows) in [(1, 3, 1), (1, 7, 29), (2, 0, 100), (3, 99, 1), (3, 5, 20), (7, 0, 100), (40, 2, 3)] {
+            assert_close(&run(threads, first, rows), &all.narrow(0, first, rows).unwrap(), 0.0);
+        }
+    }
+
+    #[test]
+    fn views_that_repeat_their_numbers_are_read_like_copies() {
+        let repeated = |seed, shape: [usize; 2]| tensor(seed, &[1, shape[1]]).broadcast_as(&shape).unwrap();
+        for shape in [[70, 9], [9, 70]] {
+            let (x, weight) = (repeated(1, [5, shape[1]]), repeated(2, shape));
+            let layer = Linear::new(weight.clone(), None).unwrap();
+            assert_close(&layer.forward(&x).unwrap(), &expected(&x, &weight, None), 1e-6);
+            let turned = repeated(3, [shape[1], shape[0]]).t().unwrap();
+            let layer = Linear::new(turned.clone(), None).unwrap();
+            assert_close(&layer.forward(&x).unwrap(), &expected(&x, &turned, None), 1e-6);
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@
 //! | `layer_norm` | [`LayerNorm`] |
 //! | `attention` | [`attention`], [`self_attention`] and their [`Mask`] |
 //! | `depthwise` | [`DepthwiseConv2d`] |
-//! | `product` | the product of two matrices in slices, by `gemm` |
+//! | `panels` | a matrix as products read it, and the product of rows with it |
 //! | `lanes` | the loops over numbers, for the widest vectors of the processor |
 //! | `threads` | the division of an output among the threads of the pool |
 //! | `values` | the numbers of a tensor, and errors of shapes |
@@ -39,7 +39,7 @@ mod depthwise;
 mod lanes;
 mod layer_norm;
 mod linear;
-mod product;
+mod panels;
 #[cfg(test)]
 mod random;
 mod threads;

@@ -17,20 +17,20 @@ pub(super) fn pays(parts: usize, work: usize) -> bool {
 
 /// Calls `make` with each piece of `size` numbers of an output and with its index, and with scratch memory that the
 /// pieces of a thread share.
-pub(super) fn for_each(
+pub(super) fn for_each<T: Default>(
     out: &mut [f32],
     size: usize,
     work: usize,
-    make: impl Fn(usize, &mut [f32], &mut Vec<f32>) + Sync,
+    make: impl Fn(usize, &mut [f32], &mut T) + Sync,
 ) {
     if size == 0 {
         return;
     }
     if pays(out.len() / size, work) {
         let pieces = out.par_chunks_mut(size).enumerate();
-        pieces.for_each_init(Vec::new, |scratch, (index, piece)| make(index, piece, scratch));
+        pieces.for_each_init(T::default, |scratch, (index, piece)| make(index, piece, scratch));
     } else {
-        let mut scratch = Vec::new();
+        let mut scratch = T::default();
         out.chunks_mut(size).enumerate().for_each(|(index, piece)| make(index, piece, &mut scratch));
     }
 }
@@ -44,5 +44,5 @@ pub(super) fn for_blocks(out: &mut [f32], width: usize, work: usize, make: impl 
     let rows = out.len() / width;
     let work = out.len().saturating_mul(work);
     let in_block = if pays(rows, work) { rows.div_ceil(threads()) } else { rows };
-    for_each(out, (in_block * width).max(1), work, |index, block, _| make(index * in_block, block));
+    for_each(out, (in_block * width).max(1), work, |index, block, _: &mut ()| make(index * in_block, block));
 }

@@ -1,0 +1,292 @@
+//! [`Panels`]: a matrix as products read it, and the product of rows with it, for the widest vectors of the processor.
+//! `linear` and `attention` call it.
+
+use std::array;
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// The memory, in numbers, that the rows of a block take. They are read once per panel, so they are to stay in the cache.
+const BLOCK: usize = 1 << 16;
+
+/// Rows of numbers in a slice, whose beginnings are `stride` apart.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) stride: usize,
+}
+
+/// What a product is added to.
+#[derive(Clone, Copy)]
+pub(super) struct Start<'a> {
+    /// A number for each column.
+    pub(super) bias: Option<&'a [f32]>,
+    /// Whether the output has numbers that are kept.
+    pub(super) output: bool,
+}
+
+/// A matrix `[depth, width]`, laid out in panels: as many columns as fit into two vectors, row by row. The columns that
+/// the last panel has too many are 0.
+#[derive(Debug, Default)]
+pub(super) struct Panels {
+    values: Vec<f32>,
+    depth: usize,
+    width: usize,
+    /// The number of columns in a panel.
+    in_panel: usize,
+}
+
+impl Panels {
+    /// Lays out `scale` times a matrix whose element (row, column) is at `row * strides[0] + column * strides[1]`, in place
+    /// of what was here.
+    pub(super) fn fill(&mut self, size: [usize; 2], values: &[f32], strides: [usize; 2], scale: f32) {
+        self.fill_for(Arch::new().dispatch(PanelWidth), size, values, strides, scale);
+    }
+
+    fn fill_for(
+        &mut self,
+        in_panel: usize,
+        [depth, width]: [usize; 2],
+        values: &[f32],
+        strides: [usize; 2],
+        scale: f32,
+    ) {
+        (self.depth, self.width, self.in_panel) = (depth, width, in_panel);
+        self.values.clear();
+        self.values.resize(width.div_ceil(in_panel) * in_panel * depth, 0.0);
+        if depth == 0 {
+            return;
+        }
+        for (index, panel) in self.values.chunks_exact_mut(in_panel * depth).enumerate() {
+            let first = index * in_panel;
+            let columns = in_panel.min(width - first);
+            let values = &values[first * strides[1]..];
+            if strides[1] == 1 {
+                for (row, to) in panel.chunks_exact_mut(in_panel).enumerate() {
+                    let from = &values[row * strides[0]..][..columns];
+                    to.iter_mut().zip(from).for_each(|(to, value)| *to = scale * value);
+                }
+            } else {
+                for column in 0..columns {
+                    let from = &values[column * strides[1]..];
+                    let to = panel[column..].iter_mut().step_by(in_panel);
+                    to.enumerate().for_each(|(row, to)| *to = scale * from[row * strides[0]]);
+                }
+            }
+        }
+    }
+
+    /// Returns the matrix, row by row.
+    pub(super) fn unpacked(&self) -> Vec<f32> {
+        let in_panel = self.in_panel;
+        let mut matrix = vec![0.0; self.depth * self.width];
+        for (index, value) in matrix.iter_mut().enumerate() {
+            let (row, column) = (index / self.width, index % self.width);
+            *value = self.values[(column / in_panel * self.depth + row) * in_panel + column % in_panel];
+        }
+        matrix
+    }
+
+    /// Returns the size of the matrix, `[depth, width]`.
+    pub(super) fn size(&self) -> [usize; 2] {
+        [self.depth, self.width]
+    }
+
+    /// Returns the number of panels.
+    pub(super) fn count(&self) -> usize {
+        self.width.div_ceil(self.in_panel)
+    }
+
+    /// Writes the product of `count` rows with the matrix to rows of an output, which are `stride` apart.
+    pub(super) fn multiply(&self, count: usize, rows: Rows<'_>, out: (&mut [f32], usize), start: Start<'_>) {
+        self.multiply_part([0, self.count()], count, rows, out, start);
+    }
+
+    /// Writes as much of the product as some of the panels make. `out` begins with the first column of the first panel.
+    pub(super) fn multiply_part(
+        &self,
+        panels: [usize; 2],
+        count: usize,
+        rows: Rows<'_>,
+        (out, stride): (&mut [f32], usize),
+        start: Start<'_>,
+    ) {
+        Arch::new().dispatch(Product { matrix: self, panels, count, rows, out, stride, start });
+    }
+
+    /// Returns the columns that some panels have.
+    pub(super) fn columns(&self, [first, end]: [usize; 2]) -> [usize; 2] {
+        [first, end].map(|panel| (panel * self.in_panel).min(self.width))
+    }
+}
+
+/// Computes the number of columns in a panel.
+struct PanelWidth;
+
+impl WithSimd for PanelWidth {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        2 * S::F32_LANES
+    }
+}
+
+struct Product<'a> {
+    matrix: &'a Panels,
+    panels: [usize; 2],
+    count: usize,
+    rows: Rows<'a>,
+    out: &'a mut [f32],
+    stride: usize,
+    start: Start<'a>,
+}
+
+impl WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { matrix, panels: [first, end], count, rows, out, stride, start } = self;
+        let &Panels { ref values, depth, width, .. } = matrix;
+        let in_panel = 2 * S::F32_LANES;
+        let in_block = (BLOCK / depth.max(1)).next_multiple_of(24).max(24);
+        for block in (0..count).step_by(in_block) {
+            let end_of_block = count.min(block + in_block);
+            for panel in first..end {
+                let column = panel * in_panel;
+                let columns = in_panel.min(width - column);
+                let bias = start.bias.map_or([simd.splat_f32s(0.0); 2], |bias| load(simd, &bias[column..][..columns]));
+                let panel = &values[panel * in_panel * depth..][..in_panel * depth];
+                let mut row = block;
+                // The sums of a tile are to fill the registers.
+                macro_rules! tiles {
+                    ($($rows:literal),*) => {$(
+                        while end_of_block - row >= $rows {
+                            let rows = Rows { values: &rows.values[row * rows.stride..], ..rows };
+                            let out = &mut out[row * stride + column - first * in_panel..];
+                            tile::<S, $rows>(simd, panel, depth, rows, (out, stride), columns, bias, start.output);
+                            row += $rows;
+                        }
+                    )*};
+                }
+                if S::REGISTER_COUNT >= 32 {
+                    tiles!(8);
+                }
+                tiles!(6, 4, 2, 1);
+            }
+        }
+    }
+}
+
+/// Writes the product of some rows with a panel.
+#[inline(always)]
+#[expect(clippy::too_many_arguments)]
+fn tile<S: Simd, const ROWS: usize>(
+    simd: S,
+    panel: &[f32],
+    depth: usize,
+    rows: Rows<'_>,
+    (out, stride): (&mut [f32], usize),
+    columns: usize,
+    bias: [S::f32s; 2],
+    add: bool,
+) {
+    let rows: [&[f32]; ROWS] = array::from_fn(|row| &rows.values[row * rows.stride..][..depth]);
+    let (lines, _) = S::as_simd_f32s(panel).0.as_chunks::<2>();
+    let lines = &lines[..depth];
+    let mut sums = [bias; ROWS];
+    for at in 0..depth {
+        let [left, right] = lines[at];
+        for row in 0..ROWS {
+            let value = simd.splat_f32s(rows[row][at]);
+            sums[row] = [simd.mul_add_e_f32s(value, left, sums[row][0]), simd.mul_add_e_f32s(value, right, sums[row][1])];
+        }
+    }
+    for row in 0..ROWS {
+        let out = &mut out[row * stride..][..columns];
+        if add {
+            let [left, right] = load(simd, out);
+            sums[row] = [simd.add_f32s(sums[row][0], left), simd.add_f32s(sums[row][1], right)];
+        }
+        store(simd, out, sums[row]);
+    }
+}
+
+/// Loads two vectors, or less.
+#[inline(always)]
+fn load<S: Simd>(simd: S, values: &[f32]) -> [S::f32s; 2] {
+    let (left, right) = values.split_at(S::F32_LANES.min(values.len()));
+    [simd.partial_load_f32s(left), simd.partial_load_f32s(right)]
+}
+
+/// Stores two vectors, or less.
+#[inline(always)]
+fn store<S: Simd>(simd: S, to: &mut [f32], [first, second]: [S::f32s; 2]) {
+    let (left, right) = to.split_at_mut(S::F32_LANES.min(to.len()));
+    simd.partial_store_f32s(left, first);
+    simd.partial_store_f32s(right, second);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compares a product with the sums of its terms, for one set of vector instructions.
+    fn check<S: Simd>(simd: S) {
+        let number = |at: usize| (at * 37 % 101) as f32 / 101.0 - 0.5;
+        for [count, depth, width] in [[1, 1, 1], [2, 0, 3], [3, 5, 7], [5, 9, 33], [31, 40, 65], [100, 3, 32]] {
+            // Rows lie apart, and so do those of the output; the matrix is transposed or not.
+            let (row_stride, out_stride) = (depth + 2, width + 3);
+            let rows: Vec<f32> = (0..count * row_stride).map(number).collect();
+            let matrix: Vec<f32> = (0..depth * width).map(|at| number(at + 7)).collect();
+            let bias: Vec<f32> = (0..width).map(|at| number(at + 11)).collect();
+            for strides in [[width, 1], [1, depth.max(1)]] {
+                let mut panels = Panels::default();
+                panels.fill_for(simd.vectorize(PanelWidth), [depth, width], &matrix, strides, 2.0);
+                for (bias, output) in [(None, false), (Some(&*bias), false), (None, true), (Some(&*bias), true)] {
+                    let mut out = vec![9.0; count * out_stride];
+                    simd.vectorize(Product {
+                        matrix: &panels,
+                        panels: [0, panels.count()],
+                        count,
+                        rows: Rows { values: &rows, stride: row_stride },
+                        out: &mut out,
+                        stride: out_stride,
+                        start: Start { bias, output },
+                    });
+                    for (at, got) in out.iter().enumerate() {
+                        let (row, column) = (at / out_stride, at % out_stride);
+                        let mut expected = if output || column >= width { 9.0 } else { 0.0 };
+                        if column < width {
+                            let terms = (0..depth).map(|term| {
+                                2.0 * rows[row * row_stride + term] * matrix[term * strides[0] + column * strides[1]]
+                            });
+                            expected += terms.sum::<f32>() + bias.map_or(0.0, |bias| bias[column]);
+                        }
+                        assert!((got - expected).abs() < 1e-5, "row {row}, column {column}: {got}, not {expected}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn products_are_right_with_every_set_of_vector_instructions() {
+        check(pulp::Scalar::new());
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        {
+            pulp::x86::V3::try_new().map(check);
+            pulp::x86::V4::try_new().map(check);
+        }
+        #[cfg(target_arch = "aarch64")]
+        pulp::aarch64::Neon::try_new().map(check);
+    }
+
+    #[test]
+    fn a_matrix_is_returned_as_it_was() {
+        let matrix: Vec<f32> = (0..35).map(|at| at as f32).collect();
+        let mut panels = Panels::default();
+        panels.fill([5, 7], &matrix, [7, 1], 1.0);
+        assert_eq!((panels.unpacked(), panels.size()), (matrix, [5, 7]));
+    }
+}
