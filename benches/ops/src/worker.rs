@@ -91,10 +91,7 @@ pub(crate) fn run(library: Library, weights: Option<&Path>) -> std::result::Resu
 }
 
 /// Calls a function for some time, and returns the CPU seconds of a call and the last result.
-fn time(
-    duration: Duration,
-    run: impl Fn() -> Result<Tensor>,
-) -> std::result::Result<(f64, Tensor), Failure> {
+fn time(duration: Duration, run: impl Fn() -> Result<Tensor>) -> std::result::Result<(f64, Tensor), Failure> {
     let mut result = run()?;
     let (begin, before) = (Instant::now(), cpu_seconds()?);
     let mut calls = 0;

@@ -189,7 +189,8 @@ impl<'a> Heads<'a> {
     /// Returns the numbers from one row of a head on.
     fn from(&self, text: usize, head: usize, row: usize) -> &[f32] {
         let [texts, heads, rows, _] = self.strides;
-        &self.values[text * texts + head * heads + row * rows..]
+        // Without elements, there can be strides.
+        self.values.get(text * texts + head * heads + row * rows..).unwrap_or_default()
     }
 
     /// Returns the strides of rows and of columns.
@@ -237,6 +238,7 @@ impl Job<'_> {
             scores.resize(rows * keys, 0.0);
             let q = self.q.from(text, head, first);
             let q = match self.q.matrix() {
+                _ if size == 0 => Rows { values: &[], stride: 0 },
                 [stride, 1] => Rows { values: q, stride },
                 [row, column] => {
                     let places = (0..rows).flat_map(|at| (0..size).map(move |number| at * row + number * column));

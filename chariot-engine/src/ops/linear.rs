@@ -372,7 +372,9 @@ mod tests {
         };
         let all = run(1, 0, 100);
         // Few rows are divided by columns, many by rows.
-        for (threads, first, rows) in [(1, 3, 1), (1, 7, 29), (2, 0, 100), (3, 99, 1), (3, 5, 20), (7, 0, 100), (40, 2, 3)] {
+        for (threads, first, rows) in
+            [(1, 3, 1), (1, 7, 29), (2, 0, 100), (3, 99, 1), (3, 5, 20), (7, 0, 100), (40, 2, 3)]
+        {
             assert_close(&run(threads, first, rows), &all.narrow(0, first, rows).unwrap(), 0.0);
         }
     }

@@ -1,5 +1,5 @@
 //! [`Panels`]: a matrix as products read it, and the product of rows with it, for the widest vectors of the processor.
-//! `linear` and `attention` call it.
+//! `linear` and `attention` call it. The only `unsafe` of the room is a hint to the processor.
 
 use std::array;
 
@@ -7,6 +7,9 @@ use pulp::{Arch, Simd, WithSimd};
 
 /// The memory, in numbers, that the rows of a block take. They are read once per panel, so they are to stay in the cache.
 const BLOCK: usize = 1 << 16;
+
+/// The numbers in a cache line.
+const IN_LINE: usize = 16;
 
 /// Rows of numbers in a slice, whose beginnings are `stride` apart.
 #[derive(Clone, Copy)]
@@ -156,7 +159,11 @@ impl WithSimd for Product<'_> {
                 let column = panel * in_panel;
                 let columns = in_panel.min(width - column);
                 let bias = start.bias.map_or([simd.splat_f32s(0.0); 2], |bias| load(simd, &bias[column..][..columns]));
+                // Each tile has a part of the next panel brought into the cache.
+                let next =
+                    if panel + 1 < end { &values[(panel + 1) * in_panel * depth..][..in_panel * depth] } else { &[] };
                 let panel = &values[panel * in_panel * depth..][..in_panel * depth];
+                let mut parts = next.chunks(next.len().div_ceil((end_of_block - block).div_ceil(8)).max(1));
                 let mut row = block;
                 // The sums of a tile are to fill the registers.
                 macro_rules! tiles {
@@ -164,7 +171,8 @@ impl WithSimd for Product<'_> {
                         while end_of_block - row >= $rows {
                             let rows = Rows { values: &rows.values[row * rows.stride..], ..rows };
                             let out = &mut out[row * stride + column - first * in_panel..];
-                            tile::<S, $rows>(simd, panel, depth, rows, (out, stride), columns, bias, start.output);
+                            let ahead = parts.next().unwrap_or(&[]);
+                            tile::<S, $rows>(simd, [panel, ahead], depth, rows, (out, stride), columns, bias, start.output);
                             row += $rows;
                         }
                     )*};
@@ -183,7 +191,7 @@ impl WithSimd for Product<'_> {
 #[expect(clippy::too_many_arguments)]
 fn tile<S: Simd, const ROWS: usize>(
     simd: S,
-    panel: &[f32],
+    [panel, ahead]: [&[f32]; 2],
     depth: usize,
     rows: Rows<'_>,
     (out, stride): (&mut [f32], usize),
@@ -195,11 +203,17 @@ fn tile<S: Simd, const ROWS: usize>(
     let (lines, _) = S::as_simd_f32s(panel).0.as_chunks::<2>();
     let lines = &lines[..depth];
     let mut sums = [bias; ROWS];
+    let step = ahead.len().div_ceil(depth.max(1));
     for at in 0..depth {
+        prefetch(ahead, at * step);
+        if step > IN_LINE {
+            prefetch(ahead, at * step + IN_LINE);
+        }
         let [left, right] = lines[at];
         for row in 0..ROWS {
             let value = simd.splat_f32s(rows[row][at]);
-            sums[row] = [simd.mul_add_e_f32s(value, left, sums[row][0]), simd.mul_add_e_f32s(value, right, sums[row][1])];
+            sums[row] =
+                [simd.mul_add_e_f32s(value, left, sums[row][0]), simd.mul_add_e_f32s(value, right, sums[row][1])];
         }
     }
     for row in 0..ROWS {
@@ -212,9 +226,26 @@ fn tile<S: Simd, const ROWS: usize>(
     }
 }
 
+/// Has the cache line of a number brought into the cache, if there is such a number.
+#[inline(always)]
+#[allow(unsafe_code)]
+fn prefetch(values: &[f32], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(value) = values.get(at) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: it is a hint, which neither reads nor writes, about a number that exists.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (values, at);
+}
+
 /// Loads two vectors, or less.
 #[inline(always)]
 fn load<S: Simd>(simd: S, values: &[f32]) -> [S::f32s; 2] {
+    if let [first, second] = S::as_simd_f32s(values).0 {
+        return [*first, *second];
+    }
     let (left, right) = values.split_at(S::F32_LANES.min(values.len()));
     [simd.partial_load_f32s(left), simd.partial_load_f32s(right)]
 }
@@ -222,6 +253,10 @@ fn load<S: Simd>(simd: S, values: &[f32]) -> [S::f32s; 2] {
 /// Stores two vectors, or less.
 #[inline(always)]
 fn store<S: Simd>(simd: S, to: &mut [f32], [first, second]: [S::f32s; 2]) {
+    if let [to_first, to_second] = S::as_mut_simd_f32s(to).0 {
+        (*to_first, *to_second) = (first, second);
+        return;
+    }
     let (left, right) = to.split_at_mut(S::F32_LANES.min(to.len()));
     simd.partial_store_f32s(left, first);
     simd.partial_store_f32s(right, second);
