@@ -7,7 +7,7 @@ use crate::{Failure, worker::Case};
 const BEGIN: &str = "<!-- ops:begin -->\n";
 const END: &str = "<!-- ops:end -->\n";
 
-/// How far results may differ: a part of the largest number, or of 1.
+/// The difference that results may have: a part of the largest number, or of 1.
 const TOLERANCE: f64 = 1e-4;
 
 /// The results of all contestants for one case.

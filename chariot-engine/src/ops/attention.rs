@@ -199,7 +199,7 @@ impl<'a> Heads<'a> {
     }
 }
 
-/// What the heads of a thread compute in.
+/// Memory in which a thread computes its heads.
 #[derive(Default)]
 struct Scratch {
     /// The queries of a block, if they have to be copied.

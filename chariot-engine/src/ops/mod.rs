@@ -6,6 +6,10 @@
 //! other data types, tensors that candle tracks for training, and builds with the features `mkl` and `accelerate`,
 //! whose products are faster.
 //!
+//! A row of such a result is the same, bit by bit, whatever else is in its batch, and on any number of threads. On x86-64
+//! they use AVX2 or AVX-512, whichever the processor has; `docs/ops.md` in the repository compares their speed with candle's
+//! and with ONNX Runtime's.
+//!
 //! They use the threads of the rayon pool in which they are called: of the worker, in an engine.
 //!
 //! | instead of candle's | |

@@ -18,12 +18,12 @@ pub(super) struct Rows<'a> {
     pub(super) stride: usize,
 }
 
-/// What a product is added to.
+/// The numbers that a product is added to.
 #[derive(Clone, Copy)]
 pub(super) struct Start<'a> {
     /// A number for each column.
     pub(super) bias: Option<&'a [f32]>,
-    /// Whether the output has numbers that are kept.
+    /// Says that the product is added to the numbers in the output.
     pub(super) output: bool,
 }
 

@@ -4,7 +4,7 @@ use std::ops::{Deref, Range};
 
 use candle_core::{CpuStorage, DType, Error, Result, Shape, Storage, StorageRef, Tensor};
 
-/// Says whether candle would use `gemm` too. Otherwise its library is faster than anything here.
+/// Says whether candle's products are in Rust too. Otherwise its library is faster than anything here.
 pub(super) const OWN_PRODUCTS: bool = !cfg!(any(feature = "mkl", feature = "accelerate"));
 
 /// Returns whether the numbers of all of these tensors can be read as slices, and no gradient needs their operations.
