@@ -120,6 +120,9 @@ impl DepthwiseConv2d {
         let in_kernel = kernel_rows * kernel_columns;
         let phase = (columns + 2 * padding).div_ceil(stride) + SLACK;
         let in_plane = count("ops::DepthwiseConv2d: padded image", &[rows, stride, phase])?;
+        let place = |at: usize| at % stride * phase + at / stride;
+        // Once, as divisions take longer than a tap.
+        let offsets: Vec<usize> = (0..kernel_columns).map(|column| place(column * dilation)).collect();
         let work = out.len().saturating_mul(in_kernel);
         for_each(out, height * width, work, |index, out, plane: &mut Vec<f32>| {
             // What is not written below is padding, and stays 0 from plane to plane.
@@ -141,6 +144,7 @@ impl DepthwiseConv2d {
                 phase,
                 kernel: &weight[channel * in_kernel..][..in_kernel],
                 kernel_width: kernel_columns,
+                offsets: &offsets,
                 bias: bias.map_or(0.0, |bias| bias[channel]),
                 padding,
                 stride,

@@ -58,6 +58,8 @@ pub(super) struct Slide<'a> {
     /// `[rows, columns]`.
     pub(super) kernel: &'a [f32],
     pub(super) kernel_width: usize,
+    /// The place in a row of the first number that each column of the kernel meets.
+    pub(super) offsets: &'a [usize],
     pub(super) bias: f32,
     pub(super) padding: usize,
     pub(super) stride: usize,
@@ -235,7 +237,7 @@ impl<const N: usize> WithSimd for Sliding<'_, N> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let &Slide { plane, rows, phase, kernel, kernel_width, bias, padding, stride, dilation } = self.slide;
+        let &Slide { plane, rows, phase, kernel, kernel_width, offsets, bias, padding, stride, dilation } = self.slide;
         for (y, out) in self.out.chunks_exact_mut(self.width).enumerate() {
             for (block, out) in out.chunks_mut(N).enumerate() {
                 let mut sums = [bias; N];
@@ -246,9 +248,8 @@ impl<const N: usize> WithSimd for Sliding<'_, N> {
                         continue;
                     }
                     let row = &plane[row * stride * phase..][..stride * phase];
-                    for (kx, tap) in taps.iter().enumerate() {
-                        let at = kx * dilation;
-                        let inputs = &row[at % stride * phase + at / stride + block * N..][..N];
+                    for (offset, tap) in offsets.iter().zip(taps) {
+                        let inputs = &row[offset + block * N..][..N];
                         sums.iter_mut().zip(inputs).for_each(|(sum, input)| *sum += tap * input);
                     }
                 }
