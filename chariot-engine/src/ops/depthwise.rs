@@ -130,6 +130,10 @@ impl DepthwiseConv2d {
             for row in 0..rows {
                 let values = &x[(index * rows + row) * columns..][..columns];
                 let phases = &mut plane[row * stride * phase..][..stride * phase];
+                if stride == 1 {
+                    phases[padding..padding + columns].copy_from_slice(values);
+                    continue;
+                }
                 for offset in 0..stride.min(columns) {
                     // Column `offset` of the image, and each `stride` columns after it.
                     let at = offset + padding;

@@ -253,7 +253,10 @@ impl<const N: usize> WithSimd for Sliding<'_, N> {
                         sums.iter_mut().zip(inputs).for_each(|(sum, input)| *sum += tap * input);
                     }
                 }
-                out.copy_from_slice(&sums[..out.len()]);
+                match <&mut [f32; N]>::try_from(&mut *out) {
+                    Ok(out) => *out = sums,
+                    Err(_) => out.copy_from_slice(&sums[..out.len()]),
+                }
             }
         }
     }
