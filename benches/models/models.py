@@ -5,6 +5,7 @@ same request, with everything ready that is not the model."""
 
 import numpy
 import onnxruntime
+import tokenizers
 
 
 def session(path):
@@ -52,4 +53,36 @@ class VoiceActivity:
         return lambda: self.session.run(None, feed)
 
 
-MODELS = {"voice-activity": VoiceActivity}
+class TextEmbedding:
+    """MiniLM, from the file that `examples/text-embedding/onnx` builds: all texts of a request are one call."""
+
+    MAX_TOKENS = 256
+
+    def __init__(self, folder):
+        self.session = session(folder / "model.onnx")
+        self.tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.tokenizer.enable_padding()
+        self.tokenizer.enable_truncation(self.MAX_TOKENS)
+
+    def infer(self, inputs, parameters):
+        """Returns the vectors of texts: the means of their tokens, of length 1."""
+        feed = self.feed(inputs)
+        (hidden,) = self.session.run(None, feed)
+        mask = feed["attention_mask"][..., None].astype(numpy.float32)
+        vectors = (hidden * mask).sum(1) / mask.sum(1)
+        vectors /= numpy.linalg.norm(vectors, axis=1, keepdims=True)
+        return [{"name": "embedding", "datatype": "BYTES", "shape": [len(vectors)], "data": vectors.tolist()}]
+
+    def feed(self, inputs):
+        """Returns the tokens of the texts, padded."""
+        encodings = self.tokenizer.encode_batch(inputs[0]["data"])
+        parts = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
+        return {name: numpy.array([getattr(one, part) for one in encodings], numpy.int64) for name, part in parts.items()}
+
+    def call(self, inputs):
+        """Returns a function that runs the model on the tokens of a request."""
+        feed = self.feed(inputs)
+        return lambda: self.session.run(None, feed)
+
+
+MODELS = {"text-embedding": TextEmbedding, "voice-activity": VoiceActivity}
