@@ -28,9 +28,9 @@ impl TokenizerOptions {
 
     /// Sets the largest number of tokens of a text, with those that the tokenizer adds itself.
     ///
-    /// Default for a GGUF file: its context length. For others: `max_seq_length` of `sentence_bert_config.json` beside the file, else `model_max_length` of
-    /// `tokenizer_config.json`, if it is at most a million. The truncation in `tokenizer.json` itself does not count: it is
-    /// what somebody last worked with, and often shorter than what the model takes.
+    /// Default for a GGUF file: its context length. For others: `max_seq_length` of `sentence_bert_config.json` beside the
+    /// file, else `model_max_length` of `tokenizer_config.json`, if it is at most a million. The truncation in
+    /// `tokenizer.json` itself does not count: it is often shorter than what the model takes.
     #[must_use]
     pub fn max_tokens(mut self, tokens: usize) -> Self {
         self.max_tokens = Some(tokens);
