@@ -23,12 +23,12 @@ pub(crate) fn load(weights: Option<&Path>) -> Result<(Plain, Fused)> {
         None => random()?,
     };
     let vb = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
-    Ok((Plain::load(&vb)?, Fused::load(&vb)?))
+    Ok((plain(&vb)?, fused(&vb)?))
 }
 
 fn random() -> Result<HashMap<String, Tensor>> {
     let map = VarMap::new();
-    Plain::load(&VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu))?;
+    plain(&VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu))?;
     let variables = map.data().lock().map_err(|_| chariot_engine::candle::Error::msg("the variables are locked"))?;
     Ok(variables.iter().map(|(name, variable)| (name.clone(), variable.as_detached_tensor())).collect())
 }
@@ -64,14 +64,47 @@ fn scale() -> f64 {
     (WIDTH as f64 / HEADS as f64).powf(-0.5)
 }
 
-/// An encoder of candle's operations.
-pub(crate) struct Plain {
+/// An encoder with norms and layers of candle's operations, or of those of the SDK.
+pub(crate) struct Encoder<N, L> {
     embeddings: Embeddings,
-    norm: candle_nn::LayerNorm,
-    layers: Vec<PlainLayer>,
+    norm: N,
+    layers: Vec<L>,
 }
 
-struct PlainLayer {
+impl<N: Module, L: Module> Encoder<N, L> {
+    fn load(
+        vb: &VarBuilder<'_>,
+        norm: impl FnOnce(VarBuilder<'_>) -> Result<N>,
+        layer: impl Fn(&VarBuilder<'_>) -> Result<L>,
+    ) -> Result<Self> {
+        Ok(Self {
+            embeddings: Embeddings::load(vb)?,
+            norm: norm(vb.pp("embeddings.LayerNorm"))?,
+            layers: (0..LAYERS).map(|index| layer(&vb.pp("encoder.layer").pp(index))).collect::<Result<_>>()?,
+        })
+    }
+
+    pub(crate) fn forward(&self, ids: &Tensor) -> Result<Tensor> {
+        let x = self.norm.forward(&self.embeddings.forward(ids)?)?;
+        self.layers.iter().try_fold(x, |x, layer| layer.forward(&x))
+    }
+}
+
+/// An encoder of candle's operations.
+pub(crate) type Plain = Encoder<candle_nn::LayerNorm, PlainLayer>;
+
+/// An encoder of the operations of the SDK.
+pub(crate) type Fused = Encoder<ops::LayerNorm, FusedLayer>;
+
+fn plain(vb: &VarBuilder<'_>) -> Result<Plain> {
+    Encoder::load(vb, |vb| candle_nn::layer_norm(WIDTH, EPSILON, vb), PlainLayer::load)
+}
+
+fn fused(vb: &VarBuilder<'_>) -> Result<Fused> {
+    Encoder::load(vb, |vb| ops::layer_norm(WIDTH, EPSILON, vb), FusedLayer::load)
+}
+
+pub(crate) struct PlainLayer {
     query: candle_nn::Linear,
     key: candle_nn::Linear,
     value: candle_nn::Linear,
@@ -82,40 +115,24 @@ struct PlainLayer {
     down_norm: candle_nn::LayerNorm,
 }
 
-impl Plain {
+impl PlainLayer {
     fn load(vb: &VarBuilder<'_>) -> Result<Self> {
-        let norm = |vb: VarBuilder<'_>| candle_nn::layer_norm(WIDTH, EPSILON, vb);
-        let layer = |index: usize| -> Result<_> {
-            let vb = vb.pp("encoder.layer").pp(index);
-            let linear = |from, to, name| candle_nn::linear(from, to, vb.pp(name));
-            Ok(PlainLayer {
-                query: linear(WIDTH, WIDTH, "attention.self.query")?,
-                key: linear(WIDTH, WIDTH, "attention.self.key")?,
-                value: linear(WIDTH, WIDTH, "attention.self.value")?,
-                merge: linear(WIDTH, WIDTH, "attention.output.dense")?,
-                merge_norm: norm(vb.pp("attention.output.LayerNorm"))?,
-                up: linear(WIDTH, INNER, "intermediate.dense")?,
-                down: linear(INNER, WIDTH, "output.dense")?,
-                down_norm: norm(vb.pp("output.LayerNorm"))?,
-            })
-        };
+        let norm = |name| candle_nn::layer_norm(WIDTH, EPSILON, vb.pp(name));
+        let linear = |from, to, name| candle_nn::linear(from, to, vb.pp(name));
         Ok(Self {
-            embeddings: Embeddings::load(vb)?,
-            norm: norm(vb.pp("embeddings.LayerNorm"))?,
-            layers: (0..LAYERS).map(layer).collect::<Result<_>>()?,
+            query: linear(WIDTH, WIDTH, "attention.self.query")?,
+            key: linear(WIDTH, WIDTH, "attention.self.key")?,
+            value: linear(WIDTH, WIDTH, "attention.self.value")?,
+            merge: linear(WIDTH, WIDTH, "attention.output.dense")?,
+            merge_norm: norm("attention.output.LayerNorm")?,
+            up: linear(WIDTH, INNER, "intermediate.dense")?,
+            down: linear(INNER, WIDTH, "output.dense")?,
+            down_norm: norm("output.LayerNorm")?,
         })
-    }
-
-    pub(crate) fn forward(&self, ids: &Tensor) -> Result<Tensor> {
-        let mut x = self.norm.forward(&self.embeddings.forward(ids)?)?;
-        for layer in &self.layers {
-            x = layer.forward(&x)?;
-        }
-        Ok(x)
     }
 }
 
-impl PlainLayer {
+impl Module for PlainLayer {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (texts, tokens, _) = x.dims3()?;
         let heads = |layer: &candle_nn::Linear| {
@@ -131,14 +148,7 @@ impl PlainLayer {
     }
 }
 
-/// An encoder of the operations of the SDK.
-pub(crate) struct Fused {
-    embeddings: Embeddings,
-    norm: ops::LayerNorm,
-    layers: Vec<FusedLayer>,
-}
-
-struct FusedLayer {
+pub(crate) struct FusedLayer {
     qkv: ops::Linear,
     merge: ops::Linear,
     merge_norm: ops::LayerNorm,
@@ -147,41 +157,25 @@ struct FusedLayer {
     down_norm: ops::LayerNorm,
 }
 
-impl Fused {
+impl FusedLayer {
     fn load(vb: &VarBuilder<'_>) -> Result<Self> {
-        let norm = |vb: VarBuilder<'_>| ops::layer_norm(WIDTH, EPSILON, vb);
-        let layer = |index: usize| -> Result<_> {
-            let vb = vb.pp("encoder.layer").pp(index);
-            let linear = |from, to, name| ops::linear(from, to, vb.pp(name));
-            let parts = ["query", "key", "value"].map(|part| vb.pp("attention.self").pp(part));
-            let weights = parts.iter().map(|vb| vb.get((WIDTH, WIDTH), "weight")).collect::<Result<Vec<_>>>()?;
-            let biases = parts.iter().map(|vb| vb.get(WIDTH, "bias")).collect::<Result<Vec<_>>>()?;
-            Ok(FusedLayer {
-                qkv: ops::Linear::new(Tensor::cat(&weights, 0)?, Some(Tensor::cat(&biases, 0)?))?,
-                merge: linear(WIDTH, WIDTH, "attention.output.dense")?,
-                merge_norm: norm(vb.pp("attention.output.LayerNorm"))?,
-                up: linear(WIDTH, INNER, "intermediate.dense")?,
-                down: linear(INNER, WIDTH, "output.dense")?,
-                down_norm: norm(vb.pp("output.LayerNorm"))?,
-            })
-        };
+        let norm = |name| ops::layer_norm(WIDTH, EPSILON, vb.pp(name));
+        let linear = |from, to, name| ops::linear(from, to, vb.pp(name));
+        let parts = ["query", "key", "value"].map(|part| vb.pp("attention.self").pp(part));
+        let weights = parts.iter().map(|vb| vb.get((WIDTH, WIDTH), "weight")).collect::<Result<Vec<_>>>()?;
+        let biases = parts.iter().map(|vb| vb.get(WIDTH, "bias")).collect::<Result<Vec<_>>>()?;
         Ok(Self {
-            embeddings: Embeddings::load(vb)?,
-            norm: norm(vb.pp("embeddings.LayerNorm"))?,
-            layers: (0..LAYERS).map(layer).collect::<Result<_>>()?,
+            qkv: ops::Linear::new(Tensor::cat(&weights, 0)?, Some(Tensor::cat(&biases, 0)?))?,
+            merge: linear(WIDTH, WIDTH, "attention.output.dense")?,
+            merge_norm: norm("attention.output.LayerNorm")?,
+            up: linear(WIDTH, INNER, "intermediate.dense")?,
+            down: linear(INNER, WIDTH, "output.dense")?,
+            down_norm: norm("output.LayerNorm")?,
         })
-    }
-
-    pub(crate) fn forward(&self, ids: &Tensor) -> Result<Tensor> {
-        let mut x = self.norm.forward(&self.embeddings.forward(ids)?)?;
-        for layer in &self.layers {
-            x = layer.forward(&x)?;
-        }
-        Ok(x)
     }
 }
 
-impl FusedLayer {
+impl Module for FusedLayer {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let attended = ops::self_attention(&self.qkv.forward(x)?, HEADS, Mask::None, scale())?;
         let x = self.merge_norm.forward(&self.merge.forward_add(&attended, x)?)?;

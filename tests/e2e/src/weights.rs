@@ -8,16 +8,11 @@ use std::{path::PathBuf, process::Command};
 /// `example` is the example's own folder: `env!("CARGO_MANIFEST_DIR")`.
 pub fn weights(example: &str) -> Option<PathBuf> {
     let script = PathBuf::from(example).join("fetch");
-    let result = Command::new(&script).output();
-    match result {
-        Ok(output) if output.status.success() => Some(PathBuf::from(example).join("model")),
-        Ok(output) => {
-            println!("SKIPPED: {}: {}", script.display(), String::from_utf8_lossy(&output.stderr).trim());
-            None
-        }
-        Err(error) => {
-            println!("SKIPPED: {}: {error}", script.display());
-            None
-        }
-    }
+    let why = match Command::new(&script).output() {
+        Ok(output) if output.status.success() => return Some(PathBuf::from(example).join("model")),
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) => error.to_string(),
+    };
+    println!("SKIPPED: {}: {why}", script.display());
+    None
 }

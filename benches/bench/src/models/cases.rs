@@ -22,7 +22,7 @@ pub(crate) struct Case {
     body: Value,
     pub(crate) servers: Vec<Server>,
     /// The command that runs the model without a server.
-    pub(crate) alone: Option<Alone>,
+    pub(crate) alone: Alone,
 }
 
 #[derive(Deserialize)]
@@ -39,7 +39,7 @@ pub(crate) struct Alone {
     pub(crate) command: Vec<String>,
 }
 
-/// Builds and installs what the models need, and returns those that could be had.
+/// Builds and installs what the models need, and returns them.
 pub(crate) fn read(only: &[String]) -> Result<Vec<Case>, Failure> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/cases");
     let profile = match machine::profile() {

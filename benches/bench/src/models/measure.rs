@@ -30,7 +30,7 @@ pub(crate) struct Figures {
     pub(crate) rate: Spread,
     /// CPU seconds per request.
     pub(crate) cpu: Spread,
-    /// Requests per CPU second, relative to the model alone in the same round.
+    /// Requests per CPU second, relative to the model alone in the same round, which has none.
     pub(crate) relative: Option<Spread>,
     /// Latencies in seconds, in the middle and of the slowest 1 %.
     pub(crate) latencies: Option<[Spread; 2]>,
@@ -67,7 +67,7 @@ pub(crate) async fn case(case: &Case, plan: &Plan) -> Result<Measured, Failure> 
         answers::agree(&running[0].exchange.answer, &one.exchange.answer)
             .map_err(|error| format!("{}, {}: {error}", case.name, running[index].server.name))?;
     }
-    let mut alone = case.alone.as_ref().map(Alone::start).transpose()?;
+    let mut alone = Alone::start(&case.alone)?;
     let mut calls = Vec::new();
     for one in &mut running {
         one.closed(plan.connections, plan.time / 2).await?;
@@ -77,7 +77,7 @@ pub(crate) async fn case(case: &Case, plan: &Plan) -> Result<Measured, Failure> 
             let figures = running[turn].closed(plan.connections, plan.time).await?;
             running[turn].closed.push(figures);
         }
-        calls.extend(alone.as_mut().map(|alone| alone.run(plan.time)).transpose()?);
+        calls.push(alone.run(plan.time)?);
     }
     let rates = running.iter().map(|one| Spread::of(one.closed.iter().map(|(rate, _)| *rate)).median);
     let rate = rates.fold(f64::INFINITY, f64::min) / 2.0;
@@ -86,9 +86,7 @@ pub(crate) async fn case(case: &Case, plan: &Plan) -> Result<Measured, Failure> 
     for (one, latencies) in running.iter().zip(latencies) {
         figures.push(one.figures(&calls, latencies)?);
     }
-    if let (Some(alone), Some(of)) = (&alone, &case.alone) {
-        figures.push(figures_alone(&of.name, alone, &calls));
-    }
+    figures.push(figures_alone(&case.alone.name, &alone, &calls));
     Ok(Measured { rate, figures })
 }
 
@@ -130,7 +128,7 @@ impl<'a> Running<'a> {
             name: self.server.name.clone(),
             rate: Spread::of(self.closed.iter().map(|(rate, _)| *rate)),
             cpu: Spread::of(self.closed.iter().map(|(_, cpu)| *cpu)),
-            relative: (!calls.is_empty()).then(|| Spread::of(relative)),
+            relative: Some(Spread::of(relative)),
             latencies: Some(latencies),
             peak_memory: self.process.peak_memory()? as f64,
             start: Spread::of(self.starts.iter().copied()),
