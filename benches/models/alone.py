@@ -18,7 +18,7 @@ import models
 
 def work(name, folder, inputs, pipe):
     """Is one of the processes."""
-    run = models.MODELS[name](Path(folder)).call(inputs)
+    run = models.load(name, Path(folder)).call(inputs)
     while True:
         try:
             seconds = pipe.recv()

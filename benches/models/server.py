@@ -30,7 +30,7 @@ class Request(BaseModel):
 
 
 name, folder, port = sys.argv[1:]
-model = models.MODELS[name](Path(folder))
+model = models.load(name, Path(folder))
 app = FastAPI()
 
 

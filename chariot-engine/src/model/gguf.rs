@@ -21,6 +21,7 @@ use super::{
 use crate::{
     error::{Context, Error, Expected, Result, quoted},
     files,
+    ops::Linear,
 };
 
 /// A GGUF file: its metadata, and its tensors, which are read one by one.
@@ -145,7 +146,7 @@ impl Gguf {
 
     /// Reads a tensor as it is, quantized.
     ///
-    /// Multiply by it with [`matmul`](Self::matmul) rather than with candle's `QMatMul::from_qtensor`: some of candle's
+    /// Multiply by it with [`linear`](Self::linear) or [`matmul`](Self::matmul) rather than with candle's `QMatMul::from_qtensor`: some of candle's
     /// products are slow or wrong.
     ///
     /// # Errors
@@ -182,16 +183,34 @@ impl Gguf {
     /// # Errors
     /// Returns the errors of [`tensor`](Self::tensor), and an error if the tensor is not a matrix.
     pub fn matmul(&self, name: &str) -> Result<QMatMul> {
-        let tensor = self.tensor(name)?;
-        if tensor.rank() != 2 {
-            let fault = Expected::new("a matrix", format!("shape {:?}", tensor.shape().dims()));
-            return Err(format!("'{}': tensor {}: {fault}", self.file, quoted(name)).into());
-        }
+        let tensor = self.matrix(name)?;
         let product = match self.device.is_cpu() && !is_multiplied_well(tensor.dtype()) {
             true => tensor.dequantize(&self.device).map(QMatMul::Tensor),
             false => QMatMul::from_qtensor(tensor),
         };
         product.map_err(|error| self.error(name, error))
+    }
+
+    /// Reads a matrix of shape `(outputs, inputs)` as a linear layer without a bias.
+    ///
+    /// On the CPU, and for Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0, it is the fastest product and the only one that rounds nothing;
+    /// it takes 1.25 bytes for each number at most ([`Linear::from_quantized`]). Other types are dequantized to `F32`: prefer
+    /// [`matmul`](Self::matmul) for Q2_K to Q6_K if memory is scarce.
+    ///
+    /// # Errors
+    /// Returns the errors of [`matmul`](Self::matmul).
+    pub fn linear(&self, name: &str) -> Result<Linear> {
+        let layer = Linear::from_quantized(&self.matrix(name)?, None);
+        layer.map_err(|error| self.error(name, error))
+    }
+
+    fn matrix(&self, name: &str) -> Result<QTensor> {
+        let tensor = self.tensor(name)?;
+        if tensor.rank() != 2 {
+            let fault = Expected::new("a matrix", format!("shape {:?}", tensor.shape().dims()));
+            return Err(format!("'{}': tensor {}: {fault}", self.file, quoted(name)).into());
+        }
+        Ok(tensor)
     }
 
     /// Splits the file into candle's parts, which the quantized models of `candle-transformers` are made from. These
@@ -334,6 +353,18 @@ mod tests {
     }
 
     #[test]
+    fn layers_of_every_type_are_those_of_the_dequantized_matrix() {
+        let file = open(&written(&[], &quantized(7, 512))).unwrap();
+        let inputs = matrix(3, 512, 1.0);
+        for name in file.tensor_names() {
+            let outputs = file.linear(name).unwrap().forward(&inputs).unwrap();
+            let expected = inputs.matmul(&file.dequantized(name).unwrap().t().unwrap()).unwrap();
+            let difference = (outputs - expected).unwrap().abs().unwrap().max_all().unwrap();
+            assert!(difference.to_scalar::<f32>().unwrap() < 1e-4, "{name}");
+        }
+    }
+
+    #[test]
     fn types_that_candle_multiplies_badly_are_dequantized() {
         let file = open(&written(&[], &quantized(4, 512))).unwrap();
         let dequantized = |name: &&str| matches!(file.matmul(name).unwrap(), QMatMul::Tensor(_));
@@ -389,6 +420,7 @@ mod tests {
         let vector = matrix(1, 32, 1.0).flatten_all().unwrap();
         let tensors = [("norm.weight".to_owned(), QTensor::quantize(&vector, GgmlDType::Q8_0).unwrap())];
         let file = open(&written(&[], &tensors)).unwrap();
+        assert_eq!(fault(file.linear("norm.weight")), fault(file.matmul("norm.weight")));
         let messages = [fault(file.matmul("norm.weight")), fault(file.dequantized("norm.wait"))];
         insta::assert_snapshot!("tensors", messages.join("\n"));
     }

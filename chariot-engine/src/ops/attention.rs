@@ -5,7 +5,7 @@ use candle_core::{D, Device, Result, Tensor};
 
 use super::{
     lanes::{add, softmax},
-    panels::{Panels, Rows, Start},
+    panels::{Matrix, Panels, Rows, Start},
     threads::{for_each, pays, threads},
     values::{OWN_PRODUCTS, Values, are_plain, count, expect_shape, unexpected, unexpected_rank},
 };

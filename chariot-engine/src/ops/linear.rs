@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Module, Result, Tensor};
+use candle_core::{Device, Module, Result, Tensor, quantized::QTensor};
 use candle_nn::{Activation, Init, VarBuilder, init::DEFAULT_KAIMING_NORMAL};
 use rayon::prelude::*;
 
 use super::{
     lanes::{Pointwise, activate},
-    panels::{Panels, Rows, Start},
+    panels::{Matrix, Panels, Rows, Start},
+    quantized::QuantizedPanels,
     threads::{for_blocks, pays, threads},
     values::{OWN_PRODUCTS, Values, are_plain, count, expect_shape, unexpected, unexpected_rank},
 };
@@ -54,6 +55,7 @@ pub struct Linear {
 #[derive(Clone, Debug)]
 enum Weight {
     Panels(Arc<Panels>),
+    Quantized(Arc<QuantizedPanels>),
     /// A view of the weight that was given.
     Tensor(Tensor),
 }
@@ -80,6 +82,70 @@ impl Linear {
         let &[row, column] = weight.stride() else { return Err(unexpected_rank(2, &weight)) };
         panels.fill([from, out], &Values::strided(&weight)?, [column, row], 1.0);
         Ok(Self { weight: Weight::Panels(Arc::new(panels)), bias })
+    }
+
+    /// Makes a layer of a quantized weight `[out, in]`, such as those of a GGUF file, and a bias `[out]` of F32.
+    ///
+    /// On a CPU, a weight of type Q4_0, Q4_1, Q5_0, Q5_1 or Q8_0 takes 1.25 bytes of memory for each number, or 1.125 without
+    /// offsets, and none of its numbers is rounded: the results are those of the dequantized weight, as other layers make
+    /// them. candle's own product rounds `x` to 8 bits. A weight of another type is dequantized, here and on other devices.
+    ///
+    /// ```
+    /// use chariot_engine::{
+    ///     candle::{
+    ///         DType, Device, Result, Tensor,
+    ///         quantized::{GgmlDType, QTensor},
+    ///     },
+    ///     ops::Linear,
+    /// };
+    ///
+    /// # fn main() -> Result<()> {
+    /// let weight = QTensor::quantize(&Tensor::ones((3, 32), DType::F32, &Device::Cpu)?, GgmlDType::Q8_0)?;
+    /// let layer = Linear::from_quantized(&weight, None)?;
+    /// let x = Tensor::ones((1, 32), DType::F32, &Device::Cpu)?;
+    /// assert_eq!(layer.forward(&x)?.dims(), [1, 3]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the weight is not a matrix, or if the bias has another shape.
+    pub fn from_quantized(weight: &QTensor, bias: Option<Tensor>) -> Result<Self> {
+        let quantized =
+            if OWN_PRODUCTS && weight.device().is_cpu() && bias.as_ref().is_none_or(|bias| are_plain([bias])) {
+                QuantizedPanels::new(weight)?
+            } else {
+                None
+            };
+        let Some(quantized) = quantized else { return Self::new(weight.dequantize(&weight.device())?, bias) };
+        let [_, out] = quantized.size();
+        if let Some(bias) = &bias {
+            expect_shape("ops::Linear: bias", &[out], bias)?;
+        }
+        let bias = bias.map(|bias| bias.contiguous()).transpose()?;
+        Ok(Self { weight: Weight::Quantized(Arc::new(quantized)), bias })
+    }
+
+    /// Returns rows of the weight, `[rows, in]`: the vectors of tokens, in a model whose output layer is its embedding too.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the weight has no row with one of these indices.
+    pub fn rows(&self, indices: &[u32]) -> Result<Tensor> {
+        let [from, to] = self.size()?;
+        if let Some(index) = indices.iter().find(|index| **index as usize >= to) {
+            candle_core::bail!("ops::Linear: expected an index below {to}, got {index}");
+        }
+        let values = match &self.weight {
+            Weight::Panels(weight) => columns(&**weight, indices),
+            Weight::Quantized(weight) => columns(&**weight, indices),
+            Weight::Tensor(weight) => {
+                let indices = Tensor::new(indices, weight.device())?;
+                return weight.t()?.contiguous()?.index_select(&indices, 0);
+            }
+        };
+        Tensor::from_vec(values, (indices.len(), from), &Device::Cpu)
     }
 
     /// Returns `x * weight^T + bias`, as `[..., out]`, for `x` of shape `[..., in]` with any leading dimensions.
@@ -129,7 +195,10 @@ impl Linear {
         count("ops::Linear", &shape)?;
         match &self.weight {
             Weight::Panels(weight) if are_plain([x].into_iter().chain(residual)) => {
-                self.fused(weight, x, rows, shape, activation, residual)
+                self.fused(&**weight, x, rows, shape, activation, residual)
+            }
+            Weight::Quantized(weight) if are_plain([x].into_iter().chain(residual)) => {
+                self.fused(&**weight, x, rows, shape, activation, residual)
             }
             _ => self.plain(x, rows, shape, activation, residual),
         }
@@ -139,13 +208,14 @@ impl Linear {
     fn size(&self) -> Result<[usize; 2]> {
         match &self.weight {
             Weight::Panels(weight) => Ok(weight.size()),
+            Weight::Quantized(weight) => Ok(weight.size()),
             Weight::Tensor(weight) => weight.dims2().map(<[usize; 2]>::from),
         }
     }
 
     fn fused(
         &self,
-        weight: &Panels,
+        weight: &impl Matrix,
         x: &Tensor,
         rows: usize,
         shape: Vec<usize>,
@@ -193,6 +263,7 @@ impl Linear {
         } else {
             let weight = match &self.weight {
                 Weight::Panels(weight) => Tensor::from_vec(weight.unpacked(), (from, to), &Device::Cpu)?,
+                Weight::Quantized(weight) => Tensor::from_vec(weight.unpacked(), (from, to), &Device::Cpu)?,
                 Weight::Tensor(weight) => weight.clone(),
             };
             x.reshape((rows, from))?.matmul(&weight)?
@@ -211,8 +282,18 @@ impl Linear {
     }
 }
 
+/// Returns columns of a matrix, one after the other.
+fn columns(matrix: &impl Matrix, indices: &[u32]) -> Vec<f32> {
+    let [depth, _] = matrix.size();
+    let column = |index: &u32| {
+        let index = *index as usize;
+        (0..depth).map(move |row| matrix.get(row, index))
+    };
+    indices.iter().flat_map(column).collect()
+}
+
 /// Writes the product of rows with a weight, and its activation, to an output, on the threads of the pool.
-fn compute(weight: &Panels, rows: Rows<'_>, out: &mut [f32], start: Start<'_>, pointwise: Option<Pointwise>) {
+fn compute(weight: &impl Matrix, rows: Rows<'_>, out: &mut [f32], start: Start<'_>, pointwise: Option<Pointwise>) {
     let [from, to] = weight.size();
     if out.is_empty() {
         return;
@@ -234,7 +315,7 @@ fn compute(weight: &Panels, rows: Rows<'_>, out: &mut [f32], start: Start<'_>, p
 
 /// Does so where each thread computes some columns, in memory of its own.
 fn compute_by_columns(
-    weight: &Panels,
+    weight: &impl Matrix,
     rows: Rows<'_>,
     out: &mut [f32],
     start: Start<'_>,
@@ -301,7 +382,7 @@ pub fn linear_no_bias(from: usize, to: usize, vb: VarBuilder<'_>) -> Result<Line
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{D, DType, Var};
+    use candle_core::{D, DType, Var, quantized::GgmlDType};
     use proptest::prelude::*;
 
     use super::*;
@@ -341,6 +422,50 @@ mod tests {
             assert_close(&layer.forward(&x).unwrap(), &plain, 1e-6);
             let residual = make(seed ^ 3, plain.dims());
             assert_close(&layer.forward_add(&x, &residual).unwrap(), &(&plain + &residual).unwrap(), 1e-6);
+        }
+    }
+
+    #[test]
+    fn a_quantized_weight_gives_the_results_of_the_dequantized_one() {
+        let (x, bias) = (tensor(1, &[2, 50, 256]), tensor(3, &[70]));
+        let residual = tensor(4, &[2, 50, 70]);
+        for dtype in [GgmlDType::Q4_1, GgmlDType::Q8_0, GgmlDType::Q6K, GgmlDType::F16] {
+            let weight = QTensor::quantize(&tensor(2, &[70, 256]), dtype).unwrap();
+            let layer = Linear::from_quantized(&weight, Some(bias.clone())).unwrap();
+            assert_eq!(matches!(layer.weight, Weight::Quantized(_)), OWN_PRODUCTS && dtype.block_size() == 32);
+            let weight = weight.dequantize(&Device::Cpu).unwrap();
+            let plain = expected(&x, &weight, Some(&bias));
+            assert_close(&layer.forward(&x).unwrap(), &plain, 2e-6);
+            assert_close(&layer.forward_add(&x, &residual).unwrap(), &(&plain + &residual).unwrap(), 2e-6);
+            // A row is the same in every batch and on any number of threads.
+            let alone = layer.forward(&x.narrow(1, 7, 1).unwrap()).unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+            let all = pool.install(|| layer.forward(&x)).unwrap();
+            assert_close(&alone, &all.narrow(1, 7, 1).unwrap(), 0.0);
+            // Types that are not those of the fast path.
+            let wide = layer.forward(&x.to_dtype(DType::F64).unwrap());
+            assert!(wide.is_err(), "converted silently");
+        }
+        let weight = QTensor::quantize(&tensor(2, &[70, 256]), GgmlDType::Q4_1).unwrap();
+        assert_refused(Linear::from_quantized(&weight, Some(tensor(3, &[256]))), &[70], &[256]);
+    }
+
+    #[test]
+    fn rows_of_the_weight_are_those_that_it_was_made_from() {
+        let weight = tensor(2, &[70, 64]);
+        let quantized = QTensor::quantize(&weight, GgmlDType::Q8_0).unwrap();
+        let layers = [
+            (Linear::new(weight.clone(), None).unwrap(), weight.clone()),
+            (Linear::from_quantized(&quantized, None).unwrap(), quantized.dequantize(&Device::Cpu).unwrap()),
+            (Linear::new(weight.to_dtype(DType::F64).unwrap(), None).unwrap(), weight.to_dtype(DType::F64).unwrap()),
+        ];
+        for (layer, weight) in layers {
+            let rows = layer.rows(&[69, 0, 69]).unwrap();
+            let expected = weight.index_select(&Tensor::new(&[69_u32, 0, 69], &Device::Cpu).unwrap(), 0).unwrap();
+            assert_close(&rows, &expected, 0.0);
+            assert_eq!(layer.rows(&[]).unwrap().dims(), [0, 64]);
+            let error = layer.rows(&[1, 70]).unwrap_err().to_string();
+            assert!(error.contains("expected an index below 70, got 70"), "{error}");
         }
     }
 

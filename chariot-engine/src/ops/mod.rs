@@ -15,6 +15,7 @@
 //! | instead of candle's | |
 //! |---|---|
 //! | `candle_nn::linear`, an activation, a residual | [`linear`], [`Linear::forward_with`], [`Linear::forward_add`] |
+//! | `candle_core::quantized::QMatMul` | [`Linear::from_quantized`] |
 //! | `candle_nn::layer_norm`, a residual | [`layer_norm`], [`LayerNorm::forward_add`] |
 //! | two products and a softmax | [`attention`], [`self_attention`] |
 //! | `candle_nn::conv2d` with a group per channel | [`depthwise_conv2d`] |
@@ -33,6 +34,7 @@
 //! | `attention` | [`attention`], [`self_attention`] and their [`Mask`] |
 //! | `depthwise` | [`DepthwiseConv2d`] |
 //! | `panels` | a matrix as products read it, and the product of rows with it |
+//! | `quantized` | the same for the quantized types of GGUF files |
 //! | `lanes` | the loops over numbers, for the widest vectors of the processor |
 //! | `threads` | the division of an output among the threads of the pool |
 //! | `values` | the numbers of a tensor, and errors of shapes |
@@ -44,6 +46,7 @@ mod lanes;
 mod layer_norm;
 mod linear;
 mod panels;
+mod quantized;
 #[cfg(test)]
 mod random;
 mod threads;

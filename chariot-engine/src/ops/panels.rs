@@ -1,12 +1,12 @@
 //! [`Panels`]: a matrix as products read it, and the product of rows with it, for the widest vectors of the processor.
-//! `linear` and `attention` call it. The only `unsafe` of the room is a hint to the processor.
+//! `linear` and `attention` call it, and `quantized` has another [`Matrix`]. The only `unsafe` of the room is a hint to the processor.
 
 use std::array;
 
 use pulp::{Arch, Simd, WithSimd};
 
 /// The memory, in numbers, that the rows of a block take. They are read once per panel, so they are to stay in the cache.
-const BLOCK: usize = 1 << 16;
+pub(super) const BLOCK: usize = 1 << 16;
 
 /// The numbers in a cache line.
 const IN_LINE: usize = 16;
@@ -25,6 +25,50 @@ pub(super) struct Start<'a> {
     pub(super) bias: Option<&'a [f32]>,
     /// Says that the product is added to the numbers in the output.
     pub(super) output: bool,
+}
+
+/// A matrix `[depth, width]` that is laid out in panels of columns.
+pub(super) trait Matrix: Sync {
+    /// Returns the size, `[depth, width]`.
+    fn size(&self) -> [usize; 2];
+
+    /// Returns the number of columns in a panel.
+    fn in_panel(&self) -> usize;
+
+    /// Returns an element.
+    fn get(&self, row: usize, column: usize) -> f32;
+
+    /// Writes as much of the product of `count` rows with the matrix as some of the panels make, to rows of an output that
+    /// are `stride` apart. `out` begins with the first column of the first panel.
+    fn multiply_part(
+        &self,
+        panels: [usize; 2],
+        count: usize,
+        rows: Rows<'_>,
+        out: (&mut [f32], usize),
+        start: Start<'_>,
+    );
+
+    /// Writes the product of `count` rows with the matrix to rows of an output, which are `stride` apart.
+    fn multiply(&self, count: usize, rows: Rows<'_>, out: (&mut [f32], usize), start: Start<'_>) {
+        self.multiply_part([0, self.count()], count, rows, out, start);
+    }
+
+    /// Returns the number of panels.
+    fn count(&self) -> usize {
+        self.size()[1].div_ceil(self.in_panel())
+    }
+
+    /// Returns the columns that some panels have.
+    fn columns(&self, [first, end]: [usize; 2]) -> [usize; 2] {
+        [first, end].map(|panel| (panel * self.in_panel()).min(self.size()[1]))
+    }
+
+    /// Returns the matrix, row by row.
+    fn unpacked(&self) -> Vec<f32> {
+        let [depth, width] = self.size();
+        (0..depth).flat_map(|row| (0..width).map(move |column| self.get(row, column))).collect()
+    }
 }
 
 /// A matrix `[depth, width]`, laid out in panels: as many columns as fit into two vectors, row by row. The columns that
@@ -77,35 +121,22 @@ impl Panels {
             }
         }
     }
+}
 
-    /// Returns the matrix, row by row.
-    pub(super) fn unpacked(&self) -> Vec<f32> {
-        let in_panel = self.in_panel;
-        let mut matrix = vec![0.0; self.depth * self.width];
-        for (index, value) in matrix.iter_mut().enumerate() {
-            let (row, column) = (index / self.width, index % self.width);
-            *value = self.values[(column / in_panel * self.depth + row) * in_panel + column % in_panel];
-        }
-        matrix
-    }
-
-    /// Returns the size of the matrix, `[depth, width]`.
-    pub(super) fn size(&self) -> [usize; 2] {
+impl Matrix for Panels {
+    fn size(&self) -> [usize; 2] {
         [self.depth, self.width]
     }
 
-    /// Returns the number of panels.
-    pub(super) fn count(&self) -> usize {
-        self.width.div_ceil(self.in_panel)
+    fn in_panel(&self) -> usize {
+        self.in_panel
     }
 
-    /// Writes the product of `count` rows with the matrix to rows of an output, which are `stride` apart.
-    pub(super) fn multiply(&self, count: usize, rows: Rows<'_>, out: (&mut [f32], usize), start: Start<'_>) {
-        self.multiply_part([0, self.count()], count, rows, out, start);
+    fn get(&self, row: usize, column: usize) -> f32 {
+        self.values[(column / self.in_panel * self.depth + row) * self.in_panel + column % self.in_panel]
     }
 
-    /// Writes as much of the product as some of the panels make. `out` begins with the first column of the first panel.
-    pub(super) fn multiply_part(
+    fn multiply_part(
         &self,
         panels: [usize; 2],
         count: usize,
@@ -115,15 +146,10 @@ impl Panels {
     ) {
         Arch::new().dispatch(Product { matrix: self, panels, count, rows, out, stride, start });
     }
-
-    /// Returns the columns that some panels have.
-    pub(super) fn columns(&self, [first, end]: [usize; 2]) -> [usize; 2] {
-        [first, end].map(|panel| (panel * self.in_panel).min(self.width))
-    }
 }
 
 /// Computes the number of columns in a panel.
-struct PanelWidth;
+pub(super) struct PanelWidth;
 
 impl WithSimd for PanelWidth {
     type Output = usize;
@@ -242,7 +268,7 @@ fn prefetch(values: &[f32], at: usize) {
 
 /// Loads two vectors, or less.
 #[inline(always)]
-fn load<S: Simd>(simd: S, values: &[f32]) -> [S::f32s; 2] {
+pub(super) fn load<S: Simd>(simd: S, values: &[f32]) -> [S::f32s; 2] {
     if let [first, second] = S::as_simd_f32s(values).0 {
         return [*first, *second];
     }
@@ -252,7 +278,7 @@ fn load<S: Simd>(simd: S, values: &[f32]) -> [S::f32s; 2] {
 
 /// Stores two vectors, or less.
 #[inline(always)]
-fn store<S: Simd>(simd: S, to: &mut [f32], [first, second]: [S::f32s; 2]) {
+pub(super) fn store<S: Simd>(simd: S, to: &mut [f32], [first, second]: [S::f32s; 2]) {
     if let [to_first, to_second] = S::as_mut_simd_f32s(to).0 {
         (*to_first, *to_second) = (first, second);
         return;

@@ -20,6 +20,8 @@ pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) about: String,
     body: Value,
+    /// The largest difference of two numbers in the answers of the servers.
+    pub(crate) tolerance: f64,
     pub(crate) servers: Vec<Server>,
     /// The command that runs the model without a server.
     pub(crate) alone: Alone,
@@ -31,6 +33,8 @@ pub(crate) struct Server {
     command: Vec<String>,
     #[serde(default)]
     env: BTreeMap<String, String>,
+    /// The size in bytes of what an image holds for it, without the model: a binary, or the packages of Python.
+    pub(crate) size: f64,
 }
 
 #[derive(Deserialize)]

@@ -35,14 +35,14 @@ pub(crate) fn table(case: &Case, measured: &Measured) -> String {
     let rate = significant(measured.rate);
     let mut text = format!(
         "### `{}`\n\n{}\n\n\
-         | | requests/s | CPU per request | requests per CPU second, relative | median at {rate}/s | 99 % | peak memory | start to ready |\n\
-         |---|---:|---:|---|---:|---:|---:|---:|\n",
+         | | requests/s | CPU per request | requests per CPU second, relative | median at {rate}/s | 99 % | peak memory | start to ready | size |\n\
+         |---|---:|---:|---|---:|---:|---:|---:|---:|\n",
         case.name, case.about
     );
     for figures in &measured.figures {
         let latency = |index: usize| figures.latencies.map_or_else(String::new, |of| duration(of[index].median));
         text += &format!(
-            "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
             figures.name,
             significant(figures.rate.median),
             duration(figures.cpu.median),
@@ -51,6 +51,7 @@ pub(crate) fn table(case: &Case, measured: &Measured) -> String {
             latency(1),
             megabytes(figures.peak_memory),
             duration(figures.start.median),
+            figures.size.map_or_else(String::new, megabytes),
         );
     }
     text

@@ -37,6 +37,8 @@ pub(crate) struct Figures {
     pub(crate) peak_memory: f64,
     /// Seconds from the start to readiness.
     pub(crate) start: Spread,
+    /// The size of a server in an image, in bytes.
+    pub(crate) size: Option<f64>,
 }
 
 /// The figures of a model.
@@ -64,7 +66,7 @@ pub(crate) async fn case(case: &Case, plan: &Plan) -> Result<Measured, Failure> 
         running.push(one.map_err(|error| format!("{}, {}: {error}", case.name, server.name))?);
     }
     for (index, one) in running.iter().enumerate().skip(1) {
-        answers::agree(&running[0].exchange.answer, &one.exchange.answer)
+        answers::agree(&running[0].exchange.answer, &one.exchange.answer, case.tolerance)
             .map_err(|error| format!("{}, {}: {error}", case.name, running[index].server.name))?;
     }
     let mut alone = Alone::start(&case.alone)?;
@@ -132,6 +134,7 @@ impl<'a> Running<'a> {
             latencies: Some(latencies),
             peak_memory: self.process.peak_memory()? as f64,
             start: Spread::of(self.starts.iter().copied()),
+            size: Some(self.server.size),
         })
     }
 }
@@ -166,6 +169,7 @@ fn figures_alone(name: &str, alone: &Alone, calls: &[Calls]) -> Figures {
         latencies: None,
         peak_memory: calls.iter().map(|calls| calls.memory).fold(0.0, f64::max),
         start: Spread::of([alone.started_in.as_secs_f64()]),
+        size: None,
     }
 }
 
