@@ -80,6 +80,7 @@ enum ResizeName {
 enum FilterName {
     Nearest,
     Bilinear,
+    Area,
     Bicubic,
     Lanczos,
 }
@@ -127,6 +128,7 @@ impl ImageOptions {
         });
         pixels = match self.filter {
             Some(FilterName::Nearest) => pixels.filter(Filter::Nearest),
+            Some(FilterName::Area) => pixels.filter(Filter::Area),
             Some(FilterName::Bicubic) => pixels.filter(Filter::Bicubic),
             Some(FilterName::Lanczos) => pixels.filter(Filter::Lanczos),
             Some(FilterName::Bilinear) | None => pixels,

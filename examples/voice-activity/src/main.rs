@@ -24,7 +24,7 @@ struct Audio {
 #[derive(Deserialize)]
 struct Params {
     /// The stream that the pieces belong to. Without one they are a recording of their own.
-    sequence_id: Option<String>,
+    sequence_id: Option<StreamId>,
     /// Set for the first pieces of a stream.
     #[serde(default)]
     sequence_start: bool,
@@ -33,6 +33,14 @@ struct Params {
     sequence_end: bool,
     /// The rate of the audio, if the caller wants it checked.
     sample_rate: Option<u32>,
+}
+
+/// The name of a stream: a text or a number, as Triton's clients have both.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a text or a number from 0")]
+enum StreamId {
+    Text(String),
+    Number(u64),
 }
 
 /// The output tensors.
@@ -84,8 +92,10 @@ impl Model for VoiceActivity {
         if let Some(rate) = item.params.sample_rate.filter(|rate| *rate != RATE) {
             reject!("parameters.sample_rate: expected {RATE}, got {rate}");
         }
-        if let Some(stream) = item.params.sequence_id.clone() {
-            item.set_key(stream)?;
+        match &item.params.sequence_id {
+            Some(StreamId::Text(text)) => item.set_key(text.clone())?,
+            Some(StreamId::Number(number)) => item.set_key(number.to_string())?,
+            None => {}
         }
         Ok(BatchCost::new(pieces))
     }

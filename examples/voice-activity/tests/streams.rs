@@ -48,7 +48,8 @@ fn request(pieces: &[Vec<i16>], parameters: Value) -> Value {
 }
 
 /// Returns the parameters of a piece of a stream.
-fn of(stream: &str, begins: bool, ends: bool) -> Value {
+fn of(stream: impl Into<Value>, begins: bool, ends: bool) -> Value {
+    let stream: Value = stream.into();
     json!({"sequence_id": stream, "sequence_start": begins, "sequence_end": ends})
 }
 
@@ -91,7 +92,7 @@ fn streams_that_arrive_piece_by_piece_at_the_same_time_give_the_same() {
                 let count = pieces.len() - start;
                 let mut got = Vec::new();
                 for (index, piece) in pieces[start..].iter().enumerate() {
-                    let body = request(std::slice::from_ref(piece), of(&name, index == 0, index + 1 == count));
+                    let body = request(std::slice::from_ref(piece), of(name.as_str(), index == 0, index + 1 == count));
                     got.extend(speech(&connection.post(INFER, &body.to_string()).unwrap().ok()));
                 }
                 assert_close(&got, &expected);
@@ -148,6 +149,16 @@ fn a_stream_can_pause_end_and_begin_again() {
 }
 
 #[test]
+fn a_number_names_a_stream_too() {
+    let Some(engine) = engine() else { return };
+    let (pieces, expected) = (recording(), reference().remove(&0).unwrap());
+    for (part, begins) in [(0..5, true), (5..10, false)] {
+        let body = request(&pieces[part.clone()], of(u64::MAX, begins, false));
+        assert_close(&speech(&engine.post(INFER, &body).ok()), &expected[part]);
+    }
+}
+
+#[test]
 fn a_silent_stream_is_forgotten() {
     let Some(model) = e2e::weights(env!("CARGO_MANIFEST_DIR")) else { return };
     let engine = start(&model, &[("STREAM_TIMEOUT", "0s")]);
@@ -184,7 +195,8 @@ fn audio_of_another_form_is_refused_by_name() {
     for (body, words) in [
         (request(&piece, json!({"sample_rate": 44_100})), &["parameters.sample_rate", "16000", "44100"][..]),
         (request(&piece, json!({"sample_rate": "fast"})), &["parameters.sample_rate"]),
-        (request(&piece, json!({"sequence_id": 7})), &["parameters.sequence_id", "string"]),
+        (request(&piece, json!({"sequence_id": -7})), &["parameters.sequence_id", "a text or a number"]),
+        (request(&piece, json!({"sequence_id": ["a"]})), &["parameters.sequence_id", "a text or a number"]),
         (request(&piece, json!({"sequence_id": long, "sequence_start": true})), &["256"]),
         (request(&piece, json!({"sequence_id": "never begun"})), &["parameters.sequence_id", "sequence_start"]),
         (request(&vec![vec![0; PIECE]; 2_001], json!({})), &["'audio'", "2000", "2001"]),
