@@ -3,7 +3,7 @@
 #[doc(no_inline)]
 pub use crate::{
     Context, Engine, Error, Result, SettingChoice, Settings, TensorInput, TensorOutput,
-    input::{Input, Json, Row, Tensors, Text, WithParams},
+    input::{Chat, Input, Json, Prompt, Row, Tensors, Text, WithParams},
     model::{Batch, BatchCost, Item, LoadContext, Model, Spec, Worker},
     output::Output,
     protocol::{InferRequest, InferResponse},

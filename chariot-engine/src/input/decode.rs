@@ -1,6 +1,6 @@
 //! [`Input`]: the trait that decodes one item of a request.
 
-use super::{batch_cost::BatchCost, context::DecodeContext, modality::Modality};
+use super::{batch_cost::BatchCost, context::DecodeContext, modality::Modality, prompt::PromptKind};
 use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 
 /// An input of a model: decodes one item of a request.
@@ -39,6 +39,10 @@ pub trait Input: Sized + Send + Sync + 'static {
 
     /// Set if decoding a small request takes only microseconds, so that it need not move to another thread.
     const INLINE: bool = false;
+
+    /// The form in which it is a prompt for a model that generates text, if it is one.
+    #[doc(hidden)]
+    const PROMPT: Option<PromptKind> = None;
 
     /// Decodes one item.
     ///

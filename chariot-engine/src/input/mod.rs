@@ -7,6 +7,7 @@
 //! | `modality` | the modalities: which part of a request an item is decoded from |
 //! | `payload` | the data of one item before it is decoded, and its slot in the request |
 //! | `text`, `json`, `with_params`, `request` | `Text`, `Json<T>`, `WithParams<I, P>`, and `InferRequest` as inputs |
+//! | `prompt`, `chat`, `sampling` | `Prompt` and `Chat` for models that generate text, and their sampling parameters |
 //! | `row` | `Row<T>`: one row of structured data |
 //! | `tensors`, `tensor_struct`, `tensor_field` | `Tensors`, the traits of derived structs, and the types of their fields |
 //! | `candle` | conversion between the protocol's tensors and candle's |
@@ -17,6 +18,7 @@
 mod batch_cost;
 #[cfg(feature = "candle")]
 mod candle;
+mod chat;
 mod context;
 mod decode;
 mod example;
@@ -25,8 +27,10 @@ pub mod image;
 mod json;
 pub mod modality;
 mod payload;
+mod prompt;
 mod request;
 mod row;
+mod sampling;
 mod schema;
 mod tensor_field;
 mod tensor_struct;
@@ -39,6 +43,7 @@ mod tracer;
 mod with_params;
 
 pub use batch_cost::BatchCost;
+pub use chat::{Chat, ChatContent, ChatMessage, ChatPart, Role};
 pub use context::DecodeContext;
 pub use decode::Input;
 pub use json::Json;
@@ -46,7 +51,11 @@ pub use modality::Modality;
 pub use payload::{ElementPayload, EncodedOutput, Slot};
 #[doc(hidden)]
 pub use payload::{HasParameters, Unit};
+pub use prompt::Prompt;
+#[doc(hidden)]
+pub use prompt::PromptKind;
 pub use row::{Row, RowPayload};
+pub use sampling::Sampling;
 pub use tensor_field::TensorField;
 pub use tensor_struct::{FromTensors, IntoTensors, TensorReader, decode_tensors};
 pub use tensors::Tensors;

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     batch_cost::BatchCost, context::DecodeContext, decode::Input, example, modality::Modality, payload::HasParameters,
+    prompt::PromptKind,
 };
 use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 
@@ -46,6 +47,7 @@ where
 {
     type Modality = I::Modality;
     const INLINE: bool = I::INLINE;
+    const PROMPT: Option<PromptKind> = I::PROMPT;
 
     fn decode(payload: <I::Modality as Modality>::Payload, cx: &DecodeContext<'_>) -> Result<Self> {
         let params = payload.parameters().decode_once(cx.meter())?;

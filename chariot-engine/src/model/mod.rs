@@ -71,6 +71,8 @@ pub(crate) use model_files::{file_if_any, is_system_file, read_labels};
 pub use rows::Rows;
 pub use scratch::Scratch;
 pub(crate) use scratch::{ScratchPool, set_discarding};
+#[doc(hidden)]
+pub use spec::AnswerKind;
 pub use spec::Spec;
 pub use worker::Worker;
 

@@ -1,14 +1,16 @@
 //! [`Spec`]: the declaration of an engine, which its types determine and its author refines.
 
-use std::{borrow::Cow, time::Duration};
+use std::{any::TypeId, borrow::Cow, time::Duration};
 
 use super::item::output_name;
 use crate::{
-    input::{BatchCost, Input, Modality},
+    error::Result,
+    input::{BatchCost, Input, Modality, PromptKind},
     output::Output,
     protocol::{DataType, JsonText, TensorMetadata},
     settings::{OutputLayout, SettingSpec, Settings},
     signature::{Signature, TensorSpec},
+    tasks::{Embedding, GeneratedText},
 };
 
 /// The declaration of an engine: its task, its actions, its named tensors, and how `infer` is called.
@@ -66,6 +68,29 @@ pub struct Spec {
     pub(crate) inline: bool,
     /// Set if each worker runs the author's example before the engine is ready.
     pub(crate) warms_up: bool,
+    prompt: Option<PromptKind>,
+    answer: Option<AnswerKind>,
+}
+
+/// What an output is for a caller who asks a language model.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerKind {
+    /// A [`GeneratedText`].
+    Text,
+    /// An [`Embedding`].
+    Embedding,
+}
+
+impl AnswerKind {
+    /// Returns the kind of an output type, or of a `Result` of one.
+    fn of<O: 'static>() -> Option<Self> {
+        let is = |types: [TypeId; 2]| types.contains(&TypeId::of::<O>());
+        if is([TypeId::of::<GeneratedText>(), TypeId::of::<Result<GeneratedText>>()]) {
+            return Some(AnswerKind::Text);
+        }
+        is([TypeId::of::<Embedding>(), TypeId::of::<Result<Embedding>>()]).then_some(AnswerKind::Embedding)
+    }
 }
 
 /// The maximum of [`Spec::concurrency`], more than any worker can use.
@@ -96,6 +121,8 @@ impl Spec {
             streaming: false,
             inline: true,
             warms_up: true,
+            prompt: I::PROMPT,
+            answer: AnswerKind::of::<O>(),
         }
     }
 
@@ -237,6 +264,18 @@ impl Spec {
     pub fn warm_up_by_example(mut self, warms_up: bool) -> Self {
         self.warms_up = warms_up;
         self
+    }
+
+    /// Returns the form in which the input is a prompt, if it is one.
+    #[doc(hidden)]
+    pub fn prompt_kind(&self) -> Option<PromptKind> {
+        self.prompt
+    }
+
+    /// Returns what the output is for a caller who asks a language model, if it is one of these.
+    #[doc(hidden)]
+    pub fn answer_kind(&self) -> Option<AnswerKind> {
+        self.answer
     }
 
     /// Replaces the named tensors by those that the loaded model states.

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 use memchr::memchr;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     encode_error::EncodeError,
@@ -137,6 +137,11 @@ impl JsonText {
 
     /// Deserializes the value as [`parse`](Self::parse) does, and reserves memory for it.
     pub(crate) fn parse_metered<T: DeserializeOwned>(&self, meter: &Meter<'_>) -> Result<T, Rejection> {
+        self.parse_metered_borrowed(meter)
+    }
+
+    /// Deserializes the value as [`parse_metered`](Self::parse_metered) does, as a type that may borrow its texts.
+    pub(crate) fn parse_metered_borrowed<'a, T: Deserialize<'a>>(&'a self, meter: &Meter<'_>) -> Result<T, Rejection> {
         let text = self.as_str();
         let mut reader = serde_json::Deserializer::from_str(text);
         let value = T::deserialize(Metered::new(&mut reader, meter)).and_then(|value| reader.end().map(|()| value));

@@ -71,7 +71,7 @@ impl Image {
     }
 
     /// Decodes a file as [`decode_base64`](Self::decode_base64) does, and reserves the memory that decoding takes at most.
-    pub(super) fn decode_base64_metered(
+    pub(in crate::input) fn decode_base64_metered(
         text: &str,
         limits: &ImageLimits,
         meter: &Meter<'_>,
