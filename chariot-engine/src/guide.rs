@@ -8,6 +8,7 @@
 //! | [`loading`] | load a model's files, and warm up |
 //! | [`onnx`] | serve an ONNX file, with or without code |
 //! | `text`, with the feature `text` | tokenize texts, pool vectors, find entities |
+//! | `generation`, with the feature `text` | generate text, for many callers together |
 //! | [`sessions`] | serve streams and conversations |
 //! | [`settings`] | declare what an operator can set |
 //! | [`devices`] | choose devices, workers and threads |
@@ -40,6 +41,9 @@ pub mod deploying {}
 pub mod devices {}
 #[doc = include_str!("docs/guide/embedding.md")]
 pub mod embedding {}
+#[cfg(feature = "text")]
+#[doc = include_str!("docs/guide/generation.md")]
+pub mod generation {}
 #[doc = include_str!("docs/guide/images.md")]
 pub mod images {}
 #[doc = include_str!("docs/guide/inputs_and_outputs.md")]

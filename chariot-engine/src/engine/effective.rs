@@ -5,7 +5,7 @@ use super::{
     model_plan::{ModelPlan, batching, inflight_bytes},
     plan::Plan,
     run::likely_device,
-    threads::{Threads, divide},
+    threads::Threads,
 };
 use crate::settings::{ByteSize, EngineSettings, Explained, Origin, SettingValue};
 
@@ -27,7 +27,7 @@ impl Plan {
     /// Returns the value for one model, if there is one and it can be known before a device is opened.
     fn computed(&self, model: &ModelPlan, bare: &str) -> Option<String> {
         let ModelPlan { settings, spec, .. } = model;
-        let Threads { workers, threads } = divide(settings, likely_device(settings.device), 1, self.cores());
+        let Threads { workers, threads } = model.threads(likely_device(settings.device), 1, self.cores());
         let batching = batching(settings, spec);
         Some(match bare {
             "MODEL_DIR" => model.model_dir.display().to_string(),

@@ -10,7 +10,7 @@ use super::{
     diagnostics::Diagnostics,
     error::StartError,
     path_segment::{check_name, check_version},
-    threads::{self, Cores},
+    threads::{self, Cores, Threads},
 };
 use crate::{
     device::{self, Device, DeviceId, Inventory},
@@ -106,6 +106,12 @@ impl ModelPlan {
         }
     }
 
+    /// Returns the numbers of workers and threads on devices of this kind.
+    pub(super) fn threads(&self, device: DeviceId, devices: usize, cores: Cores) -> Threads {
+        let per_core = device == DeviceId::Cpu && !self.spec.one_worker;
+        threads::divide(&self.settings, per_core, devices, cores)
+    }
+
     /// Opens the devices and starts the workers, on this number of cores. `core_threads` serve connections besides.
     /// `infer_url` is logged when the model is ready. It must be called within a tokio runtime.
     pub(super) fn start(
@@ -130,7 +136,7 @@ impl ModelPlan {
         let ids: Vec<String> = selection.devices.iter().map(|(id, _)| id.to_string()).collect();
         let first = selection.devices.first().map_or(DeviceId::Cpu, |(id, _)| *id);
         let devices: Vec<Device> = selection.devices.into_iter().map(|(_, device)| device).collect();
-        let threads::Threads { workers, threads } = threads::divide(settings, first, devices.len(), cores);
+        let Threads { workers, threads } = self.threads(first, devices.len(), cores);
         let most = devices.len().saturating_mul(workers).saturating_mul(self.spec.concurrency);
         let max_concurrency = settings.max_concurrency.unwrap_or(most).min(most);
         tracing::info!(

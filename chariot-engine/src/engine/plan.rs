@@ -15,7 +15,7 @@ use super::{
     served::ServedModels,
     setting_names::SettingNames,
     source::{Devices, Source},
-    threads::{self, Cores},
+    threads::Cores,
 };
 use crate::{
     device::{Device, DeviceId, Inventory},
@@ -142,8 +142,7 @@ impl Plan {
 
     /// Returns the number of threads that a worker computes with; the largest of all models.
     pub(super) fn threads(&self, device: impl Fn(&EngineSettings) -> DeviceId) -> usize {
-        let threads =
-            |model: &ModelPlan| threads::divide(&model.settings, device(&model.settings), 1, self.cores()).threads;
+        let threads = |model: &ModelPlan| model.threads(device(&model.settings), 1, self.cores()).threads;
         self.models.iter().map(threads).max().unwrap_or(1)
     }
 

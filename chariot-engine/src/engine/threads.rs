@@ -1,6 +1,6 @@
 //! The number of workers that run a model, and of threads of each. The plan uses it.
 
-use crate::{device::DeviceId, settings::EngineSettings};
+use crate::settings::EngineSettings;
 
 /// The number of workers of a model, and of threads that each computes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,15 +37,16 @@ impl Cores {
 /// Divides the cores among workers.
 ///
 /// On a CPU the default is one worker for each core, with one thread each, which serves the most requests per second;
-/// if one of the two settings is set, the other gets the remaining cores. On a GPU the default is one worker, since the
-/// device computes. Several devices share the cores.
-pub(super) fn divide(settings: &EngineSettings, device: DeviceId, devices: usize, shared: Cores) -> Threads {
+/// if one of the two settings is set, the other gets the remaining cores. Where the default is not one for each core
+/// (`per_core`), it is one worker: on a GPU, which computes itself, and for a model whose worker runs all calls together.
+/// Several devices share the cores.
+pub(super) fn divide(settings: &EngineSettings, per_core: bool, devices: usize, shared: Cores) -> Threads {
     let cores = (shared.of_model() / devices.max(1)).max(1);
     let (workers, threads) = match (settings.workers, settings.threads) {
         (Some(workers), Some(threads)) => (workers, threads),
         (Some(workers), None) => (workers, cores / workers.max(1)),
-        (None, Some(threads)) if device == DeviceId::Cpu => (cores / threads.max(1), threads),
-        (None, None) if device == DeviceId::Cpu => (shared.workers(cores), 1),
+        (None, Some(threads)) if per_core => (cores / threads.max(1), threads),
+        (None, None) if per_core => (shared.workers(cores), 1),
         (None, threads) => (1, threads.unwrap_or(cores)),
     };
     Threads { workers: workers.max(1), threads: threads.max(1) }
@@ -57,13 +58,13 @@ mod tests {
 
     #[test]
     fn cores_are_divided_and_never_oversubscribed_unless_asked_for() {
-        let on = |workers, threads, device, devices, cores| {
+        let on = |workers, threads, per_core, devices, cores| {
             let settings = EngineSettings { workers, threads, ..EngineSettings::default() };
-            let Threads { workers, threads } = divide(&settings, device, devices, Cores::new(cores, 1));
+            let Threads { workers, threads } = divide(&settings, per_core, devices, Cores::new(cores, 1));
             (workers, threads)
         };
-        let on_one = |workers, threads, device, cores| on(workers, threads, device, 1, cores);
-        let (cpu, gpu) = (DeviceId::Cpu, DeviceId::Cuda(0));
+        let on_one = |workers, threads, per_core, cores| on(workers, threads, per_core, 1, cores);
+        let (cpu, gpu) = (true, false);
         assert_eq!(on_one(None, None, cpu, 8), (8, 1));
         assert_eq!(on_one(Some(2), None, cpu, 8), (2, 4));
         assert_eq!(on_one(None, Some(4), cpu, 8), (2, 4));
@@ -79,14 +80,14 @@ mod tests {
 
     #[test]
     fn each_of_several_models_has_two_workers_at_least() {
-        let on = |workers, device, cores, models| {
+        let on = |workers, per_core, cores, models| {
             let settings = EngineSettings { workers, ..EngineSettings::default() };
-            let Threads { workers, threads } = divide(&settings, device, 1, Cores::new(cores, models));
+            let Threads { workers, threads } = divide(&settings, per_core, 1, Cores::new(cores, models));
             (workers, threads)
         };
-        assert_eq!(on(None, DeviceId::Cpu, 2, 3), (2, 1));
-        assert_eq!(on(None, DeviceId::Cpu, 16, 2), (8, 1));
-        assert_eq!(on(Some(1), DeviceId::Cpu, 2, 3), (1, 1));
-        assert_eq!(on(None, DeviceId::Cuda(0), 2, 3), (1, 1));
+        assert_eq!(on(None, true, 2, 3), (2, 1));
+        assert_eq!(on(None, true, 16, 2), (8, 1));
+        assert_eq!(on(Some(1), true, 2, 3), (1, 1));
+        assert_eq!(on(None, false, 2, 3), (1, 1));
     }
 }

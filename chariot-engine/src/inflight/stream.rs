@@ -1,8 +1,9 @@
-//! The bounded channel for the parts of a streamed response. Items emit parts from any thread and block while the caller is
-//! slow; the body of the server's response receives them.
+//! The bounded channel for the parts of a streamed response. Items emit parts from any thread and block, or await, while the
+//! caller is slow; the body of the server's response receives them.
 
 use std::{
     collections::VecDeque,
+    pin::pin,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -12,7 +13,10 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
-use tokio::time::Instant;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 
 use super::{
     budget::Charge,
@@ -50,6 +54,8 @@ struct Shared {
     state: Mutex<State>,
     /// Notified when a part is taken and when the caller goes.
     taken: Condvar,
+    /// Notified with `taken`, for those that await.
+    room: Notify,
     reader: AtomicWaker,
     limit: PaceLimit,
     /// Empty; the charges of parts are on its budget.
@@ -78,7 +84,8 @@ impl State {
 /// Creates a channel, whose caller must read at the pace once a part has to wait. The parts are charged to the budget of a
 /// charge.
 pub(crate) fn part_channel(limit: PaceLimit, charge: Charge) -> (PartSender, PartReceiver) {
-    let shared = Shared { state: Mutex::default(), taken: Condvar::new(), reader: AtomicWaker::new(), limit, charge };
+    let (state, taken, room, reader) = (Mutex::default(), Condvar::new(), Notify::new(), AtomicWaker::new());
+    let shared = Shared { state, taken, room, reader, limit, charge };
     let shared = Arc::new(shared);
     (PartSender { shared: shared.clone(), has_sent: AtomicBool::new(false) }, PartReceiver(shared))
 }
@@ -87,6 +94,37 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while the lock is held, so the state is consistent even if a holder's thread died.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the time until which a part waits for room, at most; `None` if there is room.
+    ///
+    /// # Errors
+    /// Fails if the caller has gone or reads too slowly, or if the deadline has passed.
+    fn full_until(&self, state: &mut State, deadline: Option<Instant>) -> Result<Option<Instant>> {
+        if state.gone {
+            return Err(Error::cancelled());
+        }
+        if !state.is_full() {
+            return Ok(None);
+        }
+        let now = Instant::now();
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            return Err(Error::timed_out());
+        }
+        let (taken, refusals) = (state.taken, self.charge.refusals());
+        let pace = state.pace.get_or_insert_with(|| Pace::begin(self.limit, now, taken, refusals));
+        if pace.is_over(now, taken, refusals) {
+            state.gone = true;
+            return Err(Error::cancelled());
+        }
+        Ok(Some(deadline.into_iter().chain([pace.next()]).min().unwrap_or(now)))
+    }
+
+    /// Tells those that wait that a part was taken, or that the caller has gone. Items of one request may wait on several
+    /// threads.
+    fn notify(&self) {
+        self.taken.notify_all();
+        self.room.notify_waiters();
     }
 }
 
@@ -101,35 +139,61 @@ impl PartSender {
     /// # Errors
     /// Fails if the caller has gone or reads too slowly, if the deadline has passed, or if the part exceeds a memory limit.
     pub(crate) fn send(&self, part: Bytes, deadline: Option<Instant>) -> Result<()> {
-        let Shared { limit, charge, .. } = &*self.shared;
-        let charge = charge.another((part.len() + PART) as u64)?;
+        let part = self.charged(part)?;
         let mut state = self.shared.lock();
-        while !state.gone && state.is_full() {
-            let now = Instant::now();
-            if deadline.is_some_and(|deadline| deadline <= now) {
-                return Err(Error::timed_out());
-            }
-            let taken = state.taken;
-            let pace = state.pace.get_or_insert_with(|| Pace::begin(*limit, now, taken, charge.refusals()));
-            if pace.is_over(now, taken, charge.refusals()) {
-                state.gone = true;
-                break;
-            }
-            let until = deadline.into_iter().chain([pace.next()]).min().unwrap_or(now);
+        while let Some(until) = self.shared.full_until(&mut state, deadline)? {
             // A caller that reads slowly is no fault of the worker.
-            let left = until.saturating_duration_since(now);
+            let left = until.saturating_duration_since(Instant::now());
             let waited = paused(|| self.shared.taken.wait_timeout(state, left));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        if state.gone {
-            return Err(Error::cancelled());
+        self.put(state, part);
+        Ok(())
+    }
+
+    /// Sends a part as [`send`](Self::send) does, and awaits while the channel is full.
+    ///
+    /// # Errors
+    /// Returns the errors of [`send`](Self::send), and fails if the engine's runtime ends.
+    pub(crate) async fn send_async(&self, part: Bytes, deadline: Option<Instant>) -> Result<()> {
+        let part = self.charged(part)?;
+        loop {
+            let mut room = pin!(self.shared.room.notified());
+            // A part that is taken after the look below is not missed.
+            room.as_mut().enable();
+            let Some(until) = self.look(deadline)? else { break };
+            // A task of the runtime instead of a timer of this thread, which panics when the runtime has ended.
+            let mut timer = tokio::spawn(sleep_until(until));
+            let is_over = tokio::select! {
+                () = room => false,
+                ended = &mut timer => ended.is_err(),
+            };
+            timer.abort();
+            if is_over {
+                return Err(Error::cancelled());
+            }
         }
-        state.size += part.len() + PART;
-        state.waiting.push_back(Part { bytes: part, charge });
+        // Nothing is awaited in between, and a part of another item that comes first makes the channel a little fuller.
+        self.put(self.shared.lock(), part);
+        Ok(())
+    }
+
+    fn look(&self, deadline: Option<Instant>) -> Result<Option<Instant>> {
+        self.shared.full_until(&mut self.shared.lock(), deadline)
+    }
+
+    /// Charges the bytes of a part.
+    fn charged(&self, part: Bytes) -> Result<Part> {
+        let charge = self.shared.charge.another((part.len() + PART) as u64)?;
+        Ok(Part { bytes: part, charge })
+    }
+
+    fn put(&self, mut state: MutexGuard<'_, State>, part: Part) {
+        state.size += part.bytes.len() + PART;
+        state.waiting.push_back(part);
         drop(state);
         self.has_sent.store(true, Ordering::Release);
         self.shared.reader.wake();
-        Ok(())
     }
 }
 
@@ -145,8 +209,7 @@ impl PartReceiver {
             state.pace = None;
         }
         drop(state);
-        // Items of one request may be blocked on several threads.
-        self.0.taken.notify_all();
+        self.0.notify();
         Some(part)
     }
 
@@ -160,7 +223,7 @@ impl PartReceiver {
 impl Drop for PartReceiver {
     fn drop(&mut self) {
         self.0.lock().gone = true;
-        self.0.taken.notify_all();
+        self.0.notify();
     }
 }
 
@@ -199,6 +262,46 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(read);
         sending.join().unwrap().unwrap();
         assert!(reader.take().is_none());
+    }
+
+    #[test]
+    fn a_part_that_awaits_room_blocks_no_thread() {
+        let (parts, reader) = part_channel(PaceLimit::awaited(HOUR, 1), Charge::default());
+        let count = 4 * FULL;
+        let send = async {
+            for index in 0..count {
+                parts.send_async(part(index), None).await.unwrap();
+            }
+        };
+        let read = async {
+            for index in 0..count {
+                assert_eq!(poll_fn(|cx| reader.poll(cx)).await.bytes, part(index));
+            }
+        };
+        // On one thread, which none of them may block.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async { tokio::join!(send, read) });
+    }
+
+    #[test]
+    fn a_part_that_awaits_room_fails_like_one_that_blocks() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let fails = |limit: PaceLimit, deadline: Option<Instant>| {
+            let (parts, _reader) = part_channel(limit, Charge::default());
+            fill(&parts);
+            runtime.block_on(parts.send_async(part(0), deadline)).unwrap_err().kind()
+        };
+        assert_eq!(fails(PaceLimit::awaited(Duration::from_millis(1), 1 << 30), None), ErrorKind::Cancelled);
+        let soon = Instant::now() + Duration::from_millis(1);
+        assert_eq!(fails(PaceLimit::awaited(HOUR, 1), Some(soon)), ErrorKind::TimedOut);
+        let (parts, reader) = part_channel(PaceLimit::awaited(HOUR, 1), Charge::default());
+        fill(&parts);
+        let leaves = async {
+            tokio::task::yield_now().await;
+            drop(reader);
+        };
+        let (sent, ()) = runtime.block_on(async { tokio::join!(parts.send_async(part(0), None), leaves) });
+        assert_eq!(sent.unwrap_err().kind(), ErrorKind::Cancelled);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! [`Input`]: the trait that decodes one item of a request.
 
-use super::{batch_cost::BatchCost, context::DecodeContext, modality::Modality, prompt::PromptKind};
+use super::{batch_cost::BatchCost, context::DecodeContext, modality::Modality, prompt_kind::PromptKind};
 use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 
 /// An input of a model: decodes one item of a request.

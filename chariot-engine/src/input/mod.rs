@@ -7,7 +7,8 @@
 //! | `modality` | the modalities: which part of a request an item is decoded from |
 //! | `payload` | the data of one item before it is decoded, and its slot in the request |
 //! | `text`, `json`, `with_params`, `request` | `Text`, `Json<T>`, `WithParams<I, P>`, and `InferRequest` as inputs |
-//! | `prompt`, `chat`, `sampling` | `Prompt` and `Chat` for models that generate text, and their sampling parameters |
+//! | `prompt`, `prompt_kind`, `sampling` | `Prompt` for models that generate text, and their sampling parameters |
+//! | `chat`, `chat_message`, `chat_wire` | `Chat`: a conversation, its messages, and their form on the wire |
 //! | `row` | `Row<T>`: one row of structured data |
 //! | `tensors`, `tensor_struct`, `tensor_field` | `Tensors`, the traits of derived structs, and the types of their fields |
 //! | `candle` | conversion between the protocol's tensors and candle's |
@@ -19,6 +20,8 @@ mod batch_cost;
 #[cfg(feature = "candle")]
 mod candle;
 mod chat;
+mod chat_message;
+mod chat_wire;
 mod context;
 mod decode;
 mod example;
@@ -28,6 +31,7 @@ mod json;
 pub mod modality;
 mod payload;
 mod prompt;
+mod prompt_kind;
 mod request;
 mod row;
 mod sampling;
@@ -43,7 +47,8 @@ mod tracer;
 mod with_params;
 
 pub use batch_cost::BatchCost;
-pub use chat::{Chat, ChatContent, ChatMessage, ChatPart, Role};
+pub use chat::{Chat, ChatContent};
+pub use chat_message::{ChatMessage, ChatPart, Role};
 pub use context::DecodeContext;
 pub use decode::Input;
 pub use json::Json;
@@ -53,7 +58,7 @@ pub use payload::{ElementPayload, EncodedOutput, Slot};
 pub use payload::{HasParameters, Unit};
 pub use prompt::Prompt;
 #[doc(hidden)]
-pub use prompt::PromptKind;
+pub use prompt_kind::PromptKind;
 pub use row::{Row, RowPayload};
 pub use sampling::Sampling;
 pub use tensor_field::TensorField;

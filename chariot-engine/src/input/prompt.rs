@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{context::DecodeContext, decode::Input, modality, payload::ElementPayload, sampling::Sampling, text::Text};
+use super::{
+    context::DecodeContext, decode::Input, modality, payload::ElementPayload, prompt_kind::PromptKind,
+    sampling::Sampling, text::Text,
+};
 use crate::{
     error::Result,
     protocol::{JsonText, block},
@@ -28,16 +31,6 @@ pub struct Prompt {
     pub text: String,
     /// The sampling parameters, which all items of an input share.
     pub sampling: Arc<Sampling>,
-}
-
-/// The form in which an input takes what a model continues or answers.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PromptKind {
-    /// A [`Prompt`].
-    Prompt,
-    /// A [`Chat`](super::Chat).
-    Chat,
 }
 
 impl Input for Prompt {

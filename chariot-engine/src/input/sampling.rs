@@ -71,6 +71,33 @@ pub struct Sampling {
 }
 
 impl Sampling {
+    /// Returns these parameters, with others where the caller says nothing. The stop texts of both end a text.
+    ///
+    /// ```
+    /// use chariot_engine::input::Sampling;
+    ///
+    /// let (mut caller, mut engine) = (Sampling::default(), Sampling::default());
+    /// caller.top_p = Some(0.5);
+    /// (engine.top_p, engine.temperature) = (Some(0.9), Some(0.2));
+    /// let both = caller.or(&engine);
+    /// assert_eq!((both.top_p, both.temperature), (Some(0.5), Some(0.2)));
+    /// ```
+    #[must_use]
+    pub fn or(&self, other: &Sampling) -> Sampling {
+        Sampling {
+            max_tokens: self.max_tokens.or(other.max_tokens),
+            temperature: self.temperature.or(other.temperature),
+            top_p: self.top_p.or(other.top_p),
+            top_k: self.top_k.or(other.top_k),
+            repetition_penalty: self.repetition_penalty.or(other.repetition_penalty),
+            frequency_penalty: self.frequency_penalty.or(other.frequency_penalty),
+            presence_penalty: self.presence_penalty.or(other.presence_penalty),
+            stop: self.stop.iter().chain(&other.stop).cloned().collect(),
+            seed: self.seed.or(other.seed),
+            logprobs: self.logprobs.or(other.logprobs),
+        }
+    }
+
     /// Returns the JSON Schema of the parameters.
     pub(super) fn schema() -> Option<JsonText> {
         let tokens = json!({ "type": "integer", "minimum": 1 });

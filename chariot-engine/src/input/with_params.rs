@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     batch_cost::BatchCost, context::DecodeContext, decode::Input, example, modality::Modality, payload::HasParameters,
-    prompt::PromptKind,
+    prompt_kind::PromptKind,
 };
 use crate::{error::Result, protocol::JsonText, signature::TensorSpec};
 

@@ -12,8 +12,6 @@ use super::model_files::{self, file_in};
 use super::{gguf::Gguf, pth, weights};
 #[cfg(any(feature = "onnx", feature = "onnx-tract"))]
 use crate::onnx::{Onnx, OnnxOptions};
-#[cfg(feature = "text")]
-use crate::text::{Tokenizer, TokenizerOptions};
 use crate::{
     device::Device,
     error::{Context, Result},
@@ -237,32 +235,6 @@ impl<S> LoadContext<S> {
     #[cfg(any(feature = "onnx", feature = "onnx-tract"))]
     pub fn onnx_options(&self) -> OnnxOptions {
         OnnxOptions::new().device(self.device().clone()).threads(self.threads()).sessions(self.workers())
-    }
-
-    /// Reads a tokenizer, with the length of texts that the model's files state, and cuts longer texts. See [`Tokenizer`].
-    ///
-    /// ```no_run
-    /// use chariot_engine::{Result, model::LoadContext, text::Tokenizer};
-    ///
-    /// fn load(ctx: &LoadContext) -> Result<Tokenizer> {
-    ///     ctx.tokenizer("tokenizer.json")
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    /// Returns the errors of [`file`](Self::file) and of [`Tokenizer::open`].
-    #[cfg(feature = "text")]
-    pub fn tokenizer(&self, name: impl AsRef<Path>) -> Result<Tokenizer> {
-        self.tokenizer_with(name, &TokenizerOptions::new())
-    }
-
-    /// Reads a tokenizer with options of your own. Otherwise like [`tokenizer`](Self::tokenizer).
-    ///
-    /// # Errors
-    /// Returns the errors of [`tokenizer`](Self::tokenizer).
-    #[cfg(feature = "text")]
-    pub fn tokenizer_with(&self, name: impl AsRef<Path>, options: &TokenizerOptions) -> Result<Tokenizer> {
-        Tokenizer::open(&self.file(name)?, options)
     }
 
     /// Maps the weights of a safetensors file as candle's `VarBuilder` of `F32`, on [`device`](Self::device).

@@ -1,9 +1,9 @@
-//! The tokenizer in a GGUF file: [`Gguf::tokenizer`].
+//! The tokenizer in a GGUF file, and its chat template: [`Gguf::tokenizer`], [`Gguf::chat_template`].
 
 use super::gguf::Gguf;
 use crate::{
-    error::{Context, Expected, Result, quoted},
-    text::{ByteLevel, Split, Tokenizer, TokenizerOptions},
+    error::{Context, Error, Expected, Result, quoted},
+    text::{ByteLevel, ChatTemplate, Split, Tokenizer, TokenizerOptions},
 };
 
 /// The ways to split a text, by the names that GGUF files have for them. The rules of each are those of the first model
@@ -76,6 +76,21 @@ impl Gguf {
         Tokenizer::from_byte_level(parts, options)
             .context("making a tokenizer from the metadata 'tokenizer.ggml.*'")
             .context(quoted(self.file()))
+    }
+
+    /// Returns the chat template of the file (`tokenizer.chat_template`), with its first and last tokens.
+    ///
+    /// # Errors
+    /// Returns an error that names the file and the key if there is none, and the errors of [`ChatTemplate::new`].
+    pub fn chat_template(&self) -> Result<ChatTemplate> {
+        let template =
+            ChatTemplate::new(self.metadata::<String>("tokenizer.chat_template")?).context(quoted(self.file()))?;
+        let tokens: Vec<String> = self.metadata("tokenizer.ggml.tokens")?;
+        let token = |name: &str| {
+            let id: Option<usize> = self.metadata_if_any(&format!("tokenizer.ggml.{name}_token_id"))?;
+            Ok::<_, Error>(id.and_then(|id| tokens.get(id)).cloned().unwrap_or_default())
+        };
+        Ok(template.with_tokens(token("bos")?, token("eos")?))
     }
 
     /// Returns the IDs of the tokens that are searched for in a text.

@@ -2,13 +2,14 @@
 
 use std::{any::Any, ops::Deref, sync::Arc, time::Instant};
 
+use bytes::Bytes;
 use serde::Serialize;
 use smallvec::SmallVec;
 
 use crate::{
     device::Device,
     error::{Error, Expected, Result},
-    inflight::RequestToken,
+    inflight::{PartSender, RequestToken},
     input::Slot,
     protocol::{EncodeError, JsonText, Origin, Parameters},
 };
@@ -217,12 +218,48 @@ impl<I> Item<I> {
     /// a memory limit; return it from `infer` to end the work.
     /// Returns an error if JSON cannot represent the part.
     pub fn emit<T: Serialize + ?Sized>(&self, part: &T) -> Result<()> {
+        let token = &self.info.shared.token;
+        match self.part(part)? {
+            Some((parts, part)) => parts.send(part, token.deadline()),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends a part of the output like [`emit`](Self::emit), but awaits while the caller reads slowly, so that the other calls
+    /// of a worker go on ([`Spec::concurrency`](super::Spec::concurrency)).
+    ///
+    /// ```
+    /// use chariot_engine::prelude::*;
+    ///
+    /// async fn repeat(text: &Item<Text>) -> Result<()> {
+    ///     for word in text.as_str().split(' ') {
+    ///         text.emit_async(word).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`emit`](Self::emit).
+    ///
+    /// # Cancel safety
+    /// A part whose future is dropped is not sent.
+    pub async fn emit_async<T: Serialize + ?Sized>(&self, part: &T) -> Result<()> {
+        let token = &self.info.shared.token;
+        match self.part(part)? {
+            Some((parts, part)) => parts.send_async(part, token.deadline()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Returns a part as it is sent, and the channel; `None` if nobody reads parts.
+    fn part<T: Serialize + ?Sized>(&self, part: &T) -> Result<Option<(&PartSender, Bytes)>> {
         if self.is_cancelled() {
             return Err(Error::cancelled());
         }
         let Some(parts) = self.info.shared.token.parts() else {
             self.info.shared.token.drop_part();
-            return Ok(());
+            return Ok(None);
         };
         #[derive(Serialize)]
         struct Part<'a, T: ?Sized> {
@@ -235,7 +272,7 @@ impl<I> Item<I> {
             EncodeError::NotFinite(_) => Error::unwritable(format_args!("part of the output: {error}")),
             error => error.into(),
         })?;
-        parts.send(text.into_bytes(), self.info.shared.token.deadline())
+        Ok(Some((parts, text.into_bytes())))
     }
 
     /// Returns the time at which the request fails with a timeout; `None` if it has no deadline.

@@ -8,9 +8,11 @@
 //! | `item` | `Item`: one item of a request |
 //! | `keyed` | the states of sessions, by key |
 //! | `scratch` | the state of a worker, separate from the shared model |
+//! | `generator`, `generator_model` | `Generator`: an engine that generates text, and every one as a `Model` |
+//! | `sequences` | the loop that steps the sequences of a worker together |
 //! | `tokens` | the tokens of items: `Tokenizer::admit` and `Batch::tokens` |
 //! | `worker` | `Worker`: the argument of `warm_up` |
-//! | `context` | `LoadContext`: the argument of `load` |
+//! | `context`, `context_texts` | `LoadContext`: the argument of `load` |
 //! | `model_files` | the search for a model's files |
 //! | `named` | tensors by name as candle's `VarBuilder` |
 //! | `weights`, `shards`, `mapped` | safetensors files; `mapped` has the only `unsafe` code for them |
@@ -21,6 +23,8 @@ mod batch;
 #[cfg(feature = "candle")]
 mod checkpoint;
 mod context;
+#[cfg(feature = "text")]
+mod context_texts;
 mod definition;
 #[cfg(feature = "candle")]
 mod gguf;
@@ -30,6 +34,10 @@ mod gguf_header;
 mod gguf_tokenizer;
 #[cfg(feature = "candle")]
 mod gguf_value;
+#[cfg(feature = "text")]
+mod generator;
+#[cfg(feature = "text")]
+mod generator_model;
 mod item;
 mod keyed;
 #[cfg(feature = "candle")]
@@ -44,6 +52,8 @@ mod pickle;
 mod pth;
 mod rows;
 mod scratch;
+#[cfg(feature = "text")]
+mod sequences;
 #[cfg(feature = "candle")]
 mod shards;
 mod spec;
@@ -58,6 +68,8 @@ pub(crate) use context::LoadCommon;
 pub use context::LoadContext;
 pub(crate) use definition::PayloadOf;
 pub use definition::{ModalityOf, Model};
+#[cfg(feature = "text")]
+pub use generator::{GenerationLimits, Generator, Next, PromptInput};
 #[cfg(feature = "candle")]
 pub use gguf::Gguf;
 #[cfg(feature = "candle")]

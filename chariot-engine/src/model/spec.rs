@@ -68,11 +68,13 @@ pub struct Spec {
     pub(crate) inline: bool,
     /// Set if each worker runs the author's example before the engine is ready.
     pub(crate) warms_up: bool,
+    /// Set if the default is one worker for each device, on a CPU too.
+    pub(crate) one_worker: bool,
     prompt: Option<PromptKind>,
     answer: Option<AnswerKind>,
 }
 
-/// What an output is for a caller who asks a language model.
+/// The use of an output for a caller who asks a language model.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerKind {
@@ -121,6 +123,7 @@ impl Spec {
             streaming: false,
             inline: true,
             warms_up: true,
+            one_worker: false,
             prompt: I::PROMPT,
             answer: AnswerKind::of::<O>(),
         }
@@ -276,6 +279,13 @@ impl Spec {
     #[doc(hidden)]
     pub fn answer_kind(&self) -> Option<AnswerKind> {
         self.answer
+    }
+
+    /// Makes one worker with all threads the default for each device, because a worker runs all calls together.
+    #[cfg(feature = "text")]
+    pub(super) fn one_worker(mut self) -> Self {
+        self.one_worker = true;
+        self
     }
 
     /// Replaces the named tensors by those that the loaded model states.

@@ -80,6 +80,7 @@ impl ByteLevel {
         }
         tokenizer.with_pre_tokenizer(Some(self.split.pre_tokenizer()?));
         tokenizer.with_post_processor(ends);
+        tokenizer.with_decoder(Some(Bytes::default()));
         tokenizer.add_special_tokens(added)?;
         Ok(tokenizer)
     }

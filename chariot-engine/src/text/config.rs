@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The file in which a tokenizer's own settings are.
-const TOKENIZER: &str = "tokenizer_config.json";
+pub(super) const TOKENIZER: &str = "tokenizer_config.json";
 /// The file in which the library Sentence Transformers keeps the length of texts.
 const SENTENCES: &str = "sentence_bert_config.json";
 
@@ -43,9 +43,17 @@ struct TokenizerConfig {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Token {
+pub(super) enum Token {
     Plain(String),
     Added { content: String },
+}
+
+impl Token {
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Token::Plain(content) | Token::Added { content } => content,
+        }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -66,16 +74,18 @@ impl Config {
         };
         Ok(Config {
             max_tokens: length(sentences.max_seq_length).or(length(tokenizer.model_max_length)),
-            pad_token: tokenizer.pad_token.map(|token| match token {
-                Token::Plain(content) | Token::Added { content } => content,
-            }),
+            pad_token: tokenizer.pad_token.map(Token::into_text),
             pads_left: tokenizer.padding_side.map(|side| side == "left"),
             cuts_left: tokenizer.truncation_side.is_some_and(|side| side == "left"),
         })
     }
 }
 
-fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<Option<T>> {
+/// Reads a file of a folder, if it is there.
+///
+/// # Errors
+/// Returns an error that names the file that is no JSON of the kind.
+pub(super) fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<Option<T>> {
     let path = folder.join(name);
     if !path.exists() {
         return Ok(None);

@@ -202,7 +202,48 @@ impl Tokenizer {
     /// Returns a rejection if the text has more tokens than [`max_tokens`](Self::max_tokens) and is not to be cut. Returns
     /// an error if the tokenizer fails, such as for lack of a token for unknown words.
     pub fn encode(&self, text: &str) -> Result<Encoding> {
-        self.encode_within(text, Room::default())
+        self.encode_within(text, true, Room::default())
+    }
+
+    /// Encodes a text without the tokens that the tokenizer adds, for a prompt that a [`ChatTemplate`](super::ChatTemplate)
+    /// has written: it has them already.
+    ///
+    /// # Errors
+    /// Returns the errors of [`encode`](Self::encode).
+    pub fn encode_plain(&self, text: &str) -> Result<Encoding> {
+        self.encode_within(text, false, Room::default())
+    }
+
+    /// Encodes a text like [`encode_plain`](Self::encode_plain), and reserves the memory that this takes from a budget until it
+    /// is done.
+    ///
+    /// # Errors
+    /// Returns the errors of [`encode`](Self::encode), and that of the budget.
+    pub(crate) fn encode_plain_reserving(&self, text: &str, budget: &dyn Reserve) -> Result<Encoding> {
+        self.encode_within(text, false, Room::of(budget))
+    }
+
+    /// Returns the text of tokens, without special ones. Bytes that are not UTF-8 become U+FFFD.
+    ///
+    /// ```
+    /// # let file = r#"{"version": "1.0", "model": {"type": "WordLevel", "vocab": {"a": 0, "b": 1}, "unk_token": "a"}}"#;
+    /// # use chariot_engine::text::{Tokenizer, TokenizerOptions};
+    /// let tokenizer = Tokenizer::from_json(file, &TokenizerOptions::new().max_tokens(8)).unwrap();
+    /// assert_eq!(tokenizer.decode(&[1, 0]).unwrap(), "b a");
+    /// ```
+    ///
+    /// The text of a part of the tokens can differ from that part of the text: [`Generation`](super::Generation) decodes
+    /// tokens one by one.
+    ///
+    /// # Errors
+    /// Returns an error if the tokenizer fails.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        self.0.raw.decode(ids, true).map_err(Error::from)
+    }
+
+    /// Returns `true` if a token has this ID.
+    pub(super) fn has_id(&self, id: u32) -> bool {
+        self.0.raw.id_to_token(id).is_some()
     }
 
     /// Encodes a text, and reserves the memory that this takes from a budget until it is done.
@@ -210,12 +251,13 @@ impl Tokenizer {
     /// # Errors
     /// Returns the errors of [`encode`](Self::encode), and that of the budget.
     pub(crate) fn encode_reserving(&self, text: &str, budget: &dyn Reserve) -> Result<Encoding> {
-        self.encode_within(text, Room::of(budget))
+        self.encode_within(text, true, Room::of(budget))
     }
 
-    fn encode_within(&self, text: &str, mut room: Room<'_>) -> Result<Encoding> {
+    /// Encodes a text, with the tokens that the tokenizer adds if `adds` is set.
+    fn encode_within(&self, text: &str, adds: bool, mut room: Room<'_>) -> Result<Encoding> {
         let Inner { raw, max_tokens, added, truncate, padding, .. } = &*self.0;
-        let most = max_tokens - added;
+        let most = max_tokens - if adds { *added } else { 0 };
         let mut content = self.beginning(text, most + 1, &mut room)?;
         let is_long = content.len() > most;
         if is_long {
@@ -225,7 +267,7 @@ impl Tokenizer {
             content.truncate(most, 0, TruncationDirection::Right);
             content.take_overflowing();
         }
-        let encoding = raw.post_process(content, None, true).map_err(Error::from)?;
+        let encoding = raw.post_process(content, None, adds).map_err(Error::from)?;
         Ok(Encoding::from_raw(&encoding, text, is_long, *padding))
     }
 

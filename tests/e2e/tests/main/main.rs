@@ -15,6 +15,7 @@ mod drops;
 mod embed;
 mod faults;
 mod frames;
+mod generation;
 mod globals;
 mod half_close;
 mod harness;

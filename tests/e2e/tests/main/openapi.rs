@@ -40,7 +40,7 @@ fn engines_of_every_task_match_their_documents() {
         builder::<Vector>(),
         builder::<Mood>(),
         builder::<Names>(),
-        builder::<Prompt>(),
+        builder::<kinds::Prompt>(),
         builder::<Short>(),
         builder::<German>(),
         builder::<Gap>(),
@@ -92,7 +92,7 @@ fn the_document_is_served_like_any_route() {
 
 #[test]
 fn streaming_is_documented_only_where_it_is_offered() {
-    let plain = Server::start(builder::<Prompt>());
+    let plain = Server::start(builder::<kinds::Prompt>());
     let text = plain.get("/openapi.json").text;
     assert!(!text.contains("generate_stream") && !text.contains("event-stream"));
 
