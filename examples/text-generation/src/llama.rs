@@ -2,7 +2,10 @@
 
 use chariot_engine::{
     candle::{Device, Result, Tensor},
-    candle_nn::{Embedding, Module, kv_cache::KvCache, rotary_emb::rope},
+    candle_nn::{
+        kv_cache::KvCache,
+        rotary_emb::{rope, rope_i},
+    },
     ops::{Activation, LayerNorm, Linear, Mask, attention},
 };
 
@@ -21,35 +24,11 @@ pub(crate) struct Cache {
 /// The network.
 #[derive(Debug)]
 pub(crate) struct Llama {
-    embedding: Embedding,
+    /// The vector of each token. Their products with the result are the logits.
+    words: Linear,
     layers: Vec<Layer>,
     norm: LayerNorm,
-    /// The logits of a token are products with the rows of the embedding.
-    head: Product,
     rotation: Rotation,
-}
-
-/// A product with a weight. The only place that knows how weights are kept.
-#[derive(Debug)]
-struct Product(Linear);
-
-impl Product {
-    fn new(weight: Tensor) -> Result<Self> {
-        Linear::new(weight, None).map(Product)
-    }
-
-    /// Makes one product of several with the same input.
-    fn joined(weights: &[Tensor]) -> Result<Self> {
-        Self::new(Tensor::cat(weights, 0)?)
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.0.forward(x)
-    }
-
-    fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        self.0.forward_add(x, residual)
-    }
 }
 
 impl Llama {
@@ -57,28 +36,24 @@ impl Llama {
     ///
     /// # Errors
     /// Returns an error if a tensor is missing or has another shape.
-    pub(crate) fn new(config: &Config, weights: &Weights, context: usize) -> chariot_engine::Result<Self> {
-        let width = config.hidden_size;
-        let embedding = weights.get(None, "embed_tokens", &[config.vocab_size, width])?;
-        let norm = weights.get(None, "norm", &[width])?;
+    pub(crate) fn new(
+        config: &Config,
+        weights: &Weights,
+        context: usize,
+        device: &Device,
+    ) -> chariot_engine::Result<Self> {
         let layer = |index| Layer::new(config, weights, index);
         Ok(Self {
             layers: (0..config.num_hidden_layers).map(layer).collect::<chariot_engine::Result<_>>()?,
-            norm: LayerNorm::rms(norm, config.rms_norm_eps)?,
-            rotation: Rotation::new(
-                width / config.num_attention_heads,
-                config.rope_theta,
-                context,
-                embedding.device(),
-            )?,
-            head: Product::new(embedding.clone())?,
-            embedding: Embedding::new(embedding, width),
+            norm: weights.norm(None, "norm")?,
+            rotation: Rotation::new(config, weights.alternates(), context, device)?,
+            words: weights.product(None, "embed_tokens", [config.vocab_size, config.hidden_size])?,
         })
     }
 
     /// Returns the most tokens of a sequence.
     pub(crate) fn context(&self) -> usize {
-        self.rotation.context
+        self.rotation.cosines.dims()[0]
     }
 
     /// Returns the cache of a sequence without tokens.
@@ -96,8 +71,7 @@ impl Llama {
         let ids: Vec<u32> = parts.iter().flat_map(|(_, tokens)| *tokens).copied().collect();
         let positions = parts.iter().flat_map(|(cache, tokens)| (cache.tokens..).take(tokens.len()));
         let rotation = self.rotation.at(positions)?;
-        let device = self.embedding.embeddings().device();
-        let mut x = self.embedding.forward(&Tensor::new(ids, device)?)?;
+        let mut x = self.words.rows(&ids)?;
         for (index, layer) in self.layers.iter().enumerate() {
             x = layer.forward(&x, &rotation, index, parts)?;
         }
@@ -106,20 +80,22 @@ impl Llama {
             cache.tokens += tokens.len();
             ends.push(ends.last().map_or(0, |end| end + 1) + tokens.len() as u32 - 1);
         }
-        let last = x.index_select(&Tensor::new(ends, device)?, 0)?;
-        self.head.forward(&self.norm.forward(&last)?)
+        let last = x.index_select(&Tensor::new(ends, x.device())?, 0)?;
+        self.words.forward(&self.norm.forward(&last)?)
     }
 }
 
 #[derive(Debug)]
 struct Layer {
     attention_norm: LayerNorm,
-    qkv: Product,
-    merge: Product,
+    queries: Linear,
+    keys: Linear,
+    values: Linear,
+    merge: Linear,
     inner_norm: LayerNorm,
     gate: Linear,
-    up: Product,
-    down: Product,
+    up: Linear,
+    down: Linear,
     heads: usize,
     key_heads: usize,
     size: usize,
@@ -127,24 +103,20 @@ struct Layer {
 
 impl Layer {
     fn new(config: &Config, weights: &Weights, index: usize) -> chariot_engine::Result<Self> {
-        let &Config { hidden_size: width, intermediate_size: inner, rms_norm_eps: epsilon, .. } = config;
+        let &Config { hidden_size: width, intermediate_size: inner, .. } = config;
         let (heads, key_heads) = (config.num_attention_heads, config.num_key_value_heads);
         let size = width / heads;
-        let get = |name: &str, shape: &[usize]| weights.get(Some(index), name, shape);
-        let keys = key_heads * size;
-        let qkv = [
-            get("self_attn.q_proj", &[width, width])?,
-            get("self_attn.k_proj", &[keys, width])?,
-            get("self_attn.v_proj", &[keys, width])?,
-        ];
+        let product = |name: &str, out, from| weights.product(Some(index), name, [out, from]);
         Ok(Self {
-            attention_norm: LayerNorm::rms(get("input_layernorm", &[width])?, epsilon)?,
-            qkv: Product::joined(&qkv)?,
-            merge: Product::new(get("self_attn.o_proj", &[width, width])?)?,
-            inner_norm: LayerNorm::rms(get("post_attention_layernorm", &[width])?, epsilon)?,
-            gate: Linear::new(get("mlp.gate_proj", &[inner, width])?, None)?,
-            up: Product::new(get("mlp.up_proj", &[inner, width])?)?,
-            down: Product::new(get("mlp.down_proj", &[width, inner])?)?,
+            attention_norm: weights.norm(Some(index), "input_layernorm")?,
+            queries: product("self_attn.q_proj", width, width)?,
+            keys: product("self_attn.k_proj", key_heads * size, width)?,
+            values: product("self_attn.v_proj", key_heads * size, width)?,
+            merge: product("self_attn.o_proj", width, width)?,
+            inner_norm: weights.norm(Some(index), "post_attention_layernorm")?,
+            gate: product("mlp.gate_proj", inner, width)?,
+            up: product("mlp.up_proj", inner, width)?,
+            down: product("mlp.down_proj", width, inner)?,
             heads,
             key_heads,
             size,
@@ -154,20 +126,18 @@ impl Layer {
     fn forward(
         &self,
         x: &Tensor,
-        rotation: &[Tensor; 2],
+        rotation: &Rotation,
         index: usize,
         parts: &mut [(&mut Cache, &[u32])],
     ) -> Result<Tensor> {
-        let qkv = self.qkv.forward(&self.attention_norm.forward(x)?)?;
-        let rows = qkv.dim(0)?;
-        let (queries, keys) = (self.heads * self.size, self.key_heads * self.size);
-        let heads = |first, heads| {
-            let part = qkv.narrow(1, first, heads * self.size)?.reshape((rows, heads, self.size))?;
-            part.transpose(0, 1)?.contiguous()
+        let normed = self.attention_norm.forward(x)?;
+        let heads = |part: &Linear, heads| {
+            let part = part.forward(&normed)?;
+            part.reshape((part.dim(0)?, heads, self.size))?.transpose(0, 1)?.contiguous()
         };
-        let rotated = |x: Tensor| rope(&x.unsqueeze(0)?, &rotation[0], &rotation[1])?.squeeze(0);
-        let (q, k) = (rotated(heads(0, self.heads)?)?, rotated(heads(queries, self.key_heads)?)?);
-        let v = heads(queries + keys, self.key_heads)?;
+        let q = rotation.turn(heads(&self.queries, self.heads)?)?;
+        let k = rotation.turn(heads(&self.keys, self.key_heads)?)?;
+        let v = heads(&self.values, self.key_heads)?;
         let mut start = 0;
         let mut attended = Vec::with_capacity(parts.len());
         for (cache, tokens) in parts {
@@ -209,28 +179,41 @@ fn causal(count: usize, all: usize, group: usize, device: &Device) -> Result<Opt
     Tensor::from_vec(mask, (1, 1, group * count, all), device).map(Some)
 }
 
-/// The rotations of queries and keys by their position.
+/// The rotations of queries and keys by their positions.
 #[derive(Debug)]
 struct Rotation {
-    /// The cosines and the sines, `[positions, size / 2]`.
-    tables: [Tensor; 2],
-    context: usize,
+    /// `[positions, size / 2]`.
+    cosines: Tensor,
+    sines: Tensor,
+    /// Set if the numbers of the two halves of a head alternate.
+    alternates: bool,
 }
 
 impl Rotation {
-    fn new(size: usize, theta: f64, context: usize, device: &Device) -> Result<Self> {
-        let frequencies: Vec<f64> = (0..size).step_by(2).map(|at| theta.powf(-(at as f64) / size as f64)).collect();
+    /// Computes the rotations of all positions of a context.
+    fn new(config: &Config, alternates: bool, context: usize, device: &Device) -> Result<Self> {
+        let size = config.hidden_size / config.num_attention_heads;
+        let frequency = |at: usize| config.rope_theta.powf(-(at as f64) / size as f64);
+        let frequencies: Vec<f64> = (0..size).step_by(2).map(frequency).collect();
         let table = |of: fn(f64) -> f64| {
             let angles = (0..context).flat_map(|position| frequencies.iter().map(move |f| position as f64 * f));
-            Tensor::from_vec(angles.map(|angle| of(angle) as f32).collect::<Vec<_>>(), (context, size / 2), device)
+            let values: Vec<f32> = angles.map(|angle| of(angle) as f32).collect();
+            Tensor::from_vec(values, (context, size / 2), device)
         };
-        Ok(Rotation { tables: [table(f64::cos)?, table(f64::sin)?], context })
+        Ok(Rotation { cosines: table(f64::cos)?, sines: table(f64::sin)?, alternates })
     }
 
-    /// Returns the cosines and the sines of these positions.
-    fn at(&self, positions: impl Iterator<Item = usize>) -> Result<[Tensor; 2]> {
+    /// Returns the rotations of these positions.
+    fn at(&self, positions: impl Iterator<Item = usize>) -> Result<Self> {
         let positions: Vec<u32> = positions.map(|position| position as u32).collect();
-        let positions = Tensor::new(positions, self.tables[0].device())?;
-        Ok([self.tables[0].index_select(&positions, 0)?, self.tables[1].index_select(&positions, 0)?])
+        let positions = Tensor::new(positions, self.cosines.device())?;
+        let of = |table: &Tensor| table.index_select(&positions, 0);
+        Ok(Rotation { cosines: of(&self.cosines)?, sines: of(&self.sines)?, alternates: self.alternates })
+    }
+
+    /// Rotates queries or keys, `[heads, tokens, size]`.
+    fn turn(&self, x: Tensor) -> Result<Tensor> {
+        let turn = if self.alternates { rope_i } else { rope };
+        turn(&x.unsqueeze(0)?, &self.cosines, &self.sines)?.squeeze(0)
     }
 }

@@ -33,7 +33,8 @@ impl Generator for TextGeneration {
         let (tokenizer, template) = weights.texts(ctx)?;
         let config = weights.config();
         tokenizer.check_model(config.vocab_size, tokenizer.max_tokens())?;
-        let llama = Llama::new(config, &weights, config.max_position_embeddings.min(CONTEXT))?;
+        let llama =
+            Llama::new(config, &weights, config.max_position_embeddings.min(CONTEXT), ctx.device().as_candle())?;
         Ok(Self { tokenizer, template, llama, end: config.eos_token_id })
     }
 

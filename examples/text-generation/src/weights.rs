@@ -2,10 +2,9 @@
 //! them, and the network takes its tensors by the names of Hugging Face.
 
 use chariot_engine::{
-    candle,
-    candle::Tensor,
     candle_nn::VarBuilder,
     model::Gguf,
+    ops::{LayerNorm, Linear},
     prelude::*,
     text::{ChatTemplate, Tokenizer},
 };
@@ -55,8 +54,10 @@ enum Source {
     Safetensors(VarBuilder<'static>),
 }
 
-/// The names of a layer's tensors in a GGUF file.
-const NAMES: [(&str, &str); 9] = [
+/// The names of tensors in a GGUF file.
+const NAMES: [(&str, &str); 11] = [
+    ("embed_tokens", "token_embd"),
+    ("norm", "output_norm"),
     ("input_layernorm", "attn_norm"),
     ("self_attn.q_proj", "attn_q"),
     ("self_attn.k_proj", "attn_k"),
@@ -97,40 +98,66 @@ impl Weights {
         }
     }
 
-    /// Returns a tensor of a layer, or one of no layer.
+    /// Returns `true` if the rows of queries and keys alternate between the two halves of a head, as in GGUF files, instead of
+    /// one half coming after the other.
+    pub(crate) fn alternates(&self) -> bool {
+        matches!(self.source, Source::Gguf(_))
+    }
+
+    /// Returns a matrix of a layer, or the embedding, as a product.
     ///
     /// # Errors
-    /// Returns an error if the tensor is missing or has another shape.
-    pub(crate) fn get(&self, layer: Option<usize>, name: &str, shape: &[usize]) -> Result<Tensor> {
-        match (&self.source, layer) {
-            (Source::Safetensors(weights), Some(layer)) => {
-                Ok(weights.pp("model.layers").pp(layer).get(shape, &format!("{name}.weight"))?)
+    /// Returns an error if the matrix is missing or has another shape.
+    pub(crate) fn product(&self, layer: Option<usize>, name: &str, shape: [usize; 2]) -> Result<Linear> {
+        match &self.source {
+            Source::Safetensors(weights) => {
+                Ok(Linear::new(weights.get(&shape[..], &of_hugging_face(layer, name))?, None)?)
             }
-            (Source::Safetensors(weights), None) => Ok(weights.pp("model").get(shape, &format!("{name}.weight"))?),
-            (Source::Gguf(file), _) => {
-                let known = NAMES.iter().find(|(of_layer, _)| *of_layer == name).map(|(_, known)| *known);
-                let name = match (layer, known, name) {
-                    (Some(layer), Some(known), _) => format!("blk.{layer}.{known}.weight"),
-                    (_, _, "embed_tokens") => "token_embd.weight".to_owned(),
-                    _ => "output_norm.weight".to_owned(),
-                };
-                let tensor = file.dequantized(&name)?;
-                if tensor.dims() != shape {
-                    return Err(format!("'{name}': expected shape {shape:?}, got {:?}", tensor.dims()).into());
-                }
-                match known {
-                    Some("attn_q") => Ok(halves(&tensor, self.config.num_attention_heads)?),
-                    Some("attn_k") => Ok(halves(&tensor, self.config.num_key_value_heads)?),
-                    _ => Ok(tensor),
-                }
+            Source::Gguf(file) => {
+                let name = of_gguf(layer, name);
+                check(&name, file.tensor(&name)?.shape().dims(), &shape)?;
+                file.linear(&name)
             }
         }
     }
+
+    /// Returns the factors of a normalization.
+    ///
+    /// # Errors
+    /// Returns an error if they are missing or of another number.
+    pub(crate) fn norm(&self, layer: Option<usize>, name: &str) -> Result<LayerNorm> {
+        let width = self.config.hidden_size;
+        let factors = match &self.source {
+            Source::Safetensors(weights) => weights.get(width, &of_hugging_face(layer, name))?,
+            Source::Gguf(file) => {
+                let name = of_gguf(layer, name);
+                let factors = file.dequantized(&name)?;
+                check(&name, factors.dims(), &[width])?;
+                factors
+            }
+        };
+        Ok(LayerNorm::rms(factors, self.config.rms_norm_eps)?)
+    }
 }
 
-/// Returns the rows of each head with those of the first half before those of the second, as Hugging Face has them. GGUF
-/// files have them in turns.
-fn halves(weight: &Tensor, heads: usize) -> candle::Result<Tensor> {
-    let (out, from) = weight.dims2()?;
-    weight.reshape((heads, out / heads / 2, 2, from))?.transpose(1, 2)?.reshape((out, from))
+fn of_hugging_face(layer: Option<usize>, name: &str) -> String {
+    match layer {
+        Some(layer) => format!("model.layers.{layer}.{name}.weight"),
+        None => format!("model.{name}.weight"),
+    }
+}
+
+fn of_gguf(layer: Option<usize>, name: &str) -> String {
+    let known = NAMES.iter().find(|(known, _)| *known == name).map_or(name, |(_, of_gguf)| of_gguf);
+    match layer {
+        Some(layer) => format!("blk.{layer}.{known}.weight"),
+        None => format!("{known}.weight"),
+    }
+}
+
+fn check(name: &str, got: &[usize], expected: &[usize]) -> Result<()> {
+    if got != expected {
+        return Err(format!("'{name}': expected shape {expected:?}, got {got:?}").into());
+    }
+    Ok(())
 }
