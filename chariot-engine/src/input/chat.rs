@@ -101,8 +101,7 @@ impl Input for Chat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::{ChatPart, Role};
-    use crate::protocol::Parameters;
+    use crate::{input::Role, protocol::Parameters};
 
     fn decoded(value: &str) -> Result<Chat> {
         let value = BytesElement::Json(JsonText::from_text(value.to_owned()).unwrap());
@@ -176,6 +175,8 @@ mod tests {
     #[cfg(feature = "image")]
     #[test]
     fn a_picture_is_decoded() {
+        use crate::input::ChatPart;
+
         let gif = "data:image/gif;base64,R0lGODdhAQABAIAAAAAAAP///ywAAAAAAQABAAACAkQBADs=";
         for url in [format!(r#"{{"url": "{gif}", "detail": "low"}}"#), format!("{gif:?}")] {
             let content = format!(r#"[{{"type": "text", "text": "a"}}, {{"type": "image_url", "image_url": {url}}}]"#);
