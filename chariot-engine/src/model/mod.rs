@@ -26,6 +26,10 @@ mod context;
 #[cfg(feature = "text")]
 mod context_texts;
 mod definition;
+#[cfg(feature = "text")]
+mod generator;
+#[cfg(feature = "text")]
+mod generator_model;
 #[cfg(feature = "candle")]
 mod gguf;
 #[cfg(feature = "candle")]
@@ -34,10 +38,6 @@ mod gguf_header;
 mod gguf_tokenizer;
 #[cfg(feature = "candle")]
 mod gguf_value;
-#[cfg(feature = "text")]
-mod generator;
-#[cfg(feature = "text")]
-mod generator_model;
 mod item;
 mod keyed;
 #[cfg(feature = "candle")]
