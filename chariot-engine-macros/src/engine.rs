@@ -48,9 +48,9 @@ enum Value {
 /// The levels of the log.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// The runtime's settings that can have a default: the fields of the SDK's `EngineSettings`. A test of the package `ui`
+/// The runtime's settings that can have a default: the fields of the SDK's `EngineSettings`, without secrets. A test of the package `ui`
 /// compares them.
-const SETTINGS: [(&str, Value); 38] = [
+const SETTINGS: [(&str, Value); 39] = [
     ("host", Value::Text),
     ("port", Value::Int(0, 65535)),
     ("base_url", Value::Text),
@@ -74,6 +74,7 @@ const SETTINGS: [(&str, Value); 38] = [
     ("max_request_bytes", Value::Size),
     ("max_pixels", Value::Int(1, u64::MAX)),
     ("max_text", Value::Size),
+    ("cors_origins", Value::Text),
     ("max_head", Value::Size),
     ("header_timeout", Value::Duration),
     ("idle_timeout", Value::Duration),

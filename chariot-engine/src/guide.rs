@@ -13,6 +13,7 @@
 //! | [`settings`] | declare what an operator can set |
 //! | [`devices`] | choose devices, workers and threads |
 //! | [`batching`] | control the batch of one call |
+//! | [`access`] | ask callers for a token, and let web pages call |
 //! | [`overload`] | handle overload, deadlines, cancellation and shutdown |
 //! | [`several_models`] | serve several models from one engine |
 //! | [`embedding`] | mount an engine in a service of your own |
@@ -29,6 +30,8 @@
 //! | [`Settings`](macro@crate::Settings), [`TensorInput`](macro@crate::TensorInput), [`chariot_engine`](macro@crate::chariot_engine) | the keys of the macros |
 //! | [features](crate#features) | the features of the crate |
 
+#[doc = include_str!("docs/guide/access.md")]
+pub mod access {}
 #[doc = include_str!("docs/guide/batching.md")]
 pub mod batching {}
 #[doc = include_str!("docs/guide/command_line.md")]

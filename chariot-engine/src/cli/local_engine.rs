@@ -1,7 +1,7 @@
 //! [`LocalEngine`]: an engine that a command starts for itself, and calls as the server would, without a socket.
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use serde::Deserialize;
 use tokio::runtime::Runtime;
@@ -41,7 +41,11 @@ impl LocalEngine {
     /// # Errors
     /// A response with another status than 200.
     pub(super) fn infer(&self, model: &str, body: impl Into<Bytes>) -> Result<Bytes, ErrorResponse> {
-        let request = Request::post(format!("/v2/models/{model}/infer")).body(Full::new(body.into()));
+        let mut request = Request::post(format!("/v2/models/{model}/infer"));
+        if let Some(token) = &self.engine.settings().token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
+        }
+        let request = request.body(Full::new(body.into()));
         let request =
             request.map_err(|error| ErrorResponse { status: StatusCode::BAD_REQUEST, text: error.to_string() })?;
         let Some(runtime) = &self.runtime else {

@@ -23,7 +23,7 @@ use crate::{
     inflight::PaceLimit,
     openapi,
     runtime::{Models, OneModel, State, available_cores},
-    server::{BodyLimits, LazyDocument, ModelRoute, Routes, Served},
+    server::{BearerToken, BodyLimits, Cors, LazyDocument, ModelRoute, Routes, Served},
     settings::{EngineSettings, Reader, SettingsError},
     tasks::same_task,
     telemetry::metrics::Metrics,
@@ -179,7 +179,9 @@ impl Plan {
         let openapi = {
             let (name, version, description) = (self.name.clone(), self.version.clone(), self.description);
             let (loaded, models, routes) = (models.clone(), models.clone(), self.routes.clone());
-            let make = move || document([&name, &version, &description], &models, self.default, &routes).into();
+            let needs_token = self.settings.token.is_some();
+            let make =
+                move || document([&name, &version, &description], &models, self.default, &routes, needs_token).into();
             Arc::new(LazyDocument::new(make, move || loaded.state() != State::Starting))
         };
         let served = Served {
@@ -189,6 +191,8 @@ impl Plan {
             shows_metrics: self.settings.metrics,
             metrics,
             closes_connections: false,
+            token: self.settings.token.clone().map(BearerToken::new),
+            cors: Cors::new(&self.settings.cors_origins, self.fallback.is_some()),
             fallback: self.fallback.map(|make| {
                 let fallback = make(ServedModels::new(models.clone()));
                 let pace = PaceLimit::new(self.settings.body_timeout, self.settings.min_rate.as_u64());
@@ -261,10 +265,11 @@ fn document(
     models: &Models,
     default: Option<usize>,
     routes: &Routes,
+    needs_token: bool,
 ) -> Vec<u8> {
     let names = models.iter().map(|model| model.host.name()).collect();
     let servers = routes.servers();
-    let engine = openapi::EngineInfo { name, version, description, models: names, default, servers };
+    let engine = openapi::EngineInfo { name, version, description, models: names, default, servers, needs_token };
     let described = models.iter().map(|OneModel { host, settings }| openapi::ModelInfo {
         engine: &engine,
         name: host.name(),

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::{
     info::{EngineInfo, ModelInfo},
-    merge, paths, request, response,
+    merge, paths, request, response, token,
 };
 use crate::settings::SettingValue;
 
 /// Returns the document, as JSON.
 pub(crate) fn document(engine: &EngineInfo<'_>, models: &[ModelInfo<'_>]) -> Vec<u8> {
-    let document = match models {
+    let mut document = match models {
         [only] => of_model(only),
         _ => {
             let documents: Vec<(&str, Value)> = models.iter().map(|model| (model.name, of_model(model))).collect();
@@ -20,6 +20,9 @@ pub(crate) fn document(engine: &EngineInfo<'_>, models: &[ModelInfo<'_>]) -> Vec
             merged
         }
     };
+    if engine.needs_token {
+        token::require(&mut document);
+    }
     document.to_string().into_bytes()
 }
 

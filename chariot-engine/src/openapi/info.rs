@@ -21,6 +21,8 @@ pub(crate) struct EngineInfo<'a> {
     pub(crate) default: Option<usize>,
     /// The URL prefixes of the paths.
     pub(crate) servers: Servers,
+    /// Requests need a token.
+    pub(crate) needs_token: bool,
 }
 
 /// One model of the engine, and how it is served.

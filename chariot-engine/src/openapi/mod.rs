@@ -10,6 +10,7 @@
 //! | `tensor` | the schema of a named tensor, as an input and as an output |
 //! | `example` | an example request |
 //! | `merge` | one document from the documents of several models |
+//! | `token` | the token that requests need |
 //! | `json` | building blocks of JSON |
 
 mod document;
@@ -23,6 +24,7 @@ mod response;
 mod tensor;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub(crate) use document::document;
 pub(crate) use example::check as check_example;

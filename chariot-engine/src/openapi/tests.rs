@@ -48,6 +48,7 @@ fn behind(servers: Servers, spec: &Spec, takes: &Accepts, change: impl FnOnce(&m
         models: vec!["shout"],
         default: Some(0),
         servers,
+        needs_token: false,
     };
     let mut engine = ModelInfo {
         engine: &engine_info,
@@ -130,6 +131,7 @@ fn references_resolve_in_a_document_of_several_models() {
             models: names.to_vec(),
             default,
             servers,
+            needs_token: false,
         };
         let models: Vec<_> = (0..3)
             .map(|index| ModelInfo {

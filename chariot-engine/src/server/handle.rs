@@ -11,12 +11,14 @@ use tokio::time::Instant;
 use super::{
     accept::{accepts_events, prefers_open_metrics},
     body::UnreadBody,
+    cors::Cors,
     fallback::{BodyLimits, Fallback},
     infer::infer,
     repository,
     request_id::is_request_id,
     respond::{self, ResponseBody},
     route::{Route, RouteError, Routes},
+    token::BearerToken,
 };
 use crate::{
     error::quoted,
@@ -26,7 +28,7 @@ use crate::{
         routes::{Methods, ModelEndpoint, ServerEndpoint},
     },
     runtime::{Host, Models, Readiness},
-    telemetry::metrics::{Metrics, MetricsFormat, Stage},
+    telemetry::metrics::{Metrics, MetricsFormat, Rejected, Stage},
 };
 
 /// The state of the service.
@@ -43,6 +45,10 @@ pub(crate) struct Served {
     /// Closes HTTP/1 connections after their response while the engine drains, because its port closes soon.
     pub(crate) closes_connections: bool,
     pub(crate) openapi: Arc<LazyDocument>,
+    /// Refuses requests without the token.
+    pub(crate) token: Option<BearerToken>,
+    /// Lets pages of other origins read responses.
+    pub(crate) cors: Option<Cors>,
     /// Serves what the engine does not route.
     pub(crate) fallback: Option<(Arc<Fallback>, BodyLimits)>,
 }
@@ -104,6 +110,11 @@ where
     B::Data: Send,
 {
     async move {
+        if let Some(response) = answer_by_head(&served, &head) {
+            body.linger(&head.headers);
+            let request_id = head.headers.get(REQUEST_ID).filter(|id| is_request_id(id));
+            return finish(&served, &head, request_id, response);
+        }
         if let Some((fallback, limits)) = &served.fallback
             && let Err(RouteError::Path) = served.routes.find(head.uri.path())
         {
@@ -115,6 +126,24 @@ where
         let response = dispatch(&served, &head, &mut body, request_id, source).await;
         finish(&served, &head, request_id, response)
     }
+}
+
+/// Returns the response to a preflight, or to a request without the token, whether the engine or another service routes it.
+fn answer_by_head(served: &Served, head: &Parts) -> Option<Response<ResponseBody>> {
+    if let Some(cors) = &served.cors
+        && let Some(response) = cors.preflight(head)
+    {
+        return Some(response);
+    }
+    let token = served.token.as_ref()?;
+    let route = served.routes.find(head.uri.path());
+    let response = token.refuse(&route, &head.headers)?;
+    if let Ok(Route::Model(index, ModelEndpoint::Infer | ModelEndpoint::GenerateStream)) = route {
+        let metrics = served.models.get(index).host.metrics();
+        metrics.rejected(Rejected::Unauthorized);
+        metrics.answered(response.status().as_u16());
+    }
+    Some(response)
 }
 
 /// Adds the header fields that do not depend on the route.

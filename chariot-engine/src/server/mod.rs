@@ -8,6 +8,8 @@
 //! | `infer` | the handler of inference requests |
 //! | `repository` | the handler of the model repository index, a Triton extension |
 //! | `request_id` | the validation of request IDs |
+//! | `token` | the token that requests need, if the operator sets one |
+//! | `cors` | the pages of other origins that may read responses in a browser |
 //! | `request_timeout` | the timeout in the headers of a request |
 //! | `body_format` | the format of a request body according to its headers |
 //! | `body` | reading a request body within limits of size and time |
@@ -41,6 +43,7 @@ mod coding;
 mod connection;
 mod connection_memory;
 mod connections;
+mod cors;
 mod delivery;
 mod events;
 mod fallback;
@@ -65,9 +68,11 @@ mod route;
 mod serve;
 mod service;
 mod spare;
+mod token;
 mod wire;
 
 pub(crate) use connections::Connections;
+pub(crate) use cors::Cors;
 pub use fallback::RequestBody;
 pub(crate) use fallback::{BodyLimits, Fallback};
 pub(crate) use handle::{LazyDocument, Served};
@@ -77,3 +82,4 @@ pub(crate) use reserve::RESERVED;
 pub use respond::{ResponseBody, error_response};
 pub(crate) use route::{ModelRoute, Routes};
 pub use service::{EngineService, ResponseFuture};
+pub(crate) use token::BearerToken;

@@ -80,6 +80,7 @@ impl Service<Request<Incoming>> for ConnectionService {
         let received = RequestBody::new(incoming, &in_flight, version);
         let future: ResponseFuture = match refused {
             Some(refused) => {
+                let refused = self.engine.share(&head.headers, refused);
                 if is_http2 {
                     body::linger(&head.headers, received);
                 } else {

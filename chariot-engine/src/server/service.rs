@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use http::{Request, Response, request::Parts};
+use http::{HeaderMap, Request, Response, request::Parts};
 use http_body::Body;
 
 use super::{
@@ -70,7 +70,20 @@ impl EngineService {
         B: Body + Send + 'static,
         B::Data: Send,
     {
-        Box::pin(handle(self.0.clone(), head, UnreadBody::new(body), source).map(Ok))
+        let verdict = self.0.cors.as_ref().map(|cors| cors.judge(&head.headers));
+        let response = handle(self.0.clone(), head, UnreadBody::new(body), source);
+        match verdict {
+            None => Box::pin(response.map(Ok)),
+            Some(verdict) => Box::pin(response.map(|response| Ok(verdict.apply(response)))),
+        }
+    }
+
+    /// Lets a page of another origin read the response to a request that is refused before it is served.
+    pub(super) fn share(&self, headers: &HeaderMap, response: Response<ResponseBody>) -> Response<ResponseBody> {
+        match &self.0.cors {
+            Some(cors) => cors.judge(headers).apply(response),
+            None => response,
+        }
     }
 }
 

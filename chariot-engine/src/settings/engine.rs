@@ -6,6 +6,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use bytesize::ByteSize;
 
 use super::{
+    access::{cors_origins, token},
     choices::{DeviceChoice, LogFormat, LogLevel, OutputEncoding, OutputLayout},
     environment::Environment,
     explained::Origin,
@@ -15,6 +16,7 @@ use super::{
     reader::Reader,
     runtime_setting::{MODEL, Needs, Offered, PROCESS, Scope},
     scope::RUNTIME_PREFIX,
+    secret::Secret,
     spec::SettingSpec,
     value::SettingValue,
 };
@@ -121,6 +123,13 @@ pub struct EngineSettings {
     /// Maximum text size. The bytes of one text; longer texts are rejected.
     #[setting(runtime = MODEL.offered(Offered::OnRequest).needs(Needs::Texts), default = "1MiB", range = ByteSize::b(1)..)]
     pub max_text: ByteSize,
+    /// Bearer token. Every request but those of health checks needs it, as `Authorization: Bearer <token>`; others are rejected
+    /// with 401. Default: no token is needed.
+    #[setting(runtime = PROCESS, with = token)]
+    pub token: Option<Secret>,
+    /// Origins of web pages. The origins whose pages may read responses in a browser (CORS), separated by commas; `*` is any.
+    #[setting(runtime = PROCESS, default = "", with = cors_origins)]
+    pub cors_origins: Vec<String>,
     /// Maximum head size. The largest head of a request, which is its request line and its header fields; larger ones are
     /// rejected with 431, and so are more than 100 header fields in HTTP/1.
     #[setting(runtime = PROCESS, default = "64KiB", range = ByteSize::kib(8)..=ByteSize::mib(1))]
@@ -372,7 +381,7 @@ mod tests {
     }
 
     /// Every setting with a value that it does not accept.
-    const INVALID: [(&str, &str); 13] = [
+    const INVALID: [(&str, &str); 15] = [
         ("HOST", "localhost:80"),
         ("PORT", "http"),
         ("DEVICE", "tpu"),
@@ -381,6 +390,8 @@ mod tests {
         ("SCORE_THRESHOLD", "1.5"),
         ("OUTPUT_LAYOUT", "rows"),
         ("MAX_BODY", "much"),
+        ("TOKEN", "two words"),
+        ("CORS_ORIGINS", "https://example.org/app"),
         ("MAX_HEAD", "1KiB"),
         ("TIMEOUT", "5 parsecs"),
         ("METRICS", "maybe"),

@@ -19,10 +19,11 @@
 //! | `spec`, `field`, `runtime_setting` | the description and the declaration of a setting, and the facts about one of the runtime's |
 //! | `scope`, `find`, `reader`, `explained` | the names of a setting, the search for it, its reading, and the source of its value |
 //! | `schema`, `read`, `group` | settings types, their reading, and groups of settings |
-//! | `engine`, `unknown` | the runtime's settings, and warnings about misspelled ones |
+//! | `engine`, `access`, `unknown` | the runtime's settings, those of who may call, and warnings about misspelled ones |
 //! | `error` | the faults of a reading |
 //! | `export` | exports of a schema |
 
+mod access;
 mod choices;
 mod engine;
 mod environment;

@@ -129,6 +129,7 @@ enum Choice {
     compress_responses = false,
     max_pixels = 1_000_000,
     max_text = "64KiB",
+    cors_origins = "https://example.org",
     max_head = "32KiB",
     header_timeout = "5s",
     idle_timeout = "11m",

@@ -42,15 +42,17 @@ pub(crate) enum Rejected {
     Invalid,
     TooLarge,
     TooSlow,
+    Unauthorized,
 }
 
-const REASONS: [(Rejected, &str); 6] = [
+const REASONS: [(Rejected, &str); 7] = [
     (Rejected::NotReady, "not_ready"),
     (Rejected::QueueFull, "queue_full"),
     (Rejected::Memory, "memory"),
     (Rejected::Invalid, "invalid"),
     (Rejected::TooLarge, "too_large"),
     (Rejected::TooSlow, "too_slow"),
+    (Rejected::Unauthorized, "unauthorized"),
 ];
 
 const STATES: [&str; 6] = ["starting", "ready", "unhealthy", "draining", "stopped", "failed"];

@@ -61,7 +61,8 @@ pub const METRICS: &[Description] = &[
         "chariot_rejections_total",
         "counter",
         &["model", "reason"],
-        "Requests that were rejected before they reached a worker: not_ready, queue_full, memory, invalid, too_large, too_slow",
+        "Requests that were rejected before they reached a worker: not_ready, queue_full, memory, invalid, too_large, too_slow, \
+         unauthorized (without the token)",
     ),
     metric(
         "chariot_cancellations_total",
