@@ -85,7 +85,7 @@ fn a_session_is_reproducible_and_finds_inputs_that_panic() {
 }
 
 /// The start of a message that names a location in a request, or that is about the body as a whole.
-const LOCATIONS: [&str; 16] = [
+const LOCATIONS: [&str; 18] = [
     "input '",
     "input:",
     "inputs",
@@ -93,6 +93,8 @@ const LOCATIONS: [&str; 16] = [
     "id",
     "parameters",
     "line ",
+    "part ",
+    "request body: ",
     "Inference-Header-Content-Length",
     "Chariot-Inference-Parameters",
     "Content-Type: ",

@@ -45,7 +45,26 @@ pub(super) fn body(model: &ModelInfo<'_>) -> Value {
         };
     }
     content.insert("application/octet-stream".into(), described(&bytes.join(" ")));
+    if matches!(model.element(), Some("image" | "text")) {
+        content.insert("multipart/form-data".into(), json!({ "schema": form(model) }));
+    }
     json!({ "required": true, "content": content })
+}
+
+/// Returns the schema of a form, whose files are items.
+fn form(model: &ModelInfo<'_>) -> Value {
+    let file = json!({ "contentMediaType": "application/octet-stream" });
+    let text = "Every file is one item, in a field of any name. The other fields are parameters of all items: a value that is \
+                JSON, or else a string.";
+    json!({
+        "type": "object",
+        "description": text,
+        "properties": {
+            "file": { "type": "array", "minItems": 1, "items": file },
+            "action": { "type": "string" },
+            "parameters": item_parameters(model),
+        },
+    })
 }
 
 /// Returns the body of a request to the repository index.

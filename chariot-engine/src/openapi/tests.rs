@@ -325,8 +325,11 @@ fn the_document_of_one_protocol_has_no_other() {
         (content["application/json"]["schema"].clone(), types.join(" "))
     };
     let (kserve, v2) = (super::json::schema("InferRequest"), super::json::schema("ItemRequest"));
-    assert_eq!(schema(Some(Protocol::V2Kserve)), (kserve.clone(), "application/json application/octet-stream".into()));
-    let all = "application/json application/jsonl application/octet-stream application/x-ndjson text/plain";
+    assert_eq!(
+        schema(Some(Protocol::V2Kserve)),
+        (kserve.clone(), "application/json application/octet-stream multipart/form-data".into())
+    );
+    let all = "application/json application/jsonl application/octet-stream application/x-ndjson multipart/form-data text/plain";
     assert_eq!(schema(Some(Protocol::V2)), (v2.clone(), all.into()));
     assert_eq!(schema(None), (json!({ "oneOf": [kserve, v2] }), all.into()));
 }

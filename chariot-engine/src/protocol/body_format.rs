@@ -7,11 +7,12 @@ use super::{
     chariot_v2,
     datatype::DataType,
     decode::Items,
+    form,
     json_text::{self, BYTE_ORDER_MARK},
     media_type::MediaType,
     metadata::TensorMetadata,
     meter::Meter,
-    picture,
+    multipart, picture,
     request::InferRequest,
     version::Protocol,
 };
@@ -37,6 +38,8 @@ pub struct BodyFormat {
     pub json_length: Option<usize>,
     /// The media type of the body.
     pub media_type: MediaType,
+    /// The boundary between the parts of a body of `multipart/form-data`.
+    pub boundary: Option<Bytes>,
     /// The value of [`PARAMETERS_HEADER`](super::PARAMETERS_HEADER).
     pub parameters: Option<Bytes>,
     /// Set if a body without a media type that starts like an image file is one raw item, for a model of images. The
@@ -106,6 +109,8 @@ pub(super) enum BodyKind {
     Lines,
     /// One raw item.
     Item,
+    /// A form, whose files are items.
+    Parts,
     /// A JSON document, whose members decide the protocol.
     Document,
     /// A form, a body of parts or a text that is not UTF-8, which is not read.
@@ -118,6 +123,23 @@ impl BodyFormat {
         BodyFormat { media_type, ..BodyFormat::default() }
     }
 
+    /// Makes the format of a body with this `Content-Type` and without other headers.
+    ///
+    /// ```
+    /// use chariot_engine::protocol::{Accepts, BodyFormat};
+    ///
+    /// let format = BodyFormat::from_content_type(b"multipart/form-data; boundary=x");
+    /// let body = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\nhello\r\n--x--\r\n";
+    /// let (request, _) = format.decode(&body.into(), &Accepts::default())?;
+    /// assert_eq!(request.inputs[0].name, "a.txt");
+    /// # Ok::<(), chariot_engine::Rejection>(())
+    /// ```
+    pub fn from_content_type(value: &[u8]) -> Self {
+        let media_type = MediaType::from_content_type(value);
+        let boundary = if media_type == MediaType::Multipart { multipart::boundary(value) } else { None };
+        BodyFormat { boundary, ..BodyFormat::new(media_type) }
+    }
+
     /// Returns the way to decode a body. The protocol defines the order of the rules: the first match decides.
     pub(super) fn kind(&self, body: &[u8], accepts: &Accepts) -> BodyKind {
         let takes_items = accepts.supports(Protocol::V2);
@@ -127,6 +149,7 @@ impl BodyFormat {
             // If the body cannot be an item, the media type does not count: clients send JSON as
             // `application/octet-stream`.
             (_, MediaType::Raw, None) if !takes_items && begins_as_object(body) => BodyKind::Document,
+            (_, MediaType::Multipart, _) if self.is_form(accepts) && !begins_as_object(body) => BodyKind::Parts,
             (_, MediaType::Raw, _) | (.., Some(_)) => BodyKind::Item,
             (_, MediaType::Json, None) => BodyKind::Document,
             // Whatever the media type: a request that is broken must never be the text that a model reads.
@@ -146,6 +169,11 @@ impl BodyFormat {
         }
     }
 
+    /// Returns `true` if the parts of the body are items of a model that takes any bytes or any text.
+    fn is_form(&self, accepts: &Accepts) -> bool {
+        self.boundary.is_some() && accepts.items && accepts.raw_items
+    }
+
     /// Rejects a body whose media type is not supported. The server answers with 415.
     ///
     /// # Errors
@@ -162,8 +190,10 @@ impl BodyFormat {
         }
         let item = match accepts {
             _ if !accepts.supports(Protocol::V2) || !accepts.raw_items => "",
-            Accepts { images: true, .. } => ", or the file alone with its media type, such as image/png",
-            _ => ", or the text alone as text/plain in UTF-8",
+            Accepts { images: true, .. } => {
+                ", or the file alone with its media type, such as image/png, or files as multipart/form-data"
+            }
+            _ => ", or the text alone as text/plain in UTF-8, or files as multipart/form-data",
         };
         let expected = format_args!("a JSON object as application/json{item}");
         Err(Rejection::new(Expected::new(expected, got)).at("Content-Type"))
@@ -192,6 +222,9 @@ impl BodyFormat {
         let protocol_of_headers = match kind {
             BodyKind::Binary(_) => Some(Protocol::V2Kserve),
             BodyKind::Lines | BodyKind::Item => Some(Protocol::V2),
+            // The outputs have names, which `chariot-v2` cannot express.
+            BodyKind::Parts if accepts.supports(Protocol::V2Kserve) => Some(Protocol::V2Kserve),
+            BodyKind::Parts => Some(Protocol::V2),
             BodyKind::Document | BodyKind::Unsupported => None,
         };
         if let Some(protocol) = protocol_of_headers {
@@ -214,6 +247,11 @@ impl BodyFormat {
                 let is_text = self.media_type == MediaType::Other;
                 let body = if is_text { &json_text::without_mark(body) } else { body };
                 (chariot_v2::item(body, self.parameters.as_ref())?, Protocol::V2)
+            }
+            BodyKind::Parts => {
+                let boundary = self.boundary.as_deref().unwrap_or_default();
+                let request = form::request(body, boundary, self.parameters.as_ref(), !accepts.images, meter)?;
+                (request, protocol_of_headers.unwrap_or(Protocol::V2Kserve))
             }
             BodyKind::Document | BodyKind::Unsupported => {
                 if self.media_type == MediaType::Absent

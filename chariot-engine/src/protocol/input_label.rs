@@ -12,6 +12,8 @@ pub(crate) enum Origin {
     Body,
     /// The item on this line, counted from 1.
     Line(usize),
+    /// This part of a form, counted from 1.
+    Part(usize),
 }
 
 impl Origin {
@@ -21,6 +23,8 @@ impl Origin {
             Origin::Inputs => input_label(name, index),
             Origin::Body => "input".to_owned(),
             Origin::Line(line) => format!("line {line}"),
+            Origin::Part(part) if name.is_empty() => format!("part {part}"),
+            Origin::Part(part) => format!("part {part} ({})", quoted(name)),
         }
     }
 }

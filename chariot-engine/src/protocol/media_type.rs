@@ -24,7 +24,7 @@ pub enum MediaType {
     /// The fields of a form, which the SDK does not read: `application/x-www-form-urlencoded`. Tools such as curl send it
     /// with any body unless told otherwise.
     Form,
-    /// A body of several parts, which the SDK does not read: `multipart/*`.
+    /// A body of several parts, of which the SDK reads `multipart/form-data`: `multipart/*`.
     Multipart,
     /// A text in an encoding with several bytes per character, such as `text/plain; charset=utf-16`, which the SDK does not
     /// read. As UTF-8 it would be a text with zeros.

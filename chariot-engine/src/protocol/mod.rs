@@ -14,6 +14,7 @@
 //! | `media_type`, `picture` | [`MediaType`], and the first bytes of image files |
 //! | `body_format` | [`BodyFormat`], which protocol a body speaks, from its headers and its first bytes |
 //! | `chariot_v2` | the items and outputs of `chariot-v2` |
+//! | `multipart`, `form` | the parts of a body of `multipart/form-data`, and the items in them |
 //! | `coding/` | [`Coding`], content codings: decompression within limits, and compression |
 //! | `json_text`, `finite` | [`JsonText`], a JSON value kept as text, and the rejection of `NaN` while one is written |
 //! | `parameters` | [`Parameters`] of a request or an input |
@@ -48,6 +49,7 @@ mod elements;
 mod encode_error;
 mod fault;
 mod finite;
+mod form;
 mod half_rounding;
 mod input_label;
 mod json_text;
@@ -57,6 +59,7 @@ mod media_type;
 mod metadata;
 mod meter;
 mod metered;
+mod multipart;
 mod nested_bytes;
 mod number;
 #[allow(unsafe_code)]

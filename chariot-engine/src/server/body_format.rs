@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
     error::{Expected, Rejection},
-    protocol::{self, BodyFormat, MediaType},
+    protocol::{self, BodyFormat},
 };
 
 const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
@@ -27,7 +27,7 @@ pub(super) fn from_headers(headers: &HeaderMap) -> Result<BodyFormat, Rejection>
             only(&mut parameters, value, "object", protocol::PARAMETERS_HEADER)?;
         }
     }
-    let mut format = BodyFormat::new(content_type.map(MediaType::from_content_type).unwrap_or_default());
+    let mut format = content_type.map(BodyFormat::from_content_type).unwrap_or_default();
     format.json_length = json_length.map(|value| protocol::json_length(value.as_bytes())).transpose()?;
     format.parameters = parameters.map(|value| Bytes::copy_from_slice(value.as_bytes()));
     Ok(format)

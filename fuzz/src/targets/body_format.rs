@@ -27,6 +27,10 @@ pub(super) const WORDS: &[&str] = &[
     "null",
     "\u{feff}",
     "{\"input\":{\"a\":[1]}}",
+    "--x\r\n",
+    "\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n",
+    "\r\n--x\r\nContent-Disposition: form-data; name=top_k\r\n\r\n",
+    "\r\n--x--\r\n",
     "\u{89}PNG\r\n\u{1a}\n",
 ];
 
@@ -51,6 +55,9 @@ pub(super) fn body_format(input: &[u8]) -> Outcome {
         _ => (None, rest),
     };
     let mut format = BodyFormat::new(MEDIA_TYPES[usize::from(*media_type) % MEDIA_TYPES.len()]);
+    if format.media_type == MediaType::Multipart {
+        format.boundary = Some("x".into());
+    }
     format.json_length = flag(1).then_some(usize::from(*length));
     format.parameters = parameters;
     // A length that the flag above does not use decides the rest.
@@ -71,7 +78,7 @@ pub(super) fn body_format(input: &[u8]) -> Outcome {
     match read {
         Ok((read, protocol)) => {
             assert!(accepts.supports(protocol), "expected a protocol that the model accepts, got another");
-            if protocol == Protocol::V2 {
+            if protocol == Protocol::V2 && format.media_type != MediaType::Multipart {
                 same_items(&read, &format, body);
             }
             match request::exercise(&read, input) {

@@ -466,6 +466,7 @@ fn any_format() -> impl Strategy<Value = BodyFormat> {
         |(json_length, media_type, parameters, detects_images)| BodyFormat {
             json_length,
             media_type,
+            boundary: (media_type == MediaType::Multipart).then(|| "x".into()),
             parameters,
             detects_images,
         },

@@ -5,6 +5,7 @@ use std::fmt;
 mod binary;
 mod bodies;
 mod body_formats;
+mod forms;
 mod number_lists;
 mod properties;
 mod round_trips;

@@ -15,6 +15,7 @@ mod devices;
 mod drops;
 mod embed;
 mod faults;
+mod forms;
 mod frames;
 mod generation;
 mod globals;

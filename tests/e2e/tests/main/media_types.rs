@@ -215,6 +215,9 @@ fn a_form_is_a_415_that_says_how_to_send_the_request() {
                 "--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nhello\r\n--x--\r\n",
             ),
         ] {
+            if media_type.starts_with("multipart/") && ["texts", "images"].contains(&engine.name) {
+                continue;
+            }
             let answer = engine.post("/infer", Some(media_type), body);
             let error = answer.error(415);
             assert!(error.starts_with("Content-Type: ") && error.contains("application/json"), "{error}");
@@ -279,7 +282,9 @@ fn curl_is_answered_or_told_how_to_send_the_request() {
     assert_eq!(curl(&texts, &["-d", r#"{"input": "hello""#]).0, 400);
     assert_eq!(curl(&texts, &["-d", "hello"]).0, 415);
     assert_eq!(curl(&texts, &["-d", "hello", "-H", "Content-Type: text/plain"]).0, 200);
-    assert_eq!(curl(&images, &["-F", &form]).0, 415);
+    let (status, answer) = curl(&images, &["-F", &form]);
+    let output = r#"{"name":"image.png","datatype":"BYTES","shape":[1],"data":[5]}"#;
+    assert!(status == 200 && answer.ends_with(&format!(r#""outputs":[{output}]}}"#)), "{answer}");
     assert_eq!(curl(&images, &["--data-binary", &data]).0, 415);
     let expected = (200, r#"{"output":5}"#.to_owned());
     assert_eq!(curl(&images, &["--data-binary", &data, "-H", "Content-Type: image/png"]), expected);
