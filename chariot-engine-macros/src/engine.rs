@@ -50,7 +50,7 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// The runtime's settings that can have a default: the fields of the SDK's `EngineSettings`, without secrets. A test of the package `ui`
 /// compares them.
-const SETTINGS: [(&str, Value); 39] = [
+const SETTINGS: [(&str, Value); 40] = [
     ("host", Value::Text),
     ("port", Value::Int(0, 65535)),
     ("base_url", Value::Text),
@@ -90,6 +90,7 @@ const SETTINGS: [(&str, Value); 39] = [
     ("metrics", Value::Bool),
     ("log_level", Value::Levels),
     ("log_format", Value::Choice(&["human", "json"])),
+    ("request_log", Value::Choice(&["off", "errors", "all"])),
 ];
 
 /// Expands the attribute. `file` is the source file, if the compiler tells which one it is.

@@ -14,6 +14,7 @@
 //! | [`devices`] | choose devices, workers and threads |
 //! | [`batching`] | control the batch of one call |
 //! | [`access`] | ask callers for a token, and let web pages call |
+//! | [`observing`] | see what requests do: their log, their times |
 //! | [`overload`] | handle overload, deadlines, cancellation and shutdown |
 //! | [`several_models`] | serve several models from one engine |
 //! | [`embedding`] | mount an engine in a service of your own |
@@ -65,6 +66,8 @@ pub mod migrating_from_onnx {}
 pub mod migrating_from_pytorch {}
 #[doc = include_str!("docs/guide/migrating_from_scikit_learn.md")]
 pub mod migrating_from_scikit_learn {}
+#[doc = include_str!("docs/guide/observing.md")]
+pub mod observing {}
 #[doc = include_str!("docs/guide/onnx.md")]
 pub mod onnx {}
 #[doc = include_str!("docs/guide/overload.md")]

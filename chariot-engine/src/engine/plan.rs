@@ -192,6 +192,7 @@ impl Plan {
             metrics,
             closes_connections: false,
             token: self.settings.token.clone().map(BearerToken::new),
+            request_log: self.settings.request_log,
             cors: Cors::new(&self.settings.cors_origins, self.fallback.is_some()),
             fallback: self.fallback.map(|make| {
                 let fallback = make(ServedModels::new(models.clone()));

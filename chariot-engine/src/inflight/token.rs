@@ -12,6 +12,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     budget::{Budget, Charge, OverLimit},
+    progress::Progress,
     stream::PartSender,
 };
 use crate::{error::Error, protocol::Reserve};
@@ -48,6 +49,7 @@ pub(crate) struct RequestToken {
     body_deadline: OnceLock<Instant>,
     /// The place for the output of a request of this process.
     output: OnceLock<Arc<dyn Any + Send + Sync>>,
+    progress: Progress,
     /// The memory that the request holds, without its response; released with the last reference to the token.
     charge: Charge,
 }
@@ -87,6 +89,11 @@ impl RequestToken {
     /// Returns the place for the output, for a request of this process.
     pub(crate) fn output_place(&self) -> Option<&(dyn Any + Send + Sync)> {
         self.output.get().map(|place| &**place)
+    }
+
+    /// Returns what the request has gone through so far.
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// Returns the connection of the request.

@@ -136,7 +136,7 @@ fn operators_get_the_common_settings_by_default() {
     let common = names(DescribeOptions::new());
     assert_eq!(common, ["DEVICE", "WORKERS", "OUTPUT_LAYOUT", "TIMEOUT", "LOG_LEVEL"]);
     let all = names(DescribeOptions::new().all_settings());
-    assert!(all.len() == 13 && common.iter().all(|name| all.contains(name)), "{all:?}");
+    assert!(all.len() == 14 && common.iter().all(|name| all.contains(name)), "{all:?}");
 }
 
 #[test]

@@ -70,6 +70,11 @@ impl ArrivingRequest {
         self.token.deadline()
     }
 
+    /// Returns the request's token.
+    pub(crate) fn token(&self) -> Arc<RequestToken> {
+        self.token.clone()
+    }
+
     /// Charges bytes of the body to the memory budget.
     ///
     /// # Errors
@@ -389,7 +394,25 @@ impl Host {
             self.metrics().deadline_misses.inc();
         }
         drop(caller);
-        result.map_err(|error| self.failure(id, error))
+        match result {
+            Ok(response) => {
+                if let Some(id) = id {
+                    token.progress().set_id(id);
+                }
+                Ok(response)
+            }
+            Err(error) => {
+                let failure = self.failure(id, error);
+                token.progress().set_id(failure.id.clone());
+                Err(failure)
+            }
+        }
+    }
+
+    /// Records the time that a stage of a request took.
+    fn took(&self, token: &RequestToken, stage: Stage, time: Duration) {
+        self.metrics().took(stage, time);
+        token.progress().took(stage, time);
     }
 
     /// Runs work on a request or its response on the pool, in turns with others. Unlike a model, the work must always finish.
@@ -451,8 +474,8 @@ impl Host {
         id: &mut Option<Arc<str>>,
     ) -> Result<ChargedResponse> {
         let mut begin = Instant::now();
-        self.metrics().took(Stage::Read, begin - request.arrived);
         let (token, arrived) = (request.token.clone(), request.arrived);
+        self.took(&token, Stage::Read, begin - arrived);
         let inline = request.is_small()
             && self.shared().default_admit.load(Ordering::Relaxed)
             && self.shared().model().is_some_and(|model| model.decodes_inline());
@@ -463,13 +486,13 @@ impl Host {
             let work = Work { source: token.source(), bytes: request.payload.len() };
             // In boxes, so that requests that take no slot do not carry the futures.
             let slot = Box::pin(self.slot(work)).await?;
-            self.metrics().took(Stage::DecodeWait, begin.elapsed());
+            self.took(&token, Stage::DecodeWait, begin.elapsed());
             begin = Instant::now();
             Box::pin(self.pooled(slot, move || request.prepare(fallback))).await?
         };
         *id = Some(request_id);
         let decoded = Instant::now();
-        self.metrics().took(Stage::Decode, decoded - begin);
+        self.took(&token, Stage::Decode, decoded - begin);
         let Prepared { items, has_keys, context, unwritable_inputs } = prepared.inspect_err(|error| {
             let reason = match error.kind() {
                 ErrorKind::Rejected => Rejected::Invalid,
@@ -485,6 +508,7 @@ impl Host {
         }
         let (reply, response) = oneshot::channel();
         let AdmissionPermit { permit, arriving: ArrivingRequest { arrival, .. } } = admission;
+        token.progress().set_items(items.len());
         let body_deadline = token.body_deadline();
         let job = Arc::new(Job::new(items.len(), context, token, reply, permit));
         let core = core_thread::current()

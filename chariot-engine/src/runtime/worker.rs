@@ -261,8 +261,12 @@ pub(super) async fn serve_batch(
 ) {
     let NextBatch { items, slices, held_for, at } = batch;
     let metrics = &shared.metrics;
-    for waited in slices.iter().filter_map(|slice| slice.waited) {
+    for slice in &slices {
+        let progress = slice.job.token.progress();
+        progress.joined(items.len());
+        let Some(waited) = slice.waited else { continue };
         metrics.took(Stage::Queue, waited);
+        progress.took(Stage::Queue, waited);
         if !held_for.is_zero() {
             metrics.took(Stage::BatchWait, held_for.min(waited));
         }
@@ -277,6 +281,7 @@ pub(super) async fn serve_batch(
     set_discarding(false);
     let took = at.elapsed();
     metrics.took(Stage::Infer, took);
+    slices.iter().for_each(|slice| slice.job.token.progress().took(Stage::Infer, took));
     shared.record(took / u32::try_from(slices.len()).unwrap_or(u32::MAX));
     if !model.spec().streaming {
         warn_of_emit(shared, &slices);
@@ -315,6 +320,7 @@ fn finish(
             let response = encode::encode(&shared.options, &slice.job.response, &slice.job.token, all);
             let begin = std::mem::replace(now, Instant::now());
             shared.metrics.took(Stage::Encode, *now - begin);
+            slice.job.token.progress().took(Stage::Encode, *now - begin);
             response
         }),
         Err(error) => Some(Err(handle_device_fault(shared, error))),

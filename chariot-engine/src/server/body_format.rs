@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::report::WANTS_TIMES;
 use crate::{
     error::{Expected, Rejection},
     protocol::{self, BodyFormat},
@@ -11,12 +12,21 @@ use crate::{
 const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 const PARAMETERS: HeaderName = HeaderName::from_static("chariot-inference-parameters");
 
-/// Reads the format of a body from headers.
+/// The format of a body, and what the caller asks for.
+#[derive(Debug)]
+pub(super) struct Announced {
+    pub(super) format: BodyFormat,
+    /// The caller asks for the times of the stages.
+    pub(super) wants_times: bool,
+}
+
+/// Reads the format of a body, and what the caller asks for, from headers.
 ///
 /// # Errors
 /// Rejects a JSON length that is not a number, and a repeated header.
-pub(super) fn from_headers(headers: &HeaderMap) -> Result<BodyFormat, Rejection> {
+pub(super) fn from_headers(headers: &HeaderMap) -> Result<Announced, Rejection> {
     let (mut content_type, mut json_length, mut parameters) = (None, None, None);
+    let mut wants_times = false;
     // There are few headers, so one pass over them is faster than a lookup for each name.
     for (name, value) in headers {
         if name == header::CONTENT_TYPE {
@@ -25,12 +35,14 @@ pub(super) fn from_headers(headers: &HeaderMap) -> Result<BodyFormat, Rejection>
             only(&mut json_length, value, "length", protocol::JSON_LENGTH_HEADER)?;
         } else if name == PARAMETERS {
             only(&mut parameters, value, "object", protocol::PARAMETERS_HEADER)?;
+        } else if name == WANTS_TIMES {
+            wants_times = value == "1";
         }
     }
     let mut format = content_type.map(BodyFormat::from_content_type).unwrap_or_default();
     format.json_length = json_length.map(|value| protocol::json_length(value.as_bytes())).transpose()?;
     format.parameters = parameters.map(|value| Bytes::copy_from_slice(value.as_bytes()));
-    Ok(format)
+    Ok(Announced { format, wants_times })
 }
 
 /// Returns `true` for a path of the Open Inference Protocol, which names a model: `/v2/models/digits/infer`. What a body

@@ -11,23 +11,26 @@ use tokio::time::Instant;
 use super::{
     accept::{accepts_events, prefers_open_metrics},
     body::UnreadBody,
+    caller::Caller,
     cors::Cors,
     fallback::{BodyLimits, Fallback},
-    infer::infer,
+    infer::{Arrival, infer},
+    report::Report,
     repository,
     request_id::is_request_id,
+    request_log::{self, Facts, is_error, is_logged},
     respond::{self, ResponseBody},
     route::{Route, RouteError, Routes},
     token::BearerToken,
 };
 use crate::{
     error::quoted,
-    inflight::Source,
     protocol::{
         ModelMetadata, Protocol,
         routes::{Methods, ModelEndpoint, ServerEndpoint},
     },
     runtime::{Host, Models, Readiness},
+    settings::RequestLog,
     telemetry::metrics::{Metrics, MetricsFormat, Rejected, Stage},
 };
 
@@ -47,6 +50,8 @@ pub(crate) struct Served {
     pub(crate) openapi: Arc<LazyDocument>,
     /// Refuses requests without the token.
     pub(crate) token: Option<BearerToken>,
+    /// The requests that have a line in the log.
+    pub(crate) request_log: RequestLog,
     /// Lets pages of other origins read responses.
     pub(crate) cors: Option<Cors>,
     /// Serves what the engine does not route.
@@ -103,7 +108,7 @@ pub(super) fn handle<B>(
     served: Arc<Served>,
     head: Parts,
     mut body: UnreadBody<B>,
-    source: Source,
+    caller: Caller,
 ) -> impl Future<Output = Response<ResponseBody>>
 where
     B: Body + Send + 'static,
@@ -111,6 +116,7 @@ where
 {
     async move {
         if let Some(response) = answer_by_head(&served, &head) {
+            log_fault(&served, &head, &response, caller);
             body.linger(&head.headers);
             let request_id = head.headers.get(REQUEST_ID).filter(|id| is_request_id(id));
             return finish(&served, &head, request_id, response);
@@ -123,7 +129,7 @@ where
             return end_if_leaving(&served, &head, response);
         }
         let request_id = head.headers.get(REQUEST_ID).filter(|id| is_request_id(id));
-        let response = dispatch(&served, &head, &mut body, request_id, source).await;
+        let response = dispatch(&served, &head, &mut body, request_id, caller).await;
         finish(&served, &head, request_id, response)
     }
 }
@@ -144,6 +150,13 @@ fn answer_by_head(served: &Served, head: &Parts) -> Option<Response<ResponseBody
         metrics.answered(response.status().as_u16());
     }
     Some(response)
+}
+
+/// Logs a fault of a request before it is served.
+fn log_fault(served: &Served, head: &Parts, response: &Response<ResponseBody>, caller: Caller) {
+    if is_error(response) && is_logged(served.request_log, response) {
+        request_log::write_refused(served.request_log, &head.method, head.uri.path(), response, caller.peer);
+    }
 }
 
 /// Adds the header fields that do not depend on the route.
@@ -185,7 +198,7 @@ async fn dispatch<B>(
     head: &Parts,
     body: &mut UnreadBody<B>,
     request_id: Option<&HeaderValue>,
-    source: Source,
+    caller: Caller,
 ) -> Response<ResponseBody>
 where
     B: Body + Send + 'static,
@@ -206,7 +219,9 @@ where
             if asks_for_options && head.uri.path() == "*" {
                 return respond::options(EVERY_METHOD);
             }
-            return respond::error(StatusCode::NOT_FOUND, &not_found(&served.models, &error));
+            let response = respond::error(StatusCode::NOT_FOUND, &not_found(&served.models, &error));
+            log_fault(served, head, &response, caller);
+            return response;
         }
     };
     let is_allowed = match route.methods() {
@@ -216,7 +231,12 @@ where
     if !is_allowed {
         body.linger(&head.headers);
         let methods = route.methods();
-        return if asks_for_options { respond::options(methods.allow()) } else { respond::method_not_allowed(methods) };
+        if asks_for_options {
+            return respond::options(methods.allow());
+        }
+        let response = respond::method_not_allowed(methods);
+        log_fault(served, head, &response, caller);
+        return response;
     }
     match route {
         Route::Model(index, endpoint @ (ModelEndpoint::Infer | ModelEndpoint::GenerateStream)) => {
@@ -224,10 +244,25 @@ where
             let streams = endpoint == ModelEndpoint::GenerateStream
                 || (model.host.spec().streaming && accepts_events(&head.headers));
             let arrived = Instant::now();
-            let response = infer(model, head, body, request_id, streams, arrived, source).await;
+            let arrival = Arrival { request_id, at: arrived, source: caller.source };
+            let mut report = Report::default();
+            let mut response = infer(model, head, body, arrival, streams, &mut report).await;
+            let took = arrived.elapsed();
             let metrics = model.host.metrics();
             metrics.answered(response.status().as_u16());
-            metrics.took(Stage::Total, arrived.elapsed());
+            metrics.took(Stage::Total, took);
+            report.add_times(&mut response, took);
+            if is_logged(served.request_log, &response) {
+                let facts = Facts {
+                    log: served.request_log,
+                    model: &model.host,
+                    request_id: request_id.and_then(|id| id.to_str().ok()),
+                    route: if endpoint == ModelEndpoint::Infer { "infer" } else { "generate_stream" },
+                    peer: caller.peer,
+                    total: took,
+                };
+                request_log::write(&facts, &report, &response);
+            }
             response
         }
         Route::Model(index, ModelEndpoint::Metadata) => {

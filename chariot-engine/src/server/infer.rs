@@ -10,8 +10,10 @@ use tokio::time::Instant;
 
 use super::{
     body::{self, BodyFault, UnreadBody},
-    body_format, coding,
+    body_format::{self, Announced},
+    coding,
     events::Events,
+    report::Report,
     request_id::is_request_id,
     request_timeout,
     respond::{self, ResponseBody},
@@ -27,20 +29,29 @@ use crate::{
 
 const BASE_ID: HeaderName = HeaderName::from_static("chariot-inference-base-id");
 
+/// The arrival of a request.
+pub(super) struct Arrival<'a> {
+    /// The header with the caller's ID, if it is valid.
+    pub(super) request_id: Option<&'a HeaderValue>,
+    pub(super) at: Instant,
+    pub(super) source: Source,
+}
+
 /// Serves an inference request, with server-sent events if it `streams`.
 pub(super) async fn infer<B>(
     model: &OneModel,
     head: &Parts,
     body: &mut UnreadBody<B>,
-    request_id: Option<&HeaderValue>,
+    arrival: Arrival<'_>,
     streams: bool,
-    arrived: Instant,
-    source: Source,
+    report: &mut Report,
 ) -> Response<ResponseBody>
 where
     B: Body + Send + 'static,
     B::Data: Send,
 {
+    let Arrival { request_id, at: arrived, source } = arrival;
+    report.streams = streams;
     let limit = streams.then_some(model.settings.stream_timeout);
     let admitted = match admit(model, head, body.declared(), limit, arrived, source) {
         Ok(admitted) => admitted,
@@ -49,10 +60,13 @@ where
             return fault.response(model);
         }
     };
+    report.token = Some(admitted.arriving.token());
+    report.wants_times = admitted.wants_times;
     let bytes = match receive(model, &admitted, arrived, body).await {
         Ok(bytes) => bytes,
         Err(fault) => return body_fault(model, &fault),
     };
+    report.bytes = Some(bytes.len());
     let Admitted { coding, format, arriving, .. } = admitted;
     let permit = match model.host.enter(arriving) {
         Ok(permit) => permit,
@@ -149,6 +163,7 @@ async fn out_of_time(model: &OneModel, admitted: &Admitted, arrived: Instant) ->
 struct Admitted {
     coding: Option<Coding>,
     format: BodyFormat,
+    wants_times: bool,
     timeout: Option<Duration>,
     arriving: ArrivingRequest,
 }
@@ -182,13 +197,13 @@ fn admit(
     if declared > model.settings.max_body.as_u64() {
         return Err(HeadFault::TooLarge);
     }
-    let mut format = body_format::from_headers(headers)?;
+    let Announced { mut format, wants_times } = body_format::from_headers(headers)?;
     format.detects_images = model.host.accepts().images && !body_format::names_model(head.uri.path());
     let timeout = request_timeout::from_headers(headers)?;
     let limit = [timeout, limit].into_iter().flatten().min();
     let arriving =
         model.host.admit(arrived, limit, head_bytes(head), declared, source).map_err(HeadFault::Admission)?;
-    Ok(Admitted { coding, format, timeout, arriving })
+    Ok(Admitted { coding, format, wants_times, timeout, arriving })
 }
 
 /// Returns the memory that the head of a request takes.

@@ -206,6 +206,7 @@ impl Accepting {
     fn serve(&mut self, stream: TcpStream, place: Option<Place>) {
         // Responses are written whole, so waiting for more data (Nagle's algorithm) would only delay them.
         let _ = stream.set_nodelay(true);
+        let peer = stream.peer_addr().ok();
         let (state, guard) = self.connections.add();
         if place.as_ref().is_some_and(Place::is_beyond) {
             self.reserve.add(&state);
@@ -217,6 +218,7 @@ impl Accepting {
         let service = ConnectionService {
             engine: self.service.clone(),
             state,
+            peer,
             limits,
             memory: self.connections.memory().clone(),
             place: place.clone(),

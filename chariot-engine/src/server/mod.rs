@@ -10,6 +10,8 @@
 //! | `request_id` | the validation of request IDs |
 //! | `token` | the token that requests need, if the operator sets one |
 //! | `cors` | the pages of other origins that may read responses in a browser |
+//! | `caller` | the origin of a request |
+//! | `report`, `request_log` | what is reported of a request: `Server-Timing`, and its line in the log |
 //! | `request_timeout` | the timeout in the headers of a request |
 //! | `body_format` | the format of a request body according to its headers |
 //! | `body` | reading a request body within limits of size and time |
@@ -39,6 +41,7 @@
 mod accept;
 mod body;
 mod body_format;
+mod caller;
 mod coding;
 mod connection;
 mod connection_memory;
@@ -58,8 +61,10 @@ mod listener;
 mod pace;
 mod received;
 mod refused_head;
+mod report;
 mod repository;
 mod request_id;
+mod request_log;
 mod request_timeout;
 mod requests;
 mod reserve;

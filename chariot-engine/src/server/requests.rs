@@ -4,6 +4,7 @@
 use std::{
     convert::Infallible,
     future::Future,
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -16,6 +17,7 @@ use hyper::{body::Incoming, service::Service};
 
 use super::{
     body,
+    caller::Caller,
     connection::{ConnectionState, InFlight, Order},
     connection_memory::{ConnectionMemory, RequestMemory},
     delivery::{self, Delivery},
@@ -36,6 +38,8 @@ const RETRY_AFTER: u64 = 1;
 pub(super) struct ConnectionService {
     pub(super) engine: EngineService,
     pub(super) state: Arc<ConnectionState>,
+    /// The other end of the connection.
+    pub(super) peer: Option<SocketAddr>,
     pub(super) limits: HeadLimits,
     pub(super) memory: Arc<ConnectionMemory>,
     /// `None` if the connection has no limit.
@@ -77,10 +81,11 @@ impl Service<Request<Incoming>> for ConnectionService {
             self.state.command(Order::Drain);
         }
         let (head, incoming) = request.into_parts();
+        let caller = Caller { source: self.state.source(), peer: self.peer };
         let received = RequestBody::new(incoming, &in_flight, version);
         let future: ResponseFuture = match refused {
             Some(refused) => {
-                let refused = self.engine.share(&head.headers, refused);
+                let refused = self.engine.refuse(&head, refused, caller);
                 if is_http2 {
                     body::linger(&head.headers, received);
                 } else {
@@ -89,7 +94,7 @@ impl Service<Request<Incoming>> for ConnectionService {
                 }
                 Box::pin(std::future::ready(Ok(refused)))
             }
-            None => self.engine.serve(head, received, self.state.source()),
+            None => self.engine.serve(head, received, caller),
         };
         CountedFuture { future, in_flight: Some(in_flight), memory, version, is_last }
     }

@@ -175,9 +175,15 @@ pub fn error_response<B: From<Bytes>>(status: StatusCode, text: &str) -> Respons
     value(status, &Envelope { error: text })
 }
 
+/// The text of an error, for the log: an extension of its response.
+#[derive(Clone, Debug)]
+pub(super) struct Reason(pub(super) Box<str>);
+
 /// Returns [`error_response`] with the engine's own body type.
 pub(super) fn error(status: StatusCode, text: &str) -> Response<ResponseBody> {
-    error_response(status, text)
+    let mut response = error_response(status, text);
+    response.extensions_mut().insert(Reason(text.into()));
+    response
 }
 
 /// Returns a 503 response with the seconds after which to retry.

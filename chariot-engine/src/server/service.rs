@@ -9,15 +9,17 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use http::{HeaderMap, Request, Response, request::Parts};
+use http::{Request, Response, request::Parts};
 use http_body::Body;
 
 use super::{
     body::UnreadBody,
+    caller::Caller,
     handle::{Served, handle},
+    request_log,
     respond::ResponseBody,
 };
-use crate::inflight::Source;
+use crate::settings::RequestLog;
 
 /// An engine as a service for tower and hyper, to call directly or to mount in a router.
 ///
@@ -64,24 +66,32 @@ impl EngineService {
         self.0.models.iter().any(|model| model.host.may_run_inline())
     }
 
-    /// Serves a request, which takes turns with those of other sources.
-    pub(super) fn serve<B>(&self, head: Parts, body: B, source: Source) -> ResponseFuture
+    /// Serves a request of a caller.
+    pub(super) fn serve<B>(&self, head: Parts, body: B, caller: Caller) -> ResponseFuture
     where
         B: Body + Send + 'static,
         B::Data: Send,
     {
         let verdict = self.0.cors.as_ref().map(|cors| cors.judge(&head.headers));
-        let response = handle(self.0.clone(), head, UnreadBody::new(body), source);
+        let response = handle(self.0.clone(), head, UnreadBody::new(body), caller);
         match verdict {
             None => Box::pin(response.map(Ok)),
             Some(verdict) => Box::pin(response.map(|response| Ok(verdict.apply(response)))),
         }
     }
 
-    /// Lets a page of another origin read the response to a request that is refused before it is served.
-    pub(super) fn share(&self, headers: &HeaderMap, response: Response<ResponseBody>) -> Response<ResponseBody> {
+    /// Logs a request that is refused before it is served, and lets a page of another origin read the response.
+    pub(super) fn refuse(
+        &self,
+        head: &Parts,
+        response: Response<ResponseBody>,
+        caller: Caller,
+    ) -> Response<ResponseBody> {
+        if self.0.request_log != RequestLog::Off {
+            request_log::write_refused(self.0.request_log, &head.method, head.uri.path(), &response, caller.peer);
+        }
         match &self.0.cors {
-            Some(cors) => cors.judge(headers).apply(response),
+            Some(cors) => cors.judge(&head.headers).apply(response),
             None => response,
         }
     }
@@ -111,7 +121,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let (head, body) = request.into_parts();
-        self.serve(head, body, Source::default())
+        self.serve(head, body, Caller::default())
     }
 }
 
@@ -126,6 +136,6 @@ where
 
     fn call(&self, request: Request<B>) -> ResponseFuture {
         let (head, body) = request.into_parts();
-        self.serve(head, body, Source::default())
+        self.serve(head, body, Caller::default())
     }
 }

@@ -127,6 +127,25 @@ pub enum LogLevel {
     Trace,
 }
 
+/// The inference requests that have a line in the log.
+///
+/// ```
+/// use chariot_engine::settings::{RequestLog, SettingValue};
+///
+/// assert_eq!(RequestLog::parse("ALL"), Ok(RequestLog::All));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, crate::SettingChoice)]
+#[non_exhaustive]
+pub enum RequestLog {
+    /// None.
+    Off,
+    /// Those whose response is an error.
+    #[default]
+    Errors,
+    /// All.
+    All,
+}
+
 /// The format of log lines.
 ///
 /// ```

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 
 use super::{
     access::{cors_origins, token},
-    choices::{DeviceChoice, LogFormat, LogLevel, OutputEncoding, OutputLayout},
+    choices::{DeviceChoice, LogFormat, LogLevel, OutputEncoding, OutputLayout, RequestLog},
     environment::Environment,
     explained::Origin,
     field::Field,
@@ -180,6 +180,9 @@ pub struct EngineSettings {
     /// Log format. Default: human on a terminal, JSON otherwise.
     #[setting(runtime = PROCESS)]
     pub log_format: Option<LogFormat>,
+    /// Request log. The inference requests that have a line in the log, at the level info: none, those with an error, or all.
+    #[setting(runtime = PROCESS.offered(Offered::OnRequest), default = "errors")]
+    pub request_log: RequestLog,
 }
 
 impl Default for EngineSettings {
@@ -381,7 +384,7 @@ mod tests {
     }
 
     /// Every setting with a value that it does not accept.
-    const INVALID: [(&str, &str); 15] = [
+    const INVALID: [(&str, &str); 16] = [
         ("HOST", "localhost:80"),
         ("PORT", "http"),
         ("DEVICE", "tpu"),
@@ -397,6 +400,7 @@ mod tests {
         ("METRICS", "maybe"),
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
+        ("REQUEST_LOG", "some"),
     ];
 
     #[test]

@@ -102,7 +102,7 @@ pub(crate) use self::export::{about, form_fault};
 #[cfg(feature = "cli")]
 pub(crate) use self::runtime_setting::{Needs, Offered};
 pub use self::{
-    choices::{DeviceChoice, LogFormat, LogLevel, OutputEncoding, OutputLayout},
+    choices::{DeviceChoice, LogFormat, LogLevel, OutputEncoding, OutputLayout, RequestLog},
     engine::EngineSettings,
     environment::Environment,
     error::{SettingFault, SettingsError},

@@ -21,6 +21,12 @@ const WINDOW: Duration = Duration::from_secs(1);
 /// The lines that one place in the code may write in a window: more than the failures of requests that anyone reads.
 const LINES: u32 = 100;
 
+/// The name of the events about refused requests, which are limited although they are information: callers provoke them.
+pub(crate) const REFUSED_REQUEST: &str = "refused request";
+
+/// The lines about refused requests that one place may write in a window: they are examples, which the metrics count.
+const REFUSALS: u32 = 10;
+
 /// The number of characters of a message that a report repeats.
 const SHOWN: usize = 200;
 
@@ -67,9 +73,10 @@ pub(super) struct LeftOut {
 
 impl LogLimit {
     /// Returns `true` if an event may be written. Information and less is not limited: no caller provokes it, or the
-    /// author has meant it.
+    /// author has meant it, or the operator asks for it. Lines about refused requests are.
     pub(super) fn allows(&self, event: &Event<'_>) -> bool {
-        if *event.metadata().level() > Level::WARN {
+        let is_refusal = event.metadata().name() == REFUSED_REQUEST;
+        if *event.metadata().level() > Level::WARN && !is_refusal {
             return true;
         }
         let callsite = event.metadata().callsite();
@@ -77,7 +84,7 @@ impl LogLimit {
             let mut state = self.state();
             state.has_lines = true;
             let place = state.places.entry(callsite.clone()).or_default();
-            if place.lines < LINES {
+            if place.lines < if is_refusal { REFUSALS } else { LINES } {
                 place.lines += 1;
                 return true;
             }

@@ -16,6 +16,7 @@ mod logs;
 pub mod metrics;
 mod panics;
 
+pub(crate) use log_limit::REFUSED_REQUEST;
 pub(crate) use logs::{Stream, flush, install};
 #[cfg(any(feature = "image", feature = "onnx-tract", feature = "text"))]
 pub(crate) use panics::catch;

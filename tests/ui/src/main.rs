@@ -144,7 +144,8 @@ enum Choice {
     grace = 0.5,
     metrics = false,
     log_level = "info,ort=warn",
-    log_format = "json"
+    log_format = "json",
+    request_log = "all"
 )]
 struct Hygienic {
     settings: ::core::primitive::usize,

@@ -27,6 +27,6 @@ pub(crate) use author::AuthorMetrics;
 #[cfg(feature = "cli")]
 pub(crate) use families::resident_bytes;
 pub use figures::{Counter, Gauge, Histogram};
-pub(crate) use model::{ModelMetrics, Rejected, Snapshot, Stage};
+pub(crate) use model::{ModelMetrics, Rejected, STAGE_COUNT, Snapshot, Stage};
 pub(crate) use registry::{Metrics, MetricsFormat};
 pub use table::{Description, METRICS};

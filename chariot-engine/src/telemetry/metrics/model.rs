@@ -33,6 +33,9 @@ const STAGES: [(Stage, &str); 8] = [
     (Stage::Total, "total"),
 ];
 
+/// The number of stages.
+pub(crate) const STAGE_COUNT: usize = STAGES.len();
+
 /// The reason why a request was rejected before it reached a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rejected {

@@ -43,6 +43,7 @@ mod slow_clients;
 mod streaming;
 mod support;
 mod tasks;
+mod timing;
 mod token;
 mod turns;
 mod unfinished_heads;

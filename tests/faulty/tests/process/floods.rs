@@ -100,7 +100,9 @@ fn flood(process: &Process, body: &str, status: u16) {
 
 #[test]
 fn a_flood_of_refusals_writes_no_lines() {
-    let process = Process::ready(FAULTY, &[("CHARIOT_ENGINE_WORKERS", "1"), ("CHARIOT_ENGINE_QUEUE_SIZE", "1")]);
+    let env =
+        [("CHARIOT_ENGINE_WORKERS", "1"), ("CHARIOT_ENGINE_QUEUE_SIZE", "1"), ("CHARIOT_ENGINE_REQUEST_LOG", "off")];
+    let process = Process::ready(FAULTY, &env);
     let held = [(); 2].map(|()| admit(&process, &awaits()).expect("a free permit"));
     until("both have a place", || (figure(&process, "chariot_in_flight_requests") >= 2.0).then_some(()));
     flood(&process, &command(json!({})).to_string(), 503);

@@ -13,6 +13,7 @@ mod logs;
 #[cfg(unix)]
 mod odd_files;
 mod overload;
+mod requests;
 mod shutdown;
 
 use e2e::{Answer, Connection, Process};

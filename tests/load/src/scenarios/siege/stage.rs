@@ -55,7 +55,8 @@ impl Plan {
             least_in_time: 3,
             seconds: 30,
             short_seconds: 2,
-            most_lines: 200,
+            // Ten refusals a second are logged, and how many were left out.
+            most_lines: 600,
         }
     }
 
