@@ -225,6 +225,7 @@ impl Host {
             ids: Ids::default(),
             declared: (spec.clone(), accepts(&options, &spec)),
             metrics,
+            model_name: options.name.as_str().into(),
             options,
         });
         worker::start(&shared, &loader, &common)?;

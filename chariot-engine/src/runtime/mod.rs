@@ -11,6 +11,7 @@
 //! | `shared` | the data that the host shares with its workers |
 //! | `erased` | the object-safe form of [`Model`](crate::model::Model) that the runtime holds |
 //! | `ids` | IDs for requests without one |
+//! | `scope` | the requests that an author's code works for, for its log lines |
 //! | `job` | a request in the queue or on workers, which collects its outputs |
 //! | `turns` | the order in which connections are served |
 //! | `queue` | items that wait for a worker |
@@ -50,6 +51,7 @@ mod options;
 mod prepare;
 mod queue;
 mod replies;
+mod scope;
 mod shared;
 mod state;
 mod turns;

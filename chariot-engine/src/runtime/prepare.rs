@@ -13,6 +13,7 @@ use super::{
     deadline, encode,
     erased::{DecodeOptions, Items, check_selection, panic_error},
     job::ResponseContext,
+    scope::RequestScope,
     shared::Shared,
     state::SHUTTING_DOWN,
     typed::TypedRequest,
@@ -99,9 +100,10 @@ impl Request {
         let (body, format) = match &self.payload {
             RequestPayload::Body(body, format) => (body, format),
             RequestPayload::Value(request) => {
-                let default_admit = model.admit_value(request, &self.token, options, &mut items)?;
-                self.shared.default_admit.store(default_admit, Ordering::Relaxed);
                 let id = id.get_or_insert_with(|| self.shared.ids.fresh()).clone();
+                let scope = RequestScope::of_request(&self.shared.model_name, &id);
+                let default_admit = scope.run(|| model.admit_value(request, &self.token, options, &mut items))?;
+                self.shared.default_admit.store(default_admit, Ordering::Relaxed);
                 let context =
                     ResponseContext { id, protocol: Protocol::V2Kserve, requested: Vec::new(), binary: false };
                 let has_keys = items.iter().any(|item| item.key().is_some());
@@ -130,14 +132,15 @@ impl Request {
             requested.iter_mut().for_each(|output| output.binary = None);
         }
         let unwritable_inputs = encode::unwritable_inputs(&request.inputs, model.spec(), &requested, binary);
-        let decoded = model.decode(request, &self.token, &meter, options, &mut items)?;
+        let id = id.get_or_insert_with(|| self.shared.ids.fresh()).clone();
+        let scope = RequestScope::of_request(&self.shared.model_name, &id);
+        let decoded = scope.run(|| model.decode(request, &self.token, &meter, options, &mut items))?;
         if body.is_unique() {
             // No item refers to the body, which is dropped with the request.
             self.token.discharge(body.len());
         }
         meter.finish(decoded.payload_memory)?;
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
-        let id = id.get_or_insert_with(|| self.shared.ids.fresh()).clone();
         let context = ResponseContext { id, protocol, requested, binary };
         Ok(Prepared { items, has_keys: decoded.has_keys, context, unwritable_inputs })
     }

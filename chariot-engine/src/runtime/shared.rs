@@ -42,6 +42,8 @@ pub(super) struct Shared {
     /// The runtime that the model was started in, whose blocking pool decodes: a connection may be in another one.
     pub(super) handle: Handle,
     pub(super) options: HostOptions,
+    /// The name of the model, for log lines.
+    pub(super) model_name: Arc<str>,
     pub(super) metrics: Arc<ModelMetrics>,
     /// The declaration of the engine, and the accepted bodies and protocols, before the model is loaded.
     pub(super) declared: (Spec, Accepts),

@@ -32,6 +32,7 @@ use super::{
     options::Placement,
     queue::RunPermit,
     replies::ChargedResponse,
+    scope::RequestScope,
     shared::Shared,
     warm_up::warm_up,
 };
@@ -357,10 +358,10 @@ async fn infer(
     slices: &[BatchSlice],
 ) -> PerRequest<Result<Vec<ItemOutput>>> {
     if slices.len() == 1 {
-        return smallvec![call(shared, model, cx, items).await];
+        return smallvec![call(shared, model, cx, items, slices).await];
     }
     let mut spare = Items::on_worker(items.clone());
-    match call(shared, model, cx, items).await {
+    match call(shared, model, cx, items, slices).await {
         Ok(outputs) => {
             let mut outputs = outputs.into_iter();
             slices.iter().map(|slice| Ok(outputs.by_ref().take(slice.count).collect())).collect()
@@ -392,7 +393,7 @@ async fn infer(
                     // The caller has already received parts of the first run, or the run has changed the state of a key.
                     Err(failed.clone().into())
                 } else {
-                    call(shared, model, cx, items).await
+                    call(shared, model, cx, items, std::slice::from_ref(slice)).await
                 });
             }
             results
@@ -425,8 +426,10 @@ async fn call(
     model: &dyn ErasedModel,
     cx: &WorkerContext,
     items: Vec<ErasedItem>,
+    slices: &[BatchSlice],
 ) -> Result<Vec<ItemOutput>> {
-    let result = model.infer(items, cx).await;
+    let scope = RequestScope::of_call(&shared.model_name, slices);
+    let result = scope.around(model.infer(items, cx)).await;
     if matches!(&result, Err(error) if error.inner().is::<PanicError>()) {
         shared.metrics.panics.inc();
     }

@@ -25,6 +25,7 @@ use super::{
     log_escape::{PrintableFields, escaped_json},
     log_limit::{LeftOut, LogLimit},
     log_queue::LogQueue,
+    log_scope::LogScope,
 };
 use crate::{
     error::put_causes_on_lines,
@@ -47,6 +48,9 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The beginning of the targets of this crate.
 const SDK: &str = "chariot_engine";
+
+/// The target of the spans of requests, for subscribers of embedders. This process's own log reads [`LogScope`] instead.
+pub(crate) const SPANS: &str = "chariot_engine::inference";
 
 /// The beginnings of the targets of the network stack, whose lines are about the bytes of callers. Only its errors matter
 /// to operators.
@@ -94,6 +98,7 @@ fn targets(filter: &LogFilter, own: Option<&str>) -> Targets {
     Targets::new()
         .with_default(others)
         .with_targets([Some(SDK), own].into_iter().flatten().map(|target| (target, level)))
+        .with_target(SPANS, LevelFilter::OFF)
         .with_targets(network.map(|target| (target, limited(LevelFilter::ERROR))))
         .with_targets(filter.targets().map(|(target, level)| (target, level_filter(level))))
 }
@@ -136,6 +141,7 @@ pub(crate) fn install(filter: &LogFilter, own: Option<&str>, format: Option<LogF
         }
     };
     if installed.is_ok() {
+        LogScope::read_by_log();
         // A command prints messages on lines of its own output.
         if format == LogFormat::Human && stream == Stream::Output {
             put_causes_on_lines();
@@ -238,11 +244,16 @@ struct Lines<F> {
 impl<F: FnMut(Vec<u8>)> Write for Lines<F> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         if !event.is_empty() {
-            let lines = match self.format {
-                LogFormat::Human => indented(event),
-                LogFormat::Json => printable_json(event),
+            let scoped = match self.format {
+                LogFormat::Human => LogScope::add_to_text(event),
+                LogFormat::Json => LogScope::add_to_json(event),
             };
-            (self.sink)(lines.unwrap_or_else(|| event.to_vec()));
+            let scoped = scoped.as_deref().unwrap_or(event);
+            let lines = match self.format {
+                LogFormat::Human => indented(scoped),
+                LogFormat::Json => printable_json(scoped),
+            };
+            (self.sink)(lines.unwrap_or_else(|| scoped.to_vec()));
         }
         Ok(event.len())
     }

@@ -5,6 +5,7 @@
 //! | `logs` | log lines on a standard stream. `run` installs them; an embedded engine does not |
 //! | `log_queue` | log lines on their way to a reader that can be slow, stalled or gone |
 //! | `log_limit` | a limit for lines that repeat |
+//! | `log_scope` | the requests that a thread works for, which its lines name |
 //! | `log_escape` | the escaping of unprintable characters |
 //! | `panics` | panics that are the fault of data, not of the engine |
 //! | `metrics` | counters, gauges and histograms, in a registry of the engine's own |
@@ -12,11 +13,13 @@
 mod log_escape;
 mod log_limit;
 mod log_queue;
+mod log_scope;
 mod logs;
 pub mod metrics;
 mod panics;
 
 pub(crate) use log_limit::REFUSED_REQUEST;
-pub(crate) use logs::{Stream, flush, install};
+pub(crate) use log_scope::LogScope;
+pub(crate) use logs::{SPANS, Stream, flush, install};
 #[cfg(any(feature = "image", feature = "onnx-tract", feature = "text"))]
 pub(crate) use panics::catch;

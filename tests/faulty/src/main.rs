@@ -24,6 +24,8 @@ struct Command {
     log: Option<String>,
     /// Prints this text to standard output, without the log.
     print: Option<String>,
+    /// Logs this text while the item is admitted.
+    admit_log: Option<String>,
     /// Blocks the decoder for this time.
     admit_ms: u64,
     /// Blocks the thread for this time.
@@ -84,6 +86,9 @@ impl Model for Faulty {
     }
 
     fn admit(&self, item: &mut Item<Self::Input>) -> Result<BatchCost> {
+        if let Some(text) = &item.params.admit_log {
+            tracing::info!("{text}");
+        }
         thread::sleep(Duration::from_millis(item.params.admit_ms));
         Ok(BatchCost::new(item.params.cost.unwrap_or(1)))
     }

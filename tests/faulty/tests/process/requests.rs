@@ -122,3 +122,52 @@ fn no_request_waits_for_a_log_that_nobody_reads() {
     assert_serves(&process);
     drop(reader);
 }
+
+#[test]
+fn the_lines_of_a_model_name_the_request() {
+    let process = Process::ready(FAULTY, &[]);
+    let logs = command(json!({"log": "from infer", "admit_log": "from admit"}));
+    process.infer_with(("X-Request-ID", "one"), &logs).ok();
+    let span = json!({"name": "inference", "model": "faulty", "request_id": "one"});
+    for text in ["from admit", "from infer"] {
+        assert_eq!(process.wait_for_log(text)["span"], span);
+    }
+    // An ID of the body is any text.
+    let mut logs = command(json!({"log": "again"}));
+    logs["id"] = json!("t\"wo\n\u{202e}");
+    process.infer(&logs).ok();
+    assert_eq!(process.wait_for_log("again")["span"]["request_id"], "t\"wo\n\u{202e}");
+    let ready = process.wait_for_line("a line of no request", |line| line.get("load_ms").is_some());
+    assert_eq!(ready.get("span"), None);
+}
+
+#[test]
+fn the_lines_of_a_shared_call_name_its_requests() {
+    let env =
+        [("CHARIOT_ENGINE_MAX_BATCH", "2"), ("CHARIOT_ENGINE_BATCH_DELAY", "60s"), ("CHARIOT_ENGINE_WORKERS", "1")];
+    let process = Process::ready(FAULTY, &env);
+    let body = command(json!({"log": "shared"})).to_string();
+    let (mut first, mut second) = (process.connect(), process.connect());
+    // The call waits for a request whose head is admitted.
+    for (connection, id) in [(&mut first, "X-Request-ID: one"), (&mut second, "X-Request-ID: two")] {
+        assert_eq!(connection.post_head("/infer", &[id], body.len()).expect("a response"), None);
+    }
+    for connection in [&mut first, &mut second] {
+        connection.write(&body).expect("the engine reads");
+    }
+    for connection in [&mut first, &mut second] {
+        assert_eq!(connection.answer().expect("a response").status, 200);
+    }
+    let span = process.wait_for_log("shared")["span"].take();
+    let mut requests: Vec<&str> = span["requests"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    requests.sort_unstable();
+    assert_eq!((requests, span.get("request_id")), (vec!["one", "two"], None));
+}
+
+#[test]
+fn the_log_for_people_names_the_request_too() {
+    let process = Process::ready(FAULTY, &[("CHARIOT_ENGINE_LOG_FORMAT", "human")]);
+    process.infer_with(("X-Request-ID", "one"), &command(json!({"log": "two\nlines"}))).ok();
+    let line = process.wait_for_text("the first line", |line| line.contains(" two"));
+    assert!(line.ends_with(r#"two inference{model="faulty" request_id="one"}"#), "{line}");
+}
