@@ -50,7 +50,7 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// The runtime's settings that can have a default: the fields of the SDK's `EngineSettings`, without secrets. A test of the package `ui`
 /// compares them.
-const SETTINGS: [(&str, Value); 40] = [
+const SETTINGS: [(&str, Value); 41] = [
     ("host", Value::Text),
     ("port", Value::Int(0, 65535)),
     ("base_url", Value::Text),
@@ -88,6 +88,7 @@ const SETTINGS: [(&str, Value); 40] = [
     ("drain_delay", Value::Duration),
     ("grace", Value::Duration),
     ("metrics", Value::Bool),
+    ("page", Value::Bool),
     ("log_level", Value::Levels),
     ("log_format", Value::Choice(&["human", "json"])),
     ("request_log", Value::Choice(&["off", "errors", "all"])),

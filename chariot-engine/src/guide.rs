@@ -18,6 +18,7 @@
 //! | [`overload`] | handle overload, deadlines, cancellation and shutdown |
 //! | [`several_models`] | serve several models from one engine |
 //! | [`embedding`] | mount an engine in a service of your own |
+//! | [`page`] | try an engine in a browser |
 //! | [`testing`] | test a model, an engine, a process |
 //! | [`registering`] | register and deploy an engine |
 //! | [`deploying`] | build images and pack models |
@@ -72,6 +73,8 @@ pub mod observing {}
 pub mod onnx {}
 #[doc = include_str!("docs/guide/overload.md")]
 pub mod overload {}
+#[doc = include_str!("docs/guide/page.md")]
+pub mod page {}
 #[doc = include_str!("docs/guide/registering.md")]
 pub mod registering {}
 #[doc = include_str!("docs/guide/sessions.md")]

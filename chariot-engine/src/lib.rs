@@ -23,6 +23,8 @@ mod openapi;
 #[cfg(feature = "candle")]
 pub mod ops;
 pub mod output;
+#[cfg(feature = "page")]
+mod page;
 pub mod prelude;
 pub mod protocol;
 #[cfg(feature = "cli")]

@@ -189,6 +189,8 @@ impl Plan {
             name: self.name,
             version: self.version,
             shows_metrics: self.settings.metrics,
+            #[cfg(feature = "page")]
+            shows_page: self.settings.page == Some(true),
             metrics,
             closes_connections: false,
             token: self.settings.token.clone().map(BearerToken::new),
@@ -203,6 +205,11 @@ impl Plan {
             openapi,
         };
         Ok(Engine::new(served, self.settings))
+    }
+
+    /// Returns the URL of the page of an engine that listens at an address.
+    pub(super) fn page_url(&self, address: SocketAddr) -> String {
+        format!("{}{}/", origin(address), self.routes.base_url().trim_end_matches('/'))
     }
 
     /// Logs the start of the engine.
@@ -242,16 +249,20 @@ impl EngineBuilder {
 /// Returns the URL to which requests for a model are posted; `name` is `None` for the default model. Without an
 /// address, it is a path.
 fn infer_url(address: Option<SocketAddr>, base_url: &str, name: Option<&str>) -> String {
-    let origin = address.map(|address| match address.ip().is_unspecified() {
-        true => format!("http://localhost:{}", address.port()),
-        false => format!("http://{address}"),
-    });
     let path = match name {
         // The tree of `/v2` is also served beside the base URL.
         Some(name) => format!("/v2/models/{name}/infer"),
         None => format!("{}/infer", base_url.trim_end_matches('/')),
     };
-    origin.unwrap_or_default() + &path
+    address.map(origin).unwrap_or_default() + &path
+}
+
+/// Returns the URL of an address that this machine can open.
+fn origin(address: SocketAddr) -> String {
+    match address.ip().is_unspecified() {
+        true => format!("http://localhost:{}", address.port()),
+        false => format!("http://{address}"),
+    }
 }
 
 /// Returns the error of a builder without a model.

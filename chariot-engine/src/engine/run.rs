@@ -1,7 +1,7 @@
 //! The engine as a process of its own: environment, logs, port, signals, exit code. The generated `main` ends up here;
 //! embedders never do.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{io::IsTerminal, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::runtime::Runtime;
 
@@ -43,6 +43,7 @@ impl EngineBuilder {
             tracing::warn!("{warning}");
         }
         let result = plan.and_then(|mut plan| {
+            plan.settings.page.get_or_insert_with(is_for_developers);
             if let Some(warning) = descriptors::fit(&mut plan.settings) {
                 tracing::warn!("{warning}");
             }
@@ -108,6 +109,12 @@ pub(crate) fn prepare(builder: EngineBuilder, aside: Option<LogLevel>) -> Prepar
     Prepared { plan, warnings }
 }
 
+/// Returns `true` if a developer runs the process: on a terminal, or by cargo.
+fn is_for_developers() -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    cfg!(feature = "page") && (std::io::stdout().is_terminal() || is_set("CARGO") || is_set("CARGO_MANIFEST_DIR"))
+}
+
 /// Returns the runtime for the engine's I/O.
 pub(crate) fn io_runtime() -> Result<Runtime, StartError> {
     tokio::runtime::Builder::new_multi_thread()
@@ -148,6 +155,9 @@ async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
     let listener = listen(&address).await.map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
     tracing::info!("listening on http://{address}");
+    if plan.settings.page == Some(true) {
+        tracing::info!("try the engine in a browser: {}", plan.page_url(address));
+    }
     let cores = available_cores();
     let engine = plan.start(runtime.handle(), Some(address), cores)?;
     let core_threads = Arc::new(CoreThreads::new(cores, runtime.handle().clone()));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     info::{EngineInfo, ModelInfo},
-    merge, paths, request, response, token,
+    merge, models, paths, request, response, token,
 };
 use crate::settings::SettingValue;
 
@@ -23,6 +23,7 @@ pub(crate) fn document(engine: &EngineInfo<'_>, models: &[ModelInfo<'_>]) -> Vec
     if engine.needs_token {
         token::require(&mut document);
     }
+    document["x-chariot-models"] = models::models(models);
     document.to_string().into_bytes()
 }
 

@@ -3,6 +3,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `document` | the whole document, of one model or of several |
+//! | `models` | what a page must know of each model |
 //! | `info` | the input of the document: the engine and its models |
 //! | `paths` | the routes, with their requests and responses |
 //! | `request` | the body of an inference request: its media types, schemas and headers |
@@ -18,6 +19,7 @@ mod example;
 mod info;
 mod json;
 mod merge;
+mod models;
 mod paths;
 mod request;
 mod response;

@@ -125,7 +125,7 @@ fn ready(shared: &Shared) {
     let Placement { device_names, threads, .. } = &shared.options.placement;
     let workers = shared.options.placement.all_workers();
     let took = shared.start.elapsed();
-    shared.metrics.loaded(took);
+    shared.metrics.loaded(took, device_names, workers);
     let (load_ms, url) = (took.as_millis() as u64, &shared.options.infer_url);
     tracing::info!(model = shared.options.name, device = device_names, workers, threads, load_ms, url, "model ready");
     shared.lifecycle.ready();

@@ -16,11 +16,21 @@ pub(super) const IDENTITY: &str = "identity";
 
 /// Returns `true` if the caller accepts server-sent events by name.
 pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
+    accepts_by_name(headers, EVENTS)
+}
+
+/// Returns `true` if the caller accepts HTML by name, as browsers do.
+#[cfg(feature = "page")]
+pub(super) fn accepts_html(headers: &HeaderMap) -> bool {
+    accepts_by_name(headers, "text/html")
+}
+
+fn accepts_by_name(headers: &HeaderMap, media_type: &str) -> bool {
     elements(headers, header::ACCEPT).flatten().any(|range| {
         let mut parts = range.split(';').map(str::trim);
-        let is_events = parts.next().is_some_and(|range| range.eq_ignore_ascii_case(EVENTS));
+        let is_named = parts.next().is_some_and(|range| range.eq_ignore_ascii_case(media_type));
         // A weight of 0 means "not acceptable".
-        is_events && !parts.any(|parameter| weight(parameter) == Some(0.0))
+        is_named && !parts.any(|parameter| weight(parameter) == Some(0.0))
     })
 }
 

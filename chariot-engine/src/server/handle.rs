@@ -8,6 +8,8 @@ use http_body::Body;
 use serde::Serialize;
 use tokio::time::Instant;
 
+#[cfg(feature = "page")]
+use super::{accept::accepts_html, page};
 use super::{
     accept::{accepts_events, prefers_open_metrics},
     body::UnreadBody,
@@ -45,6 +47,9 @@ pub(crate) struct Served {
     /// Serves `/metrics`.
     pub(crate) shows_metrics: bool,
     pub(crate) metrics: Metrics,
+    /// Serves the page to browsers.
+    #[cfg(feature = "page")]
+    pub(crate) shows_page: bool,
     /// Closes HTTP/1 connections after their response while the engine drains, because its port closes soon.
     pub(crate) closes_connections: bool,
     pub(crate) openapi: Arc<LazyDocument>,
@@ -265,9 +270,21 @@ where
             }
             response
         }
-        Route::Model(index, ModelEndpoint::Metadata) => {
-            respond::value(StatusCode::OK, &metadata(&served.models.get(index).host))
+        // The base URL can be that of a model.
+        #[cfg(feature = "page")]
+        Route::Model(_, ModelEndpoint::Metadata)
+        | Route::Server(ServerEndpoint::Root | ServerEndpoint::Metadata)
+            if served.shows_page && served.routes.is_home(head.uri.path()) =>
+        {
+            let of_page = if accepts_html(&head.headers) { Box::pin(page::respond(&head.headers)).await } else { None };
+            let mut response = of_page.unwrap_or_else(|| match route {
+                Route::Model(index, _) => model(&served.models.get(index).host),
+                Route::Server(_) => server(served),
+            });
+            response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
+            response
         }
+        Route::Model(index, ModelEndpoint::Metadata) => model(&served.models.get(index).host),
         Route::Model(index, ModelEndpoint::Ready) => {
             let host = &served.models.get(index).host;
             ready(host.name(), &Readiness::new(&host.status()))
@@ -378,15 +395,17 @@ fn server(served: &Served) -> Response<ResponseBody> {
     respond::value(StatusCode::OK, &body)
 }
 
-fn metadata(host: &Host) -> ModelMetadata {
+/// Returns the metadata of a model.
+fn model(host: &Host) -> Response<ResponseBody> {
     let (inputs, outputs) = host.spec().announced();
-    ModelMetadata {
+    let metadata = ModelMetadata {
         name: host.name().to_string(),
         versions: vec![host.version().to_string()],
         platform: PLATFORM.to_string(),
         inputs,
         outputs,
-    }
+    };
+    respond::value(StatusCode::OK, &metadata)
 }
 
 fn metrics(served: &Served, headers: &HeaderMap) -> Response<ResponseBody> {

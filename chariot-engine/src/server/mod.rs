@@ -6,6 +6,7 @@
 //! | `route` | the router: finds the route of a path, under the base URL and at the root |
 //! | `handle` | the handler of every request |
 //! | `infer` | the handler of inference requests |
+//! | `page` | the response with the page to try the engine in |
 //! | `repository` | the handler of the model repository index, a Triton extension |
 //! | `request_id` | the validation of request IDs |
 //! | `token` | the token that requests need, if the operator sets one |
@@ -59,6 +60,8 @@ mod infer;
 mod lingering;
 mod listener;
 mod pace;
+#[cfg(feature = "page")]
+mod page;
 mod received;
 mod refused_head;
 mod report;

@@ -155,6 +155,13 @@ impl Routes {
         if self.base.is_empty() { "/".into() } else { self.base.iter().flat_map(|segment| ["/", segment]).collect() }
     }
 
+    /// Returns `true` if a path is that of the root or of the base URL.
+    #[cfg(feature = "page")]
+    pub(super) fn is_home(&self, path: &str) -> bool {
+        let path: SmallVec<[&str; 12]> = segments(path).collect();
+        path.is_empty() || self.under_base(&path).is_some_and(<[&str]>::is_empty)
+    }
+
     /// Finds the route of a path.
     pub(super) fn find(&self, path: &str) -> Result<Route, RouteError> {
         match self.usual.get(path) {

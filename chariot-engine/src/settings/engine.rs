@@ -173,6 +173,10 @@ pub struct EngineSettings {
     /// Metrics endpoint. Serves `GET /metrics`.
     #[setting(runtime = PROCESS, default = true)]
     pub metrics: bool,
+    /// Page. Serves a page to try the engine in to browsers, at `/` and at the base URL. Default: true for an engine on a
+    /// terminal or under cargo, false otherwise and for embedded engines.
+    #[setting(runtime = PROCESS, with = page)]
+    pub page: Option<bool>,
     /// Log level. Other crates than the engine's own log warnings and errors only, unless it is debug or trace. Falls back
     /// to `LOG_LEVEL` without the prefix.
     #[setting(runtime = PROCESS.offered(Offered::ByDefault), default = "info", with = log_level)]
@@ -242,6 +246,18 @@ fn compress_responses(reader: &mut Reader<'_>, field: Field<bool>) -> Option<boo
     match reader.field(field) {
         Some(true) if cfg!(not(feature = "compression")) => {
             reader.fault(name, Expected::new("'false' in a build without the feature `compression`", "'true'"));
+            None
+        }
+        read => read,
+    }
+}
+
+/// Rejects `true` in a build without the page.
+fn page(reader: &mut Reader<'_>, field: Field<Option<bool>>) -> Option<Option<bool>> {
+    let name = field.name().to_owned();
+    match reader.field(field) {
+        Some(Some(true)) if cfg!(not(feature = "page")) => {
+            reader.fault(name, Expected::new("'false' in a build without the feature `page`", "'true'"));
             None
         }
         read => read,
@@ -345,6 +361,17 @@ mod tests {
             assert!(settings.unwrap_err().starts_with("CHARIOT_ENGINE_COMPRESS_RESPONSES: "));
         }
         assert!(!EngineSettings::default().compress_responses);
+    }
+
+    #[test]
+    fn the_page_needs_its_feature() {
+        assert_eq!(EngineSettings::default().page, None);
+        let (settings, _) = read_with(&[("CHARIOT_ENGINE_PAGE", "true")]);
+        if cfg!(feature = "page") {
+            assert_eq!(settings.unwrap().page, Some(true));
+        } else {
+            assert!(settings.unwrap_err().starts_with("CHARIOT_ENGINE_PAGE: "));
+        }
     }
 
     #[test]

@@ -143,6 +143,7 @@ enum Choice {
     drain_delay = 0,
     grace = 0.5,
     metrics = false,
+    page = false,
     log_level = "info,ort=warn",
     log_format = "json",
     request_log = "all"

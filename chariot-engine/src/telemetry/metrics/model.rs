@@ -85,6 +85,7 @@ pub(crate) struct ModelMetrics {
     pub(crate) cancellations: Counter,
     pub(crate) deadline_misses: Counter,
     pub(crate) panics: Counter,
+    workers: Family<Labels, Gauge>,
     load: Gauge<f64, std::sync::atomic::AtomicU64>,
     states: [Gauge; STATES.len()],
 }
@@ -107,6 +108,7 @@ impl ModelMetrics {
             cancellations: families.cancellations.get_or_create_owned(&model),
             deadline_misses: families.deadline_misses.get_or_create_owned(&model),
             panics: families.panics.get_or_create_owned(&model),
+            workers: families.workers.clone(),
             load: families.load.get_or_create_owned(&model),
             states: STATES.map(|state| families.state.get_or_create_owned(&with("state", state))),
         }
@@ -137,9 +139,11 @@ impl ModelMetrics {
         self.rejections[reason as usize].inc();
     }
 
-    /// Records the time that loading the model took.
-    pub(crate) fn loaded(&self, time: Duration) {
+    /// Records the time that loading the model took, and who runs it: a number of workers on these devices.
+    pub(crate) fn loaded(&self, time: Duration, devices: &str, workers: usize) {
         self.load.set(time.as_secs_f64());
+        let labels = vec![("model", self.name.clone()), ("device", devices.to_string())];
+        self.workers.get_or_create(&labels).set(i64::try_from(workers).unwrap_or(i64::MAX));
     }
 
     /// Updates the gauges that are only read when metrics are scraped.

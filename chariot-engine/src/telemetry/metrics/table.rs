@@ -77,6 +77,12 @@ pub const METRICS: &[Description] = &[
         "Requests whose deadline passed before the response",
     ),
     metric("chariot_panics_total", "counter", &["model"], "Panics of the model"),
+    metric(
+        "chariot_workers",
+        "gauge",
+        &["model", "device"],
+        "Workers that run the model on all of its devices, once it is loaded",
+    ),
     metric("chariot_load_seconds", "gauge", &["model"], "Seconds that loading the model took, including warm-up"),
     metric(
         "chariot_state",
