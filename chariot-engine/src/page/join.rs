@@ -71,7 +71,8 @@ mod tests {
     fn declared(line: &str) -> Option<(&str, bool)> {
         let (line, is_exported) = line.strip_prefix("export ").map_or((line, false), |line| (line, true));
         let line = line.strip_prefix("async ").unwrap_or(line);
-        let rest = ["function* ", "function ", "const ", "let ", "class "].iter().find_map(|word| line.strip_prefix(word))?;
+        let rest =
+            ["function* ", "function ", "const ", "let ", "class "].iter().find_map(|word| line.strip_prefix(word))?;
         Some((rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()?, is_exported))
     }
 
@@ -88,7 +89,10 @@ mod tests {
                     assert!(known.contains(name), "{module}: {from} does not export {name}");
                 }
             }
-            exported.insert(module, text.lines().filter_map(declared).filter(|(_, is)| *is).map(|(name, _)| name).collect());
+            exported.insert(
+                module,
+                text.lines().filter_map(declared).filter(|(_, is)| *is).map(|(name, _)| name).collect(),
+            );
         }
     }
 

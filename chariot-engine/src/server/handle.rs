@@ -272,8 +272,7 @@ where
         }
         // The base URL can be that of a model.
         #[cfg(feature = "page")]
-        Route::Model(_, ModelEndpoint::Metadata)
-        | Route::Server(ServerEndpoint::Root | ServerEndpoint::Metadata)
+        Route::Model(_, ModelEndpoint::Metadata) | Route::Server(ServerEndpoint::Root | ServerEndpoint::Metadata)
             if served.shows_page && served.routes.is_home(head.uri.path()) =>
         {
             let of_page = if accepts_html(&head.headers) { Box::pin(page::respond(&head.headers)).await } else { None };

@@ -21,7 +21,8 @@ pub(super) async fn respond(headers: &HeaderMap) -> Option<Response<ResponseBody
         Some(page) => page,
         None => tokio::task::spawn_blocking(Page::get).await.ok()?,
     };
-    let compressed = page.gzip.as_ref().filter(|_| preferred_coding(headers).is_some_and(|coding| coding.token() == GZIP));
+    let compressed =
+        page.gzip.as_ref().filter(|_| preferred_coding(headers).is_some_and(|coding| coding.token() == GZIP));
     let mut response = Response::new(ResponseBody::default());
     let (tag, body) = match compressed {
         Some(gzip) => (&page.gzip_tag, gzip),

@@ -9,7 +9,10 @@ use crate::{
 
 /// Chooses a model by its name.
 fn choose_model(browser: &Browser, name: &str) {
-    let at = browser.value(&format!("[...document.querySelectorAll('.models option')].findIndex((one) => one.text === {})", json!(name)));
+    let at = browser.value(&format!(
+        "[...document.querySelectorAll('.models option')].findIndex((one) => one.text === {})",
+        json!(name)
+    ));
     browser.click(&format!(".models option:nth-child({})", at.as_u64().expect("the model is offered") + 1));
 }
 
@@ -37,7 +40,8 @@ const BLUE: [u64; 3] = [0x4a, 0x6c, 0xf7];
 #[test]
 fn boxes_are_drawn_where_they_are() {
     in_browser(|browser| {
-        browser.open(&page(), "/");
+        let engine = page();
+        browser.open(&engine, "/");
         choose_model(browser, "boxes");
         browser.choose_files(&[example("face-detection/faces.jpg")]);
         browser.run();
@@ -58,7 +62,8 @@ fn boxes_are_drawn_where_they_are() {
 #[test]
 fn a_mask_lies_over_its_picture() {
     in_browser(|browser| {
-        browser.open(&page(), "/");
+        let engine = page();
+        browser.open(&engine, "/");
         choose_model(browser, "mask");
         browser.choose_files(&[example("digits/samples/0-36.png")]);
         browser.run();
@@ -74,7 +79,8 @@ fn a_mask_lies_over_its_picture() {
 #[test]
 fn vectors_are_compared() {
     in_browser(|browser| {
-        browser.open(&page(), "/");
+        let engine = page();
+        browser.open(&engine, "/");
         choose_model(browser, "letters");
         browser.replace(".texts textarea", "listen");
         for text in ["silent", "zzz"] {
@@ -83,7 +89,10 @@ fn vectors_are_compared() {
         }
         browser.run();
         let cosine = |row: usize, column: usize| {
-            browser.text(&format!(".result tbody tr:nth-child({row}) td:nth-child({})", column + 1)).parse::<f64>().expect("a number")
+            browser
+                .text(&format!(".result tbody tr:nth-child({row}) td:nth-child({})", column + 1))
+                .parse::<f64>()
+                .expect("a number")
         };
         assert_eq!((cosine(1, 1), cosine(1, 2)), (1.0, 1.0));
         assert!(cosine(1, 3) < 0.5);

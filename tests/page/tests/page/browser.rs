@@ -181,7 +181,8 @@ static BROWSER: Mutex<Weak<Mutex<Browser>>> = Mutex::new(Weak::new());
 pub(crate) fn in_browser(test: impl FnOnce(&Browser)) {
     let browser = {
         let mut running = BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(browser) = running.upgrade().or_else(|| Browser::start().map(|started| Arc::new(Mutex::new(started)))) else {
+        let Some(browser) = running.upgrade().or_else(|| Browser::start().map(|started| Arc::new(Mutex::new(started))))
+        else {
             return;
         };
         *running = Arc::downgrade(&browser);

@@ -6,7 +6,11 @@ use e2e::{Process, Shared};
 
 /// Returns the path of a file of an example.
 pub(crate) fn example(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(path).canonicalize().expect("a file of an example")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../examples")
+        .join(path)
+        .canonicalize()
+        .expect("a file of an example")
 }
 
 /// Starts the engine of this package with the page, and with these variables.
@@ -39,7 +43,8 @@ pub(crate) fn iris() -> Process {
 fn of_example(exe: &str, name: &str, env: &[(&str, &str)]) -> Process {
     let model = example(&format!("{name}/model"));
     let model = model.to_str().expect("a path in UTF-8");
-    let on = [("CHARIOT_ENGINE_PAGE", "true"), ("CHARIOT_ENGINE_MODEL_DIR", model), ("CHARIOT_ENGINE_MODEL_NAME", name)];
+    let on =
+        [("CHARIOT_ENGINE_PAGE", "true"), ("CHARIOT_ENGINE_MODEL_DIR", model), ("CHARIOT_ENGINE_MODEL_NAME", name)];
     let env: Vec<(&str, &str)> = on.into_iter().chain(env.iter().copied()).collect();
     Process::ready(exe, &env)
 }

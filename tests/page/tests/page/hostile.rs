@@ -18,7 +18,12 @@ fn nothing_of_an_engine_or_a_file_runs() {
         fs::copy(example("digits/samples/3-59.png"), &file).unwrap();
         let engine = page();
         browser.open(&engine, "/");
-        let is_calm = || assert_eq!(browser.value("window.ran === undefined && document.querySelector('img[onerror]') === null"), true);
+        let is_calm = || {
+            assert_eq!(
+                browser.value("window.ran === undefined && document.querySelector('img[onerror]') === null"),
+                true
+            )
+        };
 
         // The text of an error.
         browser.replace(".texts textarea", "<img src=x onerror=window.ran=true>");
@@ -32,6 +37,13 @@ fn nothing_of_an_engine_or_a_file_runs() {
         browser.wait_for_text(".found", "<img src=x onerror=");
         assert_eq!(browser.text(".thumbs .name"), FILE);
         browser.click("details.raw summary");
+        for depth in 1..=5 {
+            browser.value("document.querySelectorAll('.raw details').forEach((one) => (one.open = true))");
+            browser.wait(
+                "the tree opens",
+                &format!("document.querySelectorAll('.raw details details').length >= {depth}"),
+            );
+        }
         browser.wait_for_text(".raw", "onerror");
         browser.click("details.request summary");
         browser.wait_for_text("details.request pre", "onerror");

@@ -36,7 +36,9 @@ fn browsers_get_the_page_and_others_the_metadata() {
         assert_eq!((response.status().as_u16(), is_page(&response)), (200, true), "{accept}");
         assert_eq!(header(&response, "vary"), Some("accept, accept-encoding"));
     }
-    for headers in [&[][..], &[("accept", "*/*")], &[("accept", "text/*")], &[("accept", "application/json, text/html;q=0")]] {
+    for headers in
+        [&[][..], &[("accept", "*/*")], &[("accept", "text/*")], &[("accept", "application/json, text/html;q=0")]]
+    {
         let response = ask(&engine, "GET", "/", headers);
         assert_eq!(header(&response, "content-type"), Some("application/json"), "{headers:?}");
         assert_eq!(header(&response, "vary"), Some("accept, accept-encoding"));
@@ -58,7 +60,9 @@ fn the_policy_admits_nothing_but_the_page() {
     assert_eq!(header(&response, "cache-control"), Some("no-cache"));
     let policy = header(&response, "content-security-policy").unwrap();
     let directives: Vec<&str> = policy.split("; ").collect();
-    for directive in ["default-src 'none'", "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"] {
+    for directive in
+        ["default-src 'none'", "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"]
+    {
         assert!(directives.contains(&directive), "{directive} in {policy}");
     }
     for directive in ["script-src 'sha256-", "style-src 'sha256-"] {

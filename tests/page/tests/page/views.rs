@@ -20,7 +20,9 @@ fn the_monitor_shows_what_the_engine_did() {
         let letters = json!({ "inputs": [{ "data": ["a", "b"] }] });
         assert_eq!(engine.post("/v2/models/letters/infer", &letters).status, 200);
         let figure = |title: &str| {
-            format!("[...document.querySelectorAll('.chart')].find((one) => one.querySelector('figcaption').textContent === '{title}').querySelector('svg').getAttribute('aria-label')")
+            format!(
+                "[...document.querySelectorAll('.chart')].find((one) => one.querySelector('figcaption').textContent === '{title}').querySelector('svg').getAttribute('aria-label')"
+            )
         };
         browser.wait("a latency is shown", &format!("/p50 [0-9.]+ [mµ]?s/.test({})", figure("Latency")));
         browser.wait("the state is shown", "document.querySelector('.models-state .chip').textContent === 'ready'");
@@ -36,10 +38,12 @@ fn every_route_is_described_and_can_be_tried() {
         let document: Value = serde_json::from_str(&engine.get("/openapi.json").text).unwrap();
         let routes = document["paths"].as_object().unwrap().len();
         assert_eq!(browser.value("document.querySelectorAll('.operation').length"), routes);
-        let at = browser.value("[...document.querySelectorAll('.operation code')].findIndex((one) => one.textContent === '/infer') + 2");
+        let at = browser.value(
+            "[...document.querySelectorAll('.operation code')].findIndex((one) => one.textContent === '/infer') + 2",
+        );
         let operation = format!(".operation:nth-child({at})");
         browser.click(&format!("{operation} > summary"));
-        browser.wait_for_text(&operation, "Responses");
+        browser.wait_for_text(&operation, "The outputs.");
         browser.click(&format!("{operation} button.primary"));
         browser.wait_for_text(&format!("{operation} .facts"), "200");
         browser.screenshot("reference");
@@ -78,7 +82,9 @@ fn the_request_as_code_gets_the_same_answer() {
         let sample = |name: &str| json!({ "name": name, "datatype": "BYTES", "shape": [1], "data": [base64(std::fs::read(example(&format!("digits/samples/{name}"))).unwrap())] });
         let mut expected = engine.infer(&json!({ "inputs": [sample("3-59.png"), sample("7-44.png")] })).json();
         expected["id"].take();
-        for (program, arguments) in [("sh", ["-c", &curl]), ("node", ["--input-type=module", &format!("--eval={javascript}")])] {
+        for (program, arguments) in
+            [("sh", ["-c", &curl]), ("node", ["--input-type=module", &format!("--eval={javascript}")])]
+        {
             if let Some(mut got) = run(program, &arguments) {
                 got["id"].take();
                 assert_eq!(got, expected, "{program}");
@@ -90,10 +96,15 @@ fn the_request_as_code_gets_the_same_answer() {
 #[test]
 fn a_narrow_window_has_no_scroll_to_the_side() {
     in_browser(|browser| {
+        let engine = page();
         browser.resize(500, 900);
         for path in ["/", "/#monitor", "/#api"] {
-            browser.open(&page(), path);
-            assert_eq!(browser.value("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), true, "{path}");
+            browser.open(&engine, path);
+            assert_eq!(
+                browser.value("document.documentElement.scrollWidth <= document.documentElement.clientWidth"),
+                true,
+                "{path}"
+            );
         }
         browser.screenshot("narrow");
     });
