@@ -24,14 +24,14 @@ export function answers(model, items, response) {
 }
 
 // Returns the answer to each item, whatever the protocol.
-export function valuesOf(model, outputs) {
+function valuesOf(model, outputs) {
   const values = outputs.flatMap((output) => output.data ?? []);
   const isText = model.encoding === "string";
   return values.map((value) => (isText && typeof value === "string" ? JSON.parse(value) : value));
 }
 
 // Makes the answer to one item.
-export function answer(value, item, model) {
+function answer(value, item, model) {
   const { bitmap } = item;
   if (Array.isArray(value) && value.length === 0) return h("p", { class: "hint" }, "Nothing found.");
   if (item.kind === "image") {
@@ -71,7 +71,7 @@ function listAnswer(value, item) {
 }
 
 // Makes bars of names and scores, as a list that reads as such.
-export function bars(list) {
+function bars(list) {
   return h("ol", { class: "bars" }, list.map(({ name, score, more }, at) => {
     const bar = h("span", { class: "fill" });
     bar.style.width = `${Math.max(0, Math.min(1, score)) * 100}%`;

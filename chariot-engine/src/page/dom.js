@@ -41,7 +41,7 @@ export function add(element, ...children) {
 let lastId = 0;
 
 // Returns an id that no other element has.
-export function freshId(prefix) {
+function freshId(prefix) {
   lastId += 1;
   return `${prefix}-${lastId}`;
 }

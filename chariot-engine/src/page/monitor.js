@@ -24,6 +24,7 @@ export function monitorView() {
   const notice = h("p", { class: "fault", hidden: true });
   const element = h("div", { class: "view monitor" }, notice, head, h("div", { class: "charts" }, Object.values(charts).map((one) => one.element)));
   let timer = null;
+  let run = 0;
   let before = null;
 
   async function look() {
@@ -60,18 +61,18 @@ export function monitorView() {
     charts.refused.add(at, [rate("chariot_rejections_total")]);
     charts.memory.add(at, [sum(metrics, "process_resident_memory_bytes") || NaN, sum(metrics, "chariot_in_flight_bytes")]);
   }
-  async function loop() {
+  // A run ends when the view is left, also while it waits for a response.
+  async function loop(mine) {
     if (!document.hidden) await look();
-    timer = timer && setTimeout(loop, EVERY);
+    if (mine === run) timer = setTimeout(loop, EVERY, mine);
   }
   function start() {
-    if (timer) return;
-    timer = -1;
-    loop();
+    run += 1;
+    loop(run);
   }
   function stop() {
+    run += 1;
     clearTimeout(timer);
-    timer = null;
   }
   return { element, shown: start, left: stop };
 }

@@ -3,7 +3,7 @@
 import { engine, inferPath, resolve } from "./engine.js";
 
 // Returns the examples of a model's requests by protocol.
-export function examplesOf(model) {
+function examplesOf(model) {
   const operation = engine.document?.paths?.[inferPath(model)]?.post;
   const content = resolve(operation?.requestBody)?.content?.["application/json"];
   return content?.examples ?? {};

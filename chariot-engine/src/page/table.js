@@ -5,7 +5,7 @@ import { fill, h } from "./dom.js";
 const SHOWN = 200;
 
 // Splits CSV, or the tab-separated text that spreadsheets copy, into rows of cells.
-export function cellsOf(text) {
+function cellsOf(text) {
   const separator = text.split("\n", 1)[0].includes("\t") ? "\t" : ",";
   const rows = [[]];
   let cell = "";
@@ -28,7 +28,7 @@ export function cellsOf(text) {
 }
 
 // Returns the value of a cell as JSON. Throws what is wrong with it, with its place.
-export function cellValue(text, datatype, place) {
+function cellValue(text, datatype, place) {
   if (datatype === "BYTES") return text;
   if (text === "") return null;
   if (datatype === "BOOL") {

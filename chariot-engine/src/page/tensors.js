@@ -11,7 +11,7 @@ const RANGES = {
 const WIDEST_TABLE = 32;
 
 // Returns the shape of nested lists, or throws where they are not even.
-export function shapeOf(value) {
+function shapeOf(value) {
   if (!Array.isArray(value)) return [];
   const inner = value.map(shapeOf);
   const uneven = inner.findIndex((shape) => shape.join() !== inner[0].join());
@@ -33,7 +33,7 @@ function checkElement(element, datatype, at) {
 }
 
 // Returns the tensor that a text of JSON describes. Flat lists get their shape from the declaration.
-export function tensorOf(declared, text) {
+function tensorOf(declared, text) {
   let value;
   try {
     value = JSON.parse(text);
@@ -67,7 +67,7 @@ export function shownShape(shape) {
 }
 
 // Nests the elements of a tensor like its shape, for people to read.
-export function nested(data, shape) {
+function nested(data, shape) {
   if (shape.length < 2) return shape.length === 0 ? data[0] : data;
   const step = data.length / shape[0];
   return Array.from({ length: shape[0] }, (_, at) => nested(data.slice(at * step, (at + 1) * step), shape.slice(1)));
