@@ -9,6 +9,7 @@
 //! | [`onnx`] | serve an ONNX file, with or without code |
 //! | `text`, with the feature `text` | tokenize texts, pool vectors, find entities |
 //! | `generation`, with the feature `text` | generate text, for many callers together |
+//! | [`openai`] | serve OpenAI's API |
 //! | [`sessions`] | serve streams and conversations |
 //! | [`settings`] | declare what an operator can set |
 //! | [`devices`] | choose devices, workers and threads |
@@ -71,6 +72,8 @@ pub mod migrating_from_scikit_learn {}
 pub mod observing {}
 #[doc = include_str!("docs/guide/onnx.md")]
 pub mod onnx {}
+#[doc = include_str!("docs/guide/openai.md")]
+pub mod openai {}
 #[doc = include_str!("docs/guide/overload.md")]
 pub mod overload {}
 #[doc = include_str!("docs/guide/page.md")]

@@ -19,6 +19,8 @@ pub mod input;
 pub mod model;
 #[cfg(any(feature = "onnx", feature = "onnx-tract"))]
 pub mod onnx;
+#[cfg(feature = "openai")]
+mod openai;
 mod openapi;
 #[cfg(feature = "candle")]
 pub mod ops;

@@ -12,6 +12,8 @@ use super::{
     path_segment::{check_name, check_version},
     threads::{self, Cores, Threads},
 };
+#[cfg(feature = "openai")]
+use crate::openai;
 use crate::{
     device::{self, Device, DeviceId, Inventory},
     error::{Expected, quoted},
@@ -44,17 +46,21 @@ impl Platform {
         }
     }
 
-    /// Returns the only protocol to serve, or `None` for both.
+    /// Returns the only protocol to serve, or `None` for all.
     ///
     /// # Errors
     /// A protocol that is unknown, or that an engine with this input cannot serve.
     pub(super) fn protocol(&self, spec: &Spec) -> Result<Option<Protocol>, String> {
         let Some(name) = &self.protocol else { return Ok(None) };
-        let [kserve, v2] = Protocol::ALL.map(Protocol::name);
+        let [kserve, v2, openai] = Protocol::ALL.map(Protocol::name);
         match name.parse().ok() {
-            None => Err(Expected::new(format!("{kserve} or {v2}"), quoted(name)).into()),
+            None => Err(Expected::new(format!("{kserve}, {v2} or {openai}"), quoted(name)).into()),
             Some(Protocol::V2) if spec.element.is_none() => {
                 Err(Expected::new(format!("{kserve} for an engine that takes named tensors"), quoted(name)).into())
+            }
+            Some(Protocol::OpenAiV1) if !speaks_openai(spec) => {
+                let what = format!("{kserve} or {v2} for an engine that neither generates text nor embeds texts");
+                Err(Expected::new(what, quoted(name)).into())
             }
             Some(protocol) => Ok(Some(protocol)),
         }
@@ -70,11 +76,25 @@ pub(crate) struct ModelPlan {
     pub(super) loader: Loader,
     pub(super) class_labels: Option<ClassLabels>,
     pub(super) model_dir: PathBuf,
-    /// The only protocol to serve; `None` for both.
+    /// The only protocol to serve; `None` for all.
     pub(super) protocol: Option<Protocol>,
 }
 
+/// Returns `true` if a model can serve OpenAI's API.
+fn speaks_openai(spec: &Spec) -> bool {
+    #[cfg(feature = "openai")]
+    return openai::Task::ALL.iter().any(|task| task.is_served_by(spec));
+    #[cfg(not(feature = "openai"))]
+    return false;
+}
+
 impl ModelPlan {
+    /// Returns `true` if the model serves OpenAI's API.
+    #[cfg(feature = "openai")]
+    pub(super) fn serves_openai(&self) -> bool {
+        self.protocol.is_none_or(|only| only == Protocol::OpenAiV1) && speaks_openai(&self.spec)
+    }
+
     /// Checks the configuration. `prefix` is the prefix of the model's variables.
     pub(super) fn check(&self, environment: &Environment, prefix: Option<&str>, diagnostics: &mut Diagnostics) {
         // The variable that sets this setting of the model.

@@ -1,6 +1,8 @@
 //! [`Plan`]: an engine whose configuration has been read and checked, and which has not been started. The builder,
 //! `run` and the command line make one and start it.
 
+#[cfg(feature = "openai")]
+use std::time::{SystemTime, UNIX_EPOCH};
 use std::{cell::RefCell, collections::HashMap, net::SocketAddr, sync::Arc};
 
 use tokio::runtime::Handle;
@@ -120,6 +122,11 @@ impl Plan {
         let routes = models.iter().map(|model| ModelRoute { name: model.name.clone(), version: model.version.clone() });
         let base_url = shared.as_ref().map_or("", |settings| &settings.base_url);
         let routes = Routes::new(base_url, routes.collect(), default, platform.model_id.as_deref());
+        #[cfg(feature = "openai")]
+        let routes = match models.iter().any(ModelPlan::serves_openai) {
+            true => routes.map(Routes::with_openai),
+            false => routes,
+        };
         let routes = routes.map_err(|text| diagnostics.fault("CHARIOT_ENGINE_BASE_URL", text));
         warnings.append(&mut diagnostics.warnings);
         diagnostics.name_flags(&builder.flags);
@@ -196,6 +203,8 @@ impl Plan {
             token: self.settings.token.clone().map(BearerToken::new),
             request_log: self.settings.request_log,
             cors: Cors::new(&self.settings.cors_origins, self.fallback.is_some()),
+            #[cfg(feature = "openai")]
+            started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             fallback: self.fallback.map(|make| {
                 let fallback = make(ServedModels::new(models.clone()));
                 let pace = PaceLimit::new(self.settings.body_timeout, self.settings.min_rate.as_u64());

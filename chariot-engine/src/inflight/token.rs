@@ -4,7 +4,7 @@ use std::{
     any::Any,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -50,6 +50,8 @@ pub(crate) struct RequestToken {
     /// The place for the output of a request of this process.
     output: OnceLock<Arc<dyn Any + Send + Sync>>,
     progress: Progress,
+    /// The tokens of the texts that outputs stand for, as far as the model counts them.
+    tokens: AtomicUsize,
     /// The memory that the request holds, without its response; released with the last reference to the token.
     charge: Charge,
 }
@@ -148,6 +150,16 @@ impl RequestToken {
     /// Returns the deadline set by the body of the request.
     pub(crate) fn body_deadline(&self) -> Option<Instant> {
         self.body_deadline.get().copied()
+    }
+
+    /// Adds to the number of tokens.
+    pub(crate) fn count_tokens(&self, tokens: usize) {
+        self.tokens.fetch_add(tokens, Ordering::Relaxed);
+    }
+
+    /// Returns the number of tokens that the outputs so far have counted.
+    pub(crate) fn tokens(&self) -> usize {
+        self.tokens.load(Ordering::Relaxed)
     }
 
     /// Sets the channel for streamed parts.

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+#[cfg(feature = "openai")]
+use super::openai;
 use super::{
     info::{EngineInfo, ModelInfo},
     merge, models, paths, request, response, token,
@@ -20,6 +22,8 @@ pub(crate) fn document(engine: &EngineInfo<'_>, models: &[ModelInfo<'_>]) -> Vec
             merged
         }
     };
+    #[cfg(feature = "openai")]
+    openai::add(&mut document, models);
     if engine.needs_token {
         token::require(&mut document);
     }
@@ -50,7 +54,7 @@ fn of_model(model: &ModelInfo<'_>) -> Value {
         "paths": paths::paths(model),
         "components": {
             "schemas": schemas,
-            "requestBodies": { "Inference": request::body(model), "Index": request::index() },
+            "requestBodies": request::bodies(model),
             "responses": response::responses(model),
             "headers": response::headers(model),
             "parameters": request::headers(model),

@@ -61,6 +61,11 @@ impl ModelInfo<'_> {
         self.takes.supports(protocol)
     }
 
+    /// Returns `true` if the model speaks one of the protocols of `/infer`.
+    pub(super) fn takes_inputs(&self) -> bool {
+        self.speaks(Protocol::V2Kserve) || self.speaks(Protocol::V2)
+    }
+
     /// Returns what an element of an input is called, if every element is an item.
     pub(super) fn element(&self) -> Option<&'static str> {
         self.spec.element

@@ -8,6 +8,7 @@
 //! | `paths` | the routes, with their requests and responses |
 //! | `request` | the body of an inference request: its media types, schemas and headers |
 //! | `response` | the responses of all routes, including errors |
+//! | `openai` | the routes of OpenAI's API |
 //! | `tensor` | the schema of a named tensor, as an input and as an output |
 //! | `example` | an example request |
 //! | `merge` | one document from the documents of several models |
@@ -20,6 +21,8 @@ mod info;
 mod json;
 mod merge;
 mod models;
+#[cfg(feature = "openai")]
+mod openai;
 mod paths;
 mod request;
 mod response;

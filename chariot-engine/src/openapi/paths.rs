@@ -77,6 +77,7 @@ fn model_operation(engine: &ModelInfo<'_>, endpoint: ModelEndpoint, prefix: &str
         ModelEndpoint::Ready => {
             get(&format!("{prefix}Ready"), "Returns the readiness of the model", "ModelReady", true)
         }
+        ModelEndpoint::Infer | ModelEndpoint::GenerateStream if !engine.takes_inputs() => return None,
         ModelEndpoint::Infer if prefix.is_empty() => inference(engine, "infer", "Runs inference", "Inference"),
         ModelEndpoint::Infer => inference(engine, &format!("{prefix}Infer"), "Runs inference", "Inference"),
         ModelEndpoint::GenerateStream if !engine.spec.streaming => return None,

@@ -13,8 +13,17 @@ use crate::{
     signature::TensorSpec,
 };
 
+/// Returns the bodies of requests.
+pub(super) fn bodies(model: &ModelInfo<'_>) -> Map<String, Value> {
+    let mut bodies = object([("Index", index())]);
+    if model.takes_inputs() {
+        bodies.insert("Inference".into(), body(model));
+    }
+    bodies
+}
+
 /// Returns the body of an inference request.
-pub(super) fn body(model: &ModelInfo<'_>) -> Value {
+fn body(model: &ModelInfo<'_>) -> Value {
     let (kserve, v2) = (model.speaks(Protocol::V2Kserve), model.speaks(Protocol::V2));
     let bodies = [(kserve, "InferRequest"), (v2, "ItemRequest")].into_iter().filter(|(speaks, _)| *speaks);
     let bodies: Vec<Value> = bodies.map(|(_, name)| schema(name)).collect();
@@ -68,7 +77,7 @@ fn form(model: &ModelInfo<'_>) -> Value {
 }
 
 /// Returns the body of a request to the repository index.
-pub(super) fn index() -> Value {
+fn index() -> Value {
     let ready = json!({ "type": ["boolean", "null"], "description": "Limits the index to models that are ready." });
     let schema = json!({ "type": "object", "properties": { "ready": ready } });
     let examples = json!({ "all": { "value": {} }, "ready": { "value": { "ready": true } } });

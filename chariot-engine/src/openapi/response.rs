@@ -141,8 +141,10 @@ pub(super) fn responses(model: &ModelInfo<'_>) -> Map<String, Value> {
     .collect();
     let document = json!({ "description": "This document.", "content": json(json!({ "type": "object" })) });
     responses.insert("Document".into(), document);
-    responses.insert("Inference".into(), inference(model));
-    if model.spec.streaming {
+    if model.takes_inputs() {
+        responses.insert("Inference".into(), inference(model));
+    }
+    if model.spec.streaming && model.takes_inputs() {
         let id = json!({ "$ref": "#/components/headers/X-Request-ID" });
         let content = object([(EVENTS, events())]);
         let text = "The outputs as a stream of server-sent events.";

@@ -61,7 +61,7 @@ pub struct BodyFormat {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Accepts {
-    /// The only protocol that the model accepts; `None` for both.
+    /// The only protocol that the model accepts; `None` for all.
     pub protocol: Option<Protocol>,
     /// Set if the inputs are items. Named tensors are not, and `chariot-v2` cannot express them.
     pub items: bool,
@@ -85,7 +85,7 @@ impl Default for Accepts {
 impl Accepts {
     /// Returns `true` if the model accepts requests of this protocol.
     pub fn supports(&self, protocol: Protocol) -> bool {
-        self.protocol.is_none_or(|only| only == protocol) && (self.items || protocol == Protocol::V2Kserve)
+        self.protocol.is_none_or(|only| only == protocol) && (self.items || protocol != Protocol::V2)
     }
 
     /// Rejects a request of a protocol that the model does not accept.
@@ -93,9 +93,10 @@ impl Accepts {
         if self.supports(protocol) {
             return Ok(());
         }
-        let other = Protocol::ALL.into_iter().find(|other| *other != protocol).unwrap_or(protocol);
+        let only = self.protocol.unwrap_or(Protocol::V2Kserve);
         let reason = if self.items { "" } else { " because the model has named tensors" };
-        let expected = format_args!("a {other} request{reason}");
+        let article = if only == Protocol::OpenAiV1 { "an" } else { "a" };
+        let expected = format_args!("{article} {only} request{reason}");
         Err(Rejection::new(Expected::new(expected, format_args!("a {protocol} request"))))
     }
 }

@@ -14,6 +14,9 @@ pub(crate) enum Origin {
     Line(usize),
     /// This part of a form, counted from 1.
     Part(usize),
+    /// A member of a body of another protocol, which the input is named after.
+    #[cfg_attr(not(feature = "openai"), expect(dead_code, reason = "only OpenAI's API makes it"))]
+    Member,
 }
 
 impl Origin {
@@ -25,6 +28,7 @@ impl Origin {
             Origin::Line(line) => format!("line {line}"),
             Origin::Part(part) if name.is_empty() => format!("part {part}"),
             Origin::Part(part) => format!("part {part} ({})", quoted(name)),
+            Origin::Member => name.to_owned(),
         }
     }
 }

@@ -80,7 +80,7 @@ impl JsonText {
     }
 
     /// Returns a part of this text that is a value of its own.
-    pub(super) fn part(&self, part: &str) -> Self {
+    pub(crate) fn part(&self, part: &str) -> Self {
         JsonText(self.0.slice_ref(part.as_bytes()))
     }
 

@@ -10,7 +10,7 @@
 //! | `bytes_element`, `bytes_data`, `ranges` | [`BytesElement`], and the elements of a BYTES tensor |
 //! | `nested_bytes` | the elements of a BYTES tensor that are nested like its shape |
 //! | `tensor`, `convert` | [`TensorData`], the data of one tensor, and conversion between data types |
-//! | `version` | [`Protocol`], the two protocols |
+//! | `version` | [`Protocol`], the protocols |
 //! | `media_type`, `picture` | [`MediaType`], and the first bytes of image files |
 //! | `body_format` | [`BodyFormat`], which protocol a body speaks, from its headers and its first bytes |
 //! | `chariot_v2` | the items and outputs of `chariot-v2` |
@@ -21,6 +21,7 @@
 //! | `request`, `decode` | [`InferRequest`] and its decoder |
 //! | `data`, `leaves` | decoding of the `data` of an input |
 //! | `binary` | binary tensors of requests and responses |
+//! | `translation` | requests and responses of other protocols |
 //! | `response`, `encode_error` | [`InferResponse`], its encoder, and the reasons why encoding fails |
 //! | `write_numbers`, `write_string` | lists of numbers, and strings, as JSON |
 //! | `metadata` | [`ModelMetadata`], the metadata of a model |
@@ -76,6 +77,7 @@ mod string;
 mod tensor;
 #[cfg(test)]
 mod tests;
+mod translation;
 mod version;
 mod write_numbers;
 mod write_string;
@@ -101,4 +103,5 @@ pub use request::{InferInput, InferRequest, WantedOutput};
 pub use response::{EncodedResponse, InferOutput, InferResponse, ResponseHead};
 pub(crate) use serde_error::{json_fault, public_message};
 pub use tensor::TensorData;
+pub(crate) use translation::{EventForm, ResponseForm, TranslatedRequest};
 pub use version::{PARAMETERS_HEADER, Protocol};

@@ -83,6 +83,11 @@ impl EncodedResponse {
         EncodedResponse { body, json_length, content_type }
     }
 
+    /// Makes a response from JSON.
+    pub(crate) fn json(body: Vec<u8>) -> Self {
+        EncodedResponse::new(body, "application/json")
+    }
+
     /// Makes a response from a body with this media type, without binary tensors.
     pub(super) fn new(body: Vec<u8>, content_type: &'static str) -> Self {
         EncodedResponse { body, json_length: None, content_type }

@@ -36,6 +36,46 @@ pub(crate) enum ModelEndpoint {
     GenerateStream,
 }
 
+/// A route of OpenAI's API, under `/v1` and `/openai/v1`. The body or the last segment of the path names the model.
+#[cfg(feature = "openai")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpenAiEndpoint {
+    /// The list of models.
+    Models,
+    /// A model.
+    Model,
+    /// Continues a text.
+    Completions,
+    /// Answers in a conversation.
+    ChatCompletions,
+    /// Returns the vectors of texts.
+    Embeddings,
+}
+
+#[cfg(feature = "openai")]
+impl OpenAiEndpoint {
+    /// Finds the route of a path, from its segments.
+    pub(crate) fn find(path: &[&str]) -> Option<Self> {
+        let path = path.strip_prefix(&["openai"]).unwrap_or(path);
+        match path.strip_prefix(&["v1"])? {
+            ["models"] => Some(OpenAiEndpoint::Models),
+            // With a verb, such as `:predict`, it is a path of another protocol.
+            ["models", name] if !name.contains(':') => Some(OpenAiEndpoint::Model),
+            ["completions"] => Some(OpenAiEndpoint::Completions),
+            ["chat", "completions"] => Some(OpenAiEndpoint::ChatCompletions),
+            ["embeddings"] => Some(OpenAiEndpoint::Embeddings),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn methods(self) -> Methods {
+        match self {
+            OpenAiEndpoint::Models | OpenAiEndpoint::Model => Methods::Get,
+            _ => Methods::Post,
+        }
+    }
+}
+
 /// The target of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {

@@ -1,4 +1,4 @@
-//! The two protocols of Chariot, and the header that only one of them uses.
+//! The protocols of an engine, and the header that only one of them uses.
 
 use std::{fmt, str::FromStr};
 
@@ -7,7 +7,8 @@ use crate::error::{Expected, Rejection, quoted};
 /// The header that contains the parameters of a raw item.
 pub const PARAMETERS_HEADER: &str = "Chariot-Inference-Parameters";
 
-/// One of the two protocols of Chariot, which are served on the same routes.
+/// A protocol of requests: one of the two of Chariot, which are served on the same routes, or OpenAI's API, which has routes of
+/// its own.
 ///
 /// ```
 /// use chariot_engine::protocol::Protocol;
@@ -22,17 +23,20 @@ pub enum Protocol {
     V2Kserve,
     /// `chariot-v2`: one item as JSON or as raw bytes, or several as lines of JSON.
     V2,
+    /// `openai-v1`: OpenAI's API, for models that generate text or embed texts.
+    OpenAiV1,
 }
 
 impl Protocol {
-    /// Both protocols.
-    pub const ALL: [Protocol; 2] = [Protocol::V2Kserve, Protocol::V2];
+    /// All protocols.
+    pub const ALL: [Protocol; 3] = [Protocol::V2Kserve, Protocol::V2, Protocol::OpenAiV1];
 
     /// Returns the name that the platform uses.
     pub const fn name(self) -> &'static str {
         match self {
             Protocol::V2Kserve => "chariot-v2-kserve",
             Protocol::V2 => "chariot-v2",
+            Protocol::OpenAiV1 => "openai-v1",
         }
     }
 }
@@ -48,8 +52,8 @@ impl FromStr for Protocol {
 
     fn from_str(name: &str) -> Result<Self, Rejection> {
         Self::ALL.into_iter().find(|protocol| protocol.name() == name).ok_or_else(|| {
-            let [kserve, v2] = Self::ALL.map(Protocol::name);
-            Rejection::new(Expected::new(format_args!("{kserve} or {v2}"), quoted(name)))
+            let [kserve, v2, openai] = Self::ALL.map(Protocol::name);
+            Rejection::new(Expected::new(format_args!("{kserve}, {v2} or {openai}"), quoted(name)))
         })
     }
 }

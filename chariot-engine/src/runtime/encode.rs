@@ -33,6 +33,13 @@ pub(super) fn encode(
         return Err(error);
     }
     let each = |ItemOutput { info, output }| Some((info, output.ok()?));
+    if let Some(form) = &context.form {
+        let results = results(items.into_iter().filter_map(each))?;
+        let outputs: Vec<JsonText> = results.into_iter().map(|(value, _)| value).collect();
+        let charge = token.charge_response(form.bound(&context.id, &outputs))?;
+        let response = EncodedResponse::json(form.encode(&context.id, &outputs, token.tokens())?);
+        return Ok(settled(response, Vec::new(), 0, charge));
+    }
     if context.protocol == Protocol::V2 {
         let results = results(items.into_iter().filter_map(each))?;
         let bytes = results.iter().map(|(value, metadata)| {

@@ -30,6 +30,7 @@ use crate::{
     protocol::{EncodeError, InferInput, InferRequest, Meter, Parameters, WantedOutput, block},
     settings::OutputLayout,
     signature,
+    tasks::Embedding,
 };
 
 /// An [`Item`] whose value type only its model knows. Cheap to clone.
@@ -447,6 +448,10 @@ impl<M: Model> TypedModel<M> {
         let Some(output) = TypedOutput::leave(&info.shared.token, output) else {
             return Ok(EncodedOutput::Tensors(Vec::new()));
         };
+        let tokens = Embedding::tokens_of(&output);
+        if tokens > 0 {
+            info.shared.token.count_tokens(tokens);
+        }
         let context = EncodeContext::new(&info.shared.action).layout(cx.layout);
         let encode = AssertUnwindSafe(|| output.encode(&context));
         let encoded: EncodedOutput = match std::panic::catch_unwind(encode) {

@@ -462,6 +462,21 @@ impl Host {
         let _ = self.shared().ended.subscribe().wait_for(|ended| *ended).await;
     }
 
+    /// Returns a new ID of a request.
+    #[cfg(feature = "openai")]
+    pub(crate) fn fresh_id(&self) -> Arc<str> {
+        self.shared().ids.fresh()
+    }
+
+    /// Logs the error of a request that has not reached a worker, and returns the failure for its caller.
+    #[cfg(feature = "openai")]
+    pub(crate) fn unread(&self, id: &Arc<str>, error: Error) -> Failure {
+        if let Some(reason) = rejected_as(&error) {
+            self.metrics().rejected(reason);
+        }
+        self.failure(Some(id.clone()), error)
+    }
+
     fn failure(&self, id: Option<Arc<str>>, error: Error) -> Failure {
         let id = id.unwrap_or_else(|| self.shared().ids.fresh());
         self.log(&id, &error);
@@ -495,13 +510,9 @@ impl Host {
         let decoded = Instant::now();
         self.took(&token, Stage::Decode, decoded - begin);
         let Prepared { items, has_keys, context, unwritable_inputs } = prepared.inspect_err(|error| {
-            let reason = match error.kind() {
-                ErrorKind::Rejected => Rejected::Invalid,
-                ErrorKind::TooLarge => Rejected::TooLarge,
-                ErrorKind::Unavailable => Rejected::Memory,
-                _ => return,
-            };
-            self.metrics().rejected(reason);
+            if let Some(reason) = rejected_as(error) {
+                self.metrics().rejected(reason);
+            }
         })?;
         if has_keys && self.shared().options.placement.devices.len() > 1 {
             // Each device has a model of its own, with states of its own.
@@ -575,6 +586,16 @@ impl Host {
         self.shared().lanes.abandon(|| Error::unavailable(SHUTTING_DOWN));
         self.shared().lifecycle.stop();
         abandoned
+    }
+}
+
+/// Returns the reason that the metrics count for a request that was not decoded.
+fn rejected_as(error: &Error) -> Option<Rejected> {
+    match error.kind() {
+        ErrorKind::Rejected => Some(Rejected::Invalid),
+        ErrorKind::TooLarge => Some(Rejected::TooLarge),
+        ErrorKind::Unavailable => Some(Rejected::Memory),
+        _ => None,
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::Error,
     inflight::RequestToken,
-    protocol::{Protocol, WantedOutput},
+    protocol::{Protocol, ResponseForm, WantedOutput},
 };
 
 /// The properties of a request that its response depends on.
@@ -25,6 +25,8 @@ pub(super) struct ResponseContext {
     pub(super) requested: Vec<WantedOutput>,
     /// The default for outputs that do not state whether they are binary.
     pub(super) binary: bool,
+    /// The form of the response, if the request is of another protocol.
+    pub(super) form: Option<Arc<dyn ResponseForm>>,
 }
 
 /// A decoded request. Its items may be served by several calls of `infer`, on several workers.

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     error::{Error, Rejection, Result},
     inflight::RequestToken,
-    protocol::{BodyFormat, Meter, Protocol},
+    protocol::{BodyFormat, Meter, Protocol, TranslatedRequest},
 };
 
 /// A request to decode, on this thread or on the pool.
@@ -38,6 +38,9 @@ pub(crate) enum RequestPayload {
     Body(Bytes, BodyFormat),
     /// The value of a call within this process.
     Value(Box<TypedRequest>),
+    /// A body of another protocol, which has been read.
+    #[cfg_attr(not(feature = "openai"), expect(dead_code, reason = "only OpenAI's API makes it"))]
+    Translated(Box<TranslatedRequest>),
 }
 
 impl RequestPayload {
@@ -46,6 +49,7 @@ impl RequestPayload {
         match self {
             RequestPayload::Body(body, _) => body.len(),
             RequestPayload::Value(_) => 0,
+            RequestPayload::Translated(translated) => translated.body.len(),
         }
     }
 }
@@ -72,7 +76,11 @@ impl Request {
     /// Returns `true` if the request may be decoded on the thread that read it.
     pub(super) fn is_small(&self) -> bool {
         let bytes = self.payload.len();
-        let RequestPayload::Body(_, format) = &self.payload else { return true };
+        let format = match &self.payload {
+            RequestPayload::Body(_, format) => format,
+            RequestPayload::Value(_) => return true,
+            RequestPayload::Translated(_) => return bytes <= SMALL_JSON,
+        };
         match format.json_length {
             Some(json) if self.shared.spec().element.is_none() => json <= SMALL_JSON && bytes <= SMALL_TENSORS,
             _ => bytes <= SMALL_JSON,
@@ -80,16 +88,15 @@ impl Request {
     }
 
     /// Decodes the request. Returns its ID also if it is invalid.
-    pub(super) fn prepare(self, request_id: Option<Arc<str>>) -> (Arc<str>, Result<Prepared>) {
+    pub(super) fn prepare(mut self, request_id: Option<Arc<str>>) -> (Arc<str>, Result<Prepared>) {
         let mut id = request_id;
-        let ids = &self.shared.ids;
         let decode = AssertUnwindSafe(|| self.decode(&mut id));
         let decoded = std::panic::catch_unwind(decode);
         let decoded = decoded.unwrap_or_else(|panic| Err(panic_error("decoding a request", &*panic)));
-        (id.unwrap_or_else(|| ids.fresh()), decoded)
+        (id.unwrap_or_else(|| self.shared.ids.fresh()), decoded)
     }
 
-    fn decode(&self, id: &mut Option<Arc<str>>) -> Result<Prepared> {
+    fn decode(&mut self, id: &mut Option<Arc<str>>) -> Result<Prepared> {
         if self.token.is_gone() {
             return Err(Error::cancelled());
         }
@@ -97,21 +104,31 @@ impl Request {
         let meter = Meter::new(&*self.token);
         let options = DecodeOptions::of(&self.shared.options);
         let mut items = Items::new(&self.shared.discards);
-        let (body, format) = match &self.payload {
-            RequestPayload::Body(body, format) => (body, format),
+        let mut form = None;
+        let (body, mut request, protocol) = match &mut self.payload {
+            RequestPayload::Body(body, format) => {
+                let decoded = format.decode_metered(body, self.shared.accepts(), &meter);
+                let (request, protocol) = decoded.map_err(|fault| meter.refused(fault))?;
+                (&*body, request, protocol)
+            }
+            RequestPayload::Translated(translated) => {
+                // From here on the meter holds it.
+                self.token.discharge(translated.memory);
+                meter.reserve(translated.memory)?;
+                form = Some(translated.form.clone());
+                (&translated.body, std::mem::take(&mut translated.request), Protocol::OpenAiV1)
+            }
             RequestPayload::Value(request) => {
                 let id = id.get_or_insert_with(|| self.shared.ids.fresh()).clone();
                 let scope = RequestScope::of_request(&self.shared.model_name, &id);
                 let default_admit = scope.run(|| model.admit_value(request, &self.token, options, &mut items))?;
                 self.shared.default_admit.store(default_admit, Ordering::Relaxed);
                 let context =
-                    ResponseContext { id, protocol: Protocol::V2Kserve, requested: Vec::new(), binary: false };
+                    ResponseContext { id, protocol: Protocol::V2Kserve, requested: Vec::new(), binary: false, form };
                 let has_keys = items.iter().any(|item| item.key().is_some());
                 return Ok(Prepared { items, has_keys, context, unwritable_inputs: None });
             }
         };
-        let decoded = format.decode_metered(body, self.shared.accepts(), &meter);
-        let (mut request, protocol) = decoded.map_err(|fault| meter.refused(fault))?;
         if let Some(own) = request.id.take().filter(|own| !own.is_empty()) {
             *id = Some(own.into());
         }
@@ -141,7 +158,7 @@ impl Request {
         }
         meter.finish(decoded.payload_memory)?;
         self.shared.default_admit.store(decoded.default_admit, Ordering::Relaxed);
-        let context = ResponseContext { id, protocol, requested, binary };
+        let context = ResponseContext { id, protocol, requested, binary, form };
         Ok(Prepared { items, has_keys: decoded.has_keys, context, unwritable_inputs })
     }
 }

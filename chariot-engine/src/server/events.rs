@@ -15,9 +15,10 @@ use http_body::Frame;
 use serde::Serialize;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::status::status_of;
 use crate::{
     inflight::{Charge, PaceLimit, Part, PartReceiver, PartSender, part_channel},
-    protocol::JsonText,
+    protocol::{EventForm, JsonText},
     runtime::{ChargedResponse, Failure},
 };
 
@@ -47,6 +48,8 @@ pub(super) struct Events {
     silent_since: Instant,
     /// Ends when a comment may be due. It is set anew only then, and not at every event.
     silence: Pin<Box<Sleep>>,
+    /// The form of the events, if the request is of another protocol.
+    form: Option<Box<dyn EventForm>>,
 }
 
 enum Next {
@@ -59,6 +62,7 @@ enum Next {
 impl Events {
     /// Starts the work and waits for its first event, or for the first comment: by then the response must begin. The work
     /// itself ends by `end`. The caller reads parts at the pace of `limit`, and `charge` has the budget that they count to.
+    /// A request of another protocol has a `form` of its own.
     ///
     /// # Errors
     /// Returns a failure that occurs before, which becomes a plain error response.
@@ -66,6 +70,7 @@ impl Events {
         limit: PaceLimit,
         charge: Charge,
         end: Option<Instant>,
+        form: Option<Box<dyn EventForm>>,
         work: impl FnOnce(PartSender) -> F,
     ) -> Result<Events, Failure>
     where
@@ -74,7 +79,8 @@ impl Events {
         let (sender, parts) = part_channel(limit, charge);
         let work = Some(Mutex::new(Box::pin(work(sender)) as Pin<Box<dyn Future<Output = Outcome> + Send>>));
         let silence = Box::pin(sleep(SILENCE));
-        let mut events = Events { parts, end, first: None, work, outcome: None, silent_since: Instant::now(), silence };
+        let silent_since = Instant::now();
+        let mut events = Events { parts, end, first: None, work, outcome: None, silent_since, silence, form };
         match poll_fn(|cx| events.poll(cx)).await {
             Some(Next::Outcome(Err(failure))) => Err(failure),
             first => Ok(Events { first, ..events }),
@@ -125,7 +131,13 @@ impl Events {
             Some(first) => Poll::Ready(Some(first)),
             None => self.poll(cx),
         };
-        next.map(|next| next.map(|next| Frame::data(next.encode(&self.parts))))
+        next.map(|next| {
+            let next = next?;
+            Some(Frame::data(match &mut self.form {
+                None => next.encode(&self.parts),
+                Some(form) => next.encode_in(&mut **form, &self.parts),
+            }))
+        })
     }
 
     /// Returns `true` if all events have been read.
@@ -161,6 +173,39 @@ impl Next {
                 event("event: error\n", &envelope).into()
             }
         }
+    }
+}
+
+impl Next {
+    /// Encodes the event in the form of another protocol, and those of the parts that wait behind it.
+    fn encode_in(self, form: &mut dyn EventForm, waiting: &PartReceiver) -> Bytes {
+        let mut events = Vec::new();
+        let charge = match self {
+            Next::Silence => return Bytes::from_static(COMMENT),
+            Next::Part(Part { bytes, charge }) => {
+                form.part(&bytes, &mut events);
+                while events.len() < FRAME
+                    && let Some(Part { bytes, .. }) = waiting.take()
+                {
+                    form.part(&bytes, &mut events);
+                }
+                charge
+            }
+            Next::Outcome(Ok(ChargedResponse { response, charge, .. })) => {
+                form.end(&response.body, &mut events);
+                charge
+            }
+            Next::Outcome(Err(failure)) => {
+                form.failure(status_of(failure.error.kind()).as_u16(), &failure.public_message(), &mut events);
+                return events.into();
+            }
+        };
+        if events.is_empty() {
+            // An empty frame may end the body. This one wakes the client as silence does.
+            return Bytes::from_static(COMMENT);
+        }
+        charge.settle(events.capacity() as u64);
+        charge.hold(events)
     }
 }
 
@@ -207,7 +252,7 @@ mod tests {
     async fn silence_is_filled_with_comments_before_and_after_the_first_part() {
         let begin = Instant::now();
         let limit = PaceLimit::new(SILENCE, 1);
-        let mut events = Events::start(limit, Charge::default(), None, |parts| async move {
+        let mut events = Events::start(limit, Charge::default(), None, None, |parts| async move {
             sleep(SILENCE * 2 + SILENCE / 2).await;
             parts.send("1".into(), None).unwrap();
             sleep(SILENCE + SILENCE / 2).await;
@@ -228,7 +273,7 @@ mod tests {
     async fn parts_that_wait_share_a_frame_up_to_its_size() {
         let large = "1".repeat(FRAME);
         let sent = large.clone();
-        let mut events = Events::start(PaceLimit::new(SILENCE, 1), Charge::default(), None, |parts| async move {
+        let mut events = Events::start(PaceLimit::new(SILENCE, 1), Charge::default(), None, None, |parts| async move {
             for part in ["1", "2", &sent, "3"] {
                 parts.send(part.to_string().into(), None).unwrap();
             }

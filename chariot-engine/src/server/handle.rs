@@ -8,6 +8,8 @@ use http_body::Body;
 use serde::Serialize;
 use tokio::time::Instant;
 
+#[cfg(feature = "openai")]
+use super::openai;
 #[cfg(feature = "page")]
 use super::{accept::accepts_html, page};
 use super::{
@@ -59,6 +61,9 @@ pub(crate) struct Served {
     pub(crate) request_log: RequestLog,
     /// Lets pages of other origins read responses.
     pub(crate) cors: Option<Cors>,
+    /// The time of the start, in seconds since 1970.
+    #[cfg(feature = "openai")]
+    pub(crate) started: u64,
     /// Serves what the engine does not route.
     pub(crate) fallback: Option<(Arc<Fallback>, BodyLimits)>,
 }
@@ -178,6 +183,15 @@ fn finish(
     if head.method != Method::POST {
         respond::forbid_storing(&mut response);
     }
+    #[cfg(feature = "openai")]
+    let response = if response.status().as_u16() >= 400
+        && let Ok(Route::OpenAi(_)) = served.routes.find(head.uri.path())
+    {
+        // Whoever has refused the request.
+        respond::in_openai_form(response)
+    } else {
+        response
+    };
     let response = end_if_leaving(served, head, response);
     if head.method == Method::HEAD { respond::without_body(response) } else { response }
 }
@@ -278,10 +292,15 @@ where
             let of_page = if accepts_html(&head.headers) { Box::pin(page::respond(&head.headers)).await } else { None };
             let mut response = of_page.unwrap_or_else(|| match route {
                 Route::Model(index, _) => model(&served.models.get(index).host),
-                Route::Server(_) => server(served),
+                _ => server(served),
             });
             response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
             response
+        }
+        #[cfg(feature = "openai")]
+        Route::OpenAi(endpoint) => {
+            let served = openai::Served { models: &served.models, routes: &served.routes, started: served.started };
+            Box::pin(openai::respond(served, endpoint, head, body, request_id, caller.source)).await
         }
         Route::Model(index, ModelEndpoint::Metadata) => model(&served.models.get(index).host),
         Route::Model(index, ModelEndpoint::Ready) => {

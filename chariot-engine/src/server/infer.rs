@@ -17,9 +17,10 @@ use super::{
     request_id::is_request_id,
     request_timeout,
     respond::{self, ResponseBody},
+    status::status_of,
 };
 use crate::{
-    error::{Error, ErrorKind, Rejection},
+    error::{Error, Rejection},
     inflight::{OVER_BUDGET, OverLimit, PaceLimit, Source},
     protocol::{BodyFormat, Coding},
     runtime::{AdmissionError, ArrivingRequest, Failure, OneModel, RequestPayload, SHUTTING_DOWN},
@@ -100,7 +101,7 @@ where
         let charge = permit.part_charge();
         let work = |parts| async move { host.infer(permit, payload, request_id, arrived, Some(parts)).await };
         let pace = PaceLimit::awaited(model.settings.write_timeout, model.settings.min_rate.as_u64());
-        return Box::pin(Events::start(pace, charge, deadline, work))
+        return Box::pin(Events::start(pace, charge, deadline, None, work))
             .await
             .map_or_else(|failure| failed(model, &failure), respond::events);
     }
@@ -114,7 +115,7 @@ where
 }
 
 /// Reads the body of an admitted request. If that fails, the rest of the body is discarded.
-async fn receive<B>(
+pub(super) async fn receive<B>(
     model: &OneModel,
     admitted: &Admitted,
     arrived: Instant,
@@ -160,17 +161,17 @@ async fn out_of_time(model: &OneModel, admitted: &Admitted, arrived: Instant) ->
 }
 
 /// An admitted request whose body has not been read.
-struct Admitted {
-    coding: Option<Coding>,
+pub(super) struct Admitted {
+    pub(super) coding: Option<Coding>,
     format: BodyFormat,
     wants_times: bool,
-    timeout: Option<Duration>,
-    arriving: ArrivingRequest,
+    pub(super) timeout: Option<Duration>,
+    pub(super) arriving: ArrivingRequest,
 }
 
 /// The reason why a request is not admitted, known before a byte of its body is read.
 #[derive(Debug)]
-enum HeadFault {
+pub(super) enum HeadFault {
     Coding,
     TooLarge,
     Header(Rejection),
@@ -184,7 +185,7 @@ impl From<Rejection> for HeadFault {
 }
 
 /// Admits a request by its head. Its body has at least `declared` bytes, and it may take `limit` as a whole.
-fn admit(
+pub(super) fn admit(
     model: &OneModel,
     head: &Parts,
     declared: u64,
@@ -207,7 +208,7 @@ fn admit(
 }
 
 /// Returns the memory that the head of a request takes.
-fn head_bytes(head: &Parts) -> usize {
+pub(super) fn head_bytes(head: &Parts) -> usize {
     /// The memory of a field beside its name and its value.
     const FIELD: usize = 64;
     let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD);
@@ -215,7 +216,7 @@ fn head_bytes(head: &Parts) -> usize {
 }
 
 impl HeadFault {
-    fn response(self, model: &OneModel) -> Response<ResponseBody> {
+    pub(super) fn response(self, model: &OneModel) -> Response<ResponseBody> {
         match self {
             HeadFault::Coding => coding::unsupported(),
             HeadFault::TooLarge => body_fault(model, &BodyFault::TooLarge),
@@ -255,7 +256,7 @@ fn body_timeout(settings: &EngineSettings, timeout: Option<Duration>) -> Duratio
     [settings.timeout, timeout].into_iter().flatten().fold(settings.body_timeout, Duration::min)
 }
 
-fn body_fault(model: &OneModel, fault: &BodyFault) -> Response<ResponseBody> {
+pub(super) fn body_fault(model: &OneModel, fault: &BodyFault) -> Response<ResponseBody> {
     model.host.metrics().rejected(match fault {
         BodyFault::TooLarge => Rejected::TooLarge,
         BodyFault::TooSlow(_) => Rejected::TooSlow,
@@ -284,22 +285,11 @@ fn unsupported_type(model: &OneModel, fault: &Rejection) -> Response<ResponseBod
     response
 }
 
-fn failed(model: &OneModel, failure: &Failure) -> Response<ResponseBody> {
+pub(super) fn failed(model: &OneModel, failure: &Failure) -> Response<ResponseBody> {
     let text = failure.public_message();
     match status_of(failure.error.kind()) {
         StatusCode::SERVICE_UNAVAILABLE => respond::unavailable(&text, model.host.retry_after()),
         status => respond::error(status, &text),
-    }
-}
-
-/// Returns the status of a request that fails with an error of this kind.
-pub(crate) fn status_of(kind: ErrorKind) -> StatusCode {
-    match kind {
-        ErrorKind::Rejected => StatusCode::BAD_REQUEST,
-        ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorKind::Unavailable | ErrorKind::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
-        ErrorKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

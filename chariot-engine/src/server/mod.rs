@@ -6,6 +6,7 @@
 //! | `route` | the router: finds the route of a path, under the base URL and at the root |
 //! | `handle` | the handler of every request |
 //! | `infer` | the handler of inference requests |
+//! | `openai` | the handler of the routes of OpenAI's API |
 //! | `page` | the response with the page to try the engine in |
 //! | `repository` | the handler of the model repository index, a Triton extension |
 //! | `request_id` | the validation of request IDs |
@@ -19,6 +20,7 @@
 //! | `pace` | slow transfers: the timer of a body that is received and of a response that is sent |
 //! | `accept` | the parsing of weighted lists in headers |
 //! | `coding` | content codings of requests and responses |
+//! | `status` | the statuses of errors |
 //! | `respond` | responses: statuses, headers, the error envelope |
 //! | `fallback`, `foreign_body` | another service, for what the engine does not route, and the bodies of its responses |
 //! | `events` | responses streamed as server-sent events |
@@ -59,6 +61,8 @@ mod head;
 mod infer;
 mod lingering;
 mod listener;
+#[cfg(feature = "openai")]
+mod openai;
 mod pace;
 #[cfg(feature = "page")]
 mod page;
@@ -76,6 +80,7 @@ mod route;
 mod serve;
 mod service;
 mod spare;
+mod status;
 mod token;
 mod wire;
 
@@ -84,10 +89,10 @@ pub(crate) use cors::Cors;
 pub use fallback::RequestBody;
 pub(crate) use fallback::{BodyLimits, Fallback};
 pub(crate) use handle::{LazyDocument, Served};
-pub(crate) use infer::status_of;
 pub(crate) use listener::{ListenerOptions, accept};
 pub(crate) use reserve::RESERVED;
 pub use respond::{ResponseBody, error_response};
 pub(crate) use route::{ModelRoute, Routes};
 pub use service::{EngineService, ResponseFuture};
+pub(crate) use status::status_of;
 pub(crate) use token::BearerToken;

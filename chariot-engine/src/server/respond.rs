@@ -186,6 +186,28 @@ pub(super) fn error(status: StatusCode, text: &str) -> Response<ResponseBody> {
     response
 }
 
+/// Returns an error response in the form of OpenAI's API, from one in the envelope of the engine's own errors.
+#[cfg(feature = "openai")]
+pub(super) fn in_openai_form(response: Response<ResponseBody>) -> Response<ResponseBody> {
+    use futures_util::FutureExt;
+    use http_body_util::BodyExt;
+
+    #[derive(serde::Deserialize)]
+    struct Envelope {
+        error: String,
+    }
+    let (head, mut body) = response.into_parts();
+    let BodyKind::Whole(whole) = &mut body.0 else { return Response::from_parts(head, body) };
+    // The whole body is there.
+    let Some(Ok(bytes)) = whole.collect().now_or_never() else { return Response::from_parts(head, body) };
+    let bytes = bytes.to_bytes();
+    let body = match serde_json::from_slice::<Envelope>(&bytes) {
+        Ok(Envelope { error }) => crate::openai::error_body(head.status.as_u16(), &error).into(),
+        Err(_) => bytes,
+    };
+    Response::from_parts(head, body.into())
+}
+
 /// Returns a 503 response with the seconds after which to retry.
 pub(super) fn unavailable(text: &str, retry_after: u64) -> Response<ResponseBody> {
     let mut response = error(StatusCode::SERVICE_UNAVAILABLE, text);

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
+#[cfg(feature = "openai")]
+use crate::protocol::routes::OpenAiEndpoint;
 use crate::{
     error::{Expected, quoted},
     openapi::Servers,
@@ -15,6 +17,8 @@ use crate::{
 pub(super) enum Route {
     Server(ServerEndpoint),
     Model(usize, ModelEndpoint),
+    #[cfg(feature = "openai")]
+    OpenAi(OpenAiEndpoint),
 }
 
 impl Route {
@@ -23,6 +27,8 @@ impl Route {
         match self {
             Route::Server(endpoint) => Endpoint::Server(endpoint).methods(),
             Route::Model(_, endpoint) => Endpoint::Model(endpoint).methods(),
+            #[cfg(feature = "openai")]
+            Route::OpenAi(endpoint) => endpoint.methods(),
         }
     }
 }
@@ -60,6 +66,9 @@ pub(crate) struct Routes {
     /// The model for paths without a model name and for paths with the platform's name of the model.
     default: Option<usize>,
     model_id: Option<String>,
+    /// Serves the routes of OpenAI's API.
+    #[cfg(feature = "openai")]
+    has_openai: bool,
     /// The routes of inference by their whole paths, without repeated slashes and the like.
     usual: HashMap<String, Route>,
 }
@@ -112,9 +121,17 @@ impl Routes {
             models,
             default,
             model_id,
+            #[cfg(feature = "openai")]
+            has_openai: false,
             usual: HashMap::new(),
         };
         Ok(routes.with_usual_paths())
+    }
+
+    /// Serves the routes of OpenAI's API too.
+    #[cfg(feature = "openai")]
+    pub(crate) fn with_openai(self) -> Self {
+        Routes { has_openai: true, ..self }.with_usual_paths()
     }
 
     /// Looks up the paths that most inference requests have, as they are written usually.
@@ -125,7 +142,10 @@ impl Routes {
         let base = self.base_url();
         let base = base.trim_end_matches('/');
         let paths = [format!("{base}/infer")].into_iter().chain(trees.iter().map(|path| format!("{base}{path}")));
-        let paths: Vec<String> = paths.chain(trees.iter().cloned()).collect();
+        // Those that the engine does not serve are not found.
+        let of_openai = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings"];
+        let of_openai = ["", base].into_iter().flat_map(|base| of_openai.map(|path| format!("{base}{path}")));
+        let paths: Vec<String> = paths.chain(trees.iter().cloned()).chain(of_openai).collect();
         let found = paths.into_iter().filter_map(|path| Some((self.find_by_segments(&path).ok()?, path)));
         self.usual = found.map(|(route, path)| (path, route)).collect();
         self
@@ -173,6 +193,10 @@ impl Routes {
     fn find_by_segments(&self, path: &str) -> Result<Route, RouteError> {
         let path: SmallVec<[&str; 12]> = segments(path).collect();
         if let Some(rest) = self.under_base(&path) {
+            #[cfg(feature = "openai")]
+            if let Some(route) = self.openai(rest) {
+                return Ok(route);
+            }
             match rest {
                 ["v2", rest @ ..] if self.tree_under_base => return self.tree(rest),
                 // The base URL can be that of a route under `/v2`, which then answers as itself.
@@ -191,10 +215,26 @@ impl Routes {
         match &path[..] {
             ["v2", rest @ ..] => self.tree(rest),
             path => {
+                #[cfg(feature = "openai")]
+                if let Some(route) = self.openai(path) {
+                    return Ok(route);
+                }
                 let endpoint = routes::find(routes::BASE, path).or_else(|| routes::find(routes::ROOT, path));
                 self.route(endpoint.ok_or(RouteError::Path)?)
             }
         }
+    }
+
+    /// Finds a route of OpenAI's API.
+    #[cfg(feature = "openai")]
+    fn openai(&self, path: &[&str]) -> Option<Route> {
+        if self.has_openai { OpenAiEndpoint::find(path).map(Route::OpenAi) } else { None }
+    }
+
+    /// Returns the model of this name for OpenAI's API, where the body or the last segment of the path has it.
+    #[cfg(feature = "openai")]
+    pub(super) fn named(&self, name: &str) -> Option<usize> {
+        self.model(name)
     }
 
     fn route(&self, endpoint: Endpoint) -> Result<Route, RouteError> {

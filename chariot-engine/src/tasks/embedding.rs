@@ -1,5 +1,7 @@
 //! [`Embedding`]: the output of Image Embedding and Text Embedding.
 
+use std::any::Any;
+
 use super::{
     check,
     open_actions::open_task,
@@ -86,6 +88,16 @@ impl Embedding {
     /// Returns the number of tokens of the text, if it is known.
     pub fn tokens(&self) -> Option<usize> {
         self.tokens
+    }
+
+    /// Returns the number of tokens of an output of any type: 0 if it is no embedding, or if they are not counted.
+    pub(crate) fn tokens_of<O: 'static>(output: &O) -> usize {
+        let output: &dyn Any = output;
+        let embedding = match output.downcast_ref::<Result<Embedding>>() {
+            Some(result) => result.as_ref().ok(),
+            None => output.downcast_ref(),
+        };
+        embedding.and_then(|embedding: &Embedding| embedding.tokens).unwrap_or(0)
     }
 
     fn json(&self) -> Result<JsonText> {

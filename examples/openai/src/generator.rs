@@ -2,25 +2,17 @@
 
 use std::collections::HashMap;
 
-use chariot_engine::prelude::*;
-use serde::Deserialize;
+use chariot_engine::{input::ChatContent, prelude::*};
 
 /// The most tokens of a request that asks for none.
 const MOST: usize = 16;
-
-/// The prompt of a request.
-#[derive(Deserialize)]
-pub(crate) struct Prompt {
-    pub(crate) prompt: String,
-    pub(crate) max_tokens: Option<usize>,
-}
 
 /// The words that follow each word, in the order of the text.
 pub(crate) struct Generator(HashMap<String, Vec<String>>);
 
 impl Model for Generator {
     type Settings = ();
-    type Input = Json<Prompt>;
+    type Input = Chat;
     type Output = GeneratedText;
 
     async fn load(ctx: &LoadContext) -> Result<Self> {
@@ -34,28 +26,51 @@ impl Model for Generator {
     }
 
     fn spec() -> Spec {
-        Spec::new::<Self>().streaming().example(r#"{"inputs": [{"name": "a", "data": [{"prompt": "the fox"}]}]}"#)
+        // One conversation at a time, so that none waits for the words of another.
+        Spec::new::<Self>().streaming().max_batch(1)
     }
 
-    async fn infer(&self, batch: Batch<Json<Prompt>>) -> Result<Vec<GeneratedText>> {
-        batch.try_map(|item| {
-            let Json(Prompt { prompt, max_tokens }) = item.value();
-            let Some(mut word) = prompt.split_whitespace().last() else {
-                reject!("prompt: expected at least one word, got none");
-            };
-            let (most, mut words) = (max_tokens.unwrap_or(MOST), Vec::new());
-            let finish_reason = loop {
-                let Some(followers) = self.0.get(word) else { break FinishReason::Stop };
-                if words.len() >= most {
-                    break FinishReason::Length;
-                }
-                word = &followers[words.len() % followers.len()];
-                item.emit(&format!("{word} "))?;
-                words.push(word);
-            };
-            let usage = Usage { prompt_tokens: prompt.split_whitespace().count(), completion_tokens: words.len() };
-            let text = GeneratedText::new(words.join(" "));
-            Ok(GeneratedText { finish_reason: Some(finish_reason), usage: Some(usage), ..text })
-        })
+    async fn infer(&self, batch: Batch<Chat>) -> Result<Vec<GeneratedText>> {
+        batch.try_map(|item| self.answer(&item))
     }
+}
+
+impl Generator {
+    fn answer(&self, chat: &Item<Chat>) -> Result<GeneratedText> {
+        let prompt = prompt(&chat.content)?;
+        let Some(mut word) = prompt.split_whitespace().last() else {
+            reject!("expected at least one word, got none");
+        };
+        let (most, seed) = (chat.sampling.max_tokens.unwrap_or(MOST), chat.sampling.seed.unwrap_or(0));
+        let (mut text, mut count) = (String::new(), 0_usize);
+        let finish_reason = loop {
+            let Some(followers) = self.0.get(word) else { break FinishReason::Stop };
+            word = &followers[(seed as usize).wrapping_add(count) % followers.len()];
+            if chat.sampling.stop.iter().any(|stop| stop == word) {
+                break FinishReason::Stop;
+            }
+            let part = if text.is_empty() { word.to_string() } else { format!(" {word}") };
+            chat.emit(&part)?;
+            text.push_str(&part);
+            count += 1;
+            if count >= most {
+                break FinishReason::Length;
+            }
+        };
+        let usage = Usage { prompt_tokens: prompt.split_whitespace().count(), completion_tokens: count };
+        Ok(GeneratedText { finish_reason: Some(finish_reason), usage: Some(usage), ..GeneratedText::new(text) })
+    }
+}
+
+/// Returns the words of a conversation, or the prompt.
+fn prompt(content: &ChatContent) -> Result<String> {
+    let ChatContent::Messages(messages) = content else {
+        let ChatContent::Prompt(prompt) = content else {
+            reject!("expected messages or a prompt, got another content")
+        };
+        return Ok(prompt.clone());
+    };
+    let texts: Option<Vec<_>> = messages.iter().map(|message| message.text()).collect();
+    let Some(texts) = texts else { reject!("expected texts, got a picture") };
+    Ok(texts.join(" "))
 }

@@ -1,20 +1,19 @@
-//! A text generator with OpenAI's routes beside the engine's.
+//! Two small models with OpenAI's API and without weights: `openai` continues a conversation, `letters` embeds texts.
 
 mod generator;
-mod routes;
+mod letters;
 
 use std::process::ExitCode;
 
-use chariot_engine::Engine;
+use chariot_engine::{Engine, ModelOptions};
 
-use crate::generator::Generator;
+use crate::{generator::Generator, letters::Letters};
 
 fn main() -> ExitCode {
-    let builder = Engine::builder().model::<Generator>("openai").version(env!("CARGO_PKG_VERSION"));
-    let builder = builder.own_crate(module_path!()).fallback_with(|models| {
-        // The operator can give the model another name.
-        let model = models.iter().next().expect("the engine has a model");
-        routes::routes(model)
-    });
-    builder.command_line()
+    Engine::builder()
+        .model_with::<Generator>("openai", ModelOptions::new().default_model())
+        .model::<Letters>("letters")
+        .version(env!("CARGO_PKG_VERSION"))
+        .own_crate(module_path!())
+        .command_line()
 }

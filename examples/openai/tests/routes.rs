@@ -1,61 +1,71 @@
-//! OpenAI's routes and the engine's, of one process.
+//! OpenAI's API of a process: whole answers, streams, vectors, several models, and the engine's own routes beside them.
 
-use e2e::Process;
+use e2e::{Process, Shared};
 use serde_json::{Value, json};
 
-const OPENAI: &str = env!("CARGO_BIN_EXE_openai");
+static ENGINE: Shared = Shared::new();
 
-fn chat(content: &str, stream: bool) -> String {
-    json!({"model": "openai", "stream": stream, "max_tokens": 3, "messages": [{"role": "user", "content": content}]})
-        .to_string()
+fn engine() -> std::sync::Arc<Process> {
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
+    ENGINE.get(|| Process::ready(env!("CARGO_BIN_EXE_openai"), &[("CHARIOT_ENGINE_MODEL_DIR", model)]))
 }
 
-fn start() -> Process {
-    Process::ready(OPENAI, &[("CHARIOT_ENGINE_MODEL_DIR", concat!(env!("CARGO_MANIFEST_DIR"), "/model"))])
-}
-
-#[test]
-fn a_completion_comes_from_the_engine_that_serves_its_own_routes_too() {
-    let process = start();
-    let completion = process.post("/v1/chat/completions", &serde_json::from_str(&chat("the fox", false)).unwrap()).ok();
-    assert_eq!(completion["choices"][0]["message"]["content"], "runs over the");
-    assert_eq!(completion["choices"][0]["finish_reason"], "length");
-    assert_eq!(completion["usage"], json!({"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}));
-    let engine = process.infer(&json!({"inputs": [{"name": "a", "data": [{"prompt": "the fox", "max_tokens": 3}]}]}));
-    assert_eq!(engine.values()[0][0]["generated_text"], "runs over the");
-    // Both are calls of the model.
-    let metrics = process.get("/metrics").text;
-    assert!(metrics.contains("chariot_requests_total{model=\"openai\",status=\"200\"} 2"), "{metrics}");
+fn chat(more: Value) -> Value {
+    let mut body = json!({"model": "openai", "max_tokens": 3, "messages": [{"role": "user", "content": "the fox"}]});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body
 }
 
 #[test]
-fn a_stream_has_a_chunk_for_each_word_and_an_end() {
-    let process = start();
-    let response = process.post_text("/v1/chat/completions", &chat("the fox", true));
-    assert_eq!(response.header("content-type"), Some("text/event-stream"));
-    let events: Vec<&str> = response.text.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect();
+fn a_conversation_is_answered() {
+    let answer = engine().post("/v1/chat/completions", &chat(json!({}))).ok();
+    let choice = &answer["choices"][0];
+    assert_eq!(choice["message"], json!({"role": "assistant", "content": "runs over the", "refusal": null}));
+    assert_eq!(choice["finish_reason"], "length");
+    assert_eq!(answer["usage"], json!({"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}));
+    assert_eq!((&answer["object"], &answer["model"]), (&json!("chat.completion"), &json!("openai")));
+    // The engine's own protocol gets the same.
+    let body = json!({"inputs": [{"name": "a", "data": ["the fox"], "parameters": {"max_tokens": 3}}]});
+    let own = engine().post("/v2/models/openai/infer", &body);
+    assert_eq!(own.values()[0][0]["generated_text"], "runs over the");
+}
+
+#[test]
+fn a_stream_has_a_chunk_for_each_word() {
+    let answer = engine().post("/v1/chat/completions", &chat(json!({"stream": true})));
+    assert_eq!(answer.header("content-type"), Some("text/event-stream"));
+    let events: Vec<&str> = answer.text.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect();
     let (end, chunks) = events.split_last().unwrap();
     assert_eq!(*end, "[DONE]");
     let chunks: Vec<Value> = chunks.iter().map(|chunk| serde_json::from_str(chunk).unwrap()).collect();
     let words: Vec<_> = chunks.iter().map(|chunk| chunk["choices"][0]["delta"]["content"].clone()).collect();
-    assert_eq!(words, [json!("runs "), json!("over "), json!("the "), Value::Null]);
-    assert_eq!(chunks[3]["choices"][0]["finish_reason"], "length");
+    assert_eq!(words, [json!(""), json!("runs"), json!(" over"), json!(" the"), Value::Null]);
+    assert_eq!(chunks[4]["choices"][0]["finish_reason"], "length");
 }
 
 #[test]
-fn a_body_that_is_no_chat_is_a_400() {
-    let response = start().post_text("/v1/chat/completions", r#"{"model": "openai"}"#);
-    assert_eq!(response.status, 400);
-    assert!(response.text.contains("missing field `messages`"), "{}", response.text);
+fn texts_have_vectors() {
+    let answer = engine().post("/v1/embeddings", &json!({"model": "letters", "input": ["ab", "b a"]})).ok();
+    let vectors: Vec<_> = answer["data"].as_array().unwrap().iter().map(|of| &of["embedding"]).collect();
+    assert_eq!((vectors.len(), vectors[0]), (2, vectors[1]));
+    assert_eq!(vectors[0].as_array().unwrap().len(), 26);
+    assert_eq!(answer["usage"], json!({"prompt_tokens": 3, "total_tokens": 3}));
 }
 
 #[test]
-fn a_fault_of_the_caller_is_a_400_in_both_forms() {
-    let process = start();
-    for stream in [false, true] {
-        let response = process.post_text("/v1/chat/completions", &chat(" ", stream));
-        assert_eq!(response.status, 400);
-        let error: Value = serde_json::from_str(&response.text).unwrap();
-        assert_eq!(error["error"]["message"], "prompt: expected at least one word, got none");
-    }
+fn the_models_are_listed_and_another_is_not_found() {
+    let models = engine().get("/v1/models").ok();
+    let names: Vec<_> = models["data"].as_array().unwrap().iter().map(|model| model["id"].clone()).collect();
+    assert_eq!(names, ["openai", "letters"]);
+    let missing = engine().post("/v1/chat/completions", &chat(json!({"model": "other"})));
+    assert_eq!((missing.status, &missing.json()["error"]["code"]), (404, &json!("model_not_found")));
+    let other = engine().post("/v1/chat/completions", &chat(json!({"model": "letters"})));
+    assert_eq!(other.status, 400);
+}
+
+#[test]
+fn a_word_ends_the_text() {
+    let answer = engine().post("/v1/chat/completions", &chat(json!({"stop": ["over"]}))).ok();
+    assert_eq!(answer["choices"][0]["message"]["content"], "runs");
+    assert_eq!(answer["choices"][0]["finish_reason"], "stop");
 }

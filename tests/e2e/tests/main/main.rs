@@ -28,6 +28,7 @@ mod limits;
 mod media_types;
 mod memory;
 mod metrics;
+mod openai;
 mod openapi;
 mod overload;
 mod refused_clients;

@@ -92,7 +92,7 @@ fn the_document_is_served_like_any_route() {
 
 #[test]
 fn streaming_is_documented_only_where_it_is_offered() {
-    let plain = Server::start(builder::<kinds::Prompt>());
+    let plain = Server::start(builder::<Mood>());
     let text = plain.get("/openapi.json").text;
     assert!(!text.contains("generate_stream") && !text.contains("event-stream"));
 
