@@ -16,6 +16,7 @@ use serde_json::Value;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lowercase")]
 pub enum Level {
     /// The REST form of the Open Inference Protocol, and plain HTTP
     Oip,
@@ -23,6 +24,8 @@ pub enum Level {
     Binary,
     /// Also the additions of Chariot: its routes, items, errors, and `chariot-v2`
     Chariot,
+    /// Also OpenAI's API, for models that generate text or embed texts
+    OpenAi,
 }
 
 impl Level {
@@ -32,6 +35,7 @@ impl Level {
             Level::Oip => "oip",
             Level::Binary => "binary",
             Level::Chariot => "chariot",
+            Level::OpenAi => "openai",
         }
     }
 }
@@ -40,10 +44,10 @@ impl std::str::FromStr for Level {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Level::Oip, Level::Binary, Level::Chariot]
+        [Level::Oip, Level::Binary, Level::Chariot, Level::OpenAi]
             .into_iter()
             .find(|level| level.name() == text)
-            .ok_or_else(|| format!("expected 'oip', 'binary' or 'chariot', got '{text}'"))
+            .ok_or_else(|| format!("expected 'oip', 'binary', 'chariot' or 'openai', got '{text}'"))
     }
 }
 

@@ -12,4 +12,5 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("6-binary.toml", include_str!("../../cases/6-binary.toml")),
     ("7-compression.toml", include_str!("../../cases/7-compression.toml")),
     ("8-chariot-v2.toml", include_str!("../../cases/8-chariot-v2.toml")),
+    ("9-openai.toml", include_str!("../../cases/9-openai.toml")),
 ];

@@ -8,6 +8,7 @@ use super::{
     candidates::{Candidate, candidates, example, kind_of_items},
 };
 use crate::{
+    Level,
     http::{Answer, Request},
     tensor::{document, of_answer, of_request},
 };
@@ -32,6 +33,9 @@ pub(crate) fn learn(target: &Target) -> Result<Facts, Unusable> {
     facts.hold_if("closed-actions", has_closed_actions(&openapi));
     about_task(&mut facts, &openapi, target);
     let outputs = |answer: &Answer| document(answer).unwrap_or_default()["outputs"].take();
+    if target.asked_level() >= Level::OpenAi {
+        about_openai(&mut facts, target);
+    }
     let again = infer(target, &facts.valid).map_err(Unusable)?;
     facts.hold_if("repeatable", again.status == 200 && outputs(&again) == outputs(&answer));
     about_metadata(&mut facts, &metadata, kind.as_deref());
@@ -76,6 +80,22 @@ fn first_valid(target: &Target, candidates: Vec<Candidate>) -> Result<(Candidate
 
 fn infer(target: &Target, request: &Value) -> Result<Answer, String> {
     target.ask(&Request::post(format!("/v2/models/{}/infer", target.model()), request.to_string()))
+}
+
+/// Learns which requests of OpenAI's API the model serves.
+fn about_openai(facts: &mut Facts, target: &Target) {
+    let models = fetch(target, "/v1/models").unwrap_or_default();
+    let is_listed = |models: &Vec<Value>| models.iter().any(|model| model["id"] == target.model());
+    facts.hold_if("openai", models["data"].as_array().is_some_and(is_listed));
+    for (condition, path, member, value) in [
+        ("openai-chat", "/v1/chat/completions", "messages", json!([{ "role": "user", "content": "a" }])),
+        ("openai-completions", "/v1/completions", "prompt", json!("a")),
+        ("openai-embeddings", "/v1/embeddings", "input", json!("a")),
+    ] {
+        let body = json!({ "model": target.model(), member: value });
+        let answer = target.ask(&Request::post(path.to_owned(), body.to_string()));
+        facts.hold_if(condition, answer.is_ok_and(|answer| answer.status == 200));
+    }
 }
 
 /// Learns the task and the layout from the target's conditions, or else from the document.

@@ -34,7 +34,8 @@ fn an_engine_of_rows_passes_with_its_rows_as_items() {
     let report = Served::start(Engine::builder().model::<Prices>("prices")).report("prices");
     assert_eq!(report.failed(), 0, "{}", report.table());
     assert!(["items", "row"].iter().all(|of| report.conditions.iter().any(|condition| condition == of)));
-    for section in &report.sections {
+    // OpenAI's API is for models that generate or embed texts.
+    for section in report.sections.iter().filter(|section| section.number != "9") {
         assert!(section.passed() > 0, "section {} runs: {}", section.number, report.table());
     }
 }

@@ -22,6 +22,33 @@ impl<I: Input, O: Output<I::Modality>> Model for Of<I, O> {
     }
 }
 
+/// A model that answers a conversation, part by part.
+pub(crate) struct Chats;
+
+impl Model for Chats {
+    type Settings = ();
+    type Input = Chat;
+    type Output = GeneratedText;
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Ok(Chats)
+    }
+
+    fn spec() -> Spec {
+        Spec::new::<Self>().streaming()
+    }
+
+    async fn infer(&self, batch: Batch<Chat>) -> Result<Vec<GeneratedText>> {
+        batch.try_map(|chat| {
+            let words = ["Blue", " or", " red."];
+            words.iter().try_for_each(|word| chat.emit(word))?;
+            let usage = Usage { prompt_tokens: 4, completion_tokens: words.len() };
+            let text = GeneratedText::new(words.concat());
+            Ok(GeneratedText { finish_reason: Some(FinishReason::Stop), usage: Some(usage), ..text })
+        })
+    }
+}
+
 /// An engine with known outputs.
 pub(crate) struct Scripted {
     /// The task, as the platform names it, or the name of the engine.

@@ -89,7 +89,7 @@ impl Served {
     /// Returns the server as a target of the suite, at the highest level.
     pub(crate) fn target(&self, model: &str) -> Target {
         let target = Target::new(&self.url(), model).expect("a target");
-        target.level(Level::Chariot).base("")
+        target.level(Level::OpenAi).base("")
     }
 
     /// Runs every case against the server.

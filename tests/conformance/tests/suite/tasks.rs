@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::{
     golden,
     planted::Echo,
-    scripted::{self, Pairs, Scripted},
-    served::Served,
+    scripted::{self, Chats, Pairs, Scripted},
+    served::{Fault, Served},
 };
 
 /// Describes a scripted engine: its name in the cases, and an item that it accepts.
@@ -90,7 +90,8 @@ fn on_the_platform() -> Report {
 
 #[test]
 fn the_whole_suite_passes_on_engines_of_each_kind_and_every_case_runs() {
-    let runs: [fn() -> Report; 6] = [
+    let runs: [fn() -> Report; 7] = [
+        conversations,
         || items("Object Detection"),
         || whole_suite(golden::served("Text Embedding", "default").target("golden")),
         || items("Anything"),
@@ -110,6 +111,44 @@ fn the_whole_suite_passes_on_engines_of_each_kind_and_every_case_runs() {
     let left: Vec<_> =
         cases.filter(|case| !of_one(&case.needs) && !passed(&case.name)).map(|case| &case.name).collect();
     assert!(left.is_empty(), "cases without an engine: {left:?}");
+}
+
+/// Runs the cases of OpenAI's API against a model that answers conversations.
+fn conversations() -> Report {
+    let served = Served::start(Engine::builder().model::<Chats>("chats"));
+    let report = run(&served.target("chats"), &openai()).expect("the server is usable");
+    passes(&report);
+    report
+}
+
+/// Returns the cases of OpenAI's API.
+fn openai() -> Suite {
+    Suite::embedded().only(|section, _| section.number == "9")
+}
+
+#[test]
+fn faults_of_openais_api_are_found() {
+    for (from, to) in [
+        ("chat.completion", "chat"),
+        ("[DONE]", "[END]"),
+        ("\"finish_reason\":\"stop\"", "\"finish_reason\":null"),
+        ("\"assistant\"", "\"robot\""),
+        ("total_tokens", "tokens"),
+        ("model_not_found", "not_found"),
+        ("\"text\":", "\"content\":"),
+        ("\"param\"", "\"member\""),
+    ] {
+        // What a fault changes, as the function of a fault takes nothing of its surroundings.
+        static CHANGE: std::sync::Mutex<(&str, &str)> = std::sync::Mutex::new(("", ""));
+        *CHANGE.lock().unwrap() = (from, to);
+        let fault = Fault::of_answers(|_, answer| {
+            let (from, to) = *CHANGE.lock().unwrap();
+            answer.body = String::from_utf8_lossy(&answer.body).replace(from, to).into_bytes();
+        });
+        let served = Served::with_fault(Engine::builder().model::<Chats>("chats"), fault);
+        let report = run(&served.target("chats"), &openai()).expect("the server is usable");
+        assert!(report.failed() > 0, "{from} as {to} is not found");
+    }
 }
 
 #[track_caller]
