@@ -10,6 +10,7 @@ from pathlib import Path
 
 import engines
 import environment
+import javascript
 
 HERE = Path(__file__).resolve().parent
 
@@ -18,11 +19,12 @@ SERVED = {
     "iris": ("iris", {}),
     "identity": ("identity", {}),
     "compressing": ("identity", {"CHARIOT_ENGINE_COMPRESS_RESPONSES": "true"}),
+    "openai": ("openai", {}),
 }
 
 
 def main():
-    asked = argparse.ArgumentParser(prog="tests/clients/run", description="Run real clients against iris and identity.")
+    asked = argparse.ArgumentParser(prog="tests/clients/run", description="Run real clients against iris, identity and openai.")
     asked.add_argument("--install-only", action="store_true", help="install the clients and exit")
     asked.add_argument("--python", action="store_true", help="install the clients, print their Python and exit")
     asked.add_argument("--only", default="", metavar="TEXT", help="run only cases whose names contain this text")
@@ -59,7 +61,8 @@ def run(python, asked):
         env = os.environ | {f"{name.upper()}_URL": url for name, url in urls.items()}
         # The engines are local, even if the registry is behind a proxy.
         env |= {"NO_PROXY": "*", "no_proxy": "*", "PYTHONDONTWRITEBYTECODE": "1"}
-        return subprocess.run([python, "-m", "cases", asked.only], cwd=HERE, env=env, timeout=300).returncode
+        done = subprocess.run([python, "-m", "cases", asked.only], cwd=HERE, env=env, timeout=300).returncode
+        return done or javascript.run(HERE / "node", urls["openai"])
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ import logging
 import sys
 import unittest
 
-from . import kserve_rest, triton_http
+from . import kserve_rest, openai_api, triton_http
 
-MODULES = (triton_http, kserve_rest)
+MODULES = (triton_http, kserve_rest, openai_api)
 
 
 class Table(unittest.TestResult):
@@ -48,7 +48,7 @@ def main():
     """Runs the cases and returns the exit code: 1 if a case failed or none was selected."""
     # The harness runs asyncio in debug mode, which reports slow callbacks; these are not relevant here.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("tritonclient", "kserve")]
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("tritonclient", "kserve", "openai", "langchain-openai")]
     print(f"real clients: {', '.join(versions)}, Python {sys.version.split()[0]}\n", flush=True)
     only = sys.argv[1] if len(sys.argv) > 1 else ""
     table = Table()

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import time
 import urllib.request
 
 import ml_dtypes
@@ -10,6 +12,7 @@ import numpy as np
 IRIS = os.environ["IRIS_URL"]
 IDENTITY = os.environ["IDENTITY_URL"]
 COMPRESSING = os.environ["COMPRESSING_URL"]
+OPENAI = os.environ["OPENAI_URL"]
 
 # One flower of each species, and the species.
 FLOWERS = np.array([[5.0, 3.4, 1.5, 0.2], [5.9, 2.8, 4.3, 1.3], [6.6, 3.0, 5.6, 2.0]], np.float32)
@@ -58,3 +61,16 @@ def plain(url, body=None, headers=None):
 def version(url, model):
     """Returns the version of a model from its metadata."""
     return json.loads(plain(f"{url}/v2/models/{model}")[1])["versions"][0]
+
+
+def in_flight(url, count):
+    """Waits until this number of requests is in flight, and returns whether it ever is."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        text = opener.open(f"{url}/metrics", timeout=30).read().decode()
+        counts = re.findall(r"^chariot_in_flight_requests\{.*\} (\d+)$", text, re.MULTILINE)
+        if counts and sum(map(int, counts)) == count:
+            return True
+        time.sleep(0.05)
+    return False
