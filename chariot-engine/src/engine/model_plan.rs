@@ -81,11 +81,14 @@ pub(crate) struct ModelPlan {
 }
 
 /// Returns `true` if a model can serve OpenAI's API.
+#[cfg(feature = "openai")]
 fn speaks_openai(spec: &Spec) -> bool {
-    #[cfg(feature = "openai")]
-    return openai::Task::ALL.iter().any(|task| task.is_served_by(spec));
-    #[cfg(not(feature = "openai"))]
-    return false;
+    openai::Task::ALL.iter().any(|task| task.is_served_by(spec))
+}
+
+#[cfg(not(feature = "openai"))]
+fn speaks_openai(_: &Spec) -> bool {
+    false
 }
 
 impl ModelPlan {

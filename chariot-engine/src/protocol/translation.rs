@@ -34,7 +34,6 @@ pub(crate) trait EventForm: Send + Sync {
 
 /// A request of another protocol, as the inputs that it stands for.
 #[derive(Debug)]
-#[cfg_attr(not(feature = "openai"), expect(dead_code, reason = "only OpenAI's API makes it"))]
 pub(crate) struct TranslatedRequest {
     pub(crate) request: InferRequest,
     /// The body, whose slices the inputs are.

@@ -299,8 +299,13 @@ where
         }
         #[cfg(feature = "openai")]
         Route::OpenAi(endpoint) => {
-            let served = openai::Served { models: &served.models, routes: &served.routes, started: served.started };
-            Box::pin(openai::respond(served, endpoint, head, body, request_id, caller.source)).await
+            let engine = openai::Served {
+                models: &served.models,
+                routes: &served.routes,
+                started: served.started,
+                log: served.request_log,
+            };
+            Box::pin(openai::respond(engine, endpoint, head, body, request_id, caller)).await
         }
         Route::Model(index, ModelEndpoint::Metadata) => model(&served.models.get(index).host),
         Route::Model(index, ModelEndpoint::Ready) => {

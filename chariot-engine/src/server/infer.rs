@@ -164,7 +164,7 @@ async fn out_of_time(model: &OneModel, admitted: &Admitted, arrived: Instant) ->
 pub(super) struct Admitted {
     pub(super) coding: Option<Coding>,
     format: BodyFormat,
-    wants_times: bool,
+    pub(super) wants_times: bool,
     pub(super) timeout: Option<Duration>,
     pub(super) arriving: ArrivingRequest,
 }

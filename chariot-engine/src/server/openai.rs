@@ -13,18 +13,22 @@ use tokio::time::Instant;
 
 use super::{
     body::UnreadBody,
+    caller::Caller,
     coding,
     events::Events,
     infer::{self, HeadFault},
+    report::Report,
+    request_log::{self, Facts, is_error, is_logged},
     respond::{self, ResponseBody},
     route::Routes,
 };
 use crate::{
     error::{Error, Expected, Rejection, quoted},
-    inflight::{PaceLimit, RequestToken, Source},
+    inflight::{PaceLimit, RequestToken},
     openai::{self, CompletionEvents, CompletionForm, EmbeddingsForm, Task},
     protocol::{EventForm, ResponseForm, TranslatedRequest, routes::OpenAiEndpoint},
     runtime::{AdmissionError, AdmissionPermit, Models, OneModel, RequestPayload, Work},
+    settings::RequestLog,
     telemetry::metrics::Stage,
 };
 
@@ -38,6 +42,8 @@ pub(super) struct Served<'a> {
     pub(super) routes: &'a Routes,
     /// The time of the start, in seconds since 1970.
     pub(super) started: u64,
+    /// The requests that have a line in the log.
+    pub(super) log: RequestLog,
 }
 
 /// Serves a request to one of the routes.
@@ -47,18 +53,24 @@ pub(super) async fn respond<B>(
     head: &Parts,
     body: &mut UnreadBody<B>,
     request_id: Option<&HeaderValue>,
-    source: Source,
+    caller: Caller,
 ) -> Response<ResponseBody>
 where
     B: Body + Send + 'static,
     B::Data: Send,
 {
+    let without_inference = |response| {
+        if is_error(&response) && is_logged(served.log, &response) {
+            request_log::write_refused(served.log, &head.method, head.uri.path(), &response, caller.peer);
+        }
+        response
+    };
     let task = match endpoint {
         OpenAiEndpoint::Models => {
             let names = served.models.iter().filter(|model| serves_any(model)).map(|model| model.host.name());
             return respond::value(StatusCode::OK, &openai::models(names, served.started));
         }
-        OpenAiEndpoint::Model => return model(served, head.uri.path()),
+        OpenAiEndpoint::Model => return without_inference(model(served, head.uri.path())),
         OpenAiEndpoint::Completions => Task::Completions,
         OpenAiEndpoint::ChatCompletions => Task::Chat,
         OpenAiEndpoint::Embeddings => Task::Embeddings,
@@ -69,17 +81,26 @@ where
     let Some(receiver) = able().find(is_ready).or_else(|| able().next()) else {
         body.linger(&head.headers);
         let text = format!("no model of this engine serves {}; see GET /v1/models", task.path());
-        return respond::error(StatusCode::BAD_REQUEST, &text);
+        return without_inference(respond::error(StatusCode::BAD_REQUEST, &text));
     };
     let arrived = Instant::now();
-    let exchange = Exchange { served, task, head, request_id, arrived, source };
-    let (index, response) = match exchange.receive(receiver, body).await {
-        Ok(received) => exchange.answer(received).await,
+    let exchange = Exchange { served, task, head, request_id, arrived, caller };
+    let mut report = Report::default();
+    let (index, mut response) = match exchange.receive(receiver, body, &mut report).await {
+        Ok(received) => exchange.answer(received, &mut report).await,
         Err(response) => (receiver, response),
     };
-    let metrics = served.models.get(index).host.metrics();
-    metrics.answered(response.status().as_u16());
-    metrics.took(Stage::Total, arrived.elapsed());
+    let took = arrived.elapsed();
+    let host = &served.models.get(index).host;
+    host.metrics().answered(response.status().as_u16());
+    host.metrics().took(Stage::Total, took);
+    report.add_times(&mut response, took);
+    if is_logged(served.log, &response) {
+        let request_id = request_id.and_then(|id| id.to_str().ok());
+        let facts =
+            Facts { log: served.log, model: host, request_id, route: task.path(), peer: caller.peer, total: took };
+        request_log::write(&facts, &report, &response);
+    }
     response
 }
 
@@ -112,7 +133,7 @@ struct Exchange<'a> {
     head: &'a Parts,
     request_id: Option<&'a HeaderValue>,
     arrived: Instant,
-    source: Source,
+    caller: Caller,
 }
 
 /// A request whose body is there, and the model that has received it.
@@ -138,19 +159,27 @@ impl Exchange<'_> {
     ///
     /// # Errors
     /// Returns the response to a request that is not admitted, or whose body does not arrive.
-    async fn receive<B>(&self, index: usize, body: &mut UnreadBody<B>) -> Result<Received, Response<ResponseBody>>
+    async fn receive<B>(
+        &self,
+        index: usize,
+        body: &mut UnreadBody<B>,
+        report: &mut Report,
+    ) -> Result<Received, Response<ResponseBody>>
     where
         B: Body + Send + 'static,
         B::Data: Send,
     {
         let model = self.served.models.get(index);
-        let admitted = infer::admit(model, self.head, body.declared(), None, self.arrived, self.source);
+        let admitted = infer::admit(model, self.head, body.declared(), None, self.arrived, self.caller.source);
         let admitted = admitted.map_err(|fault| {
             body.linger(&self.head.headers);
             fault.response(model)
         })?;
+        report.token = Some(admitted.arriving.token());
+        report.wants_times = admitted.wants_times;
         let received = infer::receive(model, &admitted, self.arrived, body).await;
         let mut bytes = received.map_err(|fault| infer::body_fault(model, &fault))?;
+        report.bytes = Some(bytes.len());
         let permit =
             model.host.enter(admitted.arriving).map_err(|error| HeadFault::Admission(error).response(model))?;
         let given = self.request_id.and_then(|id| id.to_str().ok()).map(str::to_owned);
@@ -166,10 +195,15 @@ impl Exchange<'_> {
     }
 
     /// Has the model that a body names answer. Returns that model, too.
-    async fn answer(&self, received: Received) -> (usize, Response<ResponseBody>) {
+    async fn answer(&self, received: Received, report: &mut Report) -> (usize, Response<ResponseBody>) {
         let (receiver, id) = (received.model, received.id.clone());
         match self.read(received).await {
-            Ok(read) => (read.model, self.run(read, id).await),
+            Ok(read) => {
+                // Another model can have admitted it in the meantime.
+                report.token = Some(read.permit.token());
+                report.streams = read.request.answer.stream;
+                (read.model, self.run(read, id).await)
+            }
             Err(response) => (receiver, response),
         }
     }
@@ -186,7 +220,7 @@ impl Exchange<'_> {
         let read = if bytes.len() <= SMALL {
             read()
         } else {
-            let work = Work { source: self.source, bytes: bytes.len() };
+            let work = Work { source: self.caller.source, bytes: bytes.len() };
             let computed = model.host.compute(Some(&id), permit.deadline(), work, move |_| read()).await;
             computed.map_err(|failure| infer::failed(model, &failure))?
         };
@@ -200,7 +234,12 @@ impl Exchange<'_> {
             let text = format!("model '{}' does not serve {}", self.served.models.get(named).host.name(), task.path());
             return Err(failed(Error::rejected(text)));
         }
-        let permit = if named == receiver { permit } else { self.readmit(named, bytes.len() + memory)? };
+        let permit = if named == receiver {
+            permit
+        } else {
+            let again = self.readmit(named, bytes.len() + memory);
+            again.map_err(|fault| fault.response(self.served.models.get(named)))?
+        };
         Ok(Read { model: named, permit, request, body: bytes, memory })
     }
 
@@ -222,15 +261,14 @@ impl Exchange<'_> {
     /// Admits a request whose body another model has received and that holds this much memory.
     ///
     /// # Errors
-    /// Returns the response to a request that is not admitted.
-    fn readmit(&self, index: usize, memory: usize) -> Result<AdmissionPermit, Response<ResponseBody>> {
+    /// Returns the reason why the request is not admitted.
+    fn readmit(&self, index: usize, memory: usize) -> Result<AdmissionPermit, HeadFault> {
         let model = self.served.models.get(index);
         // The head is as it was when the other model admitted it.
-        let admitted = infer::admit(model, self.head, memory as u64, None, self.arrived, self.source);
-        let arriving = admitted.map_err(|fault| fault.response(model))?.arriving;
-        let refused = |error| HeadFault::Admission(error).response(model);
-        arriving.charge(memory).map_err(|limit| refused(AdmissionError::OverLimit(limit)))?;
-        model.host.enter(arriving).map_err(refused)
+        let admitted = infer::admit(model, self.head, memory as u64, None, self.arrived, self.caller.source);
+        let arriving = admitted?.arriving;
+        arriving.charge(memory).map_err(|limit| HeadFault::Admission(AdmissionError::OverLimit(limit)))?;
+        model.host.enter(arriving).map_err(HeadFault::Admission)
     }
 
     /// Runs a request.
@@ -255,7 +293,7 @@ impl Exchange<'_> {
             let response = match host.infer(permit, payload, Some(id.clone()), arrived, None).await {
                 Ok(response) if model.settings.compress_responses => {
                     let headers = &self.head.headers;
-                    coding::compress(&model.host, headers, response, Some(&id), deadline, self.source).await
+                    coding::compress(&model.host, headers, response, Some(&id), deadline, self.caller.source).await
                 }
                 result => result.map(respond::inference),
             };

@@ -1,6 +1,6 @@
 //! OpenAI's API of a process: whole answers, streams, vectors, several models, and the engine's own routes beside them.
 
-use e2e::{Process, Shared};
+use e2e::{Process, Shared, Signal};
 use serde_json::{Value, json};
 
 static ENGINE: Shared = Shared::new();
@@ -68,4 +68,24 @@ fn a_word_ends_the_text() {
     let answer = engine().post("/v1/chat/completions", &chat(json!({"stop": ["over"]}))).ok();
     assert_eq!(answer["choices"][0]["message"]["content"], "runs");
     assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+}
+
+#[test]
+fn a_request_has_a_line_in_the_log() {
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
+    let variables = [("CHARIOT_ENGINE_MODEL_DIR", model), ("CHARIOT_ENGINE_REQUEST_LOG", "all")];
+    let process = Process::ready(env!("CARGO_BIN_EXE_openai"), &variables);
+    process.post("/v1/chat/completions", &chat(json!({}))).ok();
+    process.post("/v1/embeddings", &json!({"model": "letters", "input": 7}));
+    process.get("/v1/models/none");
+    process.signal(Signal::Interrupt);
+    assert_eq!(process.wait(), Some(0));
+    let lines: Vec<Value> = process.whole_log().into_iter().filter(|line| line["message"] == "request").collect();
+    let of = |line: &Value, names: &[&str]| -> Vec<Value> { names.iter().map(|name| line[name].clone()).collect() };
+    let names = ["model", "route", "status", "items"];
+    assert_eq!(of(&lines[0], &names), [json!("openai"), json!("chat/completions"), json!(200), json!(1)]);
+    assert_eq!(of(&lines[1], &names[1..3]), [json!("embeddings"), json!(400)]);
+    assert_eq!(of(&lines[2], &["path", "status"]), [json!("'/v1/models/none'"), json!(404)]);
+    assert!(lines[0]["infer_ms"].as_f64() > Some(0.0) && lines[1]["reason"].is_string(), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.to_string().contains("the fox")), "{lines:#?}");
 }

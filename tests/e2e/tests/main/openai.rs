@@ -517,3 +517,25 @@ impl Model for Other {
         batch.try_map(|item| Ok(Json(item.to_string())))
     }
 }
+
+#[test]
+fn token_times_and_pages_of_other_origins_are_as_on_the_other_routes() {
+    let server = Server::start(
+        chatty(words)
+            .setting("CHARIOT_ENGINE_TOKEN", "sesame")
+            .setting("CHARIOT_ENGINE_CORS_ORIGINS", "https://page.example"),
+    );
+    let body = chat("a", json!({})).to_string();
+    let ask = |headers: &[&str]| server.ask("POST", CHAT, headers, &body);
+    // Clients of OpenAI call the token an API key.
+    let refused = ask(&["Authorization: Bearer other", "Origin: https://page.example"]);
+    assert_eq!((refused.status, refused.header("www-authenticate")), (401, Some("Bearer")));
+    let error = &refused.json()["error"];
+    assert!(error["message"].as_str().unwrap().contains("token"), "{error}");
+    assert!(error["type"].is_string() && error["code"].is_null() | error["code"].is_string(), "{error}");
+    assert_eq!(refused.header("access-control-allow-origin"), Some("https://page.example"));
+    let answer = ask(&["Authorization: Bearer sesame", "X-Server-Timing: 1"]);
+    let times = answer.header("server-timing").expect("Server-Timing").to_owned();
+    assert!(times.starts_with("read;dur=") && times.contains("infer;dur="), "{times}");
+    answer.ok();
+}

@@ -113,7 +113,7 @@ fn a_fault_of_a_flag_names_the_flag() {
 
 #[test]
 fn the_log_has_the_words_that_operators_search_for() {
-    let process = Process::ready(FAULTY, &[("CHARIOT_ENGINE_DRAIN_DELAY", "100ms")]);
+    let process = Process::ready(FAULTY, &[("CHARIOT_ENGINE_DRAIN_DELAY", "100ms"), ("CHARIOT_ENGINE_PAGE", "false")]);
     process.signal(e2e::Signal::Terminate);
     assert_eq!(process.wait(), Some(0));
     let log = process.whole_log();
