@@ -15,7 +15,7 @@ use crate::{
 
 /// An engine that generates text: it loads a model, reads prompts, and runs one step for all running sequences.
 ///
-/// It is a [`Model`], so `#[chariot_engine]` and everything else works as usual, but an author writes no `infer`. The SDK
+/// It is a [`Model`](super::Model), so `#[chariot_engine]` and everything else works as usual, but an author writes no `infer`. The SDK
 /// makes the tokens of a prompt, chooses the next token of each sequence, finds the end of the text, and sends it in parts
 /// to callers that read server-sent events.
 ///
@@ -93,7 +93,7 @@ pub trait Generator: Sized + Send + Sync + 'static {
     /// The state that the model keeps of one running text: its KV cache. It never leaves its worker, so it need not be `Send`.
     type Sequence: 'static;
 
-    /// Loads the model, as [`Model::load`] does.
+    /// Loads the model, as [`Model::load`](super::Model::load) does.
     ///
     /// # Errors
     /// An error ends the process with a non-zero exit code. The whole chain of causes is logged.
@@ -154,7 +154,7 @@ pub trait Generator: Sized + Send + Sync + 'static {
         Spec::new::<Self>()
     }
 
-    /// Called on each worker after `load`, as [`Model::warm_up`] is.
+    /// Called on each worker after `load`, as [`Model::warm_up`](super::Model::warm_up) is.
     ///
     /// # Errors
     /// An error ends the process, like an error of `load`.
@@ -163,7 +163,7 @@ pub trait Generator: Sized + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Called periodically, as [`Model::health`] is.
+    /// Called periodically, as [`Model::health`](super::Model::health) is.
     ///
     /// # Errors
     /// An error is logged. Readiness reports that the health check fails.
