@@ -1,8 +1,7 @@
 //! [`LogScope`], the requests that a thread works for at the moment. The runtime enters it around the code of an author, and
 //! `logs` adds it to the lines that this code writes.
 //!
-//! It is not a span of `tracing`: the registry of spans takes a twentieth of the instructions of a small request, also when
-//! nothing is logged. An embedded engine, whose subscriber is not ours, has a span.
+//! It is not a span of `tracing`: the registry of spans would make one for each request, also when nothing is logged. An embedded engine, whose subscriber is not ours, has a span.
 
 use std::{
     cell::RefCell,
