@@ -291,40 +291,46 @@ pub(super) fn store<S: Simd>(simd: S, to: &mut [f32], [first, second]: [S::f32s;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::random::{Check, with_every_simd};
 
-    /// Compares a product with the sums of its terms, for one set of vector instructions.
-    fn check<S: Simd>(simd: S) {
-        let number = |at: usize| (at * 37 % 101) as f32 / 101.0 - 0.5;
-        for [count, depth, width] in [[1, 1, 1], [2, 0, 3], [3, 5, 7], [5, 9, 33], [31, 40, 65], [100, 3, 32]] {
-            // Rows lie apart, and so do those of the output; the matrix is transposed or not.
-            let (row_stride, out_stride) = (depth + 2, width + 3);
-            let rows: Vec<f32> = (0..count * row_stride).map(number).collect();
-            let matrix: Vec<f32> = (0..depth * width).map(|at| number(at + 7)).collect();
-            let bias: Vec<f32> = (0..width).map(|at| number(at + 11)).collect();
-            for strides in [[width, 1], [1, depth.max(1)]] {
-                let mut panels = Panels::default();
-                panels.fill_for(simd.vectorize(PanelWidth), [depth, width], &matrix, strides, 2.0);
-                for (bias, output) in [(None, false), (Some(&*bias), false), (None, true), (Some(&*bias), true)] {
-                    let mut out = vec![9.0; count * out_stride];
-                    simd.vectorize(Product {
-                        matrix: &panels,
-                        panels: [0, panels.count()],
-                        count,
-                        rows: Rows { values: &rows, stride: row_stride },
-                        out: &mut out,
-                        stride: out_stride,
-                        start: Start { bias, output },
-                    });
-                    for (at, got) in out.iter().enumerate() {
-                        let (row, column) = (at / out_stride, at % out_stride);
-                        let mut expected = if output || column >= width { 9.0 } else { 0.0 };
-                        if column < width {
-                            let terms = (0..depth).map(|term| {
-                                2.0 * rows[row * row_stride + term] * matrix[term * strides[0] + column * strides[1]]
-                            });
-                            expected += terms.sum::<f32>() + bias.map_or(0.0, |bias| bias[column]);
+    /// Compares a product with the sums of its terms.
+    struct Products;
+
+    impl Check for Products {
+        fn check<S: Simd>(simd: S) {
+            let number = |at: usize| (at * 37 % 101) as f32 / 101.0 - 0.5;
+            for [count, depth, width] in [[1, 1, 1], [2, 0, 3], [3, 5, 7], [5, 9, 33], [31, 40, 65], [100, 3, 32]] {
+                // Rows lie apart, and so do those of the output; the matrix is transposed or not.
+                let (row_stride, out_stride) = (depth + 2, width + 3);
+                let rows: Vec<f32> = (0..count * row_stride).map(number).collect();
+                let matrix: Vec<f32> = (0..depth * width).map(|at| number(at + 7)).collect();
+                let bias: Vec<f32> = (0..width).map(|at| number(at + 11)).collect();
+                for strides in [[width, 1], [1, depth.max(1)]] {
+                    let mut panels = Panels::default();
+                    panels.fill_for(simd.vectorize(PanelWidth), [depth, width], &matrix, strides, 2.0);
+                    for (bias, output) in [(None, false), (Some(&*bias), false), (None, true), (Some(&*bias), true)] {
+                        let mut out = vec![9.0; count * out_stride];
+                        simd.vectorize(Product {
+                            matrix: &panels,
+                            panels: [0, panels.count()],
+                            count,
+                            rows: Rows { values: &rows, stride: row_stride },
+                            out: &mut out,
+                            stride: out_stride,
+                            start: Start { bias, output },
+                        });
+                        for (at, got) in out.iter().enumerate() {
+                            let (row, column) = (at / out_stride, at % out_stride);
+                            let mut expected = if output || column >= width { 9.0 } else { 0.0 };
+                            if column < width {
+                                let terms = (0..depth).map(|term| {
+                                    2.0 * rows[row * row_stride + term]
+                                        * matrix[term * strides[0] + column * strides[1]]
+                                });
+                                expected += terms.sum::<f32>() + bias.map_or(0.0, |bias| bias[column]);
+                            }
+                            assert!((got - expected).abs() < 1e-5, "row {row}, column {column}: {got}, not {expected}");
                         }
-                        assert!((got - expected).abs() < 1e-5, "row {row}, column {column}: {got}, not {expected}");
                     }
                 }
             }
@@ -333,20 +339,7 @@ mod tests {
 
     #[test]
     fn products_are_right_with_every_set_of_vector_instructions() {
-        check(pulp::Scalar::new());
-        #[cfg(target_arch = "x86_64")]
-        {
-            if let Some(simd) = pulp::x86::V3::try_new() {
-                check(simd);
-            }
-            if let Some(simd) = pulp::x86::V4::try_new() {
-                check(simd);
-            }
-        }
-        #[cfg(target_arch = "aarch64")]
-        if let Some(simd) = pulp::aarch64::Neon::try_new() {
-            check(simd);
-        }
+        with_every_simd::<Products>();
     }
 
     #[test]

@@ -290,7 +290,7 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
-    use crate::ops::random::tensor;
+    use crate::ops::random::{Check, tensor, with_every_simd};
 
     const TYPES: [GgmlDType; 5] = [GgmlDType::Q4_0, GgmlDType::Q4_1, GgmlDType::Q5_0, GgmlDType::Q5_1, GgmlDType::Q8_0];
 
@@ -301,46 +301,50 @@ mod tests {
         (weight, numbers)
     }
 
-    /// Compares products with the sums of their terms, for one set of vector instructions.
-    fn check<S: Simd>(simd: S) {
-        for (dtype, [count, depth, width]) in TYPES
-            .into_iter()
-            .flat_map(|dtype| [[1, 32, 1], [2, 64, 33], [13, 96, 70], [40, 32, 5]].map(|size| (dtype, size)))
-        {
-            let (weight, numbers) = weight(dtype, [depth, width]);
-            let matrix = QuantizedPanels::for_panels(&weight, simd.vectorize(PanelWidth)).unwrap().unwrap();
-            // Rows lie apart, and so do those of the output.
-            let (row_stride, out_stride) = (depth + 2, width + 3);
-            let rows: Vec<f32> = (0..count * row_stride).map(|at| (at * 37 % 101) as f32 / 101.0 - 0.5).collect();
-            let bias: Vec<f32> = (0..width).map(|at| at as f32 / 8.0).collect();
-            let sums: Vec<f32> = rows
-                .chunks(row_stride)
-                .flat_map(|row| row[..depth].chunks(IN_BLOCK).map(|block| block.iter().sum()))
-                .collect();
-            for (bias, output) in [(None, false), (Some(&*bias), false), (Some(&*bias), true)] {
-                let mut out = vec![9.0; count * out_stride];
-                simd.vectorize(Product {
-                    matrix: &matrix,
-                    panels: [0, matrix.count()],
-                    count,
-                    rows: Rows { values: &rows, stride: row_stride },
-                    sums: if matrix.offsets.is_empty() { &[] } else { &sums },
-                    out: &mut out,
-                    stride: out_stride,
-                    start: Start { bias, output },
-                });
-                for (at, got) in out.iter().enumerate() {
-                    let (row, column) = (at / out_stride, at % out_stride);
-                    let mut expected = if output || column >= width { 9.0 } else { 0.0 };
-                    if column < width {
-                        let terms = numbers[column].iter().zip(&rows[row * row_stride..]);
-                        let sum: f64 = terms.map(|(weight, x)| f64::from(*weight) * f64::from(*x)).sum();
-                        expected += sum as f32 + bias.map_or(0.0, |bias| bias[column]);
+    /// Compares products with the sums of their terms.
+    struct Products;
+
+    impl Check for Products {
+        fn check<S: Simd>(simd: S) {
+            for (dtype, [count, depth, width]) in TYPES
+                .into_iter()
+                .flat_map(|dtype| [[1, 32, 1], [2, 64, 33], [13, 96, 70], [40, 32, 5]].map(|size| (dtype, size)))
+            {
+                let (weight, numbers) = weight(dtype, [depth, width]);
+                let matrix = QuantizedPanels::for_panels(&weight, simd.vectorize(PanelWidth)).unwrap().unwrap();
+                // Rows lie apart, and so do those of the output.
+                let (row_stride, out_stride) = (depth + 2, width + 3);
+                let rows: Vec<f32> = (0..count * row_stride).map(|at| (at * 37 % 101) as f32 / 101.0 - 0.5).collect();
+                let bias: Vec<f32> = (0..width).map(|at| at as f32 / 8.0).collect();
+                let sums: Vec<f32> = rows
+                    .chunks(row_stride)
+                    .flat_map(|row| row[..depth].chunks(IN_BLOCK).map(|block| block.iter().sum()))
+                    .collect();
+                for (bias, output) in [(None, false), (Some(&*bias), false), (Some(&*bias), true)] {
+                    let mut out = vec![9.0; count * out_stride];
+                    simd.vectorize(Product {
+                        matrix: &matrix,
+                        panels: [0, matrix.count()],
+                        count,
+                        rows: Rows { values: &rows, stride: row_stride },
+                        sums: if matrix.offsets.is_empty() { &[] } else { &sums },
+                        out: &mut out,
+                        stride: out_stride,
+                        start: Start { bias, output },
+                    });
+                    for (at, got) in out.iter().enumerate() {
+                        let (row, column) = (at / out_stride, at % out_stride);
+                        let mut expected = if output || column >= width { 9.0 } else { 0.0 };
+                        if column < width {
+                            let terms = numbers[column].iter().zip(&rows[row * row_stride..]);
+                            let sum: f64 = terms.map(|(weight, x)| f64::from(*weight) * f64::from(*x)).sum();
+                            expected += sum as f32 + bias.map_or(0.0, |bias| bias[column]);
+                        }
+                        assert!(
+                            (got - expected).abs() < 2e-5,
+                            "{dtype:?}, row {row}, column {column}: {got}, not {expected}"
+                        );
                     }
-                    assert!(
-                        (got - expected).abs() < 2e-5,
-                        "{dtype:?}, row {row}, column {column}: {got}, not {expected}"
-                    );
                 }
             }
         }
@@ -348,20 +352,7 @@ mod tests {
 
     #[test]
     fn products_are_right_with_every_set_of_vector_instructions() {
-        check(pulp::Scalar::new());
-        #[cfg(target_arch = "x86_64")]
-        {
-            if let Some(simd) = pulp::x86::V3::try_new() {
-                check(simd);
-            }
-            if let Some(simd) = pulp::x86::V4::try_new() {
-                check(simd);
-            }
-        }
-        #[cfg(target_arch = "aarch64")]
-        if let Some(simd) = pulp::aarch64::Neon::try_new() {
-            check(simd);
-        }
+        with_every_simd::<Products>();
     }
 
     #[test]

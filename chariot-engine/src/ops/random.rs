@@ -1,6 +1,30 @@
-//! Tensors for the tests of this room, and comparisons with candle's results.
+//! Tensors for the tests of this room, comparisons with candle's results, and the sets of vector instructions.
 
 use candle_core::{DType, Device, Tensor};
+use pulp::Simd;
+
+/// A check that does the same with every set of vector instructions.
+pub(super) trait Check {
+    fn check<S: Simd>(simd: S);
+}
+
+/// Runs a check with every set of vector instructions that this processor has.
+pub(super) fn with_every_simd<C: Check>() {
+    C::check(pulp::Scalar::new());
+    #[cfg(target_arch = "x86_64")]
+    {
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            C::check(simd);
+        }
+        if let Some(simd) = pulp::x86::V4::try_new() {
+            C::check(simd);
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    if let Some(simd) = pulp::aarch64::Neon::try_new() {
+        C::check(simd);
+    }
+}
 
 /// Makes a tensor of numbers in [-1, 1) that depend on the seed and the place alone.
 pub(super) fn tensor(seed: u64, shape: &[usize]) -> Tensor {
