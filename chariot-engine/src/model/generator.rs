@@ -149,7 +149,8 @@ pub trait Generator: Sized + Send + Sync + 'static {
     }
 
     /// Returns the declaration of the engine, by default as its types determine it. It streams, a call has one item, and a
-    /// worker runs 64 calls at once unless [`Spec::concurrency`] says otherwise.
+    /// worker runs 64 calls at once unless [`Spec::concurrency`] sets another number above 1. How many sequences run is said by
+    /// [`limits`](Self::limits).
     fn spec() -> Spec {
         Spec::new::<Self>()
     }

@@ -5,7 +5,8 @@ use candle_core::{D, Device, Result, Tensor};
 
 use super::{
     lanes::{add, softmax},
-    panels::{Matrix, Panels, Rows, Start},
+    panels::Panels,
+    product::{Matrix, Rows, Start},
     threads::{for_each, pays, threads},
     values::{OWN_PRODUCTS, Values, are_plain, count, expect_shape, unexpected, unexpected_rank},
 };

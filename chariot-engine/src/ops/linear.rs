@@ -8,7 +8,8 @@ use rayon::prelude::*;
 
 use super::{
     lanes::{Pointwise, activate},
-    panels::{Matrix, Panels, Rows, Start},
+    panels::Panels,
+    product::{Matrix, Rows, Start},
     quantized::QuantizedPanels,
     threads::{for_blocks, pays, threads},
     values::{OWN_PRODUCTS, Values, are_plain, count, expect_shape, unexpected, unexpected_rank},

@@ -33,8 +33,8 @@
 //! | `layer_norm` | [`LayerNorm`] |
 //! | `attention` | [`attention`], [`self_attention`] and their [`Mask`] |
 //! | `depthwise` | [`DepthwiseConv2d`] |
-//! | `panels` | a matrix as products read it, and the product of rows with it |
-//! | `quantized` | the same for the quantized types of GGUF files |
+//! | `product` | the product of rows with a matrix in panels |
+//! | `panels`, `quantized` | a matrix of F32, and one of the quantized types of GGUF files, as products read them |
 //! | `lanes` | the loops over numbers, for the widest vectors of the processor |
 //! | `threads` | the division of an output among the threads of the pool |
 //! | `values` | the numbers of a tensor, and errors of shapes |
@@ -46,6 +46,7 @@ mod lanes;
 mod layer_norm;
 mod linear;
 mod panels;
+mod product;
 mod quantized;
 #[cfg(test)]
 mod random;

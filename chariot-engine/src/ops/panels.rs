@@ -1,75 +1,12 @@
-//! [`Panels`]: a matrix as products read it, and the product of rows with it, for the widest vectors of the processor.
-//! `linear` and `attention` call it, and `quantized` has another [`Matrix`]. The only `unsafe` of the room is a hint to the processor.
+//! [`Panels`]: a matrix of F32 as products read it. `linear` and `attention` make them. The only `unsafe` of the room is a hint
+//! to the processor.
 
-use std::array;
+use pulp::Simd;
 
-use pulp::{Arch, Simd, WithSimd};
-
-/// The memory, in numbers, that the rows of a block take. They are read once per panel, so they are to stay in the cache.
-pub(super) const BLOCK: usize = 1 << 16;
+use super::product::{Matrix, Product, Rows, Start, Sums, Tile, Tiles, panel_width};
 
 /// The numbers in a cache line.
 const IN_LINE: usize = 16;
-
-/// Rows of numbers in a slice, whose beginnings are `stride` apart.
-#[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
-    pub(super) values: &'a [f32],
-    pub(super) stride: usize,
-}
-
-/// The numbers that a product is added to.
-#[derive(Clone, Copy)]
-pub(super) struct Start<'a> {
-    /// A number for each column.
-    pub(super) bias: Option<&'a [f32]>,
-    /// Says that the product is added to the numbers in the output.
-    pub(super) output: bool,
-}
-
-/// A matrix `[depth, width]` that is laid out in panels of columns.
-pub(super) trait Matrix: Sync {
-    /// Returns the size, `[depth, width]`.
-    fn size(&self) -> [usize; 2];
-
-    /// Returns the number of columns in a panel.
-    fn in_panel(&self) -> usize;
-
-    /// Returns an element.
-    fn get(&self, row: usize, column: usize) -> f32;
-
-    /// Writes as much of the product of `count` rows with the matrix as some of the panels make, to rows of an output that
-    /// are `stride` apart. `out` begins with the first column of the first panel.
-    fn multiply_part(
-        &self,
-        panels: [usize; 2],
-        count: usize,
-        rows: Rows<'_>,
-        out: (&mut [f32], usize),
-        start: Start<'_>,
-    );
-
-    /// Writes the product of `count` rows with the matrix to rows of an output, which are `stride` apart.
-    fn multiply(&self, count: usize, rows: Rows<'_>, out: (&mut [f32], usize), start: Start<'_>) {
-        self.multiply_part([0, self.count()], count, rows, out, start);
-    }
-
-    /// Returns the number of panels.
-    fn count(&self) -> usize {
-        self.size()[1].div_ceil(self.in_panel())
-    }
-
-    /// Returns the columns that some panels have.
-    fn columns(&self, [first, end]: [usize; 2]) -> [usize; 2] {
-        [first, end].map(|panel| (panel * self.in_panel()).min(self.size()[1]))
-    }
-
-    /// Returns the matrix, row by row.
-    fn unpacked(&self) -> Vec<f32> {
-        let [depth, width] = self.size();
-        (0..depth).flat_map(|row| (0..width).map(move |column| self.get(row, column))).collect()
-    }
-}
 
 /// A matrix `[depth, width]`, laid out in panels: as many columns as fit into two vectors, row by row. The columns that
 /// the last panel has too many are 0.
@@ -86,7 +23,7 @@ impl Panels {
     /// Lays out `scale` times a matrix whose element (row, column) is at `row * strides[0] + column * strides[1]`, in place
     /// of what was here.
     pub(super) fn fill(&mut self, size: [usize; 2], values: &[f32], strides: [usize; 2], scale: f32) {
-        self.fill_for(Arch::new().dispatch(PanelWidth), size, values, strides, scale);
+        self.fill_for(panel_width(), size, values, strides, scale);
     }
 
     fn fill_for(
@@ -144,111 +81,44 @@ impl Matrix for Panels {
         (out, stride): (&mut [f32], usize),
         start: Start<'_>,
     ) {
-        Arch::new().dispatch(Product { matrix: self, panels, count, rows, out, stride, start });
+        Product { matrix: self, panels, count, rows, out, stride, start }.compute();
     }
 }
 
-/// Computes the number of columns in a panel.
-pub(super) struct PanelWidth;
-
-impl WithSimd for PanelWidth {
-    type Output = usize;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        2 * S::F32_LANES
+impl Tiles for Panels {
+    fn depth_and_width(&self) -> [usize; 2] {
+        self.size()
     }
-}
-
-struct Product<'a> {
-    matrix: &'a Panels,
-    panels: [usize; 2],
-    count: usize,
-    rows: Rows<'a>,
-    out: &'a mut [f32],
-    stride: usize,
-    start: Start<'a>,
-}
-
-impl WithSimd for Product<'_> {
-    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { matrix, panels: [first, end], count, rows, out, stride, start } = self;
-        let &Panels { ref values, depth, width, .. } = matrix;
-        let in_panel = 2 * S::F32_LANES;
-        let in_block = (BLOCK / depth.max(1)).next_multiple_of(24).max(24);
-        for block in (0..count).step_by(in_block) {
-            let end_of_block = count.min(block + in_block);
-            for panel in first..end {
-                let column = panel * in_panel;
-                let columns = in_panel.min(width - column);
-                let bias = start.bias.map_or([simd.splat_f32s(0.0); 2], |bias| load(simd, &bias[column..][..columns]));
-                // Each tile has a part of the next panel brought into the cache.
-                let next =
-                    if panel + 1 < end { &values[(panel + 1) * in_panel * depth..][..in_panel * depth] } else { &[] };
-                let panel = &values[panel * in_panel * depth..][..in_panel * depth];
-                let mut parts = next.chunks(next.len().div_ceil((end_of_block - block).div_ceil(8)).max(1));
-                let mut row = block;
-                // The sums of a tile are to fill the registers.
-                macro_rules! tiles {
-                    ($($rows:literal),*) => {$(
-                        while end_of_block - row >= $rows {
-                            let rows = Rows { values: &rows.values[row * rows.stride..], ..rows };
-                            let out = &mut out[row * stride + column - first * in_panel..];
-                            let ahead = parts.next().unwrap_or(&[]);
-                            tile::<S, $rows>(simd, [panel, ahead], depth, rows, (out, stride), columns, bias, start.output);
-                            row += $rows;
-                        }
-                    )*};
-                }
-                if S::REGISTER_COUNT >= 32 {
-                    tiles!(8);
-                }
-                tiles!(6, 4, 2, 1);
+    fn add<S: Simd, const ROWS: usize>(
+        &self,
+        simd: S,
+        tile: Tile,
+        rows: [&[f32]; ROWS],
+        mut sums: [Sums<S>; ROWS],
+    ) -> [Sums<S>; ROWS] {
+        let depth = self.depth;
+        let size = 2 * S::F32_LANES * depth;
+        let (lines, _) = S::as_simd_f32s(&self.values[tile.panel * size..][..size]).0.as_chunks::<2>();
+        let lines = &lines[..depth];
+        // Each tile has a part of the next panel brought into the cache.
+        let next = if tile.has_next { &self.values[(tile.panel + 1) * size..][..size] } else { &[] };
+        let ahead = next.chunks(size.div_ceil(tile.count).max(1)).nth(tile.index).unwrap_or(&[]);
+        let step = ahead.len().div_ceil(depth.max(1));
+        for at in 0..depth {
+            prefetch(ahead, at * step);
+            if step > IN_LINE {
+                prefetch(ahead, at * step + IN_LINE);
+            }
+            let [left, right] = lines[at];
+            for row in 0..ROWS {
+                let value = simd.splat_f32s(rows[row][at]);
+                sums[row] =
+                    [simd.mul_add_e_f32s(value, left, sums[row][0]), simd.mul_add_e_f32s(value, right, sums[row][1])];
             }
         }
-    }
-}
-
-/// Writes the product of some rows with a panel.
-#[inline(always)]
-#[expect(clippy::too_many_arguments)]
-fn tile<S: Simd, const ROWS: usize>(
-    simd: S,
-    [panel, ahead]: [&[f32]; 2],
-    depth: usize,
-    rows: Rows<'_>,
-    (out, stride): (&mut [f32], usize),
-    columns: usize,
-    bias: [S::f32s; 2],
-    add: bool,
-) {
-    let rows: [&[f32]; ROWS] = array::from_fn(|row| &rows.values[row * rows.stride..][..depth]);
-    let (lines, _) = S::as_simd_f32s(panel).0.as_chunks::<2>();
-    let lines = &lines[..depth];
-    let mut sums = [bias; ROWS];
-    let step = ahead.len().div_ceil(depth.max(1));
-    for at in 0..depth {
-        prefetch(ahead, at * step);
-        if step > IN_LINE {
-            prefetch(ahead, at * step + IN_LINE);
-        }
-        let [left, right] = lines[at];
-        for row in 0..ROWS {
-            let value = simd.splat_f32s(rows[row][at]);
-            sums[row] =
-                [simd.mul_add_e_f32s(value, left, sums[row][0]), simd.mul_add_e_f32s(value, right, sums[row][1])];
-        }
-    }
-    for row in 0..ROWS {
-        let out = &mut out[row * stride..][..columns];
-        if add {
-            let [left, right] = load(simd, out);
-            sums[row] = [simd.add_f32s(sums[row][0], left), simd.add_f32s(sums[row][1], right)];
-        }
-        store(simd, out, sums[row]);
+        sums
     }
 }
 
@@ -266,31 +136,10 @@ fn prefetch(values: &[f32], at: usize) {
     let _ = (values, at);
 }
 
-/// Loads two vectors, or less.
-#[inline(always)]
-pub(super) fn load<S: Simd>(simd: S, values: &[f32]) -> [S::f32s; 2] {
-    if let [first, second] = S::as_simd_f32s(values).0 {
-        return [*first, *second];
-    }
-    let (left, right) = values.split_at(S::F32_LANES.min(values.len()));
-    [simd.partial_load_f32s(left), simd.partial_load_f32s(right)]
-}
-
-/// Stores two vectors, or less.
-#[inline(always)]
-pub(super) fn store<S: Simd>(simd: S, to: &mut [f32], [first, second]: [S::f32s; 2]) {
-    if let [to_first, to_second] = S::as_mut_simd_f32s(to).0 {
-        (*to_first, *to_second) = (first, second);
-        return;
-    }
-    let (left, right) = to.split_at_mut(S::F32_LANES.min(to.len()));
-    simd.partial_store_f32s(left, first);
-    simd.partial_store_f32s(right, second);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::product::PanelWidth;
     use crate::ops::random::{Check, with_every_simd};
 
     /// Compares a product with the sums of its terms.

@@ -8,9 +8,9 @@ use candle_core::{
     quantized::{GgmlDType, QTensor},
 };
 use half::f16;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Simd;
 
-use super::panels::{BLOCK, Matrix, PanelWidth, Rows, Start, load, store};
+use super::product::{Matrix, Product, Rows, Start, Sums, Tile, Tiles, panel_width};
 
 /// The numbers of a block, which have a scale and an offset in common.
 const IN_BLOCK: usize = 32;
@@ -18,7 +18,7 @@ const IN_BLOCK: usize = 32;
 /// A matrix `[depth, width]` of the quantized types whose blocks have 32 numbers. A number is `scale * code + offset`, so
 /// none is rounded.
 ///
-/// It is laid out in panels like [`Panels`](super::panels::Panels). A column is divided into blocks.
+/// A column is divided into blocks.
 #[derive(Debug)]
 pub(super) struct QuantizedPanels {
     /// Panel by panel and row by row. Columns that the last panel has too many are 0.
@@ -36,7 +36,7 @@ pub(super) struct QuantizedPanels {
 impl QuantizedPanels {
     /// Lays out a weight `[width, depth]`. `None` if it is no matrix, or if its type has other blocks.
     pub(super) fn new(weight: &QTensor) -> Result<Option<Self>> {
-        Self::for_panels(weight, Arch::new().dispatch(PanelWidth))
+        Self::for_panels(weight, panel_width())
     }
 
     fn for_panels(weight: &QTensor, in_panel: usize) -> Result<Option<Self>> {
@@ -88,13 +88,8 @@ impl Matrix for QuantizedPanels {
         (out, stride): (&mut [f32], usize),
         start: Start<'_>,
     ) {
-        // An offset counts as often as the numbers of a row add up to in its block.
-        let sums = |row: usize| {
-            let row = &rows.values[row * rows.stride..][..self.depth];
-            row.chunks_exact(IN_BLOCK).map(|block| block.iter().sum())
-        };
-        let sums = if self.offsets.is_empty() { Vec::new() } else { (0..count).flat_map(sums).collect() };
-        Arch::new().dispatch(Product { matrix: self, panels, count, rows, sums: &sums, out, stride, start });
+        let matrix = &WithSums::new(self, count, rows);
+        Product { matrix, panels, count, rows, out, stride, start }.compute();
     }
 }
 
@@ -144,137 +139,88 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
     array::from_fn(|at| first[at])
 }
 
-struct Product<'a> {
+/// The matrix with the sum of each block of each row, which are empty if there are no offsets.
+struct WithSums<'a> {
     matrix: &'a QuantizedPanels,
-    panels: [usize; 2],
-    count: usize,
-    rows: Rows<'a>,
-    /// The sum of each block of each row; empty if there are no offsets.
-    sums: &'a [f32],
-    out: &'a mut [f32],
-    stride: usize,
-    start: Start<'a>,
+    sums: Vec<f32>,
 }
 
-impl WithSimd for Product<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        // The number of codes that become a vector must be a constant.
-        match S::F32_LANES {
-            16 => self.run::<S, 16>(simd),
-            8 => self.run::<S, 8>(simd),
-            4 => self.run::<S, 4>(simd),
-            _ => self.run::<S, 1>(simd),
-        }
+impl<'a> WithSums<'a> {
+    fn new(matrix: &'a QuantizedPanels, count: usize, rows: Rows<'_>) -> Self {
+        let sums = |row: usize| {
+            let row = &rows.values[row * rows.stride..][..matrix.depth];
+            row.chunks_exact(IN_BLOCK).map(|block| block.iter().sum())
+        };
+        let sums = if matrix.offsets.is_empty() { Vec::new() } else { (0..count).flat_map(sums).collect() };
+        WithSums { matrix, sums }
     }
-}
 
-impl Product<'_> {
     #[inline(always)]
-    fn run<S: Simd, const LANES: usize>(self, simd: S) {
-        let Self { matrix, panels: [first, end], count, rows, sums, out, stride, start } = self;
-        let &QuantizedPanels { ref codes, ref scales, ref offsets, depth, width, .. } = matrix;
+    fn add_blocks<S: Simd, const LANES: usize, const ROWS: usize>(
+        &self,
+        simd: S,
+        tile: Tile,
+        rows: [&[f32]; ROWS],
+        mut sums: [Sums<S>; ROWS],
+    ) -> [Sums<S>; ROWS] {
+        let &QuantizedPanels { ref codes, ref scales, ref offsets, depth, .. } = self.matrix;
         let (in_panel, in_column) = (2 * LANES, depth / IN_BLOCK);
-        let at_once = (BLOCK / depth.max(1)).next_multiple_of(24).max(24);
-        for block in (0..count).step_by(at_once) {
-            let end_of_block = count.min(block + at_once);
-            for panel in first..end {
-                let column = panel * in_panel;
-                let columns = in_panel.min(width - column);
-                let bias = start.bias.map_or([simd.splat_f32s(0.0); 2], |bias| load(simd, &bias[column..][..columns]));
-                let part = |values: &'_ [f32]| -> std::ops::Range<usize> {
-                    let begin = panel * in_panel * in_column;
-                    if values.is_empty() { 0..0 } else { begin..begin + in_panel * in_column }
-                };
-                let panel = Panel {
-                    codes: &codes[column * depth..][..in_panel * depth],
-                    scales: &scales[part(scales)],
-                    offsets: &offsets[part(offsets)],
-                };
-                let mut row = block;
-                // The sums of a tile are to fill the registers.
-                macro_rules! tiles {
-                    ($($rows:literal),*) => {$(
-                        while end_of_block - row >= $rows {
-                            let rows = Rows { values: &rows.values[row * rows.stride..], ..rows };
-                            let sums = if sums.is_empty() { sums } else { &sums[row * in_column..] };
-                            let out = &mut out[row * stride + column - first * in_panel..];
-                            tile::<S, LANES, $rows>(simd, panel, depth, (rows, sums), (out, stride), columns, bias, start.output);
-                            row += $rows;
-                        }
-                    )*};
+        let (first, size) = (tile.panel * in_panel, in_panel * in_column);
+        let lines = codes[first * depth..][..in_panel * depth].as_chunks::<LANES>().0.as_chunks::<2>().0;
+        let vectors = |values: &'a [f32]| S::as_simd_f32s(values).0.as_chunks::<2>().0;
+        let scales = vectors(&scales[first * in_column..][..size]);
+        let offsets = vectors(if offsets.is_empty() { &[] } else { &offsets[first * in_column..][..size] });
+        for (index, (lines, scale)) in lines.as_chunks::<IN_BLOCK>().0.iter().zip(scales).enumerate() {
+            let values: [&[f32; IN_BLOCK]; ROWS] = array::from_fn(|row| &rows[row].as_chunks().0[index]);
+            let mut parts = [[simd.splat_f32s(0.0); 2]; ROWS];
+            for (at, [left, right]) in lines.iter().enumerate() {
+                let (left, right) = (vector::<S, LANES>(left), vector::<S, LANES>(right));
+                for row in 0..ROWS {
+                    let value = simd.splat_f32s(values[row][at]);
+                    parts[row] = [
+                        simd.mul_add_e_f32s(value, left, parts[row][0]),
+                        simd.mul_add_e_f32s(value, right, parts[row][1]),
+                    ];
                 }
-                if S::REGISTER_COUNT >= 32 {
-                    tiles!(8);
-                }
-                tiles!(4, 2, 1);
             }
-        }
-    }
-}
-
-/// The parts of a matrix that are a panel.
-#[derive(Clone, Copy)]
-struct Panel<'a> {
-    codes: &'a [i8],
-    scales: &'a [f32],
-    offsets: &'a [f32],
-}
-
-/// Writes the product of some rows with a panel.
-#[inline(always)]
-#[expect(clippy::too_many_arguments)]
-fn tile<S: Simd, const LANES: usize, const ROWS: usize>(
-    simd: S,
-    panel: Panel<'_>,
-    depth: usize,
-    (rows, sums_of_rows): (Rows<'_>, &[f32]),
-    (out, stride): (&mut [f32], usize),
-    columns: usize,
-    bias: [S::f32s; 2],
-    add: bool,
-) {
-    let in_column = depth / IN_BLOCK;
-    let rows: [&[[f32; IN_BLOCK]]; ROWS] =
-        array::from_fn(|row| rows.values[row * rows.stride..][..depth].as_chunks().0);
-    let blocks = panel.codes.as_chunks::<LANES>().0.as_chunks::<2>().0.as_chunks::<IN_BLOCK>().0;
-    let (scales, _) = S::as_simd_f32s(panel.scales).0.as_chunks::<2>();
-    let (offsets, _) = S::as_simd_f32s(panel.offsets).0.as_chunks::<2>();
-    let mut sums = [bias; ROWS];
-    for (index, (lines, scale)) in blocks.iter().zip(scales).enumerate() {
-        let values: [&[f32; IN_BLOCK]; ROWS] = array::from_fn(|row| &rows[row][index]);
-        let mut parts = [[simd.splat_f32s(0.0); 2]; ROWS];
-        for (at, [left, right]) in lines.iter().enumerate() {
-            let (left, right) = (vector::<S, LANES>(left), vector::<S, LANES>(right));
             for row in 0..ROWS {
-                let value = simd.splat_f32s(values[row][at]);
-                parts[row] =
-                    [simd.mul_add_e_f32s(value, left, parts[row][0]), simd.mul_add_e_f32s(value, right, parts[row][1])];
-            }
-        }
-        for row in 0..ROWS {
-            if let Some(offset) = offsets.get(index) {
-                let sum = simd.splat_f32s(sums_of_rows[row * in_column + index]);
+                let [mut left, mut right] = sums[row];
+                if let Some(offset) = offsets.get(index) {
+                    // An offset counts as often as the numbers of a row add up to in its block.
+                    let sum = simd.splat_f32s(self.sums[(tile.row + row) * in_column + index]);
+                    left = simd.mul_add_e_f32s(offset[0], sum, left);
+                    right = simd.mul_add_e_f32s(offset[1], sum, right);
+                }
                 sums[row] = [
-                    simd.mul_add_e_f32s(offset[0], sum, sums[row][0]),
-                    simd.mul_add_e_f32s(offset[1], sum, sums[row][1]),
+                    simd.mul_add_e_f32s(scale[0], parts[row][0], left),
+                    simd.mul_add_e_f32s(scale[1], parts[row][1], right),
                 ];
             }
-            sums[row] = [
-                simd.mul_add_e_f32s(scale[0], parts[row][0], sums[row][0]),
-                simd.mul_add_e_f32s(scale[1], parts[row][1], sums[row][1]),
-            ];
         }
+        sums
     }
-    for row in 0..ROWS {
-        let out = &mut out[row * stride..][..columns];
-        if add {
-            let [left, right] = load(simd, out);
-            sums[row] = [simd.add_f32s(sums[row][0], left), simd.add_f32s(sums[row][1], right)];
+}
+
+impl Tiles for WithSums<'_> {
+    fn depth_and_width(&self) -> [usize; 2] {
+        self.matrix.size()
+    }
+
+    #[inline(always)]
+    fn add<S: Simd, const ROWS: usize>(
+        &self,
+        simd: S,
+        tile: Tile,
+        rows: [&[f32]; ROWS],
+        sums: [Sums<S>; ROWS],
+    ) -> [Sums<S>; ROWS] {
+        // The number of codes that become a vector must be a constant.
+        match S::F32_LANES {
+            16 => self.add_blocks::<S, 16, ROWS>(simd, tile, rows, sums),
+            8 => self.add_blocks::<S, 8, ROWS>(simd, tile, rows, sums),
+            4 => self.add_blocks::<S, 4, ROWS>(simd, tile, rows, sums),
+            _ => self.add_blocks::<S, 1, ROWS>(simd, tile, rows, sums),
         }
-        store(simd, out, sums[row]);
     }
 }
 
@@ -290,6 +236,7 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
+    use crate::ops::product::PanelWidth;
     use crate::ops::random::{Check, tensor, with_every_simd};
 
     const TYPES: [GgmlDType; 5] = [GgmlDType::Q4_0, GgmlDType::Q4_1, GgmlDType::Q5_0, GgmlDType::Q5_1, GgmlDType::Q8_0];
@@ -316,18 +263,14 @@ mod tests {
                 let (row_stride, out_stride) = (depth + 2, width + 3);
                 let rows: Vec<f32> = (0..count * row_stride).map(|at| (at * 37 % 101) as f32 / 101.0 - 0.5).collect();
                 let bias: Vec<f32> = (0..width).map(|at| at as f32 / 8.0).collect();
-                let sums: Vec<f32> = rows
-                    .chunks(row_stride)
-                    .flat_map(|row| row[..depth].chunks(IN_BLOCK).map(|block| block.iter().sum()))
-                    .collect();
+                let with_sums = WithSums::new(&matrix, count, Rows { values: &rows, stride: row_stride });
                 for (bias, output) in [(None, false), (Some(&*bias), false), (Some(&*bias), true)] {
                     let mut out = vec![9.0; count * out_stride];
                     simd.vectorize(Product {
-                        matrix: &matrix,
+                        matrix: &with_sums,
                         panels: [0, matrix.count()],
                         count,
                         rows: Rows { values: &rows, stride: row_stride },
-                        sums: if matrix.offsets.is_empty() { &[] } else { &sums },
                         out: &mut out,
                         stride: out_stride,
                         start: Start { bias, output },
