@@ -16,10 +16,12 @@
 //! | [`batching`] | control the batch of one call |
 //! | [`access`] | ask callers for a token, and let web pages call |
 //! | [`observing`] | see what requests do: their log, their times |
+//! | [`traces`] | follow a request through services: trace context, spans |
 //! | [`overload`] | handle overload, deadlines, cancellation and shutdown |
 //! | [`several_models`] | serve several models from one engine |
 //! | [`embedding`] | mount an engine in a service of your own |
 //! | [`page`] | try an engine in a browser |
+//! | [`developing`] | change an engine while it serves |
 //! | [`testing`] | test a model, an engine, a process |
 //! | [`registering`] | register and deploy an engine |
 //! | [`deploying`] | build images and pack models |
@@ -43,6 +45,8 @@ pub mod command_line {}
 pub mod concepts {}
 #[doc = include_str!("docs/guide/deploying.md")]
 pub mod deploying {}
+#[doc = include_str!("docs/guide/developing.md")]
+pub mod developing {}
 #[doc = include_str!("docs/guide/devices.md")]
 pub mod devices {}
 #[doc = include_str!("docs/guide/embedding.md")]
@@ -91,5 +95,7 @@ pub mod testing {}
 #[cfg(feature = "text")]
 #[doc = include_str!("docs/guide/text.md")]
 pub mod text {}
+#[doc = include_str!("docs/guide/traces.md")]
+pub mod traces {}
 #[doc = include_str!("docs/guide/tutorial.md")]
 pub mod tutorial {}

@@ -8,6 +8,8 @@ extern crate self as chariot_engine;
 pub mod __private;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(all(feature = "dev", unix))]
+mod dev;
 pub mod device;
 mod engine;
 mod error;

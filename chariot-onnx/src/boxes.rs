@@ -121,7 +121,8 @@ mod tests {
 
     fn placement() -> Placement {
         // Letterboxed: half the size, 25 rows above.
-        Pixels::rgb(100, 100).resize(chariot_engine::input::image::Resize::Fit { pad: 114 }).placement(200, 100)
+        let image = Image::from_dynamic(chariot_engine::image::DynamicImage::new_rgb8(200, 100));
+        Pixels::rgb(100, 100).resize(chariot_engine::input::image::Resize::Fit { pad: 114 }).placement(&image)
     }
 
     fn read(form: BoxForm, shape: [usize; 2], values: Vec<f32>) -> Vec<Detection> {

@@ -3,15 +3,16 @@
 use std::sync::OnceLock;
 
 use chariot_engine::{
-    input::image::Resize,
+    input::image::{Placement, Resize, Tile},
     model::{Batch, LoadContext, Worker},
+    onnx::OnnxSession,
     prelude::*,
-    tasks::{Nms, nms},
+    tasks::{Nms, Overlap, merge, nms},
 };
 
 use crate::{
     boxes::best_of,
-    engine_file::{BoxForm, BoxOptions, EngineFile},
+    engine_file::{BoxForm, BoxOptions, EngineFile, TileOptions},
     network::Network,
     pictures::Pictures,
     settings::OnnxSettings,
@@ -19,6 +20,12 @@ use crate::{
 
 /// The value of the pixels beside an image, as models of the YOLO family are trained with.
 const GRAY: u8 = 114;
+
+/// The overlap from which boxes of several tiles are one object: SAHI's default, as a share of the smaller box.
+const SAME: f64 = 0.5;
+
+/// The most boxes of all tiles that are compared with each other.
+const MOST_FOUND: usize = 30_000;
 
 /// A detector of objects: one input of images, and an output of boxes in one of the forms of the YOLO family.
 ///
@@ -32,6 +39,8 @@ pub struct OnnxDetector {
     pictures: Pictures,
     labels: ClassLabels,
     boxes: BoxOptions,
+    /// The width and the height of a tile, and the share of it that its neighbor shows too.
+    tiles: Option<((u32, u32), f64)>,
     /// The form of the output, known once a worker has seen one.
     form: OnceLock<BoxForm>,
 }
@@ -45,6 +54,44 @@ impl OnnxDetector {
         let form = BoxForm::of(shape, self.labels.len(), self.boxes.form)?;
         Ok(*self.form.get_or_init(|| form))
     }
+
+    /// Returns the boxes that an output has of an image or a tile, without those that overlap a better one.
+    fn boxes(&self, shape: &[usize], values: &[f32], threshold: f32, placement: Placement) -> Result<Vec<Detection>> {
+        let form = self.form_of(shape)?;
+        let found = form.read(shape, values, self.labels.len(), threshold, placement).context("the model's output")?;
+        match form {
+            BoxForm::Selected => Ok(best_of(found, self.boxes.most)),
+            _ => nms(found, Nms::new(self.boxes.iou.into()).most(self.boxes.most)).context("the model's output"),
+        }
+    }
+
+    /// Returns the boxes of an image that is looked at in tiles, a few at a time.
+    fn boxes_of_tiles(
+        &self,
+        session: &mut OnnxSession,
+        image: &Item<Image>,
+        (size, overlap): ((u32, u32), f64),
+    ) -> Result<Vec<Detection>> {
+        let mut tiles = self.pictures.pixels.tiles(image, size, overlap)?;
+        let mut found = Vec::new();
+        loop {
+            let some: Vec<Tile<'_>> = tiles.by_ref().take(self.pictures.limit()).collect();
+            if some.is_empty() {
+                return merge(found, Nms::new(SAME).overlap(Overlap::Smaller).most(self.boxes.most));
+            }
+            if image.is_cancelled() {
+                return Err("the caller has disconnected".into());
+            }
+            let write = |tile: &Tile<'_>, into: &mut Vec<f32>| tile.write(into);
+            self.pictures.call(&self.network, session, &some, write, &[3], |tile, shape, values| {
+                found.extend(self.boxes(shape, values, image.score_threshold(), tile.placement())?);
+                Ok(())
+            })?;
+            if found.len() > 2 * MOST_FOUND {
+                found = best_of(found, MOST_FOUND);
+            }
+        }
+    }
 }
 
 impl Model for OnnxDetector {
@@ -56,7 +103,10 @@ impl Model for OnnxDetector {
         let file = EngineFile::load(ctx)?;
         let network = Network::open(ctx)?;
         let pictures = Pictures::new(network.input()?, &file.image, Resize::Fit { pad: GRAY })?;
+        let tiles = |tiles: &TileOptions| Ok::<_, Error>((tiles.size(pictures.size())?, tiles.overlap));
+        let tiles = file.tiles.as_ref().map(tiles).transpose()?;
         Ok(OnnxDetector {
+            tiles,
             pictures,
             labels: file.class_labels(ctx, &network)?,
             boxes: file.boxes,
@@ -78,20 +128,19 @@ impl Model for OnnxDetector {
 
     async fn infer(&self, batch: Batch<Image>) -> Result<Vec<Detections>> {
         let mut session = self.network.session(&batch)?;
+        if let Some(tiles) = self.tiles {
+            return batch.try_map(|image| {
+                let found = self.boxes_of_tiles(&mut session, &image, tiles)?;
+                Detections::new(found, &self.labels, (image.width(), image.height()))
+            });
+        }
         let images: Vec<&Image> = batch.iter().map(|item| item.value()).collect();
         let items: Vec<_> = batch.iter().collect();
         self.pictures.run(&self.network, &mut session, &images, &[3], |index, shape, values| {
             let image = items[index];
-            let size = (image.width(), image.height());
-            let form = self.form_of(shape)?;
-            let placement = self.pictures.pixels.placement(size.0, size.1);
-            let found = form.read(shape, values, self.labels.len(), image.score_threshold(), placement);
-            let found = found.context("the model's output")?;
-            let kept = match form {
-                BoxForm::Selected => best_of(found, self.boxes.most),
-                _ => nms(found, Nms::new(self.boxes.iou.into()).most(self.boxes.most)).context("the model's output")?,
-            };
-            Detections::new(kept, &self.labels, size)
+            let placement = self.pictures.pixels.placement(image);
+            let found = self.boxes(shape, values, image.score_threshold(), placement)?;
+            Detections::new(found, &self.labels, (image.width(), image.height()))
         })
     }
 }

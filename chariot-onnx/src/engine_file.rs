@@ -33,6 +33,9 @@ pub(crate) struct EngineFile {
     pub(crate) scores: Scores,
     #[serde(default)]
     pub(crate) boxes: BoxOptions,
+    /// The parts of an image that a detector looks at. Without them it looks at the whole image.
+    #[serde(default)]
+    pub(crate) tiles: Option<TileOptions>,
     #[serde(default)]
     pub(crate) text: TextOptions,
     /// The greatest lengths of inputs that callers of named tensors can send, by the names of the inputs.
@@ -62,6 +65,8 @@ pub(crate) struct ImageOptions {
     pad: Option<u8>,
     filter: Option<FilterName>,
     channels: Option<Channels>,
+    /// Set if images are turned by their EXIF orientation.
+    upright: bool,
     scale: Option<f32>,
     mean: Option<OneOrThree>,
     deviation: Option<OneOrThree>,
@@ -136,6 +141,9 @@ impl ImageOptions {
         if let Some(Channels::Bgr) = self.channels {
             pixels = pixels.bgr();
         }
+        if self.upright {
+            pixels = pixels.upright();
+        }
         if let Some(scale) = self.scale {
             pixels = pixels.scale(scale);
         }
@@ -187,6 +195,40 @@ pub(crate) enum BoxForm {
 impl Default for BoxOptions {
     fn default() -> Self {
         BoxOptions { iou: 0.45, most: 300, form: None }
+    }
+}
+
+/// The division of an image into tiles that overlap.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TileOptions {
+    /// The width and the height of a tile in pixels of the image. Default: the size that the model reads.
+    pub(crate) size: Option<u32>,
+    /// The share of a tile that its neighbor shows too.
+    pub(crate) overlap: f64,
+}
+
+impl Default for TileOptions {
+    fn default() -> Self {
+        TileOptions { size: None, overlap: 0.2 }
+    }
+}
+
+impl TileOptions {
+    /// Returns the width and the height of a tile, for a model that reads images of this size.
+    ///
+    /// # Errors
+    /// Returns an error if a tile has fewer pixels than the model reads, which shows it no more than a larger tile.
+    pub(crate) fn size(&self, model: (u32, u32)) -> Result<(u32, u32)> {
+        let least = model.0.max(model.1);
+        match self.size {
+            Some(size) if size < least => {
+                let what = format!("at least {least}, the longer side of the model's images");
+                Err(Error::from(format!("{NAME}: tiles.size: {}", expected(what, size))))
+            }
+            Some(size) => Ok((size, size)),
+            None => Ok(model),
+        }
     }
 }
 
@@ -267,6 +309,14 @@ impl EngineFile {
         };
         if !(0.0..=1.0).contains(&self.boxes.iou) {
             return fault("boxes.iou", "a number from 0 to 1", &self.boxes.iou);
+        }
+        if let Some(TileOptions { overlap, .. }) = &self.tiles {
+            if !(0.0..1.0).contains(overlap) {
+                return fault("tiles.overlap", "a number from 0 to less than 1", overlap);
+            }
+            if self.task != Some(Task::ObjectDetection) {
+                return fault("tiles", "none without the task Object Detection", &"some");
+            }
         }
         if self.text.max_tokens < 2 {
             return fault("text.max_tokens", "at least 2", &self.text.max_tokens);

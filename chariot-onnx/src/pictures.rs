@@ -15,10 +15,14 @@ use crate::{
     network::{Network, Numbers, batch_limit},
 };
 
+/// The most tiles in a call, as the activations of more take more memory than time.
+const MOST_OF_A_CALL: usize = 8;
+
 /// The conversion of images to the input of a network.
 pub(crate) struct Pictures {
     input: String,
     pub(crate) pixels: Pixels,
+    size: (u32, u32),
     /// The number of images in a call, if the file fixes it.
     limit: Option<usize>,
 }
@@ -59,7 +63,7 @@ impl Pictures {
         };
         let size = (side("width", width, options.width)?, side("height", height, options.height)?);
         let pixels = options.pixels(size, channels == 1, layout, resize);
-        Ok(Pictures { input: input.name().to_owned(), pixels, limit: batch_limit(input) })
+        Ok(Pictures { input: input.name().to_owned(), pixels, size, limit: batch_limit(input) })
     }
 
     /// Runs the network on images, in as many calls as it takes, and maps the output for each image: its index, the shape
@@ -74,29 +78,59 @@ impl Pictures {
     ) -> Result<Vec<O>> {
         let mut outputs = Vec::with_capacity(images.len());
         for images in images.chunks(self.limit.unwrap_or(images.len()).max(1)) {
-            // A file of a fixed number of images gets empty ones for those that lack.
-            let count = self.limit.unwrap_or(images.len());
-            let mut values = Vec::with_capacity(count * self.pixels.len());
-            for image in images {
-                self.pixels.write(image.as_ref(), &mut values)?;
-            }
-            values.resize(count * self.pixels.len(), 0.0);
-            let shape = self.pixels.shape(count);
-            let Numbers { shape, values } =
-                network.run(session, &[(&self.input, OnnxInput::new(&shape, &values))], dimensions)?;
-            let each = match shape.split_first() {
-                Some((of, each)) if *of == count => each,
-                _ => {
-                    let what = format!("an output for each of {count} images");
-                    return Err(expected(what, format_args!("shape {shape:?}")));
-                }
+            let write = |image: &_, into: &mut _| self.pixels.write(AsRef::as_ref(image), into);
+            let add = |_: &_, shape: &[usize], values: &[f32]| {
+                outputs.push(map(outputs.len(), shape, values)?);
+                Ok(())
             };
-            let length = values.len() / count.max(1);
-            for image in 0..images.len() {
-                outputs.push(map(outputs.len(), each, &values[image * length..][..length])?);
-            }
+            self.call(network, session, images, write, dimensions, add)?;
         }
         Ok(outputs)
+    }
+
+    /// Returns the most images or tiles of a call.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.unwrap_or(MOST_OF_A_CALL).max(1)
+    }
+
+    /// Runs the network once, on images or tiles of which `write` appends the numbers, and gives the output for each to
+    /// `read`: the shape without the number of images, and the numbers.
+    pub(crate) fn call<T>(
+        &self,
+        network: &Network,
+        session: &mut OnnxSession,
+        parts: &[T],
+        write: impl Fn(&T, &mut Vec<f32>) -> Result<()>,
+        dimensions: &[usize],
+        mut read: impl FnMut(&T, &[usize], &[f32]) -> Result<()>,
+    ) -> Result<()> {
+        // A file of a fixed number of images gets empty ones for those that lack.
+        let count = self.limit.unwrap_or(parts.len());
+        let mut values = Vec::with_capacity(count * self.pixels.len());
+        for part in parts {
+            write(part, &mut values)?;
+        }
+        values.resize(count * self.pixels.len(), 0.0);
+        let shape = self.pixels.shape(count);
+        let Numbers { shape, values } =
+            network.run(session, &[(&self.input, OnnxInput::new(&shape, &values))], dimensions)?;
+        let each = match shape.split_first() {
+            Some((of, each)) if *of == count => each,
+            _ => {
+                let what = format!("an output for each of {count} images");
+                return Err(expected(what, format_args!("shape {shape:?}")));
+            }
+        };
+        let length = values.len() / count.max(1);
+        for (index, part) in parts.iter().enumerate() {
+            read(part, each, &values[index * length..][..length])?;
+        }
+        Ok(())
+    }
+
+    /// Returns the width and the height that the model reads.
+    pub(crate) fn size(&self) -> (u32, u32) {
+        self.size
     }
 
     /// Runs the network on black images, and returns the shape of the output for one. If the file leaves their number open,

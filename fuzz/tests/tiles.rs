@@ -21,8 +21,8 @@ const SIDE: usize = 10_000;
 /// The columns and rows that are white. Every tile that they touch sees a part of them.
 const WHITE: [[usize; 2]; 2] = [[9_000, 9_700], [4_000, 5_100]];
 
-/// Returns a gray TIFF in ten strips, compressed by PackBits: runs of 1 to 128 equal values.
-fn tiff() -> Vec<u8> {
+/// Returns a gray TIFF of an orientation in ten strips, compressed by PackBits: runs of 1 to 128 equal values.
+fn tiff(orientation: u32) -> Vec<u8> {
     let run = |length: usize, value: u8| {
         let whole = [129_u8, value].repeat(length / 128);
         let rest = length % 128;
@@ -35,7 +35,7 @@ fn tiff() -> Vec<u8> {
     };
     let strips: Vec<Vec<u8>> =
         (0..10).map(|strip| (strip * 1000..(strip + 1) * 1000).flat_map(row).collect()).collect();
-    let lists = head_length(9);
+    let lists = head_length(10);
     let mut file = head(&[
         (256, LONG, 1, SIDE as u32),
         (257, LONG, 1, SIDE as u32),
@@ -43,6 +43,7 @@ fn tiff() -> Vec<u8> {
         (259, SHORT, 1, 32_773),
         (262, SHORT, 1, 1),
         (273, LONG, 10, lists),
+        (274, SHORT, 1, orientation),
         (277, SHORT, 1, 1),
         (278, LONG, 1, 1000),
         (279, LONG, 10, lists + 40),
@@ -70,15 +71,18 @@ impl Model for Detector {
     }
 
     async fn infer(&self, batch: Batch<Image>) -> Result<Vec<Detections>> {
-        let pixels = Pixels::gray(128, 128).filter(Filter::Nearest);
+        let pixels = Pixels::gray(128, 128).filter(Filter::Nearest).upright();
         batch.try_map(|image| {
             let (mut numbers, mut found) = (Vec::with_capacity(pixels.len()), Vec::new());
             for tile in pixels.tiles(&image, (1024, 1024), 0.2)? {
                 numbers.clear();
                 let (written, cost) = cost(|| tile.write(&mut numbers));
                 written?;
-                // The pixels of the tile in the model's size, and a number for each of 256 values.
-                assert!(cost <= 128 * 128 + (8 << 10), "expected no copy of the image or of a tile, got {cost} bytes");
+                // The pixels of the tile in the model's size, before and after their turn, and a number for each of 256 values.
+                assert!(
+                    cost <= 2 * 128 * 128 + (8 << 10),
+                    "expected no copy of the image or of a tile, got {cost} bytes"
+                );
                 let white: Vec<usize> = (0..numbers.len()).filter(|at| numbers[*at] > 0.5).collect();
                 let edges = |of: fn(usize) -> usize| {
                     let places = || white.iter().map(|at| of(*at) as f32);
@@ -105,21 +109,24 @@ fn a_large_picture_is_answered_in_the_memory_of_its_pixels() {
         .setting("CHARIOT_ENGINE_MAX_PIXELS", "100000000")
         .class_labels(["white"]);
     let engine = TestEngine::start(builder).unwrap();
-    let file = tiff();
-    let length = file.len();
     let request = |file: Vec<u8>| {
         let request = Request::post("/infer").header("content-type", "image/tiff");
         engine.send(request.body(file.into()).unwrap())
     };
-    let (response, cost) = cost_of_all(|| request(file));
-    assert_eq!(response.status, 200, "{}", response.error());
-    let output = &response.json()["output"];
-    assert_eq!(output.as_array().map(Vec::len), Some(1), "{output}");
-    for (name, expected) in ["xmin", "xmax", "ymin", "ymax"].into_iter().zip(WHITE.concat()) {
-        let edge = output[0][name].as_f64().unwrap();
-        assert!((edge - expected as f64).abs() <= 8.0, "{name}: expected about {expected}, got {edge}");
+    // As it is stored, and as the photograph of a phone.
+    for orientation in [1, 6] {
+        let file = tiff(orientation);
+        let length = file.len();
+        let (response, cost) = cost_of_all(|| request(file));
+        assert_eq!(response.status, 200, "{}", response.error());
+        let output = &response.json()["output"];
+        assert_eq!(output.as_array().map(Vec::len), Some(1), "{output}");
+        for (name, expected) in ["xmin", "xmax", "ymin", "ymax"].into_iter().zip(WHITE.concat()) {
+            let edge = output[0][name].as_f64().unwrap();
+            assert!((edge - expected as f64).abs() <= 8.0, "{name}: expected about {expected}, got {edge}");
+        }
+        // The decoder of TIFF holds all strips beside the pixels.
+        let most = SIDE * SIDE * 2 + length + OTHER;
+        assert!(cost <= most, "expected at most {most} bytes, got {cost}");
     }
-    // The decoder of TIFF holds all strips beside the pixels.
-    let most = SIDE * SIDE * 2 + length + OTHER;
-    assert!(cost <= most, "expected at most {most} bytes, got {cost}");
 }

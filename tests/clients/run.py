@@ -13,6 +13,7 @@ import environment
 import javascript
 
 HERE = Path(__file__).resolve().parent
+EXAMPLES = HERE.parents[1] / "examples"
 
 # The engine and the settings behind each URL that the cases use.
 SERVED = {
@@ -20,11 +21,15 @@ SERVED = {
     "identity": ("identity", {}),
     "compressing": ("identity", {"CHARIOT_ENGINE_COMPRESS_RESPONSES": "true"}),
     "openai": ("openai", {}),
+    "generation": ("text-generation", {"CHARIOT_ENGINE_MODEL_DIR": str(EXAMPLES / "text-generation/tests/tiny")}),
 }
+
+# The same engine with its real weights.
+REAL = "text-generation"
 
 
 def main():
-    asked = argparse.ArgumentParser(prog="tests/clients/run", description="Run real clients against iris, identity and openai.")
+    asked = argparse.ArgumentParser(prog="tests/clients/run", description="Run real clients against the examples.")
     asked.add_argument("--install-only", action="store_true", help="install the clients and exit")
     asked.add_argument("--python", action="store_true", help="install the clients, print their Python and exit")
     asked.add_argument("--only", default="", metavar="TEXT", help="run only cases whose names contain this text")
@@ -55,6 +60,8 @@ def run(python, asked):
     missing = sorted({SERVED[name][0] for name, url in urls.items() if not url})
     binaries = engines.build(*missing) if missing else {}
     with contextlib.ExitStack() as started:
+        if weights():
+            urls["real_generation"] = started.enter_context(engines.engine(engines.build(REAL)[REAL], REAL))
         for name, (package, settings) in SERVED.items():
             if not urls[name]:
                 urls[name] = started.enter_context(engines.engine(binaries[package], package, **settings))
@@ -63,6 +70,14 @@ def run(python, asked):
         env |= {"NO_PROXY": "*", "no_proxy": "*", "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run([python, "-m", "cases", asked.only], cwd=HERE, env=env, timeout=300).returncode
         return done or javascript.run(HERE / "node", urls["openai"])
+
+
+def weights():
+    """Returns True if the real weights are there or can be fetched, and prints why not."""
+    fetched = subprocess.run([EXAMPLES / REAL / "fetch"], capture_output=True, text=True)
+    if fetched.returncode:
+        print(f"real clients: SKIPPED: {REAL} with its real weights: {fetched.stderr.strip()}")
+    return not fetched.returncode
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Serve the model until the process receives a signal; the default command
     Serve(Serve),
+    /// Serve the model while you work on it: rebuild and replace it after each change of its sources
+    #[command(hide = cfg!(not(all(feature = "dev", unix))))]
+    Dev(Dev),
     /// Print the registration of the engine, or manifests that deploy it
     Describe(Describe),
     /// Make the archive of the model's files that the platform imports
@@ -72,6 +75,32 @@ impl Serve {
             Some(value) => builder.flag(flag, name, value),
             None => builder,
         })
+    }
+}
+
+// The options of features are those of `cargo run`, which does not tell them to the program.
+#[derive(Args, Debug)]
+pub(super) struct Dev {
+    #[command(flatten)]
+    serve: Serve,
+    /// Build with these features of the package, as given to `cargo run`
+    #[arg(long, value_name = "FEATURES")]
+    features: Vec<String>,
+    /// Build with all features of the package
+    #[arg(long)]
+    all_features: bool,
+    /// Build without the default features of the package
+    #[arg(long)]
+    no_default_features: bool,
+}
+
+impl Dev {
+    /// Returns the options of the engine, and arguments of cargo.
+    pub(super) fn into_parts(self) -> (Serve, Vec<String>) {
+        let mut features: Vec<String> = self.features.into_iter().map(|names| format!("--features={names}")).collect();
+        features.extend(self.all_features.then(|| "--all-features".into()));
+        features.extend(self.no_default_features.then(|| "--no-default-features".into()));
+        (self.serve, features)
     }
 }
 
@@ -280,11 +309,12 @@ mod tests {
     #[test]
     fn help() {
         let mut command = Arguments::command().name("engine");
-        // Hidden in builds without the feature `draw`.
+        // Hidden in builds without the features `draw` and `dev`.
         command = command.mut_subcommand("infer", |infer| infer.mut_arg("draw", |draw| draw.hide(false)));
+        command = command.mut_subcommand("dev", |dev| dev.hide(false));
         command.build();
         let mut texts = vec![command.render_long_help().to_string()];
-        for name in ["serve", "describe", "pack", "infer", "settings"] {
+        for name in ["serve", "dev", "describe", "pack", "infer", "settings"] {
             texts.push(command.find_subcommand_mut(name).expect("the command exists").render_help().to_string());
         }
         insta::assert_snapshot!("help", texts.join("\n---\n"));

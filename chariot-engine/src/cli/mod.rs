@@ -15,11 +15,17 @@
 //! | `request` | an inference request made from a file |
 //! | `draw`, `no_draw` | `infer --draw`: draws an output onto its image, or refuses to without the feature `draw` |
 //! | `infer` | `infer`: prints the outputs for files, without a server |
+//! | `dev/`, `no_dev` | `dev`: rebuilds and replaces the engine after each change, or refuses to without the feature `dev` |
 //! | `settings` | `settings`: prints the settings and their values |
 
 mod arguments;
 mod check;
 mod describe;
+#[cfg(all(feature = "dev", unix))]
+mod dev;
+#[cfg(not(all(feature = "dev", unix)))]
+#[path = "no_dev.rs"]
+mod dev;
 #[cfg(feature = "draw")]
 mod draw;
 #[cfg(not(feature = "draw"))]
@@ -67,6 +73,7 @@ impl EngineBuilder {
         match parsed {
             Ok(Arguments { command, serve }) => match command.unwrap_or(Command::Serve(serve)) {
                 Command::Serve(options) => options.set_flags(self).run(),
+                Command::Dev(options) => dev::dev(self, options.into_parts()),
                 Command::Describe(options) => describe::describe(self, options),
                 Command::Pack(options) => pack::pack(self, &options),
                 Command::Check => check::check(self),

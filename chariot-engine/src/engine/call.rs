@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
     inflight::{PaceLimit, PartReceiver, PartSender, Source, part_channel},
     model::Model,
-    protocol::JsonText,
+    protocol::{JsonText, TraceContext},
     runtime::{AdmissionPermit, Failure, Host, RequestPayload, TypedOutput, TypedRequest},
     server::status_of,
 };
@@ -54,12 +54,20 @@ pub struct InferCall<M: Model> {
     action: Option<String>,
     score_threshold: Option<f32>,
     timeout: Option<Duration>,
+    trace_context: Option<TraceContext>,
 }
 
 impl ServedModel {
     /// Calls the model with one item. `M` is the type of the model.
     pub fn infer<M: Model>(&self, input: M::Input) -> InferCall<M> {
-        InferCall { model: self.clone(), input, action: None, score_threshold: None, timeout: None }
+        InferCall {
+            model: self.clone(),
+            input,
+            action: None,
+            score_threshold: None,
+            timeout: None,
+            trace_context: None,
+        }
     }
 }
 
@@ -79,6 +87,13 @@ impl<M: Model> InferCall<M> {
     /// Sets a timeout. `CHARIOT_ENGINE_TIMEOUT` applies too.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the place in a distributed trace, which [`Item::trace_context`](crate::model::Item::trace_context) returns and the log
+    /// names. Default: the call belongs to no trace. It has no span of its own.
+    pub fn trace_context(mut self, context: TraceContext) -> Self {
+        self.trace_context = Some(context);
         self
     }
 
@@ -113,6 +128,9 @@ impl<M: Model> InferCall<M> {
         let host = self.model.host();
         let refused = |error| host.refused(&error);
         let arriving = host.admit(arrived, self.timeout, 0, 0, Source::default()).map_err(refused)?;
+        if let Some(context) = &self.trace_context {
+            arriving.token().set_trace_context(context.clone());
+        }
         host.enter(arriving).map_err(refused)
     }
 }

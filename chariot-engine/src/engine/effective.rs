@@ -1,5 +1,5 @@
 //! The values that a plan uses for settings that are not set and have no fixed default, such as the number of workers.
-//! `settings --explain` prints them.
+//! `settings --explain` prints them, and the page shows them.
 
 use super::{
     model_plan::{ModelPlan, batching, inflight_bytes},
@@ -38,6 +38,7 @@ impl Plan {
             "MAX_BATCH" => batching.max_cost.to_string(),
             "BATCH_DELAY" => batching.across?.show(),
             "MAX_INFLIGHT_BYTES" => ByteSize(inflight_bytes(settings)).show(),
+            "PAGE" => self.settings.page?.show(),
             _ => return None,
         })
     }

@@ -1,9 +1,6 @@
 //! The queries of the command line to an engine that does not run: to its builder and to its plan.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::mpsc,
-};
+use std::path::{Path, PathBuf};
 
 use super::{
     builder::EngineBuilder,
@@ -12,18 +9,28 @@ use super::{
     model_plan::{ModelPlan, inflight_bytes, model_dir},
     plan::{self, Plan},
     setting_names::SettingNames,
-    source::{ReadSettings, Source},
 };
 use crate::{
     device::{self, DeviceError},
     model::{Spec, file_if_any, read_labels},
     openapi,
     protocol::Protocol,
-    settings::{EngineSettings, Environment, Explained, Origin, Reader, SettingSpec, Settings},
+    settings::{EngineSettings, Environment, Explained, SettingSpec, Settings},
     tasks::ClassLabels,
 };
 
 impl EngineBuilder {
+    /// Reads and checks the configuration with the process's environment, and changes nothing in the process. Adds to
+    /// `warnings` even if it fails.
+    ///
+    /// # Errors
+    /// A builder without a model; every fault of the settings.
+    #[cfg(all(feature = "dev", unix))]
+    pub(crate) fn plan(self, warnings: &mut Vec<String>) -> Result<Plan, StartError> {
+        let builder = if self.environment.is_some() { self } else { self.environment(Environment::process()) };
+        Plan::new(builder, warnings)
+    }
+
     /// Returns the name and the version of the default model as far as the code sets them, and its declared task.
     /// Uses the first model if there is no default model.
     pub(crate) fn identity(&self) -> (Option<&str>, Option<&str>, Option<&str>) {
@@ -50,45 +57,10 @@ impl EngineBuilder {
     /// warnings; and the error that a start would return. Includes the runtime's settings under a model's prefix only if
     /// they are set.
     pub(crate) fn explain(self, environment: Environment) -> (Vec<Explained>, Vec<String>, Option<StartError>) {
-        let mut builder = if self.environment.is_some() { self } else { self.environment(environment) };
-        let (mut own, mut runtime) = (Vec::new(), Vec::new());
-        if builder.sources.len() != 1 {
-            let mut environment = builder.environment.clone().unwrap_or_default();
-            for (name, value) in &builder.settings {
-                environment.set(name, value);
-            }
-            let defaults = builder.defaults.iter().cloned();
-            let mut reader = Reader::new(&environment).with_defaults(EngineSettings::PREFIX, defaults);
-            // The plan reports the faults.
-            let _ = reader.read::<EngineSettings>();
-            runtime.extend_from_slice(reader.explained());
-        }
-        // The plan reads the settings of the models; each reader sends a copy of what it has read.
-        let prefixes = SettingNames::new(&builder.sources).prefixes;
-        let (keep, kept) = mpsc::channel();
-        builder.sources = builder.sources.into_iter().map(|source| recording(source, keep.clone())).collect();
+        let builder = if self.environment.is_some() { self } else { self.environment(environment) };
         let mut warnings = Vec::new();
-        let plan = Plan::new(builder, &mut warnings);
-        for (prefix, explained) in prefixes.iter().zip(kept.try_iter()) {
-            for explained in explained {
-                let name = &explained.setting.name;
-                let is_set = match &explained.origin {
-                    Origin::Variable(variable) => variable == name,
-                    Origin::File { variable, .. } => variable.strip_suffix(SettingSpec::FILE_SUFFIX) == Some(name),
-                    _ => false,
-                };
-                match explained.setting.runtime {
-                    false => own.push(explained),
-                    true if prefix.is_none() || is_set => runtime.push(explained),
-                    true => {}
-                }
-            }
-        }
-        if let Ok(plan) = &plan {
-            plan.fill_in_computed(&mut runtime);
-        }
-        own.append(&mut runtime);
-        (own, warnings, plan.err())
+        let (plan, explained) = Plan::explained(builder, &mut warnings);
+        (explained, warnings, plan.err())
     }
 
     /// Returns the directory of the files of all models that this environment sets.
@@ -129,18 +101,6 @@ impl EngineBuilder {
         let own = self.sources.get(default).and_then(|source| source.options.class_labels.as_ref());
         own.or(self.class_labels.as_ref())
     }
-}
-
-/// Returns the same model, whose reader sends a copy of what it has read.
-fn recording(source: Source, keep: mpsc::Sender<Vec<Explained>>) -> Source {
-    let read = source.read;
-    let read: ReadSettings = Box::new(move |reader| {
-        let settings = read(reader);
-        // An error means that the receiver was dropped, and the copy is not needed.
-        let _ = keep.send(reader.explained().to_vec());
-        settings
-    });
-    Source { read, ..source }
 }
 
 impl Plan {

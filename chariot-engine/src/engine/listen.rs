@@ -1,4 +1,4 @@
-//! Opening the port of an engine. `run` calls it; embedders open their own.
+//! Opening the port of an engine. `run` and the command `dev` call it; embedders open their own.
 
 use std::{io, net::SocketAddr};
 
@@ -11,7 +11,7 @@ const BACKLOG: u32 = 4096;
 ///
 /// # Errors
 /// Fails if the host is unknown, or with the error of the last address.
-pub(super) async fn listen(address: &str) -> io::Result<TcpListener> {
+pub(crate) async fn listen(address: &str) -> io::Result<TcpListener> {
     let mut error = io::Error::new(io::ErrorKind::InvalidInput, "the host has no address");
     for address in lookup_host(address).await? {
         match open(address) {

@@ -18,11 +18,13 @@
 //! | `profile` | the Cargo profile, and what a panic does in it |
 //! | `describe` | the description for registration and deployment, made from the code alone |
 //! | `effective` | the values of settings whose default is computed |
+//! | `explained` | all settings with their values and their sources |
 //! | `inspect` | the queries of the command line to a builder and to a plan |
 //! | `descriptors` | the limit of open files, and the number of connections below it |
 //! | `allocator` | the options of the C library's allocator |
 //! | `thread_env` | the environment variable that sets the number of threads of candle and rayon |
-//! | `listen` | the port of an engine |
+//! | `listen` | opening a port |
+//! | `port` | the port of the process: its own, or that of a development loop |
 //! | `run` | the engine as a process of its own: environment, logs, signals, exit codes |
 
 #[allow(unsafe_code)]
@@ -33,9 +35,11 @@ mod call;
 mod describe;
 mod descriptors;
 mod diagnostics;
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", feature = "page"))]
 mod effective;
 mod error;
+#[cfg(any(feature = "cli", feature = "page"))]
+mod explained;
 mod handle;
 #[cfg(feature = "cli")]
 mod inspect;
@@ -44,6 +48,7 @@ mod model_plan;
 mod options;
 mod path_segment;
 mod plan;
+mod port;
 mod profile;
 mod run;
 mod served;
@@ -57,6 +62,8 @@ pub use builder::EngineBuilder;
 pub use call::{InferCall, InferEvent, InferStream};
 pub use error::StartError;
 pub use handle::Engine;
+#[cfg(all(feature = "dev", unix))]
+pub(crate) use listen::listen;
 #[cfg(feature = "cli")]
 pub(crate) use model_plan::ModelPlan;
 pub use options::ModelOptions;

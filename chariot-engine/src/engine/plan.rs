@@ -19,6 +19,8 @@ use super::{
     source::{Devices, Source},
     threads::Cores,
 };
+#[cfg(all(feature = "dev", unix))]
+use crate::dev::LoopStatus;
 use crate::{
     device::{Device, DeviceId, Inventory},
     error::{BoxError, Expected, listed, quoted},
@@ -28,8 +30,10 @@ use crate::{
     server::{BearerToken, BodyLimits, Cors, LazyDocument, ModelRoute, Routes, Served},
     settings::{EngineSettings, Reader, SettingsError},
     tasks::same_task,
-    telemetry::metrics::Metrics,
+    telemetry::{Traces, metrics::Metrics},
 };
+#[cfg(feature = "page")]
+use crate::{server::PageState, settings::Explained};
 
 /// The name of an engine of several models without a default model.
 const SEVERAL: &str = "chariot-engine";
@@ -46,13 +50,40 @@ pub(crate) struct Plan {
     pub(super) default: Option<usize>,
     pub(super) inventory: Devices,
     platform: Platform,
-    name: String,
-    version: String,
+    pub(super) name: String,
+    pub(super) version: String,
     description: String,
     fallback: Option<MakeFallback>,
+    /// The status of the development loop that has started the engine.
+    #[cfg(all(feature = "dev", unix))]
+    pub(super) dev: Option<LoopStatus>,
+    /// All settings with their values and sources, which the page shows; empty in a plan that does not start.
+    #[cfg(feature = "page")]
+    explained: Vec<Explained>,
+    /// The export of spans, if `run` has begun one.
+    pub(super) traces: Option<Traces>,
 }
 
 impl Plan {
+    /// Makes the plan of an engine that starts, as [`Plan::new`] does, and keeps what the page shows of it.
+    ///
+    /// # Errors
+    /// Those of [`Plan::new`].
+    #[cfg(feature = "page")]
+    pub(super) fn for_start(builder: EngineBuilder, warnings: &mut Vec<String>) -> Result<Plan, StartError> {
+        let (plan, explained) = Plan::explained(builder, warnings);
+        plan.map(|plan| Plan { explained, ..plan })
+    }
+
+    /// Makes the plan of an engine that starts.
+    ///
+    /// # Errors
+    /// Those of [`Plan::new`].
+    #[cfg(not(feature = "page"))]
+    pub(super) fn for_start(builder: EngineBuilder, warnings: &mut Vec<String>) -> Result<Plan, StartError> {
+        Plan::new(builder, warnings)
+    }
+
     /// Reads and checks the whole configuration, and starts nothing. Adds to `warnings` even if it fails.
     ///
     /// # Errors
@@ -140,10 +171,15 @@ impl Plan {
             description: builder.description.unwrap_or_default(),
             inventory: builder.inventory,
             fallback: builder.fallback,
+            traces: None,
             settings,
             models,
             default,
             platform,
+            #[cfg(all(feature = "dev", unix))]
+            dev: None,
+            #[cfg(feature = "page")]
+            explained: Vec::new(),
         })
     }
 
@@ -172,6 +208,8 @@ impl Plan {
         core_threads: usize,
     ) -> Result<Engine, StartError> {
         let _entered = runtime.enter();
+        #[cfg(feature = "page")]
+        let page = self.page_state();
         let (cores, metrics) = (self.cores(), Metrics::new());
         let inventory = OpenDevices { inventory: self.inventory, open: RefCell::default() };
         let mut models = Vec::with_capacity(self.models.len());
@@ -183,26 +221,43 @@ impl Plan {
             models.push(OneModel { host, settings });
         }
         let models = Models::new(models);
+        #[cfg(all(feature = "dev", unix))]
+        let is_in_loop = self.dev.is_some();
+        #[cfg(not(all(feature = "dev", unix)))]
+        let is_in_loop = false;
+        let cors = match Cors::new(&self.settings.cors_origins, self.fallback.is_some()) {
+            None if is_in_loop => Some(Cors::of_this_machine(self.fallback.is_some())),
+            cors => cors,
+        };
         let openapi = {
             let (name, version, description) = (self.name.clone(), self.version.clone(), self.description);
             let (loaded, models, routes) = (models.clone(), models.clone(), self.routes.clone());
             let needs_token = self.settings.token.is_some();
-            let make =
-                move || document([&name, &version, &description], &models, self.default, &routes, needs_token).into();
+            let make = move || {
+                let engine = [&name, &version, &description].map(String::as_str);
+                document(engine, &models, self.default, &routes, needs_token, is_in_loop).into()
+            };
             Arc::new(LazyDocument::new(make, move || loaded.state() != State::Starting))
         };
+        #[cfg(feature = "page")]
+        let routes = if page.is_some() { self.routes.with_page() } else { self.routes };
+        #[cfg(not(feature = "page"))]
+        let routes = self.routes;
         let served = Served {
-            routes: self.routes,
+            routes,
             name: self.name,
             version: self.version,
             shows_metrics: self.settings.metrics,
             #[cfg(feature = "page")]
-            shows_page: self.settings.page == Some(true),
+            page,
             metrics,
             closes_connections: false,
             token: self.settings.token.clone().map(BearerToken::new),
             request_log: self.settings.request_log,
-            cors: Cors::new(&self.settings.cors_origins, self.fallback.is_some()),
+            traces: self.traces,
+            cors,
+            #[cfg(all(feature = "dev", unix))]
+            dev: self.dev,
             #[cfg(feature = "openai")]
             started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             fallback: self.fallback.map(|make| {
@@ -216,8 +271,19 @@ impl Plan {
         Ok(Engine::new(served, self.settings))
     }
 
+    /// Returns what the page shows beside the document and the metrics; `None` if there is no page.
+    #[cfg(feature = "page")]
+    fn page_state(&self) -> Option<Arc<PageState>> {
+        (self.settings.page == Some(true)).then(|| {
+            let mut settings = self.explained.clone();
+            // What is known only now, such as whether there is a page.
+            self.fill_in_computed(&mut settings);
+            Arc::new(PageState::new(settings))
+        })
+    }
+
     /// Returns the URL of the page of an engine that listens at an address.
-    pub(super) fn page_url(&self, address: SocketAddr) -> String {
+    pub(crate) fn page_url(&self, address: SocketAddr) -> String {
         format!("{}{}/", origin(address), self.routes.base_url().trim_end_matches('/'))
     }
 
@@ -245,7 +311,7 @@ impl EngineBuilder {
         let runtime = Handle::try_current()
             .map_err(|_| StartError::Configuration(Expected::new("a call within a tokio runtime", "none").into()))?;
         let mut warnings = Vec::new();
-        let plan = Plan::new(self, &mut warnings);
+        let plan = Plan::for_start(self, &mut warnings);
         for warning in warnings {
             tracing::warn!("{warning}");
         }
@@ -287,10 +353,12 @@ fn document(
     default: Option<usize>,
     routes: &Routes,
     needs_token: bool,
+    is_in_loop: bool,
 ) -> Vec<u8> {
     let names = models.iter().map(|model| model.host.name()).collect();
     let servers = routes.servers();
-    let engine = openapi::EngineInfo { name, version, description, models: names, default, servers, needs_token };
+    let engine =
+        openapi::EngineInfo { name, version, description, models: names, default, servers, needs_token, is_in_loop };
     let described = models.iter().map(|OneModel { host, settings }| openapi::ModelInfo {
         engine: &engine,
         name: host.name(),

@@ -1,21 +1,26 @@
 //! The engine as a process of its own: environment, logs, port, signals, exit code. The generated `main` ends up here;
 //! embedders never do.
 
-use std::{io::IsTerminal, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    io::IsTerminal,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::runtime::Runtime;
 
 use super::{
-    allocator, builder::EngineBuilder, descriptors, error::StartError, handle::Engine, listen::listen, plan::Plan,
+    allocator, builder::EngineBuilder, descriptors, error::StartError, handle::Engine, plan::Plan, port::Port,
     thread_env,
 };
+#[cfg(all(feature = "dev", unix))]
+use crate::dev::Link;
 use crate::{
     device::DeviceId,
     runtime::{CoreThreads, State, available_cores},
-    settings::{
-        DeviceChoice, EngineSettings, Environment, LogFormat, LogLevel, SettingSpec, from_environment, host_and_port,
-    },
-    telemetry,
+    settings::{DeviceChoice, EngineSettings, Environment, LogFormat, LogLevel, SettingSpec, from_environment},
+    telemetry::{self, Traces},
 };
 
 /// The exit code of a process that abandoned requests, or was stopped by a second signal.
@@ -23,6 +28,9 @@ const CUT_SHORT: u8 = 1;
 
 /// The time that waiting callers get to read the error after the device is lost.
 const LAST_RESPONSES: Duration = Duration::from_secs(1);
+
+/// The longest time in which spans are sent at the end, within the grace period.
+const LAST_SPANS: Duration = Duration::from_secs(5);
 
 /// The environment variables of the log level.
 const LOG_LEVELS: [&str; 2] = ["CHARIOT_ENGINE_LOG_LEVEL", "LOG_LEVEL"];
@@ -37,6 +45,16 @@ impl EngineBuilder {
     /// `CHARIOT_ENGINE_PORT`, and handles SIGTERM and SIGINT. Call it first in `main`: it sets environment variables,
     /// which is safe only before any other thread exists.
     pub fn run(self) -> ExitCode {
+        self.run_on(Port::Own)
+    }
+
+    /// Runs the engine as [`run`](Self::run) does, on the port of a development loop, until the loop stops it or ends.
+    #[cfg(all(feature = "dev", unix))]
+    pub(crate) fn run_in_loop(self, link: Link) -> ExitCode {
+        self.run_on(Port::OfLoop { link, status: None })
+    }
+
+    fn run_on(self, mut port: Port) -> ExitCode {
         let Prepared { plan, warnings } = prepare(self, None);
         // First, as a warning can explain the error.
         for warning in warnings {
@@ -49,7 +67,8 @@ impl EngineBuilder {
             }
             allocator::bound_fragmentation(plan.least_inflight_bytes());
             let runtime = io_runtime()?;
-            let result = runtime.block_on(live(&runtime, plan));
+            plan.traces = export_spans(&plan, &runtime);
+            let result = runtime.block_on(live(&runtime, plan, &mut port));
             // A model that blocks must not keep the process alive: its threads end with the process.
             runtime.shutdown_background();
             result
@@ -57,6 +76,7 @@ impl EngineBuilder {
         let code = match result {
             Ok(code) => code,
             Err(error) => {
+                port.report_failure(&error);
                 match &error {
                     // The worker has logged these, with all their causes.
                     StartError::Load(_) | StartError::DeviceLost(_) => {}
@@ -87,7 +107,7 @@ pub(crate) fn prepare(builder: EngineBuilder, aside: Option<LogLevel>) -> Prepar
     let builder = if builder.environment.is_some() { builder } else { builder.environment(environment.clone()) };
     let own = builder.own_crate;
     let mut warnings = Vec::new();
-    let plan = Plan::new(builder, &mut warnings);
+    let plan = Plan::for_start(builder, &mut warnings);
     let settings = match &plan {
         Ok(plan) => plan.settings.clone(),
         // The faults themselves are logged too, with those settings of the logs that are valid.
@@ -107,6 +127,15 @@ pub(crate) fn prepare(builder: EngineBuilder, aside: Option<LogLevel>) -> Prepar
         }
     }
     Prepared { plan, warnings }
+}
+
+/// Starts the export of spans that the environment asks for.
+fn export_spans(plan: &Plan, runtime: &Runtime) -> Option<Traces> {
+    let traces = Traces::from_environment(&Environment::process(), runtime.handle(), &plan.name, &plan.version);
+    traces.unwrap_or_else(|fault| {
+        tracing::warn!("no spans are exported: {fault}");
+        None
+    })
 }
 
 /// Returns `true` if a developer runs the process: on a terminal, or by cargo.
@@ -147,19 +176,28 @@ pub(super) fn likely_device(choice: DeviceChoice) -> DeviceId {
 }
 
 /// Runs the engine from its start to its shutdown.
-async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
+async fn live(runtime: &Runtime, mut plan: Plan, port: &mut Port) -> Result<ExitCode, StartError> {
     plan.log_start();
-    let address = host_and_port(&plan.settings.host, plan.settings.port);
-    let bind = |source| StartError::Bind { address: address.clone(), source };
     let mut signals = Signals::new().map_err(StartError::Thread)?;
-    let listener = listen(&address).await.map_err(bind)?;
-    let address = listener.local_addr().map_err(bind)?;
-    tracing::info!("listening on http://{address}");
-    if plan.settings.page == Some(true) {
-        tracing::info!("try the engine in a browser: {}", plan.page_url(address));
+    let (listener, address) = port.open(&mut plan).await?;
+    if !port.is_of_loop() {
+        tracing::info!("listening on http://{address}");
+        if plan.settings.page == Some(true) {
+            tracing::info!("try the engine in a browser: {}", plan.page_url(address));
+        }
     }
     let cores = available_cores();
+    let traces = plan.traces.clone();
     let engine = plan.start(runtime.handle(), Some(address), cores)?;
+    if port.is_of_loop() {
+        tokio::select! {
+            ready = engine.ready() => ready?,
+            // A newer engine takes its place.
+            _ = signals.next() => return Ok(ExitCode::SUCCESS),
+            () = port.loop_ended() => return Ok(ExitCode::SUCCESS),
+        }
+        port.report_ready();
+    }
     let core_threads = Arc::new(CoreThreads::new(cores, runtime.handle().clone()));
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let mut serving = {
@@ -174,6 +212,7 @@ async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
 
     let first = tokio::select! {
         signal = signals.next() => signal,
+        () = port.loop_ended() => Signal::LoopEnded,
         error = failure(&engine) => {
             if matches!(error, StartError::DeviceLost(_)) {
                 // Waiting callers get an error response; no more connections are accepted.
@@ -198,12 +237,19 @@ async fn live(runtime: &Runtime, plan: Plan) -> Result<ExitCode, StartError> {
         tracing::info!("received {name}, shutting down");
     }
     let _ = stop.send(());
+    let (grace, stopping) = (engine.settings().grace, Instant::now());
     let abandoned = tokio::select! {
         abandoned = &mut serving => abandoned.map_err(|_| StartError::Stopped)?,
         signal = signals.next() => return Ok(exit_now(signal)),
     };
+    if let Some(traces) = traces {
+        let limit = grace.saturating_sub(stopping.elapsed()).min(LAST_SPANS);
+        tokio::select! {
+            _ = tokio::task::spawn_blocking(move || traces.shutdown(limit)) => {}
+            signal = signals.next() => return Ok(exit_now(signal)),
+        }
+    }
     if abandoned > 0 {
-        let grace = engine.settings().grace;
         tracing::error!(
             abandoned,
             "shutdown incomplete: requests were still in flight after {grace:?} (CHARIOT_ENGINE_GRACE)"
@@ -234,6 +280,8 @@ enum Signal {
     Terminate,
     /// SIGINT: a person at a terminal stops the process.
     Interrupt,
+    /// The development loop that has started the process has ended.
+    LoopEnded,
 }
 
 impl Signal {
@@ -241,6 +289,7 @@ impl Signal {
         match self {
             Signal::Terminate => "SIGTERM",
             Signal::Interrupt => "SIGINT",
+            Signal::LoopEnded => "the end of the development loop",
         }
     }
 }

@@ -1,5 +1,5 @@
 //! [`Progress`], what a request has gone through so far. The host and the workers write it; the server reads it for the log
-//! line of the request and for `Server-Timing`.
+//! line of the request and for `Server-Timing`. If the request has a span, its stages become spans too.
 
 use std::{
     sync::{
@@ -9,7 +9,13 @@ use std::{
     time::Duration,
 };
 
-use crate::telemetry::metrics::{STAGE_COUNT, Stage};
+use crate::{
+    protocol::TraceContext,
+    telemetry::{
+        RequestSpan,
+        metrics::{STAGE_COUNT, Stage},
+    },
+};
 
 /// The stages, the items and the ID of a request, as far as it has come.
 #[derive(Debug, Default)]
@@ -21,12 +27,35 @@ pub(crate) struct Progress {
     /// The number of items in the largest call that had some of them.
     batch: AtomicUsize,
     id: OnceLock<Arc<str>>,
+    /// The span of the request, if it is recorded.
+    span: OnceLock<Arc<RequestSpan>>,
 }
 
 impl Progress {
-    /// Adds the time that a stage took.
+    /// Adds the time that a stage took, which has just ended.
     pub(crate) fn took(&self, stage: Stage, time: Duration) {
+        self.add(stage, time);
+        if let Some(span) = self.span.get() {
+            span.record(stage, time);
+        }
+    }
+
+    /// Adds the time of a call of the model that has just ended, with a number of items. `others` are the requests that had
+    /// items in it too, as far as they have a trace.
+    pub(crate) fn took_call<'a>(&self, time: Duration, items: usize, others: impl Iterator<Item = &'a TraceContext>) {
+        self.add(Stage::Infer, time);
+        if let Some(span) = self.span.get() {
+            span.record_call(time, items, others);
+        }
+    }
+
+    fn add(&self, stage: Stage, time: Duration) {
         self.stages[stage as usize].fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// Sets the span of the request, below which each stage has one.
+    pub(crate) fn set_span(&self, span: Arc<RequestSpan>) {
+        let _ = self.span.set(span);
     }
 
     /// Returns the time that a stage has taken, in all calls together.

@@ -15,7 +15,10 @@ use super::{
     progress::Progress,
     stream::PartSender,
 };
-use crate::{error::Error, protocol::Reserve};
+use crate::{
+    error::Error,
+    protocol::{Reserve, TraceContext, TraceId},
+};
 
 /// The message sent when the memory budget of the requests in flight is exhausted.
 pub(crate) const OVER_BUDGET: &str = "the memory budget for requests in flight is exhausted";
@@ -50,6 +53,8 @@ pub(crate) struct RequestToken {
     /// The place for the output of a request of this process.
     output: OnceLock<Arc<dyn Any + Send + Sync>>,
     progress: Progress,
+    /// The place in a distributed trace, if there is one.
+    trace: OnceLock<TraceContext>,
     /// The tokens of the texts that outputs stand for, as far as the model counts them.
     tokens: AtomicUsize,
     /// The memory that the request holds, without its response; released with the last reference to the token.
@@ -96,6 +101,21 @@ impl RequestToken {
     /// Returns what the request has gone through so far.
     pub(crate) fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// Sets the place in a distributed trace.
+    pub(crate) fn set_trace_context(&self, context: TraceContext) {
+        let _ = self.trace.set(context);
+    }
+
+    /// Returns the place in a distributed trace, if there is one.
+    pub(crate) fn trace_context(&self) -> Option<&TraceContext> {
+        self.trace.get()
+    }
+
+    /// Returns the ID of the trace, for the log.
+    pub(crate) fn trace_id(&self) -> Option<TraceId> {
+        self.trace.get().map(TraceContext::trace)
     }
 
     /// Returns the connection of the request.

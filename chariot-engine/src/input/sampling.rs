@@ -66,7 +66,8 @@ pub struct Sampling {
     pub stop: Vec<String>,
     /// The seed of the random numbers: any integer of 64 bits. A negative one is taken as its two's complement.
     pub seed: Option<u64>,
-    /// The number of alternatives to report for each token, with their logarithmic probabilities: from 0 to 20.
+    /// The number of alternatives to report for each token, from 0 to 20, beside the logarithmic probability of the token
+    /// itself. Models that report none ignore it.
     pub logprobs: Option<usize>,
 }
 

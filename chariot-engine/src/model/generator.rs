@@ -1,12 +1,10 @@
 //! [`Generator`]: the trait of an engine that generates text, whose sequences run together. `generator_model` makes a `Model`
 //! of it, and `sequences` runs its loop.
 
-use std::borrow::Cow;
-
 use super::{context::LoadContext, spec::Spec, worker::Worker};
 use crate::{
-    error::{Error, Expected, Result},
-    input::{Chat, ChatContent, Input, Prompt, Sampling},
+    error::Result,
+    input::{Chat, ChatContent, ChatMessage, Input, Prompt, Sampling},
     output::Output,
     settings::Settings,
     tasks::GeneratedText,
@@ -128,8 +126,8 @@ pub trait Generator: Sized + Send + Sync + 'static {
     /// Reads tokens, at least one, at the end of a sequence. Returns the logits of the token that follows them, for all
     /// tokens by ID.
     ///
-    /// A long prompt comes in several calls, of at most [`GenerationLimits::prefill`] tokens, with steps of the other
-    /// sequences between them.
+    /// A long prompt comes in several calls, of at most [`GenerationLimits::prefill`] tokens, with steps and prompts of the
+    /// other sequences between them.
     ///
     /// # Errors
     /// An error fails the request of this sequence, which is dropped.
@@ -213,7 +211,10 @@ pub struct GenerationLimits {
     /// The most tokens that the sequences of a worker can have together. A sequence counts from its start with its prompt
     /// and with all tokens that its caller allows. Default: that of 8 whole contexts.
     pub cached_tokens: usize,
-    /// The most tokens of a prompt that are read between two steps. Default: 256.
+    /// The most tokens of prompts that are read between two steps, and at once of a prompt. Default: 256.
+    ///
+    /// It bounds the time for which the running sequences stand still. Prompts are read in turns, one such part of each, so a
+    /// prompt of at most this many tokens waits for at most one part of each prompt before it.
     pub prefill: usize,
 }
 
@@ -238,7 +239,7 @@ impl GenerationLimits {
         self
     }
 
-    /// Sets the most tokens of a prompt that are read between two steps. 0 counts as 1.
+    /// Sets the most tokens of prompts that are read between two steps. 0 counts as 1.
     #[must_use]
     pub fn prefill(mut self, tokens: usize) -> Self {
         self.prefill = tokens.max(1);
@@ -274,13 +275,20 @@ impl PromptInput for Chat {
 }
 
 pub(super) mod sealed {
-    use super::{ChatTemplate, Cow, Result, Sampling};
+    use super::{ChatMessage, Sampling};
 
     pub trait Prompted {
         fn parameters(&self) -> &Sampling;
 
-        /// Returns the text of the prompt, and whether it has all special tokens already.
-        fn prompt(&self, template: Option<&ChatTemplate>) -> Result<(Cow<'_, str>, bool)>;
+        fn content(&self) -> Content<'_>;
+    }
+
+    /// The input that a model continues.
+    pub enum Content<'a> {
+        /// A text without special tokens.
+        Text(&'a str),
+        /// Messages, which a template writes with all special tokens.
+        Messages(&'a [ChatMessage]),
     }
 }
 
@@ -289,8 +297,8 @@ impl sealed::Prompted for Prompt {
         &self.sampling
     }
 
-    fn prompt(&self, _: Option<&ChatTemplate>) -> Result<(Cow<'_, str>, bool)> {
-        Ok(((&*self.text).into(), false))
+    fn content(&self) -> sealed::Content<'_> {
+        sealed::Content::Text(&self.text)
     }
 }
 
@@ -299,21 +307,10 @@ impl sealed::Prompted for Chat {
         &self.sampling
     }
 
-    fn prompt(&self, template: Option<&ChatTemplate>) -> Result<(Cow<'_, str>, bool)> {
-        let messages = match &self.content {
-            ChatContent::Prompt(text) => return Ok(((&**text).into(), false)),
-            ChatContent::Messages(messages) => messages,
-        };
-        let Some(template) = template else {
-            return Err(Error::rejected(Expected::new(
-                "a prompt",
-                "messages, for which the model has no chat template",
-            )));
-        };
-        if let Some(index) = messages.iter().position(|message| message.text().is_none()) {
-            let fault = Expected::new("a text", "a picture, which this engine does not take");
-            return Err(Error::rejected(fault).at(format_args!("[{index}].content")));
+    fn content(&self) -> sealed::Content<'_> {
+        match &self.content {
+            ChatContent::Prompt(text) => sealed::Content::Text(text),
+            ChatContent::Messages(messages) => sealed::Content::Messages(messages),
         }
-        Ok((template.render(messages)?.into(), true))
     }
 }

@@ -6,7 +6,10 @@ use super::{
     batch::Batch,
     context::LoadContext,
     definition::Model,
-    generator::{Generator, PromptInput, sealed::Prompted},
+    generator::{
+        Generator, PromptInput,
+        sealed::{Content, Prompted},
+    },
     item::Item,
     sequences::Sequences,
     spec::Spec,
@@ -14,9 +17,10 @@ use super::{
 };
 use crate::{
     error::{Error, Expected, Result},
-    input::{BatchCost, Sampling},
+    inflight::RequestToken,
+    input::{BatchCost, ChatMessage, Sampling},
     protocol::block,
-    text::Generation,
+    text::{ChatTemplate, Generation},
 };
 
 /// The calls of a worker at once where the author sets no number.
@@ -32,21 +36,19 @@ struct PromptTokens {
 
 /// Makes the tokens of a prompt and checks its limits.
 fn admit<G: Generator>(model: &G, item: &mut Item<G::Input>) -> Result<BatchCost> {
-    let own = item.value().parameters();
-    if let Some(wanted) = own.logprobs {
-        let fault = Expected::new("no 'logprobs', which this engine does not report", wanted);
-        return Err(Error::rejected(fault).at("parameters.logprobs"));
-    }
-    let sampling = own.or(&model.sampling());
+    let sampling = item.value().parameters().or(&model.sampling());
     let limits = model.limits();
     let token = item.info().shared.token.clone();
-    let (text, is_whole) = item.value().prompt(model.chat_template())?;
-    token.charge(block(text.len()))?;
-    let encoding = match is_whole {
-        true => model.tokenizer().encode_plain_reserving(&text, &*token)?,
-        false => model.tokenizer().encode_reserving(&text, &*token)?,
+    let encoding = match item.value().content() {
+        Content::Text(text) => model.tokenizer().encode_reserving(text, &*token)?,
+        Content::Messages(messages) => {
+            let text = write(messages, model.chat_template(), &token)?;
+            token.charge(block(text.len()))?;
+            let encoding = model.tokenizer().encode_plain_reserving(&text, &*token)?;
+            token.discharge(block(text.len()));
+            encoding
+        }
     };
-    token.discharge(block(text.len()));
     let count = encoding.len();
     if count == 0 {
         return Err(Error::rejected(Expected::new("a prompt of at least one token", "none")));
@@ -65,6 +67,23 @@ fn admit<G: Generator>(model: &G, item: &mut Item<G::Input>) -> Result<BatchCost
     Ok(BatchCost::new(1))
 }
 
+/// Writes messages as a prompt.
+///
+/// # Errors
+/// Rejects messages that the template does not accept, and all of them if there is none. Returns an error if the memory that
+/// this takes exceeds a limit.
+fn write(messages: &[ChatMessage], template: Option<&ChatTemplate>, token: &RequestToken) -> Result<String> {
+    let Some(template) = template else {
+        return Err(Error::rejected(Expected::new("a prompt", "messages, for which the model has no chat template")));
+    };
+    let has_picture = |message: &ChatMessage| message.content.iter().any(|part| part.as_text().is_none());
+    if let Some(index) = messages.iter().position(has_picture) {
+        let fault = Expected::new("a text", "a picture, which this engine does not take");
+        return Err(Error::rejected(fault).at(format_args!("[{index}].content")));
+    }
+    template.render_reserving(messages, token)
+}
+
 /// Generates the text of one item.
 ///
 /// # Errors
@@ -79,6 +98,7 @@ async fn generate<G: Generator>(
     };
     let generation = Generation::new(model.tokenizer(), tokens, sampling, *most);
     let mut generation = generation.ends(model.ends())?;
+    let mut charged = 0;
     let mut seat = Some(sequences.join(tokens, *most));
     while let Some(taken) = &seat {
         let logits = taken.logits(model).await?;
@@ -87,9 +107,12 @@ async fn generate<G: Generator>(
             // Others need not wait until the caller has the rest.
             seat = None;
         }
+        let memory = generation.memory();
+        item.info().shared.token.charge(memory.saturating_sub(charged))?;
+        charged = memory.max(charged);
         // While the caller is slow, the others go on without this sequence.
-        if let Some(text) = generation.take_text() {
-            item.emit_async(text).await?;
+        if let Some(part) = generation.take_part() {
+            item.emit_async(&part).await?;
         }
         if let (Some(seat), Some(token)) = (&seat, token) {
             seat.push(token);
@@ -109,7 +132,7 @@ impl<G: Generator> Model for G {
     }
 
     fn spec() -> Spec {
-        let spec = <G as Generator>::spec().streaming().max_batch(1).inline(false).one_worker();
+        let spec = <G as Generator>::spec().streaming().max_batch(1).inline(false).one_worker().logprobs();
         if spec.concurrency > 1 { spec } else { spec.concurrency(CONCURRENCY) }
     }
 

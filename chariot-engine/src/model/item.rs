@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Expected, Result},
     inflight::{PartSender, RequestToken},
     input::Slot,
-    protocol::{EncodeError, JsonText, Origin, Parameters},
+    protocol::{EncodeError, JsonText, Origin, Parameters, TraceContext},
 };
 
 /// One item of a request: the decoded value, to which it dereferences, with its name, action and parameters.
@@ -187,6 +187,31 @@ impl<I> Item<I> {
     /// Returns `true` if the caller has disconnected. Nobody reads the output, so a long computation should stop.
     pub fn is_cancelled(&self) -> bool {
         self.info.shared.token.is_gone()
+    }
+
+    /// Returns the place of the request in a distributed trace: that of the engine's own span if the engine exports traces (feature
+    /// `otel`), else that of the caller. `None` if the request belongs to no trace.
+    ///
+    /// Send its headers with every call of another service:
+    ///
+    /// ```
+    /// use chariot_engine::prelude::*;
+    /// use http::{HeaderValue, Request};
+    ///
+    /// fn call(item: &Item<Text>) -> Result<Request<String>> {
+    ///     let mut request = Request::post("http://tokenizer/count").body(item.as_str().to_string())?;
+    ///     if let Some(context) = item.trace_context() {
+    ///         let headers = request.headers_mut();
+    ///         headers.insert("traceparent", HeaderValue::try_from(context.traceparent())?);
+    ///         if let Some(state) = context.tracestate() {
+    ///             headers.insert("tracestate", HeaderValue::from_str(state)?);
+    ///         }
+    ///     }
+    ///     Ok(request)
+    /// }
+    /// ```
+    pub fn trace_context(&self) -> Option<&TraceContext> {
+        self.info.shared.token.trace_context()
     }
 
     /// Sends a part of the output (a token, for example) to a caller that requested server-sent events.

@@ -40,8 +40,10 @@ struct State<S> {
     leader: Option<u64>,
     /// Set if the leader has nothing to do until something changes.
     sleeps: bool,
-    /// Set if the last thing that was run is a part of a prompt.
-    has_prefilled: bool,
+    /// The tokens of prompts that were read since the last step.
+    prefilled: usize,
+    /// The number of turns that prompts have had, to order the next ones.
+    turns: u64,
 }
 
 struct Entry<S> {
@@ -59,14 +61,22 @@ struct Entry<S> {
 enum Stage<S> {
     /// Waits for a place.
     Waiting,
-    /// Has read this number of its tokens, and not yet all.
-    Prefill(S, usize),
+    /// Has read some of its tokens, and not yet all.
+    Prefill(Prefill<S>),
     /// Has read all tokens but the last one, which the next step reads.
     Ready(S),
     /// Has read all tokens; its call chooses the next one.
     Idle(S),
     /// Has failed.
     Failed,
+}
+
+struct Prefill<S> {
+    sequence: S,
+    /// The number of tokens that are read.
+    read: usize,
+    /// Its place in the line of prompts: the lowest is the next.
+    turn: u64,
 }
 
 enum Outcome {
@@ -94,7 +104,8 @@ impl<S: 'static> Sequences<S> {
     /// # Errors
     /// Never returns an error.
     pub(super) fn of<I>(batch: &Batch<I>) -> Result<Self> {
-        let new = || State { entries: BTreeMap::new(), arrivals: 0, leader: None, sleeps: false, has_prefilled: false };
+        let new =
+            || State { entries: BTreeMap::new(), arrivals: 0, leader: None, sleeps: false, prefilled: 0, turns: 0 };
         // Returned to the worker at once, so that every call gets this one.
         let shared = batch.scratch(|| Ok(Sequences(Rc::new(RefCell::new(new())))))?;
         Ok(shared.clone())
@@ -221,17 +232,16 @@ impl<S> State<S> {
         }
         let limits = model.limits();
         self.admit(model, limits);
-        let prefill = self.entries.iter().find(|(_, entry)| matches!(entry.stage, Stage::Prefill(..)));
-        let prefill = prefill.map(|(key, _)| *key);
         let is_ready = self.entries.values().any(|entry| matches!(entry.stage, Stage::Ready(_)));
-        match prefill {
-            Some(key) if !(is_ready && self.has_prefilled) => {
-                self.has_prefilled = true;
-                self.prefill(model, key, limits.prefill.max(1));
+        match self.next_prompt(limits.prefill.max(1)) {
+            // A step is due once it would wait for more than one part of a prompt.
+            Some((key, count)) if !is_ready || self.prefilled == 0 || self.prefilled + count <= limits.prefill => {
+                self.prefilled += count;
+                self.prefill(model, key, count);
                 true
             }
             _ => {
-                self.has_prefilled = false;
+                self.prefilled = 0;
                 if is_ready {
                     self.step(model);
                 }
@@ -240,10 +250,20 @@ impl<S> State<S> {
         }
     }
 
+    /// Returns the prompt whose turn it is, with the number of its tokens to read: at most `most`.
+    fn next_prompt(&self, most: usize) -> Option<(u64, usize)> {
+        let prompts = self.entries.iter().filter_map(|(key, entry)| match &entry.stage {
+            Stage::Prefill(Prefill { read, turn, .. }) => Some((*turn, *key, entry.tokens.len() - read)),
+            _ => None,
+        });
+        prompts.min().map(|(_, key, left)| (key, left.min(most)))
+    }
+
     /// Gives places to those that wait, in the order of their arrival.
     fn admit<G: Generator<Sequence = S>>(&mut self, model: &G, limits: GenerationLimits) {
         let running = || self.entries.values().filter(|entry| entry.stage.is_running());
         let (mut count, mut tokens) = (running().count(), running().map(|entry| entry.need).sum::<usize>());
+        let turns = &mut self.turns;
         for entry in self.entries.values_mut().filter(|entry| matches!(entry.stage, Stage::Waiting)) {
             let fits = count < limits.sequences.max(1) && tokens.saturating_add(entry.need) <= limits.cached_tokens;
             if count > 0 && !fits {
@@ -251,7 +271,8 @@ impl<S> State<S> {
             }
             match catch_unwind(AssertUnwindSafe(|| model.sequence())) {
                 Ok(Ok(sequence)) => {
-                    entry.stage = Stage::Prefill(sequence, 0);
+                    entry.stage = Stage::Prefill(Prefill { sequence, read: 0, turn: *turns });
+                    *turns += 1;
                     (count, tokens) = (count + 1, tokens + entry.need);
                 }
                 failed => entry.fail(failed.map(Result::err)),
@@ -259,14 +280,20 @@ impl<S> State<S> {
         }
     }
 
-    fn prefill<G: Generator<Sequence = S>>(&mut self, model: &G, key: u64, most: usize) {
+    /// Reads the next tokens of a prompt. One with more of them goes to the end of the line, so that a long prompt delays the
+    /// others by one part of it.
+    fn prefill<G: Generator<Sequence = S>>(&mut self, model: &G, key: u64, count: usize) {
+        let turn = self.turns;
+        self.turns += 1;
         let Some(entry) = self.entries.get_mut(&key) else { return };
-        let Stage::Prefill(mut sequence, done) = std::mem::replace(&mut entry.stage, Stage::Failed) else { return };
-        let end = entry.tokens.len().min(done.saturating_add(most));
-        let tokens = &entry.tokens[done..end];
-        match catch_unwind(AssertUnwindSafe(|| model.prefill(&mut sequence, tokens))) {
-            Ok(Ok(_)) if end < entry.tokens.len() => entry.stage = Stage::Prefill(sequence, end),
-            Ok(Ok(logits)) => entry.succeed(sequence, logits),
+        let Stage::Prefill(mut prefill) = std::mem::replace(&mut entry.stage, Stage::Failed) else { return };
+        let end = prefill.read + count;
+        let tokens = &entry.tokens[prefill.read..end];
+        match catch_unwind(AssertUnwindSafe(|| model.prefill(&mut prefill.sequence, tokens))) {
+            Ok(Ok(_)) if end < entry.tokens.len() => {
+                entry.stage = Stage::Prefill(Prefill { read: end, turn, ..prefill });
+            }
+            Ok(Ok(logits)) => entry.succeed(prefill.sequence, logits),
             failed => entry.fail(failed.map(Result::err)),
         }
     }

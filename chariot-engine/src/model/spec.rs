@@ -64,6 +64,8 @@ pub struct Spec {
     pub(crate) batch_delay: Option<Duration>,
     pub(crate) concurrency: usize,
     pub(crate) streaming: bool,
+    /// Set if the model reports the logarithmic probabilities of tokens.
+    pub(crate) logprobs: bool,
     /// `false` if `infer` runs on the threads of workers only.
     pub(crate) inline: bool,
     /// Set if each worker runs the author's example before the engine is ready.
@@ -121,6 +123,7 @@ impl Spec {
             batch_delay: None,
             concurrency: 1,
             streaming: false,
+            logprobs: false,
             inline: true,
             warms_up: true,
             one_worker: false,
@@ -240,6 +243,16 @@ impl Spec {
     #[must_use]
     pub fn streaming(mut self) -> Self {
         self.streaming = true;
+        self
+    }
+
+    /// Declares that the model reports the logarithmic probabilities of tokens to callers that want them
+    /// ([`Sampling::logprobs`](crate::input::Sampling::logprobs)), in
+    /// [`GeneratedText::logprobs`](crate::tasks::GeneratedText::logprobs) and in the parts that it emits
+    /// ([`TextPart`](crate::tasks::TextPart)). Otherwise requests of OpenAI's API that ask for them are refused.
+    #[must_use]
+    pub fn logprobs(mut self) -> Self {
+        self.logprobs = true;
         self
     }
 

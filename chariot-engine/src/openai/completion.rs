@@ -7,6 +7,7 @@ use super::{
     events,
     form::{CompletionForm, Head},
     generated::{Generated, Usage},
+    logprobs::Logprobs,
 };
 use crate::{
     error::Result,
@@ -35,7 +36,7 @@ struct Choice<'a> {
     message: Option<Message<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a RawValue>,
-    logprobs: (),
+    logprobs: Option<Logprobs<'a>>,
     finish_reason: &'a str,
 }
 
@@ -50,13 +51,17 @@ impl CompletionForm {
     fn choice<'a>(&self, index: usize, output: &'a Generated<'_>) -> Choice<'a> {
         let message = Message { role: "assistant", content: output.text, refusal: () };
         let (message, text) = if self.is_chat() { (Some(message), None) } else { (None, Some(output.text)) };
-        Choice { index, message, text, logprobs: (), finish_reason: output.finish_reason() }
+        let logprobs = self.logprobs(output.logprobs, &mut 0);
+        Choice { index, message, text, logprobs, finish_reason: output.finish_reason() }
     }
 }
 
 impl ResponseForm for CompletionForm {
     fn bound(&self, id: &str, outputs: &[JsonText]) -> usize {
-        let choices = outputs.iter().map(|output| output.as_bytes().len().saturating_add(CHOICE));
+        // Each token of a text is written twice if its probability is, beside the list of its bytes.
+        let times = if self.answer.logprobs.is_some() { 2 } else { 1 };
+        let choice = |output: &JsonText| output.as_bytes().len().saturating_mul(times).saturating_add(CHOICE);
+        let choices = outputs.iter().map(choice);
         choices.fold(HEAD + 6 * (id.len() + self.model.len()), usize::saturating_add)
     }
 

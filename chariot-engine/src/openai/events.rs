@@ -10,6 +10,7 @@ use super::{
     error::error_body,
     form::{CompletionForm, Head},
     generated::{Generated, Usage},
+    logprobs::Logprobs,
 };
 use crate::protocol::{EventForm, JsonText};
 
@@ -20,8 +21,16 @@ const DONE: &[u8] = b"data: [DONE]\n\n";
 pub(crate) struct CompletionEvents {
     form: Arc<CompletionForm>,
     id: String,
-    /// The choices of which a chunk was sent, and whether it had text.
-    begun: BTreeMap<usize, bool>,
+    /// The choices of which a chunk was sent.
+    begun: BTreeMap<usize, Sent>,
+}
+
+/// The part of a choice that was sent.
+#[derive(Default)]
+struct Sent {
+    has_text: bool,
+    /// The characters of its tokens.
+    characters: usize,
 }
 
 /// A part as an item has emitted it.
@@ -30,6 +39,15 @@ struct Part<'a> {
     index: usize,
     #[serde(borrow)]
     part: &'a RawValue,
+}
+
+/// A part with the tokens of its text.
+#[derive(Deserialize)]
+struct WithTokens<'a> {
+    #[serde(borrow)]
+    text: &'a RawValue,
+    #[serde(borrow)]
+    logprobs: &'a RawValue,
 }
 
 #[derive(Serialize)]
@@ -49,7 +67,7 @@ struct Choice<'a> {
     delta: Option<Delta<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a RawValue>,
-    logprobs: (),
+    logprobs: Option<Logprobs<'a>>,
     finish_reason: Option<&'a str>,
 }
 
@@ -92,39 +110,49 @@ impl CompletionEvents {
         if self.begun.contains_key(&index) {
             return;
         }
-        self.begun.insert(index, false);
+        self.begun.insert(index, Sent::default());
         if self.form.is_chat() {
             let delta = Delta { role: Some("assistant"), content: Some(empty()) };
             self.chunk(
-                &[Choice { index, delta: Some(delta), text: None, logprobs: (), finish_reason: None }],
+                &[Choice { index, delta: Some(delta), text: None, logprobs: None, finish_reason: None }],
                 None,
                 events,
             );
         }
     }
 
-    /// Writes a chunk with a text.
-    fn text(&mut self, index: usize, text: &RawValue, events: &mut Vec<u8>) {
+    /// Writes a chunk with a text and its tokens.
+    fn text(&mut self, index: usize, text: &RawValue, tokens: Option<&RawValue>, events: &mut Vec<u8>) {
         self.begin(index, events);
-        self.begun.insert(index, true);
-        self.choice(index, Some(text), None, events);
+        let sent = self.begun.entry(index).or_default();
+        sent.has_text = true;
+        let logprobs = self.form.logprobs(tokens, &mut sent.characters);
+        self.choice(index, Some(text), logprobs, None, events);
     }
 
-    fn choice(&self, index: usize, text: Option<&RawValue>, finish_reason: Option<&str>, events: &mut Vec<u8>) {
+    fn choice(
+        &self,
+        index: usize,
+        text: Option<&RawValue>,
+        logprobs: Option<Logprobs<'_>>,
+        finish_reason: Option<&str>,
+        events: &mut Vec<u8>,
+    ) {
         let is_chat = self.form.is_chat();
         let delta = is_chat.then_some(Delta { role: None, content: text });
         let text = (!is_chat).then(|| text.unwrap_or(empty()));
-        self.chunk(&[Choice { index, delta, text, logprobs: (), finish_reason }], None, events);
+        self.chunk(&[Choice { index, delta, text, logprobs, finish_reason }], None, events);
     }
 }
 
 impl EventForm for CompletionEvents {
     fn part(&mut self, part: &[u8], events: &mut Vec<u8>) {
+        let Ok(Part { index, part }) = serde_json::from_slice(part) else { return };
         // What is no text has no place in the answer.
-        if let Ok(Part { index, part }) = serde_json::from_slice(part)
-            && part.get().starts_with('"')
-        {
-            self.text(index, part, events);
+        if part.get().starts_with('"') {
+            self.text(index, part, None, events);
+        } else if let Ok(WithTokens { text, logprobs }) = serde_json::from_str(part.get()) {
+            self.text(index, text, Some(logprobs), events);
         }
     }
 
@@ -136,11 +164,13 @@ impl EventForm for CompletionEvents {
         let outputs: Vec<Generated<'_>> = outputs.into_iter().flatten().collect();
         for (index, output) in outputs.iter().enumerate() {
             self.begin(index, events);
-            if self.begun.get(&index) == Some(&false) && output.text.get() != empty().get() {
+            let has_text = self.begun.get(&index).is_some_and(|sent| sent.has_text);
+            let has_tokens = output.logprobs.is_some_and(|tokens| tokens.get() != "[]");
+            if !has_text && (output.text.get() != empty().get() || has_tokens) {
                 // The model has emitted no part of it.
-                self.text(index, output.text, events);
+                self.text(index, output.text, output.logprobs, events);
             }
-            self.choice(index, None, Some(output.finish_reason()), events);
+            self.choice(index, None, None, Some(output.finish_reason()), events);
         }
         if self.form.answer.include_usage {
             self.chunk(&[], Usage::sum(&outputs, self.form.answer.n), events);

@@ -16,6 +16,9 @@ pub(super) struct Generated<'a> {
     finish_reason: Option<Cow<'a, str>>,
     #[serde(default)]
     usage: Option<Tokens>,
+    /// The tokens of the text.
+    #[serde(borrow, default)]
+    pub(super) logprobs: Option<&'a RawValue>,
 }
 
 /// The number of tokens of one answer.

@@ -82,7 +82,7 @@ const GENERATION: &[(&str, Use)] = &[
 const COMPLETIONS: &[(&str, Use)] = &[
     ("prompt", Read),
     ("echo", FALSE),
-    ("logprobs", NOTHING),
+    ("logprobs", Read),
     ("prompt_embeds", NOTHING),
     ("suffix", Only("an empty string", &[r#""""#])),
 ];
@@ -99,12 +99,12 @@ const CHAT: &[(&str, Use)] = &[
     ("echo", FALSE),
     ("function_call", Only("'none'", &[r#""none""#, r#""auto""#])),
     ("functions", NO_LIST),
-    ("logprobs", FALSE),
+    ("logprobs", Read),
     ("modalities", Only("[\"text\"]", &[r#"["text"]"#])),
     ("store", FALSE),
     ("tool_choice", Only("'none'", &[r#""none""#, r#""auto""#])),
     ("tools", NO_LIST),
-    ("top_logprobs", ZERO),
+    ("top_logprobs", Read),
     ("web_search_options", NOTHING),
 ];
 

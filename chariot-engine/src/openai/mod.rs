@@ -7,6 +7,7 @@
 //! | `members` | the members of a request body, and which of their values are served |
 //! | `request` | [`Request`], a request as inputs and parameters |
 //! | `generated` | the outputs of models that generate text |
+//! | `logprobs` | the logarithmic probabilities of tokens, as each route writes them |
 //! | `form` | [`CompletionForm`], what responses and events of generated text have in common |
 //! | `completion` | responses with generated text |
 //! | `events` | the same as server-sent events |
@@ -20,6 +21,7 @@ mod error;
 mod events;
 mod form;
 mod generated;
+mod logprobs;
 mod members;
 mod models;
 mod request;

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     error::{Expected, Rejection, quoted},
+    model::Spec,
     protocol::{InferInput, InferRequest, JsonText, Origin, Parameters, TensorData, json_fault},
 };
 
@@ -21,6 +22,12 @@ const MAX_N: u32 = 16;
 
 /// The most items of a request: its prompts, as often as it wants answers.
 const MAX_ITEMS: usize = 2048;
+
+/// The most alternatives for each token of a message.
+const MAX_TOP_LOGPROBS: u32 = 20;
+
+/// The most alternatives for each token of a text.
+const MAX_LOGPROBS: u32 = 5;
 
 /// A request as the inputs that it stands for.
 #[derive(Debug)]
@@ -42,6 +49,8 @@ pub(crate) struct Answer {
     pub(crate) include_usage: bool,
     /// The number of answers to each prompt.
     pub(crate) n: usize,
+    /// The number of alternatives for each token, if its logarithmic probability is wanted.
+    pub(crate) logprobs: Option<usize>,
     /// Vectors are base64 of their bytes.
     pub(crate) base64: bool,
     /// The length that vectors must have.
@@ -63,6 +72,20 @@ impl Request {
         };
         Ok(Request { model: model.map(Cow::into_owned), inputs: InferRequest::new(inputs), answer })
     }
+
+    /// Checks that a model with this declaration can answer.
+    ///
+    /// # Errors
+    /// Rejects what the model does not report.
+    pub(crate) fn check(&self, spec: &Spec) -> Result<(), Rejection> {
+        let fault = match (self.answer.task, self.answer.logprobs) {
+            (_, None) => return Ok(()),
+            _ if spec.logprobs => return Ok(()),
+            (Task::Chat, Some(_)) => Rejection::new(Expected::new("false or no value", "true")),
+            (_, Some(wanted)) => Rejection::new(Expected::new("no value", wanted)),
+        };
+        Err(fault.at("logprobs"))
+    }
 }
 
 /// Reads a request for text.
@@ -83,12 +106,13 @@ fn generation(task: Task, body: &JsonText, members: &Members<'_>) -> Result<(Vec
     let seed = members.get("seed");
     // Answers of one seed would all be the same.
     let seeds = (0..n).map(|index| seed.map(|seed| seed_of(seed, index)));
-    let parameters = seeds.map(|seed| sampling(members, seed.as_deref())).collect::<Result<Vec<_>, _>>()?;
+    let logprobs = logprobs(task, members)?;
+    let parameters = seeds.map(|seed| sampling(members, seed.as_deref(), logprobs)).collect::<Result<Vec<_>, _>>()?;
     let mut inputs = Vec::with_capacity(prompts.len() * n);
     for (name, prompt) in &prompts {
         inputs.extend(parameters.iter().map(|parameters| input(name, prompt.clone(), parameters.clone())));
     }
-    Ok((inputs, Answer { task, stream, include_usage, n, base64: false, dimensions: None }))
+    Ok((inputs, Answer { task, stream, include_usage, n, logprobs, base64: false, dimensions: None }))
 }
 
 /// Reads a request for vectors.
@@ -103,7 +127,8 @@ fn embeddings(body: &JsonText, members: &Members<'_>) -> Result<(Vec<InferInput>
     let dimensions = parsed(members, "dimensions")?;
     let texts = texts(body, members, "input", MAX_ITEMS)?;
     let inputs = texts.into_iter().map(|(name, text)| input(&name, text, Parameters::default())).collect();
-    let answer = Answer { task: Task::Embeddings, stream: false, include_usage: false, n: 1, base64, dimensions };
+    let task = Task::Embeddings;
+    let answer = Answer { task, stream: false, include_usage: false, n: 1, logprobs: None, base64, dimensions };
     Ok((inputs, answer))
 }
 
@@ -129,6 +154,27 @@ fn include_usage(members: &Members<'_>, stream: bool) -> Result<bool, Rejection>
         None => Ok(false),
         Some(_) if !stream => Err(Rejection::new(Expected::new("no value without \"stream\": true", "some")).at(NAME)),
         Some(options) => Ok(options.include_usage.unwrap_or(false)),
+    }
+}
+
+/// Returns the number of alternatives for each token, if its logarithmic probability is wanted.
+fn logprobs(task: Task, members: &Members<'_>) -> Result<Option<usize>, Rejection> {
+    let count = |name: &str, most: u32| match parsed::<u32>(members, name)? {
+        Some(count) if count > most => {
+            let what = format_args!("an integer from 0 to {most}");
+            Err(Rejection::new(Expected::new(what, count)).at(name))
+        }
+        count => Ok(count.map(|count| count as usize)),
+    };
+    if task == Task::Completions {
+        return count("logprobs", MAX_LOGPROBS);
+    }
+    let wanted = parsed(members, "logprobs")?.unwrap_or(false);
+    match count("top_logprobs", MAX_TOP_LOGPROBS)? {
+        Some(top @ 1..) if !wanted => {
+            Err(Rejection::new(Expected::new("no value without \"logprobs\": true", top)).at("top_logprobs"))
+        }
+        top => Ok(wanted.then_some(top.unwrap_or(0))),
     }
 }
 
@@ -185,9 +231,12 @@ fn seed_of(seed: &str, index: usize) -> Cow<'_, str> {
 }
 
 /// Returns the parameters of an input.
-fn sampling(members: &Members<'_>, seed: Option<&str>) -> Result<Parameters, Rejection> {
+fn sampling(members: &Members<'_>, seed: Option<&str>, logprobs: Option<usize>) -> Result<Parameters, Rejection> {
     let mut text = String::from("{");
-    for (name, value) in members.sampling().chain(seed.map(|seed| ("seed", seed))) {
+    let logprobs = logprobs.map(|count| count.to_string());
+    let own = [("seed", seed), ("logprobs", logprobs.as_deref())];
+    let own = own.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    for (name, value) in members.sampling().chain(own) {
         let comma = if text.len() > 1 { "," } else { "" };
         text.push_str(&format!("{comma}\"{name}\":"));
         text.push_str(value);

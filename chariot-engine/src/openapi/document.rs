@@ -28,6 +28,9 @@ pub(crate) fn document(engine: &EngineInfo<'_>, models: &[ModelInfo<'_>]) -> Vec
         token::require(&mut document);
     }
     document["x-chariot-models"] = models::models(models);
+    if engine.is_in_loop {
+        document["x-chariot-dev"] = true.into();
+    }
     document.to_string().into_bytes()
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct EngineInfo<'a> {
     pub(crate) servers: Servers,
     /// Requests need a token.
     pub(crate) needs_token: bool,
+    /// A development loop replaces the engine after each change.
+    pub(crate) is_in_loop: bool,
 }
 
 /// One model of the engine, and how it is served.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::info::ModelInfo;
 use crate::{
+    input::PromptKind,
     protocol::Protocol,
     settings::{OutputEncoding, SettingValue},
     signature::TensorSpec,
@@ -38,6 +39,8 @@ fn described(model: &ModelInfo<'_>, is_default: bool) -> Value {
         ("task", spec.task_name().map(Value::from)),
         ("layout", model.layout.map(|layout| layout.show().into())),
         ("item", model.element().map(Value::from)),
+        // A conversation is JSON too.
+        ("prompt", (spec.prompt_kind() == Some(PromptKind::Chat)).then(|| "chat".into())),
         ("score_threshold", spec.score_threshold.then(|| model.score_threshold.into())),
         ("parameters", spec.params_schema().and_then(|schema| schema.parse().ok())),
     ];

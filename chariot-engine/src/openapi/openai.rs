@@ -91,12 +91,18 @@ fn body(task: Task, model: &str, names: &[&str]) -> Value {
         ("stop", json!({ "type": ["string", "array", "null"] })),
         ("seed", json!({ "type": ["integer", "null"] })),
     ];
+    let alternatives = |most: u32| json!({ "type": ["integer", "null"], "minimum": 0, "maximum": most });
     let (required, own, example) = match task {
-        Task::Completions => ("prompt", vec![("prompt", texts)], json!("Once upon")),
+        Task::Completions => ("prompt", vec![("prompt", texts), ("logprobs", alternatives(5))], json!("Once upon")),
         Task::Chat => {
             let messages =
                 json!({ "type": "array", "minItems": 1, "items": { "type": "object", "required": ["role"] } });
-            let own = vec![("messages", messages), ("max_completion_tokens", count)];
+            let own = vec![
+                ("messages", messages),
+                ("max_completion_tokens", count),
+                ("logprobs", json!({ "type": ["boolean", "null"] })),
+                ("top_logprobs", alternatives(20)),
+            ];
             ("messages", own, json!([{ "role": "user", "content": "Name three primary colors." }]))
         }
         Task::Embeddings => {

@@ -49,6 +49,7 @@ fn behind(servers: Servers, spec: &Spec, takes: &Accepts, change: impl FnOnce(&m
         default: Some(0),
         servers,
         needs_token: false,
+        is_in_loop: false,
     };
     let mut engine = ModelInfo {
         engine: &engine_info,
@@ -132,6 +133,7 @@ fn references_resolve_in_a_document_of_several_models() {
             default,
             servers,
             needs_token: false,
+            is_in_loop: false,
         };
         let models: Vec<_> = (0..3)
             .map(|index| ModelInfo {

@@ -4,7 +4,7 @@ use candle_core::{Device, Module, Result, Tensor};
 use candle_nn::{Conv2dConfig, Init, VarBuilder, init::DEFAULT_KAIMING_NORMAL};
 
 use super::{
-    lanes::{SLACK, Slide, slide},
+    slide::{SLACK, Slide, slide},
     threads::for_each,
     values::{Values, are_plain, count, expect_shape, unexpected, unexpected_rank},
 };
@@ -119,19 +119,24 @@ impl DepthwiseConv2d {
         let (x, weight, bias) = (&*x, &*weight, bias.as_deref());
         let in_kernel = kernel_rows * kernel_columns;
         let phase = (columns + 2 * padding).div_ceil(stride) + SLACK;
-        let in_plane = count("ops::DepthwiseConv2d: padded image", &[rows, stride, phase])?;
+        let in_plane = count("ops::DepthwiseConv2d: padded image", &[rows + 1, stride, phase])?;
         let place = |at: usize| at % stride * phase + at / stride;
         // Once, as divisions take longer than a tap.
         let offsets: Vec<usize> = (0..kernel_columns).map(|column| place(column * dilation)).collect();
         let work = out.len().saturating_mul(in_kernel);
         for_each(out, height * width, work, |index, out, plane: &mut Vec<f32>| {
-            // What is not written below is padding, and stays 0 from plane to plane.
+            // What is not written below is padding, and stays 0 from plane to plane. So does the last row, which stands for
+            // those above and below the image.
             plane.resize(in_plane, 0.0);
             for row in 0..rows {
                 let values = &x[(index * rows + row) * columns..][..columns];
                 let phases = &mut plane[row * stride * phase..][..stride * phase];
                 if stride == 1 {
                     phases[padding..padding + columns].copy_from_slice(values);
+                    continue;
+                }
+                if stride == 2 {
+                    take_apart(values, padding, phases.split_at_mut(phase));
                     continue;
                 }
                 for offset in 0..stride.min(columns) {
@@ -158,6 +163,20 @@ impl DepthwiseConv2d {
         });
         Ok(())
     }
+}
+
+/// Writes each second number of a row into one phase and those between them into the other, after the padding.
+fn take_apart(values: &[f32], padding: usize, (even, odd): (&mut [f32], &mut [f32])) {
+    let (first, second) = match padding % 2 {
+        0 => (&mut even[padding / 2..], &mut odd[padding / 2..]),
+        _ => (&mut odd[padding / 2..], &mut even[padding.div_ceil(2)..]),
+    };
+    let (pairs, last) = values.as_chunks::<2>();
+    let (heads, rest) = first.split_at_mut(pairs.len());
+    for (([one, other], head), tail) in pairs.iter().zip(heads).zip(second) {
+        (*head, *tail) = (*one, *other);
+    }
+    rest.iter_mut().zip(last).for_each(|(to, value)| *to = *value);
 }
 
 impl Module for DepthwiseConv2d {

@@ -29,6 +29,11 @@ pub(super) fn softmax(scores: &mut [f32], width: usize) {
     }
 }
 
+/// Multiplies each number by a factor.
+pub(super) fn scale(values: &mut [f32], by: f32) {
+    Arch::new().dispatch(Scale { values, by });
+}
+
 /// The parameters of a normalization.
 #[derive(Clone, Copy)]
 pub(super) struct Norm<'a> {
@@ -46,36 +51,6 @@ pub(super) fn normalize(rows: &mut [f32], norm: Norm<'_>) {
 /// Adds numbers to others, one by one.
 pub(super) fn add(to: &mut [f32], values: &[f32]) {
     Arch::new().dispatch(Add { to, values });
-}
-
-/// A kernel that slides over one plane of numbers.
-pub(super) struct Slide<'a> {
-    /// The rows of the plane; each is `stride` phases of `phase` numbers: the padded row taken apart, so that neighbours
-    /// in the output have neighbours here. A phase has [`SLACK`] numbers more than are needed.
-    pub(super) plane: &'a [f32],
-    pub(super) rows: usize,
-    pub(super) phase: usize,
-    /// `[rows, columns]`.
-    pub(super) kernel: &'a [f32],
-    pub(super) kernel_width: usize,
-    /// The place in a row of the first number that each column of the kernel meets.
-    pub(super) offsets: &'a [usize],
-    pub(super) bias: f32,
-    pub(super) padding: usize,
-    pub(super) stride: usize,
-    pub(super) dilation: usize,
-}
-
-/// The numbers by which a phase is longer than what is needed of it: a block at the end of a row reads beyond it.
-pub(super) const SLACK: usize = 16;
-
-/// Slides a kernel over a plane. The rows of `out` are `width` long, which is not 0.
-pub(super) fn slide(out: &mut [f32], width: usize, slide: &Slide<'_>) {
-    if width > 8 {
-        Arch::new().dispatch(Sliding::<16> { out, width, slide });
-    } else {
-        Arch::new().dispatch(Sliding::<8> { out, width, slide });
-    }
 }
 
 /// Returns e^x for x <= 0, to a few units in the last place.
@@ -226,39 +201,17 @@ impl WithSimd for Add<'_> {
     }
 }
 
-struct Sliding<'a, const N: usize> {
-    out: &'a mut [f32],
-    width: usize,
-    slide: &'a Slide<'a>,
+struct Scale<'a> {
+    values: &'a mut [f32],
+    by: f32,
 }
 
-impl<const N: usize> WithSimd for Sliding<'_, N> {
+impl WithSimd for Scale<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let &Slide { plane, rows, phase, kernel, kernel_width, offsets, bias, padding, stride, dilation } = self.slide;
-        for (y, out) in self.out.chunks_exact_mut(self.width).enumerate() {
-            for (block, out) in out.chunks_mut(N).enumerate() {
-                let mut sums = [bias; N];
-                for (ky, taps) in kernel.chunks_exact(kernel_width).enumerate() {
-                    // A row above the plane wraps around, and is beyond it like those below.
-                    let row = (y * stride + ky * dilation).wrapping_sub(padding);
-                    if row >= rows {
-                        continue;
-                    }
-                    let row = &plane[row * stride * phase..][..stride * phase];
-                    for (offset, tap) in offsets.iter().zip(taps) {
-                        let inputs = &row[offset + block * N..][..N];
-                        sums.iter_mut().zip(inputs).for_each(|(sum, input)| *sum += tap * input);
-                    }
-                }
-                match <&mut [f32; N]>::try_from(&mut *out) {
-                    Ok(out) => *out = sums,
-                    Err(_) => out.copy_from_slice(&sums[..out.len()]),
-                }
-            }
-        }
+        self.values.iter_mut().for_each(|value| *value *= self.by);
     }
 }
 

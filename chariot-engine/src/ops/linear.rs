@@ -87,9 +87,9 @@ impl Linear {
 
     /// Makes a layer of a quantized weight `[out, in]`, such as those of a GGUF file, and a bias `[out]` of F32.
     ///
-    /// On a CPU, a weight of type Q4_0, Q4_1, Q5_0, Q5_1 or Q8_0 takes 1.25 bytes of memory for each number, or 1.125 without
-    /// offsets, and none of its numbers is rounded: the results are those of the dequantized weight, as other layers make
-    /// them. candle's own product rounds `x` to 8 bits. A weight of another type is dequantized, here and on other devices.
+    /// On a CPU, a weight of type Q4_0, Q4_1 or Q8_0 takes as much memory as in its file, one of Q5_0 or Q5_1 as much as of
+    /// Q8_0, and none of its numbers is rounded: the results are those of the dequantized weight, as other layers make them.
+    /// candle's own product rounds `x` to 8 bits. A weight of another type is dequantized, here and on other devices.
     ///
     /// ```
     /// use chariot_engine::{

@@ -18,6 +18,8 @@
 //! | `candle_core::quantized::QMatMul` | [`Linear::from_quantized`] |
 //! | `candle_nn::layer_norm`, a residual | [`layer_norm`], [`LayerNorm::forward_add`] |
 //! | two products and a softmax | [`attention`], [`self_attention`] |
+//! | the same for texts that grow token by token, and `candle_nn::kv_cache` | [`cached_attention`], [`KvCache`] |
+//! | `candle_nn::rotary_emb` | [`RotaryEmbedding`] |
 //! | `candle_nn::conv2d` with a group per channel | [`depthwise_conv2d`] |
 //!
 //! The guide's page [devices](crate::guide::devices#fast-candle-models-on-a-cpu) builds an encoder of them.
@@ -32,16 +34,19 @@
 //! | `linear` | [`Linear`] |
 //! | `layer_norm` | [`LayerNorm`] |
 //! | `attention` | [`attention`], [`self_attention`] and their [`Mask`] |
+//! | `rotary` | [`RotaryEmbedding`] |
+//! | `kv_cache` | [`cached_attention`] and [`KvCache`] |
 //! | `depthwise` | [`DepthwiseConv2d`] |
 //! | `product` | the product of rows with a matrix in panels |
 //! | `panels`, `quantized` | a matrix of F32, and one of the quantized types of GGUF files, as products read them |
-//! | `lanes` | the loops over numbers, for the widest vectors of the processor |
+//! | `lanes`, `slide` | the loops over numbers, for the widest vectors of the processor |
 //! | `threads` | the division of an output among the threads of the pool |
 //! | `values` | the numbers of a tensor, and errors of shapes |
 //! | `random` | tensors for the tests |
 
 mod attention;
 mod depthwise;
+mod kv_cache;
 mod lanes;
 mod layer_norm;
 mod linear;
@@ -50,11 +55,15 @@ mod product;
 mod quantized;
 #[cfg(test)]
 mod random;
+mod rotary;
+mod slide;
 mod threads;
 mod values;
 
 pub use attention::{Mask, attention, self_attention};
 pub use candle_nn::Activation;
 pub use depthwise::{DepthwiseConv2d, depthwise_conv2d, depthwise_conv2d_no_bias};
+pub use kv_cache::{KvCache, cached_attention};
 pub use layer_norm::{LayerNorm, layer_norm};
 pub use linear::{Linear, linear, linear_no_bias};
+pub use rotary::{Pairs, RotaryEmbedding};

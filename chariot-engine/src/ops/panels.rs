@@ -1,4 +1,4 @@
-//! [`Panels`]: a matrix of F32 as products read it. `linear` and `attention` make them. The only `unsafe` of the room is a hint
+//! [`Panels`]: a matrix of F32 as products read it. `linear`, `attention` and `kv_cache` make them. The only `unsafe` of the room is a hint
 //! to the processor.
 
 use pulp::Simd;
@@ -10,7 +10,7 @@ const IN_LINE: usize = 16;
 
 /// A matrix `[depth, width]`, laid out in panels: as many columns as fit into two vectors, row by row. The columns that
 /// the last panel has too many are 0.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Panels {
     values: Vec<f32>,
     depth: usize,
@@ -24,6 +24,26 @@ impl Panels {
     /// of what was here.
     pub(super) fn fill(&mut self, size: [usize; 2], values: &[f32], strides: [usize; 2], scale: f32) {
         self.fill_for(panel_width(), size, values, strides, scale);
+    }
+
+    /// Makes a matrix of zeros.
+    pub(super) fn zeros([depth, width]: [usize; 2]) -> Self {
+        let in_panel = panel_width();
+        Panels { values: vec![0.0; width.next_multiple_of(in_panel) * depth], depth, width, in_panel }
+    }
+
+    /// Writes a row.
+    pub(super) fn set_row(&mut self, row: usize, values: &[f32]) {
+        for (panel, values) in values.chunks(self.in_panel).enumerate() {
+            self.values[(panel * self.depth + row) * self.in_panel..][..values.len()].copy_from_slice(values);
+        }
+    }
+
+    /// Writes a column.
+    pub(super) fn set_column(&mut self, column: usize, values: &[f32]) {
+        let first = column / self.in_panel * self.depth * self.in_panel + column % self.in_panel;
+        let to = self.values.iter_mut().skip(first).step_by(self.in_panel);
+        to.zip(values).for_each(|(to, value)| *to = *value);
     }
 
     fn fill_for(
@@ -197,5 +217,20 @@ mod tests {
         let mut panels = Panels::default();
         panels.fill([5, 7], &matrix, [7, 1], 1.0);
         assert_eq!((panels.unpacked(), panels.size()), (matrix, [5, 7]));
+    }
+
+    #[test]
+    fn rows_and_columns_are_written_where_they_are_read() {
+        let (depth, width) = (3, 70);
+        let number = |row: usize, column: usize| (row * width + column) as f32;
+        let (mut by_row, mut by_column) = (Panels::zeros([depth, width]), Panels::zeros([depth, width]));
+        for row in 0..depth {
+            by_row.set_row(row, &(0..width).map(|column| number(row, column)).collect::<Vec<_>>());
+        }
+        for column in 0..width {
+            by_column.set_column(column, &(0..depth).map(|row| number(row, column)).collect::<Vec<_>>());
+        }
+        let expected: Vec<f32> = (0..depth * width).map(|at| at as f32).collect();
+        assert_eq!((by_row.unpacked(), by_column.unpacked()), (expected.clone(), expected));
     }
 }

@@ -35,6 +35,16 @@ pub(super) fn for_each<T: Default>(
     }
 }
 
+/// Runs jobs, of `work` additions or so in all, with scratch memory that the jobs of a thread share.
+pub(super) fn for_jobs<J: Send, T: Default>(jobs: Vec<J>, work: usize, run: impl Fn(J, &mut T) + Sync) {
+    if pays(jobs.len(), work) {
+        jobs.into_par_iter().for_each_init(T::default, |scratch, job| run(job, scratch));
+    } else {
+        let mut scratch = T::default();
+        jobs.into_iter().for_each(|job| run(job, &mut scratch));
+    }
+}
+
 /// Divides an output of whole rows into as many blocks as there are threads, or one, and calls `make` with the number of
 /// the first row of each block and with the block. An element takes `work` additions or so.
 pub(super) fn for_blocks(out: &mut [f32], width: usize, work: usize, make: impl Fn(usize, &mut [f32]) + Sync) {

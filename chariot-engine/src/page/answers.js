@@ -2,7 +2,7 @@
 
 import { colorOf, h, percent, shown } from "./dom.js";
 import { isTiny } from "./images.js";
-import { boxesOf, boxesPicture, isMask, maskPicture } from "./pictures.js";
+import { onPicture } from "./pictures.js";
 import { dataTable, tensorTables, tree } from "./tree.js";
 
 const TEXTS = ["generated_text", "summary_text", "translation_text"];
@@ -30,16 +30,19 @@ function valuesOf(model, outputs) {
   return values.map((value) => (isText && typeof value === "string" ? JSON.parse(value) : value));
 }
 
+// Returns the text that a model has generated for the first item; `null` if the answer is something else.
+export function generatedText(model, response) {
+  const [value] = valuesOf(model, response.outputs ?? []);
+  const [first] = [value].flat();
+  return TEXTS.map((name) => first?.[name]).find((text) => typeof text === "string") ?? null;
+}
+
 // Makes the answer to one item.
 function answer(value, item, model) {
   const { bitmap } = item;
   if (Array.isArray(value) && value.length === 0) return h("p", { class: "hint" }, "Nothing found.");
-  if (item.kind === "image") {
-    const boxes = boxesOf(value, bitmap?.width ?? 1, bitmap?.height ?? 1);
-    if (boxes?.length === 0) return h("p", { class: "hint" }, "Nothing found.");
-    if (boxes) return boxesPicture(boxes, bitmap);
-    if (isMask(value)) return maskPicture(value, bitmap);
-  }
+  const drawn = item.kind === "image" && onPicture(value, item);
+  if (drawn) return drawn;
   return h("div", { class: bitmap ? "beside" : "" }, bitmap && picture(bitmap, item.name), plainAnswer(value, item, model));
 }
 

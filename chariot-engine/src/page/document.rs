@@ -69,6 +69,13 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "compression")]
+    #[test]
+    fn the_page_is_sent_in_less_than_150_kb() {
+        let gzip = Page::get().gzip.as_ref().unwrap();
+        assert!(gzip.len() < 150_000, "expected less than 150 KB, got {} bytes", gzip.len());
+    }
+
     #[test]
     fn the_tags_tell_the_codings_apart() {
         let page = Page::get();

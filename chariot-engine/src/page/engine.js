@@ -67,7 +67,7 @@ export function resolve(value) {
 }
 
 // Reads the document, which says what the engine takes and returns.
-async function readDocument() {
+export async function readDocument() {
   const response = await ask(new URL("openapi.json", home));
   if (!response.ok) return;
   engine.document = await response.json();

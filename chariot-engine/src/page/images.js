@@ -1,6 +1,7 @@
 // Images from files, from the clipboard, by dropping, and from the camera.
 
 import { fill, h } from "./dom.js";
+import { asStored } from "./exif.js";
 
 // Encodes bytes as base64, in pieces: one call takes only so many arguments.
 function base64Of(bytes) {
@@ -9,11 +10,14 @@ function base64Of(bytes) {
   return btoa(text);
 }
 
-// Reads a file. What the browser cannot decode, such as a TIFF, is sent all the same, and not shown.
+// Reads a file. What the browser cannot decode, such as a TIFF, is sent all the same, and not shown. `bitmap` has the pixels
+// as they are stored, and `upright` those that the file's EXIF data turns, if it does.
 async function imageOf(file, name) {
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const bitmap = await createImageBitmap(file).catch(() => null);
-  return { name, base64: base64Of(bytes), bitmap, url: URL.createObjectURL(file), bytes: bytes.length };
+  const decode = (blob) => createImageBitmap(blob).catch(() => null);
+  const [shown, stored] = [await decode(file), asStored(bytes)];
+  const [bitmap, upright] = stored && shown ? [await decode(new Blob([stored], { type: file.type })), shown] : [shown, null];
+  return { name, base64: base64Of(bytes), bitmap, upright, url: URL.createObjectURL(file) };
 }
 
 // Returns `true` for a picture whose pixels a person wants to see as they are.
@@ -77,26 +81,33 @@ export function imageEditor(changed) {
       )));
     changed();
   }
+  let closeCamera = () => {};
   async function openCamera() {
+    closeCamera();
     try {
       const stream = await navigator.mediaDevices.getUserMedia({ video: true });
-      const video = h("video", { autoplay: true, playsinline: true, srcObject: stream });
+      const take = h("button", { type: "button", class: "primary small", disabled: true, onclick: shoot }, "Take the picture");
+      const video = h("video", { autoplay: true, playsinline: true, srcObject: stream, onloadeddata: () => (take.disabled = false) });
       video.muted = true;
-      const close = () => {
+      // The camera goes off with the editor.
+      const watcher = new MutationObserver(() => live.isConnected || closeCamera());
+      watcher.observe(document.getElementById("main"), { childList: true, subtree: true });
+      closeCamera = () => {
+        watcher.disconnect();
         stream.getTracks().forEach((track) => track.stop());
         live.hidden = true;
         fill(live);
+        closeCamera = () => {};
       };
-      const shoot = async () => {
+      async function shoot() {
         const canvas = h("canvas", { width: video.videoWidth, height: video.videoHeight });
         canvas.getContext("2d").drawImage(video, 0, 0);
         const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
-        close();
+        closeCamera();
         await add([new File([blob], "camera.png", { type: "image/png" })]);
-      };
-      fill(live, video, h("div", { class: "row" },
-        h("button", { type: "button", class: "primary small", onclick: shoot }, "Take the picture"),
-        h("button", { type: "button", class: "quiet small", onclick: close }, "Close")));
+      }
+      fill(live, video, h("div", { class: "row" }, take,
+        h("button", { type: "button", class: "quiet small", onclick: () => closeCamera() }, "Close")));
       live.hidden = false;
     } catch (error) {
       fill(live, h("p", { class: "verdict bad" }, `The camera cannot be used: ${error.message}`));

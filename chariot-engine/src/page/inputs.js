@@ -1,5 +1,7 @@
-// The editor of a model's inputs, by what an item of the model is. `read` returns the items and the inputs of a request.
+// The editor of a model's inputs, by what an item of the model is. `read` returns the items and the inputs of a request, and
+// `reply` of a conversation adds the reply to it.
 
+import { chatEditor } from "./chat.js";
 import { h } from "./dom.js";
 import { imageEditor } from "./images.js";
 import { exampleElements, exampleInputs } from "./schema.js";
@@ -8,6 +10,7 @@ import { anyTensors, tensorEditor } from "./tensors.js";
 
 // Makes the editor of a model. `changed` is called when there is something else to send.
 export function inputEditor(model, changed) {
+  if (model.prompt === "chat") return ofChat(model);
   switch (model.item) {
     case "image":
       return ofImages(changed);
@@ -35,6 +38,15 @@ function ofImages(changed) {
     return { items, inputs: images.map((image) => element(image.name, image.base64)) };
   }
   return { element: editor.element, read };
+}
+
+function ofChat(model) {
+  const editor = chatEditor(exampleElements(model)[0]);
+  function read() {
+    const value = editor.read();
+    return { items: [{ kind: "chat", name: "chat", value }], inputs: [element("chat", value)] };
+  }
+  return { element: editor.element, read, reply: editor.reply };
 }
 
 function parsed(text) {

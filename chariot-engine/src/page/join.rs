@@ -17,7 +17,9 @@ const MODULES: &[(&str, &str)] = &[
     ("parameters.js", include_str!("parameters.js")),
     ("table.js", include_str!("table.js")),
     ("tensors.js", include_str!("tensors.js")),
+    ("exif.js", include_str!("exif.js")),
     ("images.js", include_str!("images.js")),
+    ("chat.js", include_str!("chat.js")),
     ("inputs.js", include_str!("inputs.js")),
     ("tree.js", include_str!("tree.js")),
     ("pictures.js", include_str!("pictures.js")),
@@ -27,8 +29,10 @@ const MODULES: &[(&str, &str)] = &[
     ("try.js", include_str!("try.js")),
     ("metrics.js", include_str!("metrics.js")),
     ("charts.js", include_str!("charts.js")),
+    ("state.js", include_str!("state.js")),
     ("monitor.js", include_str!("monitor.js")),
     ("reference.js", include_str!("reference.js")),
+    ("dev.js", include_str!("dev.js")),
     ("main.js", include_str!("main.js")),
 ];
 

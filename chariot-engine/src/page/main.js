@@ -2,6 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { changes, engine, look, setToken, token, watch } from "./engine.js";
+import { watchLoop } from "./dev.js";
 import { monitorView } from "./monitor.js";
 import { referenceView } from "./reference.js";
 import { tryView } from "./try.js";
@@ -65,28 +66,42 @@ function showDocument() {
   byId("subtitle").textContent = `version ${version}`;
 }
 
+// The token that the engine has refused, so that it is asked for once.
+let refused = null;
+
 function askForToken() {
-  byId("token").hidden = false;
   const dialog = byId("token-dialog");
   if (dialog.open) return;
+  const isWrong = token() !== "" && token() === refused;
+  byId("token-text").textContent = `${isWrong ? "This engine refuses the token" : "This engine asks for a token"}. It is kept until this tab is closed.`;
   byId("token-field").value = token();
+  // Escape leaves it as it is.
+  dialog.returnValue = "";
   dialog.showModal();
+}
+
+function takeToken() {
+  if (byId("token-dialog").returnValue !== "use") return;
+  refused = null;
+  setToken(byId("token-field").value.trim());
+  look();
 }
 
 fill(byId("tabs"), tabs);
 byId("tabs").addEventListener("keydown", moveTab);
 byId("token").addEventListener("click", askForToken);
-byId("token-dialog").addEventListener("close", () => {
-  if (byId("token-dialog").returnValue !== "use") return;
-  setToken(byId("token-field").value.trim());
-  look();
-});
+byId("token-cancel").addEventListener("click", () => byId("token-dialog").close(""));
+byId("token-dialog").addEventListener("close", takeToken);
 changes.addEventListener("state", showState);
 changes.addEventListener("document", showDocument);
 changes.addEventListener("unauthorized", () => {
-  if (byId("token").hidden) askForToken();
+  byId("token").hidden = false;
+  if (refused === token()) return;
+  refused = token();
+  askForToken();
 });
 addEventListener("hashchange", show);
 byId("token").hidden = token() === "";
 show();
+watchLoop();
 watch();

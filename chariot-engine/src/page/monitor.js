@@ -1,14 +1,15 @@
-// The second view: what the engine does now and did in the last minutes, from its metrics alone.
+// The second view: what the engine does now and did in the last minutes, from its metrics, and its last errors and settings.
 
 import { chart } from "./charts.js";
 import { fill, h, shown, size, time } from "./dom.js";
 import { ask, engine, root } from "./engine.js";
 import { parseMetrics, quantile, samples, sum } from "./metrics.js";
+import { engineState } from "./state.js";
 
 const EVERY = 2000;
 const SECONDS = 300;
 
-// Makes the view. It asks for the metrics while it is seen.
+// Makes the view. It asks while it is seen.
 export function monitorView() {
   const count = (value) => shown(Number(value.toPrecision(3)));
   const charts = {
@@ -22,7 +23,8 @@ export function monitorView() {
   };
   const head = h("div", { class: "models-state" });
   const notice = h("p", { class: "fault", hidden: true });
-  const element = h("div", { class: "view monitor" }, notice, head, h("div", { class: "charts" }, Object.values(charts).map((one) => one.element)));
+  const state = engineState();
+  const element = h("div", { class: "view monitor" }, notice, head, h("div", { class: "charts" }, Object.values(charts).map((one) => one.element)), state.element);
   let timer = null;
   let run = 0;
   let before = null;
@@ -63,7 +65,7 @@ export function monitorView() {
   }
   // A run ends when the view is left, also while it waits for a response.
   async function loop(mine) {
-    if (!document.hidden) await look();
+    if (!document.hidden) await Promise.all([look(), state.look()]);
     if (mine === run) timer = setTimeout(loop, EVERY, mine);
   }
   function start() {

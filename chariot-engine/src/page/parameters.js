@@ -2,6 +2,8 @@
 
 import { field, h } from "./dom.js";
 
+const MOST_FIELDS = 6;
+
 // Makes the fields of a model. `read` returns what the caller has set, and throws what is wrong with it.
 export function parameterFields(model) {
   const typed = model.parameters?.properties ?? {};
@@ -10,12 +12,17 @@ export function parameterFields(model) {
   for (const [name, schema] of Object.entries(typed)) fields.push(typedField(name, schema, required.has(name)));
   const used = fields.filter(Boolean);
   return {
-    element: used.length > 0 && h("div", { class: "parameters" }, used.map((one) => one.element)),
+    element: used.length > 0 && folded(used.length, h("div", { class: "parameters" }, used.map((one) => one.element))),
     read() {
       const values = used.map((one) => [one.name, one.read()]).filter(([, value]) => value !== undefined);
       return values.length > 0 ? Object.fromEntries(values) : undefined;
     },
   };
+}
+
+// Folds fields that are so many that the button would be out of sight.
+function folded(count, fields) {
+  return count > MOST_FIELDS ? h("details", { class: "many" }, h("summary", {}, `${count} parameters`), fields) : fields;
 }
 
 function action(model) {

@@ -1,12 +1,38 @@
 // Answers that are drawn on their picture: boxes, turned boxes, points, and masks.
 
-import { colorOf, fill, h, percent, shown } from "./dom.js";
+import { colorOf, fill, h, percent, segments, shown } from "./dom.js";
 
 const SMALLEST = 360;
 const LARGEST = 1400;
 
+// Draws a value on its picture; `null` if it is nothing to draw. A picture that its file turns can be looked at both ways,
+// because the engine alone knows whether it has turned it too.
+export function onPicture(value, { bitmap, upright }) {
+  const first = drawing(value, bitmap);
+  if (!first || !upright) return first;
+  const place = h("div", {});
+  const start = !fits(value, bitmap) && fits(value, upright) ? 1 : 0;
+  fill(place, start === 0 ? first : drawing(value, upright));
+  const choice = segments("Pixels", ["As stored", "Upright"], (at) => fill(place, drawing(value, at === 0 ? bitmap : upright)), start);
+  return h("div", { class: "editor" }, h("div", { class: "row" }, choice, h("span", { class: "hint" }, "EXIF turns this picture. Most engines read the stored pixels.")), place);
+}
+
+function drawing(value, bitmap) {
+  const boxes = boxesOf(value, bitmap?.width ?? 1, bitmap?.height ?? 1);
+  if (boxes?.length === 0) return h("p", { class: "hint" }, "Nothing found.");
+  if (boxes) return boxesPicture(boxes, bitmap);
+  return isMask(value) ? maskPicture(value, bitmap) : null;
+}
+
+// Returns `true` if a value can be of these pixels.
+function fits(value, { width, height }) {
+  const boxes = boxesOf(value, width, height);
+  if (!boxes) return value.length === height && value[0].length === width;
+  return boxes.every((box) => box.corners.every(([x, y]) => x > -2 && y > -2 && x < width + 2 && y < height + 2));
+}
+
 // Returns the boxes of a value, each with its corners in pixels of the picture; `null` if the value has none.
-export function boxesOf(value, width, height) {
+function boxesOf(value, width, height) {
   const objects = objectsOf(value);
   if (!objects?.every((one) => typeof one === "object" && one !== null && "label" in one && ("xmin" in one || "cx" in one))) return null;
   return objects.map((one) => ({ ...one, corners: "cx" in one ? turned(one, width, height) : upright(one) }));
@@ -35,7 +61,7 @@ function turned({ cx, cy, w, h: tall, r }, width, height) {
 }
 
 // Returns `true` if a value is a mask: lists of equal length of whole numbers.
-export function isMask(value) {
+function isMask(value) {
   const isRow = (row) => Array.isArray(row) && row.length === value[0].length && row.every((id) => Number.isInteger(id) && id >= 0);
   return Array.isArray(value) && value.length > 0 && Array.isArray(value[0]) && value[0].length > 0 && value.every(isRow);
 }
@@ -92,7 +118,7 @@ function drawBox(context, scale, box, color) {
 }
 
 // Makes the picture with its boxes, a filter by score, and the list of what is seen.
-export function boxesPicture(boxes, bitmap) {
+function boxesPicture(boxes, bitmap) {
   const [width, height] = bitmap ? [bitmap.width, bitmap.height] : extent(boxes);
   const labels = [...new Set(boxes.map((box) => box.label))];
   const { canvas, context, scale, ground } = canvasOf(bitmap, width, height, `The picture with ${boxes.length} boxes`);
@@ -125,7 +151,7 @@ function swatch(index) {
 }
 
 // Makes the picture under its mask, with a legend of the classes.
-export function maskPicture(mask, bitmap) {
+function maskPicture(mask, bitmap) {
   const [width, height] = [mask[0].length, mask.length];
   const counts = new Map();
   for (const row of mask) for (const id of row) counts.set(id, (counts.get(id) ?? 0) + 1);

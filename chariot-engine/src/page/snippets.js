@@ -5,7 +5,10 @@ import { token } from "./engine.js";
 // Stands for the base64 of a file in a body.
 const MARK = "\u0000file:";
 
-// Returns the kinds of code, each with a function of a request `{url, body, files, model, inputs, parameters}`.
+// The longest argument that a program gets. Linux takes 128 KiB; a builtin of the shell takes more.
+const LONGEST = 30000;
+
+// The kinds of code, each with a function of a request `{url, origin, body, files, model}`.
 export const KINDS = [["curl", curl], ["Python", python], ["tritonclient", triton], ["JavaScript", javascript]];
 
 // Returns the body as text in which files stand for their base64, split at the files: texts and names by turns.
@@ -36,7 +39,7 @@ function curl(request) {
   const headers = ["Content-Type: application/json", token() && "Authorization: Bearer $TOKEN"].filter(Boolean);
   const options = headers.map((header) => `-H ${header.includes("$") ? `"${header}"` : shell(header)}`).join(" ");
   const send = `curl -sS ${options} --data-binary`;
-  if (parts.length === 1) return `${send} ${shell(parts[0])} \\\n  ${shell(request.url)}\n`;
+  if (parts.length === 1 && parts[0].length < LONGEST) return `${send} ${shell(parts[0])} \\\n  ${shell(request.url)}\n`;
   const lines = parts.map((part, at) => (at % 2 === 0 ? `printf %s ${shell(part)}` : `base64 < ${shell(fileName(part))} | tr -d '\\n'`));
   return `{\n  ${lines.join("\n  ")}\n} | ${send} @- ${shell(request.url)}\n`;
 }
@@ -76,7 +79,7 @@ const NUMPY = { BYTES: "np.object_", BOOL: "bool", FP16: "np.float16", FP32: "np
 function triton({ origin, body, files, model }) {
   if (!body.inputs) return "# This engine speaks chariot-v2 only, which tritonclient does not.\n";
   if (body.inputs.some((input) => input.datatype === "BF16")) return "# numpy has no BF16.\n";
-  const lines = ["import numpy as np", "import tritonclient.http as http", ""];
+  const lines = [...(token() ? ["import os", ""] : []), "import numpy as np", "import tritonclient.http as http", ""];
   const url = new URL(origin);
   const isSecure = url.protocol === "https:" ? ", ssl=True" : "";
   lines.push(`client = http.InferenceServerClient(${JSON.stringify(url.host + url.pathname.replace(/\/$/, ""))}${isSecure})`, "inputs = []");
@@ -95,13 +98,14 @@ function triton({ origin, body, files, model }) {
     if (input.parameters) lines.push(`inputs[-1]._parameters.update(${literal(input.parameters, [])})`);
   }
   const parameters = body.parameters ? `, parameters=${literal(body.parameters, [])}` : "";
-  lines.push(`result = client.infer(${JSON.stringify(model.name)}, inputs${parameters})`, "for output in result.get_response()[\"outputs\"]:", "    print(output[\"name\"], result.as_numpy(output[\"name\"]))", "");
+  const headers = token() ? ", headers={\"Authorization\": \"Bearer \" + os.environ[\"TOKEN\"]}" : "";
+  lines.push(`result = client.infer(${JSON.stringify(model.name)}, inputs${parameters}${headers})`, "for output in result.get_response()[\"outputs\"]:", "    print(output[\"name\"], result.as_numpy(output[\"name\"]))", "");
   return lines.join("\n");
 }
 
 function javascript({ url, body, files }) {
   const parts = JSON.stringify(body, null, 2);
-  const text = files.reduce((code, file) => code.replaceAll(JSON.stringify(file.base64), `await encoded(${JSON.stringify(path(file.name))})`), parts);
+  const text = files.reduce((code, file) => code.replaceAll(JSON.stringify(file.base64), () => `await encoded(${JSON.stringify(path(file.name))})`), parts);
   const read = files.length > 0 ? "import { readFile } from \"node:fs/promises\";\n\nconst encoded = async (path) => (await readFile(path)).toString(\"base64\");\n\n" : "";
   const headers = ["\"Content-Type\": \"application/json\"", token() && "Authorization: `Bearer ${process.env.TOKEN}`"].filter(Boolean).join(", ");
   return `${read}const body = ${text};\n\nconst response = await fetch(${JSON.stringify(url)}, {\n  method: "POST",\n  headers: { ${headers} },\n  body: JSON.stringify(body),\n});\nconsole.log(JSON.stringify(await response.json()));\n`;

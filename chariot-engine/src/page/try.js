@@ -1,7 +1,7 @@
 // The first view: what goes in, the button, and what comes out.
 
 import { add, copyButton, field, fill, h, segments, size, time } from "./dom.js";
-import { answers } from "./answers.js";
+import { answers, generatedText } from "./answers.js";
 import { ask, changes, engine, home, inferPath, urlOf } from "./engine.js";
 import { inputEditor } from "./inputs.js";
 import { parameterFields } from "./parameters.js";
@@ -71,13 +71,28 @@ function modelPanel(model) {
     [run.disabled, stop.hidden] = [true, false];
     result.setAttribute("aria-busy", "true");
     try {
-      await (model.streams && streams.checked ? stream(request, result, abort.signal) : once(request, result, abort.signal));
+      const response = await (model.streams && streams.checked ? stream : once)(request, result, abort.signal);
+      const text = editor.reply && response && generatedText(model, response);
+      if (text) result.append(goOn(text));
     } catch (error) {
       if (abort.signal.aborted) result.append(h("p", { class: "stopped" }, "Stopped."));
       else fill(result, fault("No response", error.message, "The engine is not reachable. The page goes on looking for it."));
     }
     result.removeAttribute("aria-busy");
     [run.disabled, stop.hidden, abort] = [false, true, null];
+  }
+  // Another engine has taken the place of the one that has answered: it is asked the same.
+  changes.addEventListener("replaced", () => {
+    if (code.isConnected && code.hasChildNodes()) start();
+  });
+  // Makes the button that adds the reply to the conversation, once.
+  function goOn(text) {
+    const button = h("button", { type: "button", class: "quiet small" }, "Continue the conversation");
+    button.addEventListener("click", () => {
+      button.parentElement.remove();
+      editor.reply(text);
+    });
+    return h("div", { class: "row" }, button);
   }
   function keys(event) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) start();
@@ -107,11 +122,17 @@ function requestOf(model, { items, inputs }, parameters) {
   return { ...common, body: JSON.parse(JSON.stringify(body)), bodies: [body] };
 }
 
+let sent = 0;
+
+// Sends a body. The ID of the request leads from an error to the engine's log and to the monitor.
 function post(request, body, signal, accept) {
-  const headers = { "Content-Type": "application/json", Accept: accept, "X-Server-Timing": "1" };
+  sent += 1;
+  const id = `page-${Date.now().toString(36)}-${sent}`;
+  const headers = { "Content-Type": "application/json", Accept: accept, "X-Server-Timing": "1", "X-Request-ID": id };
   return ask(request.url, { method: "POST", headers, body: JSON.stringify(body), signal });
 }
 
+// Sends a request and shows its answer. Returns the response unless it is an error.
 async function once(request, result, signal) {
   const outputs = [];
   let response;
@@ -123,11 +144,12 @@ async function once(request, result, signal) {
     const parsed = parsedOr(text);
     if (!response.ok) {
       fill(result, refusal(response, parsed, text), responseFacts(response, begin, text));
-      return;
+      return undefined;
     }
     outputs.push(...(parsed?.outputs ?? [{ name: "output", data: [parsed?.output] }]));
   }
   fill(result, answers(request.model, request.items, { outputs }), responseFacts(response, begin, text), raw(text));
+  return { outputs };
 }
 
 function parsedOr(text) {
@@ -138,6 +160,7 @@ function parsedOr(text) {
   }
 }
 
+// Sends a request and shows its parts as they arrive. Returns the response at the end of the stream unless it is an error.
 async function stream(request, result, signal) {
   const begin = performance.now();
   const response = await post(request, request.body, signal, "text/event-stream");
@@ -146,24 +169,27 @@ async function stream(request, result, signal) {
     const parsed = parsedOr(text);
     const shown = response.ok ? answers(request.model, request.items, parsed) : refusal(response, parsed, text);
     fill(result, shown, responseFacts(response, begin, text));
-    return;
+    return response.ok ? parsed : undefined;
   }
   const parts = new Map();
   fill(result);
   let firstAfter;
+  let whole;
   for await (const event of events(response)) {
     const data = parsedOr(event.data);
     firstAfter ??= performance.now() - begin;
     if (event.name === "error") {
       result.append(fault("The stream failed", data?.error ?? event.data, ADVICE[500]));
-      return;
+      return undefined;
     }
     if (data?.outputs) {
+      whole = data;
       const timing = h("p", { class: "facts" }, `First part after ${time(firstAfter / 1000)}`);
       add(result, h("details", { class: "whole" }, h("summary", {}, "Whole answer"), answers(request.model, request.items, data)), timing, responseFacts(response, begin, ""));
       if (parts.size === 0) result.querySelector("details").open = true;
     } else if (data) addPart(parts, result, data);
   }
+  return whole;
 }
 
 function addPart(parts, result, { index, name, part }) {
@@ -182,7 +208,8 @@ function fault(title, message, advice) {
 
 function refusal(response, parsed, text) {
   const wait = response.headers.get("retry-after");
-  const advice = [ADVICE[response.status] ?? "", wait && `The engine asks to wait ${wait} s.`].filter(Boolean).join(" ");
+  const id = response.headers.get("x-request-id");
+  const advice = [ADVICE[response.status], wait && `The engine asks to wait ${wait} s.`, id && `Request ${id}.`].filter(Boolean).join(" ");
   return fault(`${response.status} ${response.statusText}`.trim(), parsed?.error ?? text, advice);
 }
 

@@ -32,6 +32,7 @@
 //! | `fault` | a fault in a body, with its location |
 //! | `input_label` | the names of inputs in error messages |
 //! | `routes` | the table of routes, which the router and the OpenAPI document read |
+//! | `trace_context` | [`TraceContext`], the place of a request in a distributed trace |
 //! | `serde_error` | errors of serde as messages without the caller's payload and without Rust's type names |
 
 mod binary;
@@ -77,6 +78,7 @@ mod string;
 mod tensor;
 #[cfg(test)]
 mod tests;
+mod trace_context;
 mod translation;
 mod version;
 mod write_numbers;
@@ -103,5 +105,7 @@ pub use request::{InferInput, InferRequest, WantedOutput};
 pub use response::{EncodedResponse, InferOutput, InferResponse, ResponseHead};
 pub(crate) use serde_error::{json_fault, public_message};
 pub use tensor::TensorData;
+pub use trace_context::TraceContext;
+pub(crate) use trace_context::TraceId;
 pub(crate) use translation::{EventForm, ResponseForm, TranslatedRequest};
 pub use version::{PARAMETERS_HEADER, Protocol};

@@ -14,7 +14,7 @@ use std::{
 use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{heartbeat::Heartbeat, turns::Turns};
-use crate::inflight::Source;
+use crate::{inflight::Source, protocol::TraceId};
 
 /// The size in bytes from which a body is long: long ones never take the last slot.
 const LONG: usize = 256 * 1024;
@@ -127,6 +127,8 @@ pub(crate) struct Work {
     pub(crate) source: Source,
     /// The size of the body.
     pub(crate) bytes: usize,
+    /// The trace of the request, which a line about a failure names.
+    pub(crate) trace: Option<TraceId>,
 }
 
 impl Work {
@@ -327,7 +329,7 @@ mod tests {
     use super::*;
 
     fn work(source: Source, bytes: usize) -> Work {
-        Work { source, bytes }
+        Work { source, bytes, trace: None }
     }
 
     /// Waits for a slot and records when it has one.

@@ -40,7 +40,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     inflight::{Budget, Charge, OverLimit, PartSender, RequestToken, Source},
     model::{LoadCommon, Spec},
-    protocol::Accepts,
+    protocol::{Accepts, TraceId},
     telemetry::metrics::{ModelMetrics, Rejected, Snapshot, Stage},
 };
 
@@ -403,7 +403,7 @@ impl Host {
                 Ok(response)
             }
             Err(error) => {
-                let failure = self.failure(id, error);
+                let failure = self.failure(id, token.trace_id(), error);
                 token.progress().set_id(failure.id.clone());
                 Err(failure)
             }
@@ -433,7 +433,7 @@ impl Host {
             self.pooled(slot, move || work(&own)).await
         };
         let result = before_deadline(&token, pin!(computed)).await;
-        result.map_err(|error| self.failure(id.map(Arc::from), error))
+        result.map_err(|error| self.failure(id.map(Arc::from), of.trace, error))
     }
 
     /// Waits for a slot on the pool.
@@ -470,16 +470,16 @@ impl Host {
 
     /// Logs the error of a request that has not reached a worker, and returns the failure for its caller.
     #[cfg(feature = "openai")]
-    pub(crate) fn unread(&self, id: &Arc<str>, error: Error) -> Failure {
+    pub(crate) fn unread(&self, id: &Arc<str>, trace: Option<TraceId>, error: Error) -> Failure {
         if let Some(reason) = rejected_as(&error) {
             self.metrics().rejected(reason);
         }
-        self.failure(Some(id.clone()), error)
+        self.failure(Some(id.clone()), trace, error)
     }
 
-    fn failure(&self, id: Option<Arc<str>>, error: Error) -> Failure {
+    fn failure(&self, id: Option<Arc<str>>, trace: Option<TraceId>, error: Error) -> Failure {
         let id = id.unwrap_or_else(|| self.shared().ids.fresh());
-        self.log(&id, &error);
+        self.log(&id, trace, &error);
         Failure { id, error }
     }
 
@@ -499,7 +499,7 @@ impl Host {
             request.prepare(id.clone())
         } else {
             let fallback = id.clone();
-            let work = Work { source: token.source(), bytes: request.payload.len() };
+            let work = Work { source: token.source(), bytes: request.payload.len(), trace: token.trace_id() };
             // In boxes, so that requests that take no slot do not carry the futures.
             let slot = Box::pin(self.slot(work)).await?;
             self.took(&token, Stage::DecodeWait, begin.elapsed());
@@ -547,16 +547,16 @@ impl Host {
         response.map_err(|error| encode::blame(error, unwritable_inputs))
     }
 
-    fn log(&self, id: &str, error: &Error) {
-        let model = self.name();
+    fn log(&self, id: &str, trace: Option<TraceId>, error: &Error) {
+        let (model, trace_id) = (self.name(), trace.map(tracing::field::display));
         match error.kind() {
             ErrorKind::Failed => {
-                tracing::error!(model, request = id, "model failed: {}", error.log_message())
+                tracing::error!(model, request = id, trace_id, "model failed: {}", error.log_message())
             }
-            ErrorKind::Unavailable => tracing::warn!(model, request = id, "{}", error.log_message()),
-            ErrorKind::TimedOut => tracing::warn!(model, request = id, "request deadline passed"),
+            ErrorKind::Unavailable => tracing::warn!(model, request = id, trace_id, "{}", error.log_message()),
+            ErrorKind::TimedOut => tracing::warn!(model, request = id, trace_id, "request deadline passed"),
             ErrorKind::Rejected | ErrorKind::TooLarge | ErrorKind::Cancelled => {
-                tracing::debug!(model, request = id, "{}", error.log_message())
+                tracing::debug!(model, request = id, trace_id, "{}", error.log_message())
             }
         }
     }

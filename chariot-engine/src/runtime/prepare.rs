@@ -120,7 +120,7 @@ impl Request {
             }
             RequestPayload::Value(request) => {
                 let id = id.get_or_insert_with(|| self.shared.ids.fresh()).clone();
-                let scope = RequestScope::of_request(&self.shared.model_name, &id);
+                let scope = RequestScope::of_request(&self.shared.model_name, &id, self.token.trace_id());
                 let default_admit = scope.run(|| model.admit_value(request, &self.token, options, &mut items))?;
                 self.shared.default_admit.store(default_admit, Ordering::Relaxed);
                 let context =
@@ -150,7 +150,7 @@ impl Request {
         }
         let unwritable_inputs = encode::unwritable_inputs(&request.inputs, model.spec(), &requested, binary);
         let id = id.get_or_insert_with(|| self.shared.ids.fresh()).clone();
-        let scope = RequestScope::of_request(&self.shared.model_name, &id);
+        let scope = RequestScope::of_request(&self.shared.model_name, &id, self.token.trace_id());
         let decoded = scope.run(|| model.decode(request, &self.token, &meter, options, &mut items))?;
         if body.is_unique() {
             // No item refers to the body, which is dropped with the request.

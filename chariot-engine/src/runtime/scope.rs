@@ -5,7 +5,10 @@ use std::sync::Arc;
 use tracing::{Instrument, Span, field};
 
 use super::batches::BatchSlice;
-use crate::telemetry::{LogScope, SPANS};
+use crate::{
+    protocol::TraceId,
+    telemetry::{LogScope, SPANS},
+};
 
 /// The number of requests of a call that a span names.
 const NAMED: usize = 8;
@@ -18,15 +21,21 @@ pub(super) struct RequestScope {
 
 impl RequestScope {
     /// Creates the scope of a request to a model.
-    pub(super) fn of_request(model: &Arc<str>, id: &Arc<str>) -> Self {
-        let span = tracing::info_span!(target: SPANS, "inference", model = &**model, request_id = &**id);
-        RequestScope { log: LogScope::new(model, [id].into_iter()), span }
+    pub(super) fn of_request(model: &Arc<str>, id: &Arc<str>, trace: Option<TraceId>) -> Self {
+        let span = tracing::info_span!(
+            target: SPANS,
+            "inference",
+            model = &**model,
+            request_id = &**id,
+            trace_id = trace.map(field::display)
+        );
+        RequestScope { log: LogScope::new(model, [(id, trace)].into_iter()), span }
     }
 
     /// Creates the scope of a call of a model.
     pub(super) fn of_call(model: &Arc<str>, slices: &[BatchSlice]) -> Self {
         if let [only] = slices {
-            return Self::of_request(model, &only.job.response.id);
+            return Self::of_request(model, &only.job.response.id, only.job.token.trace_id());
         }
         let ids = || slices.iter().map(|slice| &slice.job.response.id);
         let span = tracing::info_span!(
@@ -36,7 +45,8 @@ impl RequestScope {
             requests = field::debug(ids().take(NAMED).collect::<Vec<_>>()),
             count = slices.len()
         );
-        RequestScope { log: LogScope::new(model, ids()), span }
+        let requests = slices.iter().map(|slice| (&slice.job.response.id, slice.job.token.trace_id()));
+        RequestScope { log: LogScope::new(model, requests), span }
     }
 
     /// Runs a function in this scope.

@@ -272,7 +272,8 @@ pub(super) async fn serve_batch(
             metrics.took(Stage::BatchWait, held_for.min(waited));
         }
     }
-    metrics.batch(items.len());
+    let count = items.len();
+    metrics.batch(count);
     let results = tokio::select! {
         biased;
         results = infer(shared, model, cx, items, &slices) => results,
@@ -282,7 +283,11 @@ pub(super) async fn serve_batch(
     set_discarding(false);
     let took = at.elapsed();
     metrics.took(Stage::Infer, took);
-    slices.iter().for_each(|slice| slice.job.token.progress().took(Stage::Infer, took));
+    for (index, slice) in slices.iter().enumerate() {
+        let others = slices.iter().enumerate().filter(|(other, _)| *other != index);
+        let others = others.filter_map(|(_, other)| other.job.token.trace_context());
+        slice.job.token.progress().took_call(took, count, others);
+    }
     shared.record(took / u32::try_from(slices.len()).unwrap_or(u32::MAX));
     if !model.spec().streaming {
         warn_of_emit(shared, &slices);

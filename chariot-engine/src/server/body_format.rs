@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::report::WANTS_TIMES;
 use crate::{
     error::{Expected, Rejection},
     protocol::{self, BodyFormat},
@@ -11,6 +10,9 @@ use crate::{
 
 const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 const PARAMETERS: HeaderName = HeaderName::from_static("chariot-inference-parameters");
+
+/// The header by which a caller asks for `Server-Timing`.
+const WANTS_TIMES: HeaderName = HeaderName::from_static("x-server-timing");
 
 /// The format of a body, and what the caller asks for.
 #[derive(Debug)]

@@ -11,7 +11,6 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Expected, Rejection},
-    inflight::Source,
     protocol::{Coding, CodingError, Meter},
     runtime::{AdmissionPermit, ChargedResponse, Failure, Host, Work, pass_turn},
     telemetry::metrics::Rejected,
@@ -62,7 +61,7 @@ pub(super) async fn decompress(
     id: Option<&str>,
 ) -> Result<Result<Bytes, CodingError>, Failure> {
     let charged = permit.token();
-    let work = Work { source: charged.source(), bytes: body.len() };
+    let work = Work { source: charged.source(), bytes: body.len(), trace: charged.trace_id() };
     let deadline = permit.deadline();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let decompressed = host
@@ -108,20 +107,20 @@ pub(super) fn fault(coding: Coding, fault: &CodingError) -> Response<ResponseBod
     respond::error(status, fault.text())
 }
 
-/// Compresses a response in the coding that the caller prefers, if it is large enough.
+/// Compresses a response in the coding that the caller prefers, if it is large enough. `work` is that of its request.
 pub(super) async fn compress(
     host: &Host,
     headers: &HeaderMap,
     mut charged: ChargedResponse,
     id: Option<&str>,
     deadline: Option<Instant>,
-    source: Source,
+    work: Work,
 ) -> Result<Response<ResponseBody>, Failure> {
     let mut used = None;
     if let Some(coding) = preferred_coding(headers)
         && charged.len() >= SMALLEST
     {
-        let work = Work { source, bytes: charged.len() };
+        let work = Work { bytes: charged.len(), ..work };
         (charged, used) = host
             .compute(id, deadline, work, move |_| {
                 // The compressed body is smaller, and is not made if there is no memory for both, and for one of the frames.

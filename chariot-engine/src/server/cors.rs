@@ -1,7 +1,9 @@
 //! [`Cors`]: which pages of other origins may read responses in a browser. The handler answers preflights with it, and every
 //! response of a connection passes through it.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts, uri::Authority};
 
 use super::respond::{self, ResponseBody};
 
@@ -16,6 +18,8 @@ pub(crate) struct Cors {
 #[derive(Clone, Debug)]
 enum Origins {
     Any,
+    /// Pages that this machine serves itself, on any port.
+    OfThisMachine,
     These(Vec<String>),
 }
 
@@ -46,8 +50,13 @@ impl Cors {
         }
         let origins =
             if origins.iter().any(|origin| origin == "*") { Origins::Any } else { Origins::These(origins.to_vec()) };
-        let methods = if has_fallback { "GET, HEAD, POST, PUT, PATCH, DELETE" } else { "GET, HEAD, POST" };
-        Some(Cors { origins, methods })
+        Some(Cors { origins, methods: methods(has_fallback) })
+    }
+
+    /// Creates the rules for pages that this machine serves itself, which a developer works on beside the engine. Other
+    /// sites that a developer visits may not read responses.
+    pub(crate) fn of_this_machine(has_fallback: bool) -> Cors {
+        Cors { origins: Origins::OfThisMachine, methods: methods(has_fallback) }
     }
 
     /// Judges a request by its headers.
@@ -55,6 +64,9 @@ impl Cors {
         let origin = headers.get(header::ORIGIN);
         match &self.origins {
             Origins::Any => Verdict { allowed: origin.map(|_| HeaderValue::from_static("*")), varies: false },
+            Origins::OfThisMachine => {
+                Verdict { allowed: origin.filter(|origin| is_of_this_machine(origin)).cloned(), varies: true }
+            }
             Origins::These(origins) => {
                 let is_listed =
                     |origin: &&HeaderValue| origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes());
@@ -106,6 +118,21 @@ impl Verdict {
     }
 }
 
+/// Returns the methods that a preflight allows.
+fn methods(has_fallback: bool) -> &'static str {
+    if has_fallback { "GET, HEAD, POST, PUT, PATCH, DELETE" } else { "GET, HEAD, POST" }
+}
+
+/// Returns `true` if an origin is a server of this machine: its host is `localhost` or a loopback address.
+fn is_of_this_machine(origin: &HeaderValue) -> bool {
+    let Some(authority) = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, rest)| rest) else {
+        return false;
+    };
+    let Ok(authority) = authority.parse::<Authority>() else { return false };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// Returns `true` if the value is a list of header names, which is safe to repeat.
 fn is_list_of_names(value: &HeaderValue) -> bool {
     let is_name = |name: &[u8]| HeaderName::from_bytes(name.trim_ascii()).is_ok();
@@ -130,6 +157,26 @@ mod tests {
             assert_eq!(value.is_ok_and(|value| is_list_of_names(&value)), is_list);
         }
         assert!(!is_list_of_names(&HeaderValue::try_from("x".repeat(MAX_HEADERS + 1)).unwrap()));
+    }
+
+    #[test]
+    fn servers_of_this_machine_are_told_by_their_host() {
+        for (origin, is) in [
+            ("http://localhost:5173", true),
+            ("https://localhost", true),
+            ("http://127.0.0.1:8080", true),
+            ("http://[::1]:8080", true),
+            ("null", false),
+            ("https://example.org", false),
+            ("http://localhost.example.org", false),
+            ("http://127.0.0.1.example.org", false),
+            ("http://localhost@example.org", false),
+            ("http://10.0.0.1", false),
+        ] {
+            let verdict = Cors::of_this_machine(false)
+                .judge(&HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static(origin))]));
+            assert_eq!(verdict.allowed.is_some(), is, "{origin}");
+        }
     }
 
     #[test]

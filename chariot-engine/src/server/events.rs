@@ -33,6 +33,42 @@ const COMMENT: &[u8] = b":\n\n";
 
 type Outcome = Result<ChargedResponse, Failure>;
 
+/// The end of a streamed response.
+#[derive(Debug)]
+pub(super) struct StreamEnd {
+    /// The bytes that were sent, or handed to the connection to be sent.
+    pub(super) bytes: u64,
+    pub(super) outcome: StreamOutcome,
+}
+
+/// The reason why a stream has ended.
+#[derive(Debug)]
+pub(super) enum StreamOutcome {
+    Complete,
+    /// The work has failed with this status and message, which are its last event.
+    Failed(u16, String),
+    /// The connection has ended before.
+    Disconnected,
+}
+
+/// The function that is called at the end of a stream.
+type AtEnd = Box<dyn FnOnce(StreamEnd) + Send + Sync>;
+
+/// The end of a stream, as far as it is known. The stream ends when its body is dropped.
+struct Ending {
+    end: StreamEnd,
+    at_end: Option<AtEnd>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(at_end) = self.at_end.take() {
+            let end = StreamEnd { bytes: 0, outcome: StreamOutcome::Disconnected };
+            at_end(std::mem::replace(&mut self.end, end));
+        }
+    }
+}
+
 /// The events of one response. Reading them drives the work; dropping them cancels it.
 pub(super) struct Events {
     parts: PartReceiver,
@@ -50,6 +86,7 @@ pub(super) struct Events {
     silence: Pin<Box<Sleep>>,
     /// The form of the events, if the request is of another protocol.
     form: Option<Box<dyn EventForm>>,
+    ending: Ending,
 }
 
 enum Next {
@@ -80,11 +117,17 @@ impl Events {
         let work = Some(Mutex::new(Box::pin(work(sender)) as Pin<Box<dyn Future<Output = Outcome> + Send>>));
         let silence = Box::pin(sleep(SILENCE));
         let silent_since = Instant::now();
-        let mut events = Events { parts, end, first: None, work, outcome: None, silent_since, silence, form };
+        let ending = Ending { end: StreamEnd { bytes: 0, outcome: StreamOutcome::Disconnected }, at_end: None };
+        let mut events = Events { parts, end, first: None, work, outcome: None, silent_since, silence, form, ending };
         match poll_fn(|cx| events.poll(cx)).await {
             Some(Next::Outcome(Err(failure))) => Err(failure),
             first => Ok(Events { first, ..events }),
         }
+    }
+
+    /// Sets the function that is called once the stream has ended.
+    pub(super) fn at_end(&mut self, call: impl FnOnce(StreamEnd) + Send + Sync + 'static) {
+        self.ending.at_end = Some(Box::new(call));
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Next>> {
@@ -133,10 +176,20 @@ impl Events {
         };
         next.map(|next| {
             let next = next?;
-            Some(Frame::data(match &mut self.form {
+            match &next {
+                Next::Outcome(Ok(_)) => self.ending.end.outcome = StreamOutcome::Complete,
+                Next::Outcome(Err(failure)) => {
+                    let status = status_of(failure.error.kind()).as_u16();
+                    self.ending.end.outcome = StreamOutcome::Failed(status, failure.public_message());
+                }
+                Next::Part(_) | Next::Silence => {}
+            }
+            let bytes = match &mut self.form {
                 None => next.encode(&self.parts),
                 Some(form) => next.encode_in(&mut **form, &self.parts),
-            }))
+            };
+            self.ending.end.bytes += bytes.len() as u64;
+            Some(Frame::data(bytes))
         })
     }
 

@@ -8,10 +8,12 @@ use http_body::Body;
 use serde::Serialize;
 use tokio::time::Instant;
 
+#[cfg(all(feature = "dev", unix))]
+use super::dev;
 #[cfg(feature = "openai")]
 use super::openai;
 #[cfg(feature = "page")]
-use super::{accept::accepts_html, page};
+use super::{accept::accepts_html, page, page_state::PageState};
 use super::{
     accept::{accepts_events, prefers_open_metrics},
     body::UnreadBody,
@@ -21,12 +23,16 @@ use super::{
     infer::{Arrival, infer},
     report::Report,
     repository,
+    request_end::{self, Facts},
     request_id::is_request_id,
-    request_log::{self, Facts, is_error, is_logged},
+    request_log::{self, is_error, is_logged},
     respond::{self, ResponseBody},
     route::{Route, RouteError, Routes},
     token::BearerToken,
+    trace::{RequestTrace, route_of},
 };
+#[cfg(all(feature = "dev", unix))]
+use crate::dev::LoopStatus;
 use crate::{
     error::quoted,
     protocol::{
@@ -35,7 +41,10 @@ use crate::{
     },
     runtime::{Host, Models, Readiness},
     settings::RequestLog,
-    telemetry::metrics::{Metrics, MetricsFormat, Rejected, Stage},
+    telemetry::{
+        Traces,
+        metrics::{Metrics, MetricsFormat, Rejected},
+    },
 };
 
 /// The state of the service.
@@ -49,9 +58,9 @@ pub(crate) struct Served {
     /// Serves `/metrics`.
     pub(crate) shows_metrics: bool,
     pub(crate) metrics: Metrics,
-    /// Serves the page to browsers.
+    /// The state that the page shows, to which errors are added; `None` if browsers do not get the page.
     #[cfg(feature = "page")]
-    pub(crate) shows_page: bool,
+    pub(crate) page: Option<Arc<PageState>>,
     /// Closes HTTP/1 connections after their response while the engine drains, because its port closes soon.
     pub(crate) closes_connections: bool,
     pub(crate) openapi: Arc<LazyDocument>,
@@ -59,11 +68,16 @@ pub(crate) struct Served {
     pub(crate) token: Option<BearerToken>,
     /// The requests that have a line in the log.
     pub(crate) request_log: RequestLog,
+    /// The export of spans, if there is one.
+    pub(crate) traces: Option<Traces>,
     /// Lets pages of other origins read responses.
     pub(crate) cors: Option<Cors>,
     /// The time of the start, in seconds since 1970.
     #[cfg(feature = "openai")]
     pub(crate) started: u64,
+    /// The status of the development loop that has started the engine.
+    #[cfg(all(feature = "dev", unix))]
+    pub(crate) dev: Option<LoopStatus>,
     /// Serves what the engine does not route.
     pub(crate) fallback: Option<(Arc<Fallback>, BodyLimits)>,
 }
@@ -131,6 +145,13 @@ where
             let request_id = head.headers.get(REQUEST_ID).filter(|id| is_request_id(id));
             return finish(&served, &head, request_id, response);
         }
+        #[cfg(all(feature = "dev", unix))]
+        if let Some(status) = &served.dev
+            && served.routes.is_beside_home(head.uri.path(), dev::PATH)
+        {
+            body.linger(&head.headers);
+            return finish(&served, &head, None, dev::respond(status, &head));
+        }
         if let Some((fallback, limits)) = &served.fallback
             && let Err(RouteError::Path) = served.routes.find(head.uri.path())
         {
@@ -164,7 +185,13 @@ fn answer_by_head(served: &Served, head: &Parts) -> Option<Response<ResponseBody
 
 /// Logs a fault of a request before it is served.
 fn log_fault(served: &Served, head: &Parts, response: &Response<ResponseBody>, caller: Caller) {
-    if is_error(response) && is_logged(served.request_log, response) {
+    #[cfg(feature = "page")]
+    if let Some(page) = &served.page
+        && is_error(response)
+    {
+        page.errors.note_refused(&head.method, head.uri.path(), response);
+    }
+    if is_error(response) && is_logged(served.request_log, true) {
         request_log::write_refused(served.request_log, &head.method, head.uri.path(), response, caller.peer);
     }
 }
@@ -264,30 +291,25 @@ where
                 || (model.host.spec().streaming && accepts_events(&head.headers));
             let arrived = Instant::now();
             let arrival = Arrival { request_id, at: arrived, source: caller.source };
-            let mut report = Report::default();
-            let mut response = infer(model, head, body, arrival, streams, &mut report).await;
-            let took = arrived.elapsed();
-            let metrics = model.host.metrics();
-            metrics.answered(response.status().as_u16());
-            metrics.took(Stage::Total, took);
-            report.add_times(&mut response, took);
-            if is_logged(served.request_log, &response) {
-                let facts = Facts {
-                    log: served.request_log,
-                    model: &model.host,
-                    request_id: request_id.and_then(|id| id.to_str().ok()),
-                    route: if endpoint == ModelEndpoint::Infer { "infer" } else { "generate_stream" },
-                    peer: caller.peer,
-                    total: took,
-                };
-                request_log::write(&facts, &report, &response);
-            }
-            response
+            let template = || route_of(head.uri.path(), endpoint);
+            let mut report = Report::new(RequestTrace::begin(served.traces.as_ref(), head, template, caller));
+            let response = infer(model, head, body, arrival, streams, &mut report).await;
+            let facts = Facts {
+                log: served.request_log,
+                model: &model.host,
+                request_id,
+                route: if endpoint == ModelEndpoint::Infer { "infer" } else { "generate_stream" },
+                peer: caller.peer,
+                arrived,
+                #[cfg(feature = "page")]
+                page: served.page.as_ref(),
+            };
+            request_end::end(facts, report, response)
         }
         // The base URL can be that of a model.
         #[cfg(feature = "page")]
         Route::Model(_, ModelEndpoint::Metadata) | Route::Server(ServerEndpoint::Root | ServerEndpoint::Metadata)
-            if served.shows_page && served.routes.is_home(head.uri.path()) =>
+            if served.page.is_some() && served.routes.is_home(head.uri.path()) =>
         {
             let of_page = if accepts_html(&head.headers) { Box::pin(page::respond(&head.headers)).await } else { None };
             let mut response = of_page.unwrap_or_else(|| match route {
@@ -304,9 +326,17 @@ where
                 routes: &served.routes,
                 started: served.started,
                 log: served.request_log,
+                traces: served.traces.as_ref(),
+                #[cfg(feature = "page")]
+                page: served.page.as_ref(),
             };
             Box::pin(openai::respond(engine, endpoint, head, body, request_id, caller)).await
         }
+        #[cfg(feature = "page")]
+        Route::PageState => match &served.page {
+            Some(page) => page.respond(&head.headers),
+            None => respond::error(StatusCode::NOT_FOUND, NO_ROUTE),
+        },
         Route::Model(index, ModelEndpoint::Metadata) => model(&served.models.get(index).host),
         Route::Model(index, ModelEndpoint::Ready) => {
             let host = &served.models.get(index).host;

@@ -23,7 +23,7 @@ use crate::{
     error::{Error, Rejection},
     inflight::{OVER_BUDGET, OverLimit, PaceLimit, Source},
     protocol::{BodyFormat, Coding},
-    runtime::{AdmissionError, ArrivingRequest, Failure, OneModel, RequestPayload, SHUTTING_DOWN},
+    runtime::{AdmissionError, ArrivingRequest, Failure, OneModel, RequestPayload, SHUTTING_DOWN, Work},
     settings::EngineSettings,
     telemetry::metrics::Rejected,
 };
@@ -61,7 +61,7 @@ where
             return fault.response(model);
         }
     };
-    report.token = Some(admitted.arriving.token());
+    report.admitted(admitted.arriving.token());
     report.wants_times = admitted.wants_times;
     let bytes = match receive(model, &admitted, arrived, body).await {
         Ok(bytes) => bytes,
@@ -107,7 +107,8 @@ where
     }
     let response = match model.host.infer(permit, payload, request_id, arrived, None).await {
         Ok(response) if model.settings.compress_responses => {
-            Box::pin(coding::compress(&model.host, &head.headers, response, id.as_deref(), deadline, source)).await
+            let work = Work { source, bytes: 0, trace: report.trace.id() };
+            Box::pin(coding::compress(&model.host, &head.headers, response, id.as_deref(), deadline, work)).await
         }
         result => result.map(respond::inference),
     };

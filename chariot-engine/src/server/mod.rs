@@ -7,13 +7,17 @@
 //! | `handle` | the handler of every request |
 //! | `infer` | the handler of inference requests |
 //! | `openai` | the handler of the routes of OpenAI's API |
-//! | `page` | the response with the page to try the engine in |
+//! | `dev` | the response with the status of a development loop |
+//! | `page`, `page_state` | the response with the page to try the engine in, and that with the settings and the last errors |
+//! | `last_errors` | the last requests with an error |
 //! | `repository` | the handler of the model repository index, a Triton extension |
 //! | `request_id` | the validation of request IDs |
 //! | `token` | the token that requests need, if the operator sets one |
 //! | `cors` | the pages of other origins that may read responses in a browser |
 //! | `caller` | the origin of a request |
+//! | `trace` | the trace of a request: the context in its headers, and its span |
 //! | `report`, `request_log` | what is reported of a request: `Server-Timing`, and its line in the log |
+//! | `request_end` | the end of an inference request |
 //! | `request_timeout` | the timeout in the headers of a request |
 //! | `body_format` | the format of a request body according to its headers |
 //! | `body` | reading a request body within limits of size and time |
@@ -51,6 +55,8 @@ mod connection_memory;
 mod connections;
 mod cors;
 mod delivery;
+#[cfg(all(feature = "dev", unix))]
+mod dev;
 mod events;
 mod fallback;
 mod foreign_body;
@@ -59,6 +65,8 @@ mod half_close;
 mod handle;
 mod head;
 mod infer;
+#[cfg(feature = "page")]
+mod last_errors;
 mod lingering;
 mod listener;
 #[cfg(feature = "openai")]
@@ -66,10 +74,13 @@ mod openai;
 mod pace;
 #[cfg(feature = "page")]
 mod page;
+#[cfg(feature = "page")]
+mod page_state;
 mod received;
 mod refused_head;
 mod report;
 mod repository;
+mod request_end;
 mod request_id;
 mod request_log;
 mod request_timeout;
@@ -82,6 +93,7 @@ mod service;
 mod spare;
 mod status;
 mod token;
+mod trace;
 mod wire;
 
 pub(crate) use connections::Connections;
@@ -90,6 +102,8 @@ pub use fallback::RequestBody;
 pub(crate) use fallback::{BodyLimits, Fallback};
 pub(crate) use handle::{LazyDocument, Served};
 pub(crate) use listener::{ListenerOptions, accept};
+#[cfg(feature = "page")]
+pub(crate) use page_state::PageState;
 pub(crate) use reserve::RESERVED;
 pub use respond::{ResponseBody, error_response};
 pub(crate) use route::{ModelRoute, Routes};

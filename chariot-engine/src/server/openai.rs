@@ -11,6 +11,8 @@ use http::{HeaderValue, Response, StatusCode, request::Parts};
 use http_body::Body;
 use tokio::time::Instant;
 
+#[cfg(feature = "page")]
+use super::page_state::PageState;
 use super::{
     body::UnreadBody,
     caller::Caller,
@@ -18,18 +20,20 @@ use super::{
     events::Events,
     infer::{self, HeadFault},
     report::Report,
-    request_log::{self, Facts, is_error, is_logged},
+    request_end::{self, Facts},
+    request_log::{self, is_error, is_logged},
     respond::{self, ResponseBody},
     route::Routes,
+    trace::RequestTrace,
 };
 use crate::{
     error::{Error, Expected, Rejection, quoted},
     inflight::{PaceLimit, RequestToken},
     openai::{self, CompletionEvents, CompletionForm, EmbeddingsForm, Task},
-    protocol::{EventForm, ResponseForm, TranslatedRequest, routes::OpenAiEndpoint},
+    protocol::{EventForm, ResponseForm, TraceId, TranslatedRequest, routes::OpenAiEndpoint},
     runtime::{AdmissionError, AdmissionPermit, Models, OneModel, RequestPayload, Work},
     settings::RequestLog,
-    telemetry::metrics::Stage,
+    telemetry::Traces,
 };
 
 /// The largest body that is read on the thread that received it: it takes microseconds.
@@ -44,6 +48,11 @@ pub(super) struct Served<'a> {
     pub(super) started: u64,
     /// The requests that have a line in the log.
     pub(super) log: RequestLog,
+    /// The export of spans, if there is one.
+    pub(super) traces: Option<&'a Traces>,
+    /// The state that the page shows, to which errors are added; `None` without a page.
+    #[cfg(feature = "page")]
+    pub(super) page: Option<&'a Arc<PageState>>,
 }
 
 /// Serves a request to one of the routes.
@@ -60,7 +69,13 @@ where
     B::Data: Send,
 {
     let without_inference = |response| {
-        if is_error(&response) && is_logged(served.log, &response) {
+        #[cfg(feature = "page")]
+        if let Some(page) = served.page
+            && is_error(&response)
+        {
+            page.errors.note_refused(&head.method, head.uri.path(), &response);
+        }
+        if is_error(&response) && is_logged(served.log, true) {
             request_log::write_refused(served.log, &head.method, head.uri.path(), &response, caller.peer);
         }
         response
@@ -85,23 +100,32 @@ where
     };
     let arrived = Instant::now();
     let exchange = Exchange { served, task, head, request_id, arrived, caller };
-    let mut report = Report::default();
-    let (index, mut response) = match exchange.receive(receiver, body, &mut report).await {
+    let mut report = Report::new(RequestTrace::begin(served.traces, head, || route_of(task), caller));
+    let (index, response) = match exchange.receive(receiver, body, &mut report).await {
         Ok(received) => exchange.answer(received, &mut report).await,
         Err(response) => (receiver, response),
     };
-    let took = arrived.elapsed();
-    let host = &served.models.get(index).host;
-    host.metrics().answered(response.status().as_u16());
-    host.metrics().took(Stage::Total, took);
-    report.add_times(&mut response, took);
-    if is_logged(served.log, &response) {
-        let request_id = request_id.and_then(|id| id.to_str().ok());
-        let facts =
-            Facts { log: served.log, model: host, request_id, route: task.path(), peer: caller.peer, total: took };
-        request_log::write(&facts, &report, &response);
+    let model = &served.models.get(index).host;
+    let facts = Facts {
+        log: served.log,
+        model,
+        request_id,
+        route: task.path(),
+        peer: caller.peer,
+        arrived,
+        #[cfg(feature = "page")]
+        page: served.page,
+    };
+    request_end::end(facts, report, response)
+}
+
+/// Returns the path of the route of a task.
+fn route_of(task: Task) -> &'static str {
+    match task {
+        Task::Completions => "/v1/completions",
+        Task::Chat => "/v1/chat/completions",
+        Task::Embeddings => "/v1/embeddings",
     }
-    response
 }
 
 fn serves(served: Served<'_>, model: usize, task: Task) -> bool {
@@ -175,7 +199,7 @@ impl Exchange<'_> {
             body.linger(&self.head.headers);
             fault.response(model)
         })?;
-        report.token = Some(admitted.arriving.token());
+        report.admitted(admitted.arriving.token());
         report.wants_times = admitted.wants_times;
         let received = infer::receive(model, &admitted, self.arrived, body).await;
         let mut bytes = received.map_err(|fault| infer::body_fault(model, &fault))?;
@@ -200,9 +224,9 @@ impl Exchange<'_> {
         match self.read(received).await {
             Ok(read) => {
                 // Another model can have admitted it in the meantime.
-                report.token = Some(read.permit.token());
+                report.admitted(read.permit.token());
                 report.streams = read.request.answer.stream;
-                (read.model, self.run(read, id).await)
+                (read.model, self.run(read, id, report.trace.id()).await)
             }
             Err(response) => (receiver, response),
         }
@@ -220,11 +244,12 @@ impl Exchange<'_> {
         let read = if bytes.len() <= SMALL {
             read()
         } else {
-            let work = Work { source: self.caller.source, bytes: bytes.len() };
+            let work = Work { source: self.caller.source, bytes: bytes.len(), trace: permit.token().trace_id() };
             let computed = model.host.compute(Some(&id), permit.deadline(), work, move |_| read()).await;
             computed.map_err(|failure| infer::failed(model, &failure))?
         };
-        let failed = |error| infer::failed(model, &model.host.unread(&id.as_str().into(), error));
+        let trace = permit.token().trace_id();
+        let failed = |error| infer::failed(model, &model.host.unread(&id.as_str().into(), trace, error));
         let (request, memory) = read.map_err(failed)?;
         let named = match &request.model {
             Some(name) => self.served.routes.named(name).ok_or_else(|| not_found(self.served, name))?,
@@ -234,6 +259,7 @@ impl Exchange<'_> {
             let text = format!("model '{}' does not serve {}", self.served.models.get(named).host.name(), task.path());
             return Err(failed(Error::rejected(text)));
         }
+        request.check(self.served.models.get(named).host.spec()).map_err(|fault| failed(fault.into()))?;
         let permit = if named == receiver {
             permit
         } else {
@@ -272,7 +298,7 @@ impl Exchange<'_> {
     }
 
     /// Runs a request.
-    async fn run(&self, read: Read, id: String) -> Response<ResponseBody> {
+    async fn run(&self, read: Read, id: String, trace: Option<TraceId>) -> Response<ResponseBody> {
         let Read { model, permit, request, body, memory } = read;
         let model = self.served.models.get(model);
         let answer = request.answer;
@@ -293,7 +319,8 @@ impl Exchange<'_> {
             let response = match host.infer(permit, payload, Some(id.clone()), arrived, None).await {
                 Ok(response) if model.settings.compress_responses => {
                     let headers = &self.head.headers;
-                    coding::compress(&model.host, headers, response, Some(&id), deadline, self.caller.source).await
+                    let work = Work { source: self.caller.source, bytes: 0, trace };
+                    coding::compress(&model.host, headers, response, Some(&id), deadline, work).await
                 }
                 result => result.map(respond::inference),
             };

@@ -4,14 +4,11 @@ use std::{fmt::Write, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Response};
 
-use super::respond::ResponseBody;
+use super::{respond::ResponseBody, trace::RequestTrace};
 use crate::{
     inflight::{Progress, RequestToken},
     telemetry::metrics::Stage,
 };
-
-/// The header by which a caller asks for `Server-Timing`.
-pub(super) const WANTS_TIMES: HeaderName = HeaderName::from_static("x-server-timing");
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -26,6 +23,7 @@ pub(super) struct Report {
     pub(super) wants_times: bool,
     /// The response is a stream, whose work goes on after its head.
     pub(super) streams: bool,
+    pub(super) trace: RequestTrace,
 }
 
 /// The time of each stage of a request.
@@ -52,6 +50,16 @@ impl Times {
 }
 
 impl Report {
+    pub(super) fn new(trace: RequestTrace) -> Self {
+        Report { trace, ..Report::default() }
+    }
+
+    /// Records the token of an admitted request, which becomes part of the trace.
+    pub(super) fn admitted(&mut self, token: Arc<RequestToken>) {
+        self.trace.join(&token);
+        self.token = Some(token);
+    }
+
     /// Returns what the request has gone through.
     pub(super) fn progress(&self) -> Option<&Progress> {
         self.token.as_ref().map(|token| token.progress())

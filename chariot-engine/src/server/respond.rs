@@ -87,6 +87,16 @@ impl Body for ResponseBody {
     }
 }
 
+impl ResponseBody {
+    /// Returns the events of a streamed response.
+    pub(super) fn events_mut(&mut self) -> Option<&mut Events> {
+        match &mut self.0 {
+            BodyKind::Events(events) => Some(events),
+            _ => None,
+        }
+    }
+}
+
 /// Returns a JSON response. The content type has no `charset`, because a widely used client drops the text of an error
 /// that has one.
 pub(super) fn json<B: From<Bytes>>(status: StatusCode, body: impl Into<Bytes>) -> Response<B> {

@@ -19,7 +19,14 @@ pub(super) enum Route {
     Model(usize, ModelEndpoint),
     #[cfg(feature = "openai")]
     OpenAi(OpenAiEndpoint),
+    /// The state that the page shows.
+    #[cfg(feature = "page")]
+    PageState,
 }
+
+/// The path of the state that the page shows, under the base URL and at the root.
+#[cfg(feature = "page")]
+const PAGE_STATE: &[&str] = &["page", "state.json"];
 
 impl Route {
     /// Returns the methods of the route.
@@ -29,6 +36,8 @@ impl Route {
             Route::Model(_, endpoint) => Endpoint::Model(endpoint).methods(),
             #[cfg(feature = "openai")]
             Route::OpenAi(endpoint) => endpoint.methods(),
+            #[cfg(feature = "page")]
+            Route::PageState => Methods::Get,
         }
     }
 }
@@ -69,6 +78,9 @@ pub(crate) struct Routes {
     /// Serves the routes of OpenAI's API.
     #[cfg(feature = "openai")]
     has_openai: bool,
+    /// Serves the state that the page shows.
+    #[cfg(feature = "page")]
+    has_page: bool,
     /// The routes of inference by their whole paths, without repeated slashes and the like.
     usual: HashMap<String, Route>,
 }
@@ -123,6 +135,8 @@ impl Routes {
             model_id,
             #[cfg(feature = "openai")]
             has_openai: false,
+            #[cfg(feature = "page")]
+            has_page: false,
             usual: HashMap::new(),
         };
         Ok(routes.with_usual_paths())
@@ -132,6 +146,12 @@ impl Routes {
     #[cfg(feature = "openai")]
     pub(crate) fn with_openai(self) -> Self {
         Routes { has_openai: true, ..self }.with_usual_paths()
+    }
+
+    /// Serves the state that the page shows too.
+    #[cfg(feature = "page")]
+    pub(crate) fn with_page(self) -> Self {
+        Routes { has_page: true, ..self }
     }
 
     /// Looks up the paths that most inference requests have, as they are written usually.
@@ -182,6 +202,13 @@ impl Routes {
         path.is_empty() || self.under_base(&path).is_some_and(<[&str]>::is_empty)
     }
 
+    /// Returns `true` if a path is that of the root or of the base URL, and this segment after it.
+    #[cfg(all(feature = "dev", unix))]
+    pub(super) fn is_beside_home(&self, path: &str, segment: &str) -> bool {
+        let path: SmallVec<[&str; 12]> = segments(path).collect();
+        path[..] == [segment] || self.under_base(&path).is_some_and(|rest| *rest == [segment])
+    }
+
     /// Finds the route of a path.
     pub(super) fn find(&self, path: &str) -> Result<Route, RouteError> {
         match self.usual.get(path) {
@@ -196,6 +223,10 @@ impl Routes {
             #[cfg(feature = "openai")]
             if let Some(route) = self.openai(rest) {
                 return Ok(route);
+            }
+            #[cfg(feature = "page")]
+            if self.has_page && rest == PAGE_STATE {
+                return Ok(Route::PageState);
             }
             match rest {
                 ["v2", rest @ ..] if self.tree_under_base => return self.tree(rest),
@@ -218,6 +249,10 @@ impl Routes {
                 #[cfg(feature = "openai")]
                 if let Some(route) = self.openai(path) {
                     return Ok(route);
+                }
+                #[cfg(feature = "page")]
+                if self.has_page && path == PAGE_STATE {
+                    return Ok(Route::PageState);
                 }
                 let endpoint = routes::find(routes::BASE, path).or_else(|| routes::find(routes::ROOT, path));
                 self.route(endpoint.ok_or(RouteError::Path)?)
@@ -409,6 +444,20 @@ mod tests {
         assert_eq!(routes("/v2", None).find("/v2/"), Ok(Route::Server(ServerEndpoint::Metadata)));
         let model = routes("/v2/models/digits", None).find("/v2/models/digits");
         assert_eq!(model, Ok(Route::Model(0, ModelEndpoint::Metadata)));
+    }
+
+    #[cfg(feature = "page")]
+    #[test]
+    fn the_state_of_the_page_is_beside_the_page() {
+        for (base, paths) in
+            [("", &["/page/state.json"][..]), ("/page", &["/page/state.json", "/page/page/state.json"])]
+        {
+            for path in paths {
+                assert_eq!(routes(base, None).with_page().find(path), Ok(Route::PageState), "{base} {path}");
+                assert_eq!(routes(base, None).find(path), Err(RouteError::Path), "{base} {path}");
+            }
+        }
+        assert_eq!(routes("", None).with_page().find("/page"), Err(RouteError::Path));
     }
 
     #[test]

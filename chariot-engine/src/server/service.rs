@@ -87,6 +87,10 @@ impl EngineService {
         response: Response<ResponseBody>,
         caller: Caller,
     ) -> Response<ResponseBody> {
+        #[cfg(feature = "page")]
+        if let Some(page) = &self.0.page {
+            page.errors.note_refused(&head.method, head.uri.path(), &response);
+        }
         if self.0.request_log != RequestLog::Off {
             request_log::write_refused(self.0.request_log, &head.method, head.uri.path(), &response, caller.peer);
         }

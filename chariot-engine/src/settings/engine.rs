@@ -62,11 +62,11 @@ pub struct EngineSettings {
     #[setting(runtime = MODEL.offered(Offered::ByDefault), default = "auto")]
     pub device: DeviceChoice,
     /// Workers. The number of worker threads that run the model on each device. Default: the cores divided by the threads
-    /// per worker on a CPU, 1 on a GPU.
+    /// per worker on a CPU; 1 on a GPU and for models that generate text.
     #[setting(runtime = MODEL.offered(Offered::ByDefault), range = 1..)]
     pub workers: Option<usize>,
     /// Threads per worker. The number of threads that one worker computes with. Default: the cores divided by the workers,
-    /// which is 1 on a CPU if neither is set.
+    /// which is 1 on a CPU if neither is set; all cores for models that generate text.
     #[setting(runtime = MODEL.offered(Offered::OnRequest), range = 1..)]
     pub threads: Option<usize>,
     /// Maximum concurrent calls. The number of calls of the model at once. Default: as many as the workers can run.

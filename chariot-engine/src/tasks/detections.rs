@@ -57,9 +57,10 @@ impl Detection {
     /// Converts box and keypoints from pixels of the model to pixels of the original image.
     ///
     /// ```
-    /// use chariot_engine::{Pixels, input::image::Resize, tasks::Detection};
+    /// use chariot_engine::{Image, Pixels, image::DynamicImage, input::image::Resize, tasks::Detection};
     ///
-    /// let placement = Pixels::rgb(640, 640).resize(Resize::Fit { pad: 114 }).placement(1280, 720);
+    /// let image = Image::from_dynamic(DynamicImage::new_rgb8(1280, 720));
+    /// let placement = Pixels::rgb(640, 640).resize(Resize::Fit { pad: 114 }).placement(&image);
     /// let plane = Detection::new(0, 0.9, [0.0, 140.0, 320.0, 500.0]).to_image(&placement);
     /// assert_eq!(plane, Detection::new(0, 0.9, [0.0, 0.0, 640.0, 720.0]));
     /// ```

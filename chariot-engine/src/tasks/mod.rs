@@ -12,6 +12,7 @@
 //! | `embedding` | Image and Text Embedding |
 //! | `token_classification` | Token Classification |
 //! | `text_generation` | Text Generation, Summarization, Translation |
+//! | `logprobs` | the tokens of a generated text with their logarithmic probabilities, and its parts |
 //! | `fill_mask`, `extracted_answer` | Text Fill Mask, Question Answering |
 //! | `regression` | Structured Data Regression |
 //! | `golden` | the golden files: the wire form of every task, as requests and responses |
@@ -27,6 +28,7 @@ mod extracted_answer;
 mod fill_mask;
 pub(crate) mod golden;
 mod labels;
+mod logprobs;
 mod merge;
 mod nms;
 mod open_actions;
@@ -47,6 +49,7 @@ pub use embedding::Embedding;
 pub use extracted_answer::ExtractedAnswer;
 pub use fill_mask::{FillMask, MaskPrediction};
 pub use labels::{ClassLabels, ClassLabelsError};
+pub use logprobs::{TextPart, TokenLogprob, TopLogprob};
 pub use merge::merge;
 pub use nms::{Candidate, Nms, nms, nms_indices};
 pub use oriented_detections::{OrientedDetection, OrientedDetections};

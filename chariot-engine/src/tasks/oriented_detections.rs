@@ -48,9 +48,10 @@ impl OrientedDetection {
     /// oblique. Then center, angle and length of the side `w` are right, and `h` is the length of the other side.
     ///
     /// ```
-    /// use chariot_engine::{Pixels, input::image::Resize, tasks::OrientedDetection};
+    /// use chariot_engine::{Image, Pixels, image::DynamicImage, input::image::Resize, tasks::OrientedDetection};
     ///
-    /// let placement = Pixels::rgb(640, 640).resize(Resize::Fit { pad: 114 }).placement(1280, 720);
+    /// let image = Image::from_dynamic(DynamicImage::new_rgb8(1280, 720));
+    /// let placement = Pixels::rgb(640, 640).resize(Resize::Fit { pad: 114 }).placement(&image);
     /// let ship = OrientedDetection { class: 0, score: 0.9, cx: 320.0, cy: 320.0, w: 80.0, h: 20.0, r: 0.5 };
     /// let placed = ship.to_image(&placement);
     /// assert_eq!((placed.cx, placed.cy), (640.0, 360.0));
@@ -59,13 +60,13 @@ impl OrientedDetection {
     #[cfg(feature = "image")]
     #[must_use]
     pub fn to_image(mut self, placement: &crate::input::image::Placement) -> Self {
-        let (scale_x, scale_y) = (f64::from(placement.scale_x), f64::from(placement.scale_y));
         let (sine, cosine) = f64::from(self.r).sin_cos();
+        let (side, other) = (placement.distance_to_image(cosine, sine), placement.distance_to_image(-sine, cosine));
         (self.cx, self.cy) = placement.to_image(self.cx, self.cy);
-        self.w = (f64::from(self.w) * (cosine / scale_x).hypot(sine / scale_y)) as f32;
-        self.h = (f64::from(self.h) * (sine / scale_x).hypot(cosine / scale_y)) as f32;
+        self.w = (f64::from(self.w) * side.0.hypot(side.1)) as f32;
+        self.h = (f64::from(self.h) * other.0.hypot(other.1)) as f32;
         // An angle beyond half a turn stays one.
-        let turned = (sine / scale_y).atan2(cosine / scale_x) - sine.atan2(cosine);
+        let turned = side.1.atan2(side.0) - sine.atan2(cosine);
         self.r = (f64::from(self.r) + turned) as f32;
         self
     }

@@ -165,12 +165,13 @@ impl Segmentation {
     /// A mask of another size than the model's images is first [resized](Self::resized) to it.
     ///
     /// ```
-    /// use chariot_engine::{Pixels, input::image::Resize};
+    /// use chariot_engine::{Image, Pixels, image::DynamicImage, input::image::Resize};
     /// use chariot_engine::tasks::{ClassLabels, MaskLabels, Segmentation};
     ///
     /// let labels: ClassLabels = ["plane"].into_iter().collect();
     /// // An image of 4 x 2 pixels, in the middle of three rows.
-    /// let placement = Pixels::rgb(2, 3).resize(Resize::Fit { pad: 0 }).placement(4, 2);
+    /// let image = Image::from_dynamic(DynamicImage::new_rgb8(4, 2));
+    /// let placement = Pixels::rgb(2, 3).resize(Resize::Fit { pad: 0 }).placement(&image);
     /// let mask = Segmentation::new(vec![0, 0, 1, 0, 0, 0], MaskLabels::AfterBackground(&labels), (2, 3))?;
     /// assert_eq!(mask.to_image(&placement, (4, 2))?.ids(), [1, 1, 0, 0, 1, 1, 0, 0]);
     /// # Ok::<(), chariot_engine::Error>(())
@@ -184,13 +185,19 @@ impl Segmentation {
         let (columns, rows) = (self.width, self.ids.len() / self.width);
         let within = |at: f32, count: usize| (at >= 0.0 && at < count as f32).then_some(at as usize);
         let center = |at: u32| at as f32 + 0.5;
-        let x_of = |x| within(placement.to_model(center(x), 0.5).0, columns);
-        let y_of = |y| within(placement.to_model(0.5, center(y)).1, rows);
-        let columns_of: Vec<Option<usize>> = (0..width).map(x_of).collect();
+        let column = |(x, _)| within(x, columns);
+        let row = |(_, y)| within(y, rows).map(|row| row * columns);
         let mut ids = Vec::with_capacity(width as usize * height as usize);
-        for y in 0..height {
-            let row = y_of(y).map(|y| &self.ids[y * columns..(y + 1) * columns]);
-            ids.extend(columns_of.iter().map(|x| row.zip(*x).map_or(0, |(row, x)| row[x])));
+        // The column of an image decides the column of the mask, or its row if the image was turned.
+        let (of_x, of_y): (Vec<_>, Vec<_>) = {
+            let (across, down) = (|x| placement.to_model(center(x), 0.5), |y| placement.to_model(0.5, center(y)));
+            match placement.swaps() {
+                false => ((0..width).map(across).map(column).collect(), (0..height).map(down).map(row).collect()),
+                true => ((0..width).map(across).map(row).collect(), (0..height).map(down).map(column).collect()),
+            }
+        };
+        for y in of_y {
+            ids.extend(of_x.iter().map(|x| y.zip(*x).map_or(0, |(y, x)| self.ids[y + x])));
         }
         Ok(Self { ids, width: width as usize })
     }
@@ -260,14 +267,15 @@ mod tests {
     #[cfg(feature = "image")]
     #[test]
     fn a_mask_leaves_the_size_of_the_model_as_the_image_has_entered_it() {
-        use crate::{Pixels, input::image::Resize};
+        use crate::{Image, Pixels, image::DynamicImage, input::image::Resize};
 
         // A letterbox: the first and the last column are beside the image.
-        let placement = Pixels::rgb(3, 2).resize(Resize::Fit { pad: 0 }).placement(1, 2);
+        let image = |width, height| Image::from_dynamic(DynamicImage::new_rgb8(width, height));
+        let placement = Pixels::rgb(3, 2).resize(Resize::Fit { pad: 0 }).placement(&image(1, 2));
         let mask = || mask(vec![1, 2, 3, 4, 5, 6], (3, 2)).unwrap();
         assert_eq!(rows(mask().to_image(&placement, (1, 2)).unwrap()), [[2], [5]]);
         // Sides that were cut off are background.
-        let placement = Pixels::rgb(3, 2).resize(Resize::Crop).placement(5, 2);
+        let placement = Pixels::rgb(3, 2).resize(Resize::Crop).placement(&image(5, 2));
         assert_eq!(rows(mask().to_image(&placement, (5, 2)).unwrap()), [[0, 1, 2, 3, 0], [0, 4, 5, 6, 0]]);
         assert!(mask().to_image(&placement, (5, 0)).is_err());
     }

@@ -1,10 +1,12 @@
 //! Outputs that are one text: [`GeneratedText`] with its tokens, [`Summary`], [`Translation`].
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{
+    logprobs::TokenLogprob,
     open_actions::open_task,
-    schema::{count, list_of, object, text, with_optional},
+    schema::{count, list, list_of, number, object, text, with_optional},
 };
 use crate::{error::Result, protocol::JsonText};
 
@@ -33,7 +35,7 @@ use crate::{error::Result, protocol::JsonText};
 /// let cut = GeneratedText { finish_reason: Some(FinishReason::Length), usage: Some(usage), ..output };
 /// assert_eq!(cut.usage.unwrap().total_tokens(), 16);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct GeneratedText {
     /// The text.
     pub text: String,
@@ -41,12 +43,15 @@ pub struct GeneratedText {
     pub finish_reason: Option<FinishReason>,
     /// The number of tokens, if they were counted. Absent on the wire if they were not.
     pub usage: Option<Usage>,
+    /// The tokens of the text with their logarithmic probabilities, if the caller wants them
+    /// ([`Sampling::logprobs`](crate::input::Sampling::logprobs)). Absent on the wire if they are not there.
+    pub logprobs: Option<Vec<TokenLogprob>>,
 }
 
 impl GeneratedText {
     /// Creates an output of a text alone.
     pub fn new(text: impl Into<String>) -> Self {
-        GeneratedText { text: text.into(), finish_reason: None, usage: None }
+        GeneratedText { text: text.into(), finish_reason: None, usage: None, logprobs: None }
     }
 
     fn json(&self) -> Result<JsonText> {
@@ -57,6 +62,8 @@ impl GeneratedText {
             finish_reason: Option<FinishReason>,
             #[serde(skip_serializing_if = "Option::is_none")]
             usage: Option<Counted>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            logprobs: Option<&'a [TokenLogprob]>,
         }
         #[derive(Serialize)]
         struct Counted {
@@ -65,7 +72,15 @@ impl GeneratedText {
             total_tokens: usize,
         }
         let usage = self.usage.map(|usage| Counted { usage, total_tokens: usage.total_tokens() });
-        Ok(JsonText::from_value(&[Object { generated_text: &self.text, finish_reason: self.finish_reason, usage }])?)
+        let (finish_reason, logprobs) = (self.finish_reason, self.logprobs.as_deref());
+        Ok(JsonText::from_value(&[Object { generated_text: &self.text, finish_reason, usage, logprobs }])?)
+    }
+
+    /// Returns the JSON Schema of its tokens.
+    fn tokens_schema() -> Value {
+        let bytes = json!({ "type": ["array", "null"], "items": { "type": "integer", "minimum": 0, "maximum": 255 } });
+        let token = || object([("token", text()), ("logprob", number()), ("bytes", bytes.clone())]);
+        list(with_optional(token(), [("top_logprobs", list(token()))]))
     }
 }
 
@@ -79,6 +94,7 @@ open_task!(
             [
                 ("finish_reason", text()),
                 ("usage", object(["prompt_tokens", "completion_tokens", "total_tokens"].map(|name| (name, count())))),
+                ("logprobs", GeneratedText::tokens_schema()),
             ]
         )
     ),
@@ -204,7 +220,7 @@ one_text!(Translation, translation_text, "translate", "Translation");
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::golden::tests::assert_form;
+    use crate::tasks::{TopLogprob, golden::tests::assert_form};
 
     #[test]
     fn each_has_the_golden_form_and_any_text() {
@@ -231,6 +247,12 @@ mod tests {
         let usage = r#"{"prompt_tokens":12,"completion_tokens":4,"total_tokens":16}"#;
         let expected = format!(r#"[{{"generated_text":"a","finish_reason":"length","usage":{usage}}}]"#);
         assert_eq!(all.json().unwrap().as_str(), expected);
+        let top = TopLogprob { token: "b".into(), logprob: -1.5, bytes: None };
+        let token = TokenLogprob { top_logprobs: vec![top], ..TokenLogprob::new("a", -0.25) };
+        let text = GeneratedText { logprobs: Some(vec![token]), ..GeneratedText::new("a") };
+        let token =
+            r#"{"token":"a","logprob":-0.25,"bytes":[97],"top_logprobs":[{"token":"b","logprob":-1.5,"bytes":null}]}"#;
+        assert_eq!(text.json().unwrap().as_str(), format!(r#"[{{"generated_text":"a","logprobs":[{token}]}}]"#));
         assert_eq!(GeneratedText::new("a").json().unwrap().as_str(), r#"[{"generated_text":"a"}]"#);
     }
 }

@@ -16,6 +16,8 @@ use std::{
 
 use smallvec::SmallVec;
 
+use crate::protocol::TraceId;
+
 /// The number of requests of a call that a line names.
 const NAMED: usize = 8;
 
@@ -26,12 +28,15 @@ thread_local! {
     static CURRENT: RefCell<Option<LogScope>> = const { RefCell::new(None) };
 }
 
+/// A request as lines name it: its ID, and that of its trace if it has one.
+type LoggedRequest = (Arc<str>, Option<TraceId>);
+
 /// The requests that a thread works for. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct LogScope {
     model: Arc<str>,
-    /// The IDs of the first requests.
-    requests: SmallVec<[Arc<str>; 1]>,
+    /// The first requests.
+    requests: SmallVec<[LoggedRequest; 1]>,
     /// The number of further requests.
     more: usize,
 }
@@ -43,12 +48,16 @@ impl LogScope {
     }
 
     /// Returns the scope of these requests to a model; `None` if no line would show it.
-    pub(crate) fn new<'a>(model: &Arc<str>, requests: impl ExactSizeIterator<Item = &'a Arc<str>>) -> Option<Self> {
+    pub(crate) fn new<'a>(
+        model: &Arc<str>,
+        requests: impl ExactSizeIterator<Item = (&'a Arc<str>, Option<TraceId>)>,
+    ) -> Option<Self> {
         if !IS_READ.load(Ordering::Relaxed) {
             return None;
         }
         let more = requests.len().saturating_sub(NAMED);
-        Some(LogScope { model: model.clone(), requests: requests.take(NAMED).cloned().collect(), more })
+        let requests = requests.take(NAMED).map(|(id, trace)| (id.clone(), trace)).collect();
+        Some(LogScope { model: model.clone(), requests, more })
     }
 
     /// Runs a function in this scope.
@@ -68,11 +77,21 @@ impl LogScope {
     pub(super) fn add_to_json(line: &[u8]) -> Option<Vec<u8>> {
         let object = line.strip_suffix(b"}\n")?;
         Self::with(|scope| {
-            let requests: Vec<&str> = scope.requests.iter().map(|id| &**id).collect();
             let mut span = serde_json::json!({ "name": "inference", "model": &*scope.model });
-            match requests[..] {
-                [only] if scope.more == 0 => span["request_id"] = only.into(),
-                _ => span["requests"] = requests.into(),
+            let traces = scope.traces();
+            match &scope.requests[..] {
+                [(id, trace)] if scope.more == 0 => {
+                    span["request_id"] = (&**id).into();
+                    if let Some(trace) = trace {
+                        span["trace_id"] = trace.to_string().into();
+                    }
+                }
+                several => {
+                    span["requests"] = several.iter().map(|(id, _)| &**id).collect();
+                    if !traces.is_empty() {
+                        span["trace_ids"] = traces.into();
+                    }
+                }
             }
             if scope.more > 0 {
                 span["more_requests"] = scope.more.into();
@@ -87,8 +106,20 @@ impl LogScope {
             let mut span = format!(" inference{{model={:?}", scope.model);
             // Writing to a string does not fail.
             match &scope.requests[..] {
-                [only] if scope.more == 0 => drop(write!(span, " request_id={only:?}")),
-                several => drop(write!(span, " requests={several:?}")),
+                [(id, trace)] if scope.more == 0 => {
+                    let _ = write!(span, " request_id={id:?}");
+                    if let Some(trace) = trace {
+                        let _ = write!(span, " trace_id=\"{trace}\"");
+                    }
+                }
+                several => {
+                    let ids: SmallVec<[&str; NAMED]> = several.iter().map(|(id, _)| &**id).collect();
+                    let _ = write!(span, " requests={ids:?}");
+                    let traces = scope.traces();
+                    if !traces.is_empty() {
+                        let _ = write!(span, " trace_ids={traces:?}");
+                    }
+                }
             }
             if scope.more > 0 {
                 let _ = write!(span, " more_requests={}", scope.more);
@@ -97,6 +128,15 @@ impl LogScope {
             let end = event.iter().position(|byte| *byte == b'\n').unwrap_or(event.len());
             [&event[..end], span.as_bytes(), &event[end..]].concat()
         })
+    }
+
+    /// Returns the IDs of the traces, each of them once.
+    fn traces(&self) -> Vec<String> {
+        let mut traces = Vec::new();
+        for (_, trace) in &self.requests {
+            traces.extend(trace.map(|id| id.to_string()).filter(|id| !traces.contains(id)));
+        }
+        traces
     }
 
     fn with<T>(read: impl FnOnce(&LogScope) -> T) -> Option<T> {
@@ -156,7 +196,7 @@ mod tests {
     fn a_line_names_the_first_requests_of_a_call() {
         LogScope::read_by_log();
         let ids: Vec<Arc<str>> = (0..10).map(|id| id.to_string().into()).collect();
-        let scope = |ids: &[Arc<str>]| LogScope::new(&"digits".into(), ids.iter());
+        let scope = |ids: &[Arc<str>]| LogScope::new(&"digits".into(), ids.iter().map(|id| (id, None)));
         let json = |ids| LogScope::run(scope(ids), || LogScope::add_to_json(b"{\"level\":\"INFO\"}\n"));
         let parse = |line: Vec<u8>| serde_json::from_slice::<serde_json::Value>(&line).unwrap();
         let one = parse(json(&ids[..1]).unwrap());
@@ -170,10 +210,32 @@ mod tests {
     }
 
     #[test]
+    fn a_line_names_the_traces_of_its_requests() {
+        LogScope::read_by_log();
+        let id = "id".into();
+        let scope = |traces: &[Option<u128>]| {
+            LogScope::new(&"digits".into(), traces.iter().map(|trace| (&id, trace.map(TraceId))))
+        };
+        let span = |traces: &[Option<u128>]| {
+            let line = LogScope::run(scope(traces), || LogScope::add_to_json(b"{\"level\":\"INFO\"}\n")).unwrap();
+            serde_json::from_slice::<serde_json::Value>(&line).unwrap()["span"].take()
+        };
+        let shown = |trace: u128| format!("{trace:032x}");
+        assert_eq!(span(&[Some(7)])["trace_id"], shown(7));
+        assert_eq!(span(&[Some(7), None, Some(8), Some(7)])["trace_ids"], serde_json::json!([shown(7), shown(8)]));
+        assert_eq!(span(&[None, None]).get("trace_ids"), None);
+        let text = |traces: &[Option<u128>]| LogScope::run(scope(traces), || LogScope::add_to_text(b"line\n")).unwrap();
+        let one = format!("line inference{{model=\"digits\" request_id=\"id\" trace_id=\"{}\"}}\n", shown(7));
+        assert_eq!(String::from_utf8(text(&[Some(7)])).unwrap(), one);
+        let ends = format!(" trace_ids=[\"{}\"]}}\n", shown(7));
+        assert!(String::from_utf8(text(&[Some(7), None])).unwrap().ends_with(&ends));
+    }
+
+    #[test]
     fn a_scope_ends_with_the_work_in_it() {
         LogScope::read_by_log();
-        let scope = |id: &str| LogScope::new(&"digits".into(), [&id.into()].into_iter());
-        let shown = || LogScope::with(|scope| scope.requests[0].to_string());
+        let scope = |id: &str| LogScope::new(&"digits".into(), [(&id.into(), None)].into_iter());
+        let shown = || LogScope::with(|scope| scope.requests[0].0.to_string());
         LogScope::run(scope("outer"), || {
             let inner = std::panic::catch_unwind(|| LogScope::run(scope("inner"), || panic!("{:?}", shown())));
             assert_eq!(inner.unwrap_err().downcast_ref::<String>().unwrap(), "Some(\"inner\")");

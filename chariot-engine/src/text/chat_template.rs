@@ -18,11 +18,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     config::{self, Token},
     python_json,
+    room::Room,
 };
 use crate::{
     error::{Context, Error, Expected, Rejection, Result, quoted},
     files,
     input::{ChatMessage, ChatPart, Role},
+    protocol::Reserve,
 };
 
 /// The file in which newer models have their template.
@@ -42,6 +44,9 @@ const OVERHEAD: usize = 1 << 20;
 
 /// The number of times that a template may repeat the text of the conversation.
 const REPEATS: usize = 4;
+
+/// The memory of a message, or of a part of one, while a template reads it, beside that of its text.
+const MESSAGE: usize = 600;
 
 /// The name of the only template of an environment.
 const NAME: &str = "chat";
@@ -199,9 +204,27 @@ impl ChatTemplate {
     /// Returns a rejection if the template refuses the conversation by `raise_exception`, with its words, or if the
     /// conversation takes too many steps or too much text. Returns a failure if the template itself fails.
     pub fn render(&self, messages: &[ChatMessage]) -> Result<String> {
+        self.render_within(messages, Room::default())
+    }
+
+    /// Writes a conversation like [`render`](Self::render), and reserves the memory that this takes from a budget until it is
+    /// done.
+    ///
+    /// # Errors
+    /// Returns the errors of [`render`](Self::render), and that of the budget.
+    pub(crate) fn render_reserving(&self, messages: &[ChatMessage], budget: &dyn Reserve) -> Result<String> {
+        self.render_within(messages, Room::of(budget))
+    }
+
+    fn render_within(&self, messages: &[ChatMessage], mut room: Room<'_>) -> Result<String> {
         let texts = messages.iter().flat_map(|message| &message.content).filter_map(ChatPart::as_text);
         let length: usize = texts.map(str::len).sum();
-        let mut written = Limited { text: Vec::new(), most: length.saturating_mul(REPEATS).saturating_add(OVERHEAD) };
+        let parts: usize = messages.iter().map(|message| 1 + message.content.len()).sum();
+        // The texts are copied, once more where several parts are joined.
+        let read = parts.saturating_mul(MESSAGE).saturating_add(length.saturating_mul(2));
+        room.make(read)?;
+        let most = length.saturating_mul(REPEATS).saturating_add(OVERHEAD);
+        let mut written = Limited { text: Vec::new(), most, room, read, refused: None };
         let messages: Vec<Written<'_>> = messages.iter().map(|message| self.message(message)).collect();
         let template = self.environment.get_template(NAME)?;
         let token = |token: &Option<Arc<str>>| token.as_deref().map_or(Value::UNDEFINED, Value::from);
@@ -211,7 +234,7 @@ impl ChatTemplate {
         };
         match template.render_captured_to(context, &mut written) {
             Ok(_) => Ok(String::from_utf8(written.text)?),
-            Err(error) => Err(fault(error)),
+            Err(error) => Err(written.refused.unwrap_or_else(|| fault(error))),
         }
     }
 
@@ -271,15 +294,30 @@ impl<'a> WrittenPart<'a> {
 }
 
 /// The text that a template has written, up to a limit.
-struct Limited {
+struct Limited<'a> {
     text: Vec<u8>,
     most: usize,
+    room: Room<'a>,
+    /// The memory of what the template reads, which has its room already.
+    read: usize,
+    /// The error of the budget.
+    refused: Option<Error>,
 }
 
-impl Write for Limited {
+impl Write for Limited<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.text.len() + bytes.len() > self.most {
+        let length = self.text.len() + bytes.len();
+        if length > self.most {
             return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        if length > self.text.capacity() {
+            let more = self.text.capacity().saturating_mul(2).max(length);
+            // The old text is there until it is copied.
+            if let Err(error) = self.room.make(self.read + self.text.capacity() + more) {
+                self.refused = Some(error);
+                return Err(io::ErrorKind::OutOfMemory.into());
+            }
+            self.text.reserve_exact(more - self.text.len());
         }
         self.text.extend_from_slice(bytes);
         Ok(bytes.len())

@@ -3,11 +3,12 @@
 
 use std::{collections::HashSet, fmt};
 
-use super::{sampler::Sampler, stops::Stops, token_text::TokenText, tokenizer::Tokenizer};
+use super::{logprobs::Logprobs, sampler::Sampler, stops::Stops, token_text::TokenText, tokenizer::Tokenizer};
 use crate::{
     error::{Expected, Result},
     input::Sampling,
-    tasks::{FinishReason, GeneratedText, Usage},
+    protocol::block,
+    tasks::{FinishReason, GeneratedText, TextPart, Usage},
 };
 
 /// A text that a model generates, token by token: it chooses each token, finds the end of the text, and decodes it.
@@ -35,11 +36,18 @@ use crate::{
 /// ```
 ///
 /// Texts are whole characters, whatever the tokens are. What may become a stop text is held back.
+///
+/// If [`Sampling::logprobs`] asks for them, the tokens of the text are recorded with their logarithmic probabilities: those
+/// of the logits as the model returns them, before penalties and temperature. The token that ends a text and those of a stop
+/// text are not among them.
 pub struct Generation {
     tokenizer: Tokenizer,
     sampler: Sampler,
     stops: Stops,
     pieces: TokenText,
+    /// The length of all pieces, in bytes.
+    length: usize,
+    logprobs: Option<Logprobs>,
     ends: HashSet<u32>,
     text: String,
     /// The part of the text that has been taken, in bytes.
@@ -52,13 +60,15 @@ pub struct Generation {
 impl Generation {
     /// Begins a text that continues a prompt, with at most `room` tokens, or fewer if the caller wants fewer.
     ///
-    /// The parameters are complete: see [`Sampling::or`]. [`Sampling::logprobs`] has no effect.
+    /// The parameters are complete: see [`Sampling::or`].
     pub fn new(tokenizer: &Tokenizer, prompt: &[u32], sampling: &Sampling, room: usize) -> Self {
         Generation {
             tokenizer: tokenizer.clone(),
             sampler: Sampler::new(sampling, prompt),
             stops: Stops::new(&sampling.stop),
             pieces: TokenText::default(),
+            length: 0,
+            logprobs: sampling.logprobs.map(Logprobs::new),
             ends: HashSet::new(),
             text: String::new(),
             taken: 0,
@@ -99,9 +109,13 @@ impl Generation {
             return self.end(FinishReason::Stop);
         }
         self.usage.completion_tokens += 1;
+        if let Some(logprobs) = &mut self.logprobs {
+            logprobs.push(token, logits, self.length, &self.pieces, &self.tokenizer)?;
+        }
         let piece = self.pieces.push(token, &self.tokenizer)?;
+        self.length += piece.len();
         if self.stops.push(&piece, &mut self.text) {
-            self.finished = Some(FinishReason::Stop);
+            self.stop();
             return Ok(None);
         }
         if self.usage.completion_tokens >= self.max_tokens {
@@ -114,17 +128,43 @@ impl Generation {
     fn end(&mut self, reason: FinishReason) -> Result<Option<u32>> {
         let piece = self.pieces.flush(&self.tokenizer)?;
         let found = self.stops.push(&piece, &mut self.text);
-        if !found {
+        if found {
+            self.stop();
+        } else {
             self.stops.flush(&mut self.text);
+            self.finished = Some(reason);
         }
-        self.finished = Some(if found { FinishReason::Stop } else { reason });
         Ok(None)
+    }
+
+    /// Ends the text before a stop text.
+    fn stop(&mut self) {
+        self.finished = Some(FinishReason::Stop);
+        if let Some(logprobs) = &mut self.logprobs {
+            logprobs.cut(self.text.len());
+        }
     }
 
     /// Returns the text that is new since the last call, if there is any.
     pub fn take_text(&mut self) -> Option<&str> {
+        self.take_part().map(|part| part.text).filter(|text| !text.is_empty())
+    }
+
+    /// Returns the text that is new since the last call, and the tokens that begin in it if the caller wants them. Returns
+    /// `None` if there is nothing new. [`Item::emit`](crate::model::Item::emit) takes it.
+    pub fn take_part(&mut self) -> Option<TextPart<'_>> {
         let from = std::mem::replace(&mut self.taken, self.text.len());
-        Some(&self.text[from..]).filter(|text| !text.is_empty())
+        let text = &self.text[from..];
+        // The last tokens can have no text.
+        let end = if self.finished.is_some() { usize::MAX } else { self.text.len() };
+        let logprobs = self.logprobs.as_mut().map(|logprobs| logprobs.take(end));
+        let is_empty = text.is_empty() && logprobs.is_none_or(<[_]>::is_empty);
+        (!is_empty).then_some(TextPart { text, logprobs })
+    }
+
+    /// Returns the memory that the text and its tokens take, in bytes. It grows with each token.
+    pub(crate) fn memory(&self) -> usize {
+        block(self.text.capacity()) + self.logprobs.as_ref().map_or(0, Logprobs::memory)
     }
 
     /// Returns the number of tokens that were generated.
@@ -132,9 +172,10 @@ impl Generation {
         self.usage.completion_tokens
     }
 
-    /// Returns the output: the text, the reason of its end, and the number of tokens.
+    /// Returns the output: the text, the reason of its end, the number of tokens, and the tokens if the caller wants them.
     pub fn finish(self) -> GeneratedText {
-        GeneratedText { text: self.text, finish_reason: self.finished, usage: Some(self.usage) }
+        let logprobs = self.logprobs.map(Logprobs::into_tokens);
+        GeneratedText { text: self.text, finish_reason: self.finished, usage: Some(self.usage), logprobs }
     }
 }
 

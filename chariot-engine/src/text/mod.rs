@@ -15,7 +15,9 @@
 //! | `pooling` | [`Pooling`], from the vectors of tokens to the vector of a text |
 //! | `chat_template`, `python_json` | [`ChatTemplate`], the template that writes a conversation as a prompt, and JSON as it expects it |
 //! | `sampler` | [`Sampler`], the choice of the next token |
+//! | `logprobs` | the tokens of a text with their logarithmic probabilities |
 //! | `stops`, `token_text` | the search for stop texts, and the text of tokens that arrive one by one |
+//! | `token_bytes` | the bytes that tokens stand for |
 //! | `generation` | [`Generation`], a text from the logits of each token to the output |
 //! | `entities` | [`Aggregation`], from the scores of tokens to words and entities |
 //! | `tensors`, `inputs` | the batch as tensors of candle, and as inputs of an ONNX file |
@@ -31,6 +33,7 @@ mod file;
 mod generation;
 #[cfg(any(feature = "onnx", feature = "onnx-tract"))]
 mod inputs;
+mod logprobs;
 mod options;
 mod pooling;
 mod python_json;
@@ -42,6 +45,7 @@ mod tensors;
 #[cfg(test)]
 mod tests;
 mod token_batch;
+mod token_bytes;
 mod token_text;
 mod tokenizer;
 

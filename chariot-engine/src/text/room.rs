@@ -1,4 +1,5 @@
-//! [`Room`]: the memory that encoding a text takes, reserved before it is taken. [`Tokenizer`](super::Tokenizer) asks for it.
+//! [`Room`]: the memory that work on a text takes, reserved before it is taken. [`Tokenizer`](super::Tokenizer) and
+//! [`ChatTemplate`](super::ChatTemplate) ask for it.
 
 use crate::{error::Result, protocol::Reserve};
 
@@ -29,8 +30,19 @@ impl<'a> Room<'a> {
     /// # Errors
     /// Returns the error of the budget.
     pub(super) fn make_for(&mut self, text: &str) -> Result<()> {
-        let Some(budget) = self.budget else { return Ok(()) };
+        if self.budget.is_none() {
+            return Ok(());
+        }
         let bytes = text.len().saturating_mul(BYTE).saturating_add(pieces(text).saturating_mul(PIECE));
+        self.make(bytes)
+    }
+
+    /// Makes room for so many bytes in all.
+    ///
+    /// # Errors
+    /// Returns the error of the budget.
+    pub(super) fn make(&mut self, bytes: usize) -> Result<()> {
+        let Some(budget) = self.budget else { return Ok(()) };
         budget.reserve(bytes.saturating_sub(self.bytes))?;
         self.bytes = self.bytes.max(bytes);
         Ok(())

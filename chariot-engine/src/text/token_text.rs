@@ -34,16 +34,40 @@ impl TokenText {
         }
         // The written tokens decide how the new ones are joined to them.
         let before = tokenizer.decode(&self.ids[..self.written])?;
-        let differs = before.char_indices().zip(whole.chars()).find(|((_, one), other)| one != other);
-        let start = differs.map_or(before.len().min(whole.len()), |((at, _), _)| at);
-        if start == whole.len() {
+        let text = added(&before, &whole);
+        if text.is_empty() {
             // A special token, say. The ones before it still decide how the next one is joined.
             self.ids.truncate(self.written);
             return Ok(String::new());
         }
         self.ids.drain(..self.written);
         self.written = self.ids.len();
-        Ok(whole[start..].to_owned())
+        Ok(text.to_owned())
+    }
+
+    /// Returns the bytes that each of these tokens adds to the text if it comes next. `None` for a special token.
+    ///
+    /// # Errors
+    /// Returns an error if the tokenizer fails.
+    pub(super) fn bytes_of(&self, ids: &[u32], tokenizer: &Tokenizer) -> Result<Vec<Option<Vec<u8>>>> {
+        let mut context = self.ids.clone();
+        let mut before = None;
+        let bytes = ids.iter().map(|id| {
+            if tokenizer.is_special(*id) {
+                return Ok(None);
+            }
+            if let Some(bytes) = tokenizer.bytes(*id) {
+                return Ok(Some(bytes));
+            }
+            if before.is_none() {
+                before = Some(tokenizer.decode(&context)?);
+            }
+            context.push(*id);
+            let whole = tokenizer.decode(&context);
+            context.pop();
+            Ok(Some(added(before.as_deref().unwrap_or_default(), &whole?).as_bytes().to_vec()))
+        });
+        bytes.collect()
     }
 
     /// Returns the text of the tokens that wait: no further one completes it.
@@ -57,6 +81,12 @@ impl TokenText {
         self.written = 0;
         Ok(text)
     }
+}
+
+/// Returns what a text has beyond an earlier form of it.
+fn added<'a>(before: &str, whole: &'a str) -> &'a str {
+    let differs = before.char_indices().zip(whole.chars()).find(|((_, one), other)| one != other);
+    &whole[differs.map_or(before.len().min(whole.len()), |((at, _), _)| at)..]
 }
 
 #[cfg(test)]
@@ -126,7 +156,12 @@ pub(super) mod tests {
         let tokenizer = Tokenizer::from_json(file.to_string(), &TokenizerOptions::new().max_tokens(8)).unwrap();
         let mut text = TokenText::default();
         // A special token is no text, and neither is an ID that no token has.
+        let bytes = |text: &TokenText| text.bytes_of(&[0, 1, 2, 9], &tokenizer).unwrap();
+        let spelled = |texts: [&str; 2]| texts.map(|text| Some(text.as_bytes().to_vec()));
+        let [none, nothing] = [None, Some(Vec::new())];
+        assert_eq!(bytes(&text), [&spelled(["a", "b"])[..], &[none.clone(), nothing.clone()]].concat());
         let pieces = [0, 1, 2, 1, 9, 0, 2, 2].map(|id| text.push(id, &tokenizer).unwrap());
         assert_eq!(pieces, ["a", " b", "", " b", "", " a", "", ""]);
+        assert_eq!(bytes(&text), [&spelled([" a", " b"])[..], &[none, nothing]].concat());
     }
 }

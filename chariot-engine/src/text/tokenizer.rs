@@ -15,6 +15,7 @@ use super::{
     file,
     options::TokenizerOptions,
     room::Room,
+    token_bytes::Spelling,
 };
 use crate::{
     error::{Context, Error, Expected, Result, quoted},
@@ -74,6 +75,7 @@ struct Inner {
     raw: tokenizers::Tokenizer,
     cuts: Cuts,
     padding: Padding,
+    spelling: Spelling,
     max_tokens: usize,
     /// The number of tokens that the tokenizer adds to a text.
     added: usize,
@@ -143,8 +145,8 @@ impl Tokenizer {
         }
         raw.with_padding(None);
         raw.with_truncation(None).map_err(Error::from)?;
-        let cuts = Cuts::of(&raw);
-        Ok(Tokenizer(Arc::new(Inner { raw, cuts, padding, max_tokens, added, truncate: options.truncate })))
+        let (cuts, spelling) = (Cuts::of(&raw), Spelling::of(raw.get_decoder()));
+        Ok(Tokenizer(Arc::new(Inner { raw, cuts, padding, spelling, max_tokens, added, truncate: options.truncate })))
     }
 
     /// Returns the largest number of tokens of a text, with those that the tokenizer adds itself.
@@ -239,6 +241,27 @@ impl Tokenizer {
     /// Returns an error if the tokenizer fails.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
         self.0.raw.decode(ids, true).map_err(Error::from)
+    }
+
+    /// Returns the token of an ID, as the vocabulary has it.
+    pub(super) fn token(&self, id: u32) -> Option<String> {
+        self.0.raw.id_to_token(id)
+    }
+
+    /// Returns `true` if a token is no part of a text.
+    pub(super) fn is_special(&self, id: u32) -> bool {
+        let added = self.0.raw.get_added_vocabulary().get_added_tokens_decoder();
+        added.get(&id).is_some_and(|token| token.special)
+    }
+
+    /// Returns the bytes of a token, if they do not depend on the tokens before it.
+    pub(super) fn bytes(&self, id: u32) -> Option<Vec<u8>> {
+        let Inner { raw, spelling, .. } = &*self.0;
+        let token = raw.id_to_token(id)?;
+        match raw.get_added_vocabulary().get_added_tokens_decoder().contains_key(&id) {
+            true => Some(token.into_bytes()),
+            false => spelling.bytes(&token),
+        }
     }
 
     /// Returns `true` if a token has this ID.

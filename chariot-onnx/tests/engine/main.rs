@@ -3,20 +3,19 @@
 //! | file | tests |
 //! |---|---|
 //! | `tasks` | what each kind of engine responds |
+//! | `tiles` | detectors of large images and of those that do not stand upright |
 //! | `starts` | files that fail the start, and the command line |
 //! | `minilm` | the vectors of a real model |
 
 mod minilm;
 mod starts;
 mod tasks;
+mod tiles;
 
-use std::{
-    io::Cursor,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use e2e::{Process, base64};
-use image::{ImageFormat, Rgb, RgbImage};
+use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage, codecs::png::PngEncoder};
 use serde_json::{Value, json};
 
 /// The program.
@@ -83,9 +82,17 @@ fn ready(folder: &tempfile::TempDir, backend: &str) -> Process {
 
 /// Returns an image as an element of an input: a PNG in base64.
 fn picture(width: u32, height: u32, color: [u8; 3]) -> String {
+    png(&RgbImage::from_pixel(width, height, Rgb(color)), 1)
+}
+
+/// Returns an image with an EXIF orientation as an element of an input: a PNG in base64.
+fn png(image: &RgbImage, orientation: u8) -> String {
     let mut png = Vec::new();
-    let image = RgbImage::from_pixel(width, height, Rgb(color));
-    image.write_to(&mut Cursor::new(&mut png), ImageFormat::Png).unwrap();
+    let mut encoder = PngEncoder::new(&mut png);
+    // EXIF with one entry.
+    let exif = [b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0", &[orientation, 0, 0, 0, 0, 0, 0, 0][..]].concat();
+    encoder.set_exif_metadata(exif).unwrap();
+    encoder.write_image(image.as_raw(), image.width(), image.height(), ExtendedColorType::Rgb8).unwrap();
     base64(png)
 }
 

@@ -50,6 +50,27 @@ fn a_description_that_does_not_fit_the_file_fails_the_start() {
             "boxes.iou: expected a number from 0 to 1",
         ),
         ("boxes.onnx", r#"{"task": "Speech"}"#, "unknown variant `Speech`"),
+        (
+            "boxes.onnx",
+            r#"{"task": "Object Detection", "tiles": {"overlap": 1}}"#,
+            "engine.json: tiles.overlap: expected a number from 0 to less than 1, got 1",
+        ),
+        (
+            "boxes.onnx",
+            r#"{"task": "Object Detection", "tiles": {"overlap": -0.5}}"#,
+            "engine.json: tiles.overlap: expected a number from 0 to less than 1, got -0.5",
+        ),
+        (
+            "boxes.onnx",
+            r#"{"task": "Object Detection", "labels": ["a", "b", "c"], "tiles": {"size": 63}}"#,
+            "engine.json: tiles.size: expected at least 64, the longer side of the model's images, got 63",
+        ),
+        ("boxes.onnx", r#"{"task": "Object Detection", "tiles": {"step": 9}}"#, "unknown field `step`"),
+        (
+            "classifier.onnx",
+            r#"{"task": "Image Classification", "labels": ["a", "b", "c"], "tiles": {}}"#,
+            "engine.json: tiles: expected none without the task Object Detection, got some",
+        ),
         ("boxes.onnx", r#"{"task": "Object Detection", "labels": ["a"], "image": {"width": 9}}"#, "image.width of 64"),
         ("linear.onnx", detect, "images of shape"),
         ("two-inputs.onnx", detect, "expected one input"),

@@ -36,8 +36,13 @@ impl Model for Faces {
 
     async fn infer(&self, batch: Batch<Image>) -> Result<Vec<Detections>> {
         batch.try_map(|image| {
-            let faces = self.mtcnn.faces(&image, self.min_face, image.device().as_candle())?;
-            Detections::at_least(image.score_threshold(), faces, &self.labels, (image.width(), image.height()))
+            let (size, threshold, device) =
+                ((image.width(), image.height()), image.score_threshold(), image.device().clone());
+            // Networks know upright faces, and callers the pixels of the file.
+            let placement = image.upright_placement();
+            let faces = self.mtcnn.faces(&image.into_value().upright(), self.min_face, device.as_candle())?;
+            let faces = faces.into_iter().map(|face| face.to_image(&placement));
+            Detections::at_least(threshold, faces, &self.labels, size)
         })
     }
 }

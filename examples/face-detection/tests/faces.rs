@@ -3,7 +3,9 @@
 
 use std::{fs, io::Cursor, path::Path, sync::Arc};
 
-use chariot_engine::image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
+use chariot_engine::image::{
+    DynamicImage, ExtendedColorType, GrayImage, ImageEncoder, ImageFormat, Luma, Rgb, RgbImage, codecs::png::PngEncoder,
+};
 use e2e::{Answer, Process, Shared, base64, weights};
 use serde_json::{Value, json};
 
@@ -38,6 +40,36 @@ fn encoded(image: impl Into<DynamicImage>) -> Vec<u8> {
 
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("expected a number, got {value}"))
+}
+
+/// Returns a PNG that is stored on its side: its EXIF orientation is a rotation by 90 degrees clockwise.
+fn on_its_side(upright: &DynamicImage) -> Vec<u8> {
+    let stored = upright.rotate270().into_rgb8();
+    let mut file = Vec::new();
+    let mut encoder = PngEncoder::new(&mut file);
+    encoder.set_exif_metadata(b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec()).unwrap();
+    encoder.write_image(&stored, stored.width(), stored.height(), ExtendedColorType::Rgb8).unwrap();
+    file
+}
+
+#[test]
+fn faces_of_a_photograph_on_its_side_are_in_the_pixels_of_the_file() {
+    let Some(engine) = engine() else { return };
+    let photo = chariot_engine::image::load_from_memory(&sample("astronaut.jpg")).unwrap();
+    let (upright, stored) = (faces(&engine, &encoded(photo.clone())), faces(&engine, &on_its_side(&photo)));
+    assert!(!upright.is_empty() && upright.len() == stored.len());
+    let width = f64::from(photo.width());
+    let near = |got: &Value, expected: f64| assert!((number(got) - expected).abs() < 1e-3, "{got}, not {expected}");
+    for (upright, stored) in upright.iter().zip(&stored) {
+        near(&stored["xmin"], number(&upright["ymin"]));
+        near(&stored["xmax"], number(&upright["ymax"]));
+        near(&stored["ymin"], width - number(&upright["xmax"]));
+        near(&stored["ymax"], width - number(&upright["xmin"]));
+        for point in 0..5 {
+            near(&stored["keypoints"][point]["x"], number(&upright["keypoints"][point]["y"]));
+            near(&stored["keypoints"][point]["y"], width - number(&upright["keypoints"][point]["x"]));
+        }
+    }
 }
 
 #[test]

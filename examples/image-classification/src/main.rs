@@ -34,8 +34,11 @@ impl Model for Classifier {
 
     async fn infer(&self, batch: Batch<Image>) -> Result<Vec<Classification>> {
         // The numbers that torchvision trains with: the middle of the photograph, and the mean and deviation of ImageNet.
-        let pixels =
-            Pixels::rgb(224, 224).resize(Resize::Crop).mean([0.485, 0.456, 0.406]).deviation([0.229, 0.224, 0.225]);
+        let pixels = Pixels::rgb(224, 224)
+            .upright()
+            .resize(Resize::Crop)
+            .mean([0.485, 0.456, 0.406])
+            .deviation([0.229, 0.224, 0.225]);
         Classification::from_logits(&self.net.forward(&batch.to_tensor(pixels)?)?, &self.labels, self.top_k)
     }
 }

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use chariot_engine::image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use chariot_engine::image::{DynamicImage, ImageEncoder, ImageFormat, Rgb, RgbImage, codecs::jpeg::JpegEncoder};
 use e2e::{Answer, Process, Shared, base64, weights};
 use serde_json::{Value, json};
 
@@ -85,6 +85,22 @@ fn photographs_have_the_labels_and_scores_of_pytorch() {
             }
         }
     }
+}
+
+#[test]
+fn the_photograph_of_a_phone_has_the_label_of_the_upright_one() {
+    let Some(engine) = engine() else { return };
+    let upright = chariot_engine::image::load_from_memory(&sample("cat.jpg")).unwrap();
+    // On its side, with an EXIF orientation: a rotation by 90 degrees clockwise.
+    let mut phone = Vec::new();
+    let mut encoder = JpegEncoder::new_with_quality(&mut phone, 95);
+    encoder.set_exif_metadata(b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec()).unwrap();
+    encoder.encode_image(&upright.rotate270()).unwrap();
+    let best = |file: &[u8]| post(&engine, file, "predict").values().remove(0)[0].clone();
+    let (phone, upright) = (best(&phone), best(&encoded(upright)));
+    assert_eq!(phone["label"], upright["label"]);
+    let (score, expected) = (phone["score"].as_f64().unwrap(), upright["score"].as_f64().unwrap());
+    assert!((score - expected).abs() < 0.05, "{phone}, not {upright}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use chariot_engine::{
     candle_nn::VarBuilder,
     model::Gguf,
-    ops::{LayerNorm, Linear},
+    ops::{LayerNorm, Linear, Pairs},
     prelude::*,
     text::{ChatTemplate, Tokenizer},
 };
@@ -98,10 +98,12 @@ impl Weights {
         }
     }
 
-    /// Returns `true` if the rows of queries and keys alternate between the two halves of a head, as in GGUF files, instead of
-    /// one half coming after the other.
-    pub(crate) fn alternates(&self) -> bool {
-        matches!(self.source, Source::Gguf(_))
+    /// Returns the pairs of numbers in queries and keys.
+    pub(crate) fn pairs(&self) -> Pairs {
+        match self.source {
+            Source::Gguf(_) => Pairs::Neighbors,
+            Source::Safetensors(_) => Pairs::Halves,
+        }
     }
 
     /// Returns a matrix of a layer, or the embedding, as a product.

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes answers of Llama networks, computed by numpy in double precision, without candle: those of a tiny random network,
-whose files it also writes, into `tiny/`, and after `../fetch` those of SmolLM2 into `reference.json`.
+whose files it also writes, into `tiny/`, and after `../fetch` those of SmolLM2 into `reference.json`, and the tokens of texts into `tokens.json`.
 
     python3 -m venv target/generation && target/generation/bin/pip install numpy==2.4.6 gguf==0.19.0 tokenizers==0.23.3
     target/generation/bin/python examples/text-generation/tests/reference.py
@@ -156,11 +156,56 @@ def tiny():
     write(folder / "reference.json", answers)
 
 
+def tokenizer_of(field):
+    """Returns the tokenizer of a GGUF file of SmolLM2, put together by the library of Hugging Face as its `tokenizer.json` is."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+    tokens, kinds = field("tokenizer.ggml.tokens"), field("tokenizer.ggml.token_type")
+    merges = [tuple(merge.split(" ")) for merge in field("tokenizer.ggml.merges")]
+    tokenizer = Tokenizer(models.BPE({token: id for id, token in enumerate(tokens)}, merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(True), pre_tokenizers.ByteLevel(False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(token, normalized=False) for token, kind in zip(tokens, kinds) if kind == 3])
+    return tokenizer
+
+
+TEXTS = [
+    "The quick brown fox jumps over the lazy dog.",
+    "I'm sure they've said we'll see what she'd do, isn't it? IT'S o'clock.",
+    "In 2024, 1234567 people paid $3.50 (or 12,000.75 kr) at 07:45:09.",
+    "def area(width: int, height: int) -> int:\n    return width * height  # pixels\n",
+    "\tone\ttab,  two  spaces,   three   spaces\n\n\nand lines\r\nof Windows   ",
+    "   leading blanks",
+    "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich.",
+    "Dès Noël, où un zéphyr haï me vêt de glaçons würmiens, je dîne d’exquis rôtis.",
+    "Съешь же ещё этих мягких французских булок, да выпей чаю.",
+    "我能吞下玻璃而不伤身体。今天是2024年3月5日。",
+    "いろはにほへと ちりぬるを、カタカナも漢字も。",
+    "다람쥐 헌 쳇바퀴에 타고파",
+    "نص حكيم له سر قاطع وذو شأن عظيم ٣٤٥",
+    "ऋषियों को सताने वाले दुष्ट राक्षसों के राजा रावण का सर्वनाश",
+    "👩‍👩‍👧‍👦 family, 🇫🇷 flag, 👍🏽 thumb, ☃️ snow",
+    "e\u0301 combined, \u00e9 composed, \ufb01 ligature, \u00a0 no-break, \u200b zero width, \u3000 wide",
+    "https://example.org/a/b?c=1&d=%20x#frag and mail@example.org",
+    "<|im_start|>user\nWhat is 2+2?<|im_end|>\n<|im_start|>assistant\n",
+    "<|im_start>not a token|> <|endoftext|>after it",
+    "∑ᵢ xᵢ² ≤ ½·π ≈ 1.5708 ⇒ ∀ε>0 ∃δ\x00\x07\x7f",
+]
+
+
+def tokens():
+    """Writes the tokens of texts."""
+    from gguf import GGUFReader
+
+    file = GGUFReader(GGUF)
+    tokenizer = tokenizer_of(lambda name: file.fields[name].contents())
+    write(HERE / "tokens.json", [{"text": text, "tokens": tokenizer.encode(text).ids} for text in TEXTS])
+
+
 def smollm2():
     """Writes answers of SmolLM2."""
     from gguf import GGUFReader
     from gguf.quants import dequantize
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
     file = GGUFReader(GGUF)
     field = lambda name: file.fields[name].contents()
@@ -196,12 +241,7 @@ def smollm2():
             tensors[f"model.layers.{index}.{names[part]}.weight"] = values
         else:
             tensors[{"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}[tensor.name]] = values
-    tokens, kinds = field("tokenizer.ggml.tokens"), field("tokenizer.ggml.token_type")
-    merges = [tuple(merge.split(" ")) for merge in field("tokenizer.ggml.merges")]
-    tokenizer = Tokenizer(models.BPE({token: id for id, token in enumerate(tokens)}, merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(True), pre_tokenizers.ByteLevel(False)])
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(token, normalized=False) for token, kind in zip(tokens, kinds) if kind == 3])
+    tokenizer = tokenizer_of(field)
     network, answers = Llama(config, tensors), []
     system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
     for question, most in (("What is the capital of France?", 24), ("Write one sentence about the sea.", 24), ("List three colours.", 24)):
@@ -229,4 +269,5 @@ def write(path, answers):
 
 tiny()
 if GGUF.exists():
+    tokens()
     smollm2()

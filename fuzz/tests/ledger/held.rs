@@ -10,11 +10,12 @@ use std::{
 
 use chariot_engine::{
     input::{Modality, modality},
+    model::{GenerationLimits, Generator, PromptInput},
     prelude::*,
     protocol::JsonText,
     settings::ByteSize,
     testing::TestEngine,
-    text::Tokenizer,
+    text::{ChatTemplate, Tokenizer, TokenizerOptions},
 };
 use fuzz::memory::{cost_of_all, live};
 
@@ -55,6 +56,12 @@ impl Case {
     /// Makes a case of a model that encodes its texts.
     pub(crate) fn tokens(name: &'static str, tokenizer: fn() -> Tokenizer, body: impl Into<Vec<u8>>) -> Self {
         let engine = Box::new(move |gate| Engine::builder().instance("held", Tokens(gate, tokenizer())));
+        Case { engine, ..Self::items::<Text>(name, body) }
+    }
+
+    /// Makes a case of a model that generates text, whose calls are parts of prompts.
+    pub(crate) fn generated<I: PromptInput>(name: &'static str, body: impl Into<Vec<u8>>) -> Self {
+        let engine = Box::new(|gate| Engine::builder().instance("held", Generates::<I>::new(gate)));
         Case { engine, ..Self::items::<Text>(name, body) }
     }
 
@@ -136,6 +143,70 @@ impl Model for Tokens {
     async fn infer(&self, batch: Batch<Text>) -> Result<Vec<Json<u8>>> {
         self.0.pass();
         batch.try_map(|_| Ok(Json(0)))
+    }
+}
+
+/// Generates nothing: each text ends at once.
+struct Generates<I> {
+    gate: Arc<Gate>,
+    tokenizer: Tokenizer,
+    template: ChatTemplate,
+    input: PhantomData<fn() -> I>,
+}
+
+impl<I> Generates<I> {
+    fn new(gate: Arc<Gate>) -> Self {
+        let file = r#"{
+            "version": "1.0",
+            "pre_tokenizer": {"type": "WhitespaceSplit"},
+            "model": {"type": "WordLevel", "vocab": {"<end>": 0, "a": 1, "b": 2}, "unk_token": "<end>"}
+        }"#;
+        let options = TokenizerOptions::new().max_tokens(CONTEXT);
+        let template = "{% for message in messages %}<{{ message.role }}> {{ message.content }} {% endfor %}";
+        Generates {
+            gate,
+            tokenizer: Tokenizer::from_json(file, &options).expect("a tokenizer"),
+            template: ChatTemplate::new(template).expect("a template"),
+            input: PhantomData,
+        }
+    }
+}
+
+/// The most tokens of a text.
+const CONTEXT: usize = 1 << 20;
+
+impl<I: PromptInput> Generator for Generates<I> {
+    type Settings = ();
+    type Input = I;
+    type Sequence = ();
+
+    async fn load(_: &LoadContext) -> Result<Self> {
+        Err("an instance".into())
+    }
+
+    fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    fn chat_template(&self) -> Option<&ChatTemplate> {
+        Some(&self.template)
+    }
+
+    fn limits(&self) -> GenerationLimits {
+        GenerationLimits::new(CONTEXT).prefill(CONTEXT)
+    }
+
+    fn ends(&self) -> Vec<u32> {
+        vec![0]
+    }
+
+    fn sequence(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn prefill(&self, (): &mut (), _: &[u32]) -> Result<Vec<f32>> {
+        self.gate.pass();
+        Ok(vec![1.0, f32::NEG_INFINITY, f32::NEG_INFINITY])
     }
 }
 

@@ -4,12 +4,13 @@
 //! |---|---|
 //! | `held` | engines that hold their requests, and the comparison |
 //! | `bodies` | the parts of bodies |
-//! | `tensors`, `items`, `tokens`, `pictures` | the kinds of requests |
+//! | `tensors`, `items`, `tokens`, `prompts`, `pictures` | the kinds of requests |
 
 mod bodies;
 mod held;
 mod items;
 mod pictures;
+mod prompts;
 mod tensors;
 mod tokens;
 
@@ -20,7 +21,8 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn what_is_counted_is_what_is_resident() {
-    let cases = [tensors::cases(), items::cases(), tokens::cases(), pictures::cases()].into_iter().flatten();
+    let cases = [tensors::cases(), items::cases(), tokens::cases(), prompts::cases(), pictures::cases()];
+    let cases = cases.into_iter().flatten();
     let only = std::env::var("LEDGER_ONLY").unwrap_or_default();
     let faults: Vec<String> =
         cases.filter(|case| case.name.contains(&only)).filter_map(|case| held::compare(&case).err()).collect();

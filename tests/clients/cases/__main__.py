@@ -5,9 +5,9 @@ import logging
 import sys
 import unittest
 
-from . import kserve_rest, openai_api, triton_http
+from . import kserve_rest, openai_api, openai_generation, triton_http
 
-MODULES = (triton_http, kserve_rest, openai_api)
+MODULES = (triton_http, kserve_rest, openai_api, openai_generation)
 
 
 class Table(unittest.TestResult):

@@ -13,6 +13,9 @@ IRIS = os.environ["IRIS_URL"]
 IDENTITY = os.environ["IDENTITY_URL"]
 COMPRESSING = os.environ["COMPRESSING_URL"]
 OPENAI = os.environ["OPENAI_URL"]
+GENERATION = os.environ["GENERATION_URL"]
+# Absent without the real weights.
+REAL_GENERATION = os.environ.get("REAL_GENERATION_URL")
 
 # One flower of each species, and the species.
 FLOWERS = np.array([[5.0, 3.4, 1.5, 0.2], [5.9, 2.8, 4.3, 1.3], [6.6, 3.0, 5.6, 2.0]], np.float32)

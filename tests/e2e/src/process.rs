@@ -51,7 +51,8 @@ impl Process {
     fn spawn(exe: &str, arguments: &[&str], env: &[(&str, &str)], [out, err]: [Stdio; 2]) -> Self {
         let mut command = Command::new(exe);
         for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| name.starts_with("CHARIOT_") || name == "LOG_LEVEL") {
+            let is_read = |name: &str| name.starts_with("CHARIOT_") || name.starts_with("OTEL_") || name == "LOG_LEVEL";
+            if name.to_str().is_some_and(is_read) {
                 command.env_remove(name);
             }
         }

@@ -292,6 +292,27 @@ def tasks():
     weights = [tensor("zero", numpy.float32(0)), tensor("each", numpy.int64([-1, 1, 1])), tensor("boxes", boxes)]
     write("boxes", model(nodes, [value("images", [1, 3, 64, 64])], [value("output0", [1, 7, 84])], weights))
 
+    # As detectors of the YOLO family, by a look at the image: a box for each cell of 8 x 8 pixels, and its mean in red, green
+    # and blue as the scores.
+    centres = (numpy.arange(8, dtype=numpy.float32) + 0.5) * 8
+    x, y = numpy.meshgrid(centres, centres)
+    cells = numpy.stack([x.flatten(), y.flatten(), numpy.full(64, 8), numpy.full(64, 8)]).astype(numpy.float32)[None]
+    nodes = [
+        node("AveragePool", ["images"], ["means"], kernel_shape=[8, 8], strides=[8, 8]),
+        node("Reshape", ["means", "rows"], ["scores"]),
+        node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        node("Mul", ["mean", "zero"], ["nothing"]),
+        node("Reshape", ["nothing", "each"], ["one"]),
+        node("Add", ["one", "cells"], ["places"]),
+        node("Concat", ["places", "scores"], ["output0"], axis=1),
+    ]
+    weights = [
+        tensor("zero", numpy.float32(0)), tensor("each", numpy.int64([-1, 1, 1])), tensor("rows", numpy.int64([0, 3, 64])),
+        tensor("cells", cells),
+    ]
+    ports = [value("images", ["batch", 3, 64, 64])], [value("output0", ["batch", 7, 64])]
+    write("cells", model(nodes, *ports, weights))
+
     nodes = [
         node("Gather", ["table", "input_ids"], ["rows"]),
         node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),

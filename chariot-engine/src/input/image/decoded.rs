@@ -4,7 +4,9 @@ use std::fmt;
 
 use ::image::{DynamicImage, metadata::Orientation};
 
-use super::{base64, decode, decode::Decoded, format::ImageFormat, limits::ImageLimits};
+use super::{
+    base64, decode, decode::Decoded, format::ImageFormat, geometry::Placement, limits::ImageLimits, turn::Turn,
+};
 use crate::{error::Rejection, protocol::Meter};
 
 /// One decoded image.
@@ -117,12 +119,32 @@ impl Image {
 
     /// Rotates the image according to its EXIF orientation. An image without an orientation does not change.
     ///
-    /// The SDK never rotates an image by itself, because Chariot measures boxes and masks in the stored pixels.
+    /// The SDK never rotates an image by itself, because boxes and masks are measured in the stored pixels.
+    /// [`Pixels::upright`](super::Pixels::upright) shows a model the upright image and leads back to them.
     #[must_use]
     pub fn upright(mut self) -> Self {
         self.pixels.apply_orientation(self.orientation);
         self.orientation = Orientation::NoTransforms;
         self
+    }
+
+    /// Returns the way from pixels of the [upright](Self::upright) image to the stored pixels, for a model that does not read
+    /// the numbers of [`Pixels`](super::Pixels).
+    ///
+    /// ```
+    /// use chariot_engine::{Image, tasks::Detection};
+    ///
+    /// # fn network(image: &Image) -> Vec<Detection> { vec![Detection::new(0, 0.9, [1.0, 2.0, 3.0, 4.0])] }
+    /// fn detect(image: Image) -> Vec<Detection> {
+    ///     let placement = image.upright_placement();
+    ///     network(&image.upright()).into_iter().map(|one| one.to_image(&placement)).collect()
+    /// }
+    /// # let image = chariot_engine::image::DynamicImage::new_rgb8(8, 8);
+    /// # assert_eq!(detect(Image::from_dynamic(image)), [Detection::new(0, 0.9, [1.0, 2.0, 3.0, 4.0])]);
+    /// ```
+    pub fn upright_placement(&self) -> Placement {
+        let turn = Turn::of(self.orientation);
+        Placement::of_upright((self.width(), self.height()), turn)
     }
 }
 

@@ -1,15 +1,16 @@
 //! Resizing of an image, or of a region of it, to the size that a model reads, and the way back for boxes. `Pixels` plans
 //! with it, and the tasks' detections are placed by it.
 
-use super::{region::Region, view::Window};
+use super::{region::Region, turn::Turn, view::Window};
 
 /// The way to resize an image whose aspect ratio is not the one that the model reads.
 ///
 /// ```
-/// use chariot_engine::{Pixels, input::image::Resize};
+/// use chariot_engine::{Image, Pixels, image::DynamicImage, input::image::Resize};
 ///
 /// let pixels = Pixels::rgb(640, 640).resize(Resize::Fit { pad: 114 });
-/// assert_eq!(pixels.placement(1280, 720).offset_y, 140.0);
+/// let image = Image::from_dynamic(DynamicImage::new_rgb8(1280, 720));
+/// assert_eq!(pixels.placement(&image).offset_y, 140.0);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -29,12 +30,17 @@ pub enum Resize {
 /// The position of an image within the size that the model reads: a point `x` of the image is at
 /// `x * scale_x + offset_x`. It is the same for a region or a tile of an image: points are those of the whole image.
 ///
+/// Points of the image are in its stored pixels, which callers measure boxes in, whatever the orientation of the image. After
+/// [`Pixels::upright`](super::Pixels::upright), scales and offsets are those of the upright image, and the methods turn points
+/// too.
+///
 /// The origin is the upper left corner, not the centre of the first pixel.
 ///
 /// ```
-/// use chariot_engine::{Pixels, input::image::Resize};
+/// use chariot_engine::{Image, Pixels, image::DynamicImage, input::image::Resize};
 ///
-/// let placement = Pixels::rgb(100, 100).resize(Resize::Fit { pad: 0 }).placement(200, 100);
+/// let image = Image::from_dynamic(DynamicImage::new_rgb8(200, 100));
+/// let placement = Pixels::rgb(100, 100).resize(Resize::Fit { pad: 0 }).placement(&image);
 /// // Converts the corner of a box from the model's pixels to those of the image.
 /// assert_eq!(placement.to_image(50.0, 25.0), (100.0, 0.0));
 /// ```
@@ -49,18 +55,30 @@ pub struct Placement {
     pub offset_x: f32,
     /// The position of the image's upper edge, in pixels of the model. Negative if it is cut off.
     pub offset_y: f32,
+    /// The turn of the image before it is placed.
+    pub(super) turn: Turn,
+    /// The size of the image before it is turned.
+    pub(super) size: (u32, u32),
 }
 
 impl Placement {
+    /// Creates the placement of an image of this stored size that is turned and not resized.
+    pub(super) fn of_upright(size: (u32, u32), turn: Turn) -> Self {
+        Placement { scale_x: 1.0, scale_y: 1.0, offset_x: 0.0, offset_y: 0.0, turn, size }
+    }
+
     /// Converts a point from pixels of the model to pixels of the image. The result is not clamped to the image.
     pub fn to_image(&self, x: f32, y: f32) -> (f32, f32) {
-        let back = |at, offset, scale| ((f64::from(at) - f64::from(offset)) / f64::from(scale)) as f32;
-        (back(x, self.offset_x, self.scale_x), back(y, self.offset_y, self.scale_y))
+        let back = |at, offset, scale| (f64::from(at) - f64::from(offset)) / f64::from(scale);
+        let upright = (back(x, self.offset_x, self.scale_x), back(y, self.offset_y, self.scale_y));
+        let (x, y) = self.turn.point_back(upright, self.sides());
+        (x as f32, y as f32)
     }
 
     /// Converts a point from pixels of the image to pixels of the model.
     pub fn to_model(&self, x: f32, y: f32) -> (f32, f32) {
-        let there = |at, offset, scale| (f64::from(at) * f64::from(scale) + f64::from(offset)) as f32;
+        let (x, y) = self.turn.point((x.into(), y.into()), self.sides());
+        let there = |at, offset, scale| (at * f64::from(scale) + f64::from(offset)) as f32;
         (there(x, self.offset_x, self.scale_x), there(y, self.offset_y, self.scale_y))
     }
 
@@ -68,21 +86,46 @@ impl Placement {
     /// to the image.
     ///
     /// ```
-    /// use chariot_engine::{Pixels, input::image::Resize};
+    /// use chariot_engine::{Image, Pixels, image::DynamicImage, input::image::Resize};
     ///
-    /// let placement = Pixels::rgb(100, 100).resize(Resize::Fit { pad: 0 }).placement(200, 100);
+    /// let image = Image::from_dynamic(DynamicImage::new_rgb8(200, 100));
+    /// let placement = Pixels::rgb(100, 100).resize(Resize::Fit { pad: 0 }).placement(&image);
     /// assert_eq!(placement.box_to_image([10.0, 35.0, 20.0, 45.0]), [20.0, 20.0, 40.0, 40.0]);
     /// ```
     pub fn box_to_image(&self, [xmin, ymin, xmax, ymax]: [f32; 4]) -> [f32; 4] {
-        let ((xmin, ymin), (xmax, ymax)) = (self.to_image(xmin, ymin), self.to_image(xmax, ymax));
-        [xmin, ymin, xmax, ymax]
+        let (first, second) = (self.to_image(xmin, ymin), self.to_image(xmax, ymax));
+        edges(first, second, (self.turn.mirrors_x, self.turn.mirrors_y))
     }
 
     /// Converts a box `[xmin, ymin, xmax, ymax]` from pixels of the image to pixels of the model.
     pub fn box_to_model(&self, [xmin, ymin, xmax, ymax]: [f32; 4]) -> [f32; 4] {
-        let ((xmin, ymin), (xmax, ymax)) = (self.to_model(xmin, ymin), self.to_model(xmax, ymax));
-        [xmin, ymin, xmax, ymax]
+        let (first, second) = (self.to_model(xmin, ymin), self.to_model(xmax, ymax));
+        edges(first, second, self.turn.size((self.turn.mirrors_x, self.turn.mirrors_y)))
     }
+
+    /// Converts a distance from pixels of the model to pixels of the image.
+    pub(crate) fn distance_to_image(&self, x: f64, y: f64) -> (f64, f64) {
+        let (x, y) = self.turn.size((x / f64::from(self.scale_x), y / f64::from(self.scale_y)));
+        (if self.turn.mirrors_x { -x } else { x }, if self.turn.mirrors_y { -y } else { y })
+    }
+
+    /// Returns `true` if the columns of the image are the rows of the model.
+    pub(crate) fn swaps(&self) -> bool {
+        self.turn.swaps
+    }
+
+    fn sides(&self) -> (f64, f64) {
+        (self.size.0.into(), self.size.1.into())
+    }
+}
+
+/// Returns the edges of a box from two corners, of which the second is left of the first one, or above it, if that axis is
+/// mirrored.
+fn edges(first: (f32, f32), second: (f32, f32), (mirrors_x, mirrors_y): (bool, bool)) -> [f32; 4] {
+    let ordered = |first, second, is_mirrored| if is_mirrored { (second, first) } else { (first, second) };
+    let (xmin, xmax) = ordered(first.0, second.0, mirrors_x);
+    let (ymin, ymax) = ordered(first.1, second.1, mirrors_y);
+    [xmin, ymin, xmax, ymax]
 }
 
 /// The part of an image that is used, and its position within the size of the model.
@@ -141,8 +184,8 @@ impl Plan {
         plan
     }
 
-    /// Returns the position of the whole image.
-    pub(super) fn placement(&self) -> Placement {
+    /// Returns the position of the whole image, whose stored size is turned before it is placed.
+    pub(super) fn placement(&self, size: (u32, u32), turn: Turn) -> Placement {
         let (left, top, width, height) = self.source;
         let (to_left, to_top, to_width, to_height) = self.target;
         let (scale_x, scale_y) = (f64::from(to_width) / width, f64::from(to_height) / height);
@@ -151,6 +194,8 @@ impl Plan {
             scale_y: scale_y as f32,
             offset_x: (f64::from(to_left) - left * scale_x) as f32,
             offset_y: (f64::from(to_top) - top * scale_y) as f32,
+            turn,
+            size,
         }
     }
 
@@ -199,8 +244,10 @@ mod tests {
         ];
         for (resize, (scale_x, scale_y, offset_x, offset_y)) in cases {
             let region = Region::new(0, 0, 400, 100);
-            let placement = Plan::of_region(resize, region, (400, 100), (200, 200)).placement();
-            assert_eq!(placement, Placement { scale_x, scale_y, offset_x, offset_y });
+            let plan = Plan::of_region(resize, region, (400, 100), (200, 200));
+            let placement = plan.placement((400, 100), Turn::default());
+            let Placement { scale_x: across, scale_y: down, offset_x: left, offset_y: top, .. } = placement;
+            assert_eq!((across, down, left, top), (scale_x, scale_y, offset_x, offset_y));
             let (x, y) = placement.to_model(200.0, 50.0);
             assert_eq!((x, y), (100.0, 100.0), "the centre stays in the centre");
             assert_eq!(placement.to_image(x, y), (200.0, 50.0));

@@ -19,7 +19,8 @@
 //! | `sample`, `view` | the pixels of a conversion: 8 or 16 bits per channel, borrowed or not |
 //! | `color` | conversion to gray or color |
 //! | `contrast`, `clahe` | adjusting the contrast |
-//! | `resample`, `area` | resizing of pixels |
+//! | `resample`, `area`, `nearest` | resizing of pixels |
+//! | `turn` | the way from stored pixels to the upright image, and back |
 
 mod area;
 mod base64;
@@ -36,6 +37,7 @@ mod geometry;
 mod input;
 mod jpeg;
 mod limits;
+mod nearest;
 mod options;
 mod pixels;
 mod region;
@@ -45,6 +47,7 @@ mod sample;
 mod tests;
 mod tiff;
 mod tiles;
+mod turn;
 mod view;
 mod webp;
 

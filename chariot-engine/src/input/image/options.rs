@@ -1,7 +1,5 @@
 //! The options of [`Pixels`](super::Pixels): layout, filter, and values per channel.
 
-use fast_image_resize::{FilterType, ResizeAlg};
-
 /// The position of the channels among the dimensions of a batch.
 ///
 /// ```
@@ -44,19 +42,6 @@ pub enum Filter {
     Bicubic,
     /// Lanczos with three lobes. The sharpest and the slowest.
     Lanczos,
-}
-
-impl Filter {
-    /// Returns the algorithm of the crate that resizes, which has none for areas.
-    pub(super) fn algorithm(self) -> Option<ResizeAlg> {
-        match self {
-            Filter::Area => None,
-            Filter::Nearest => Some(ResizeAlg::Nearest),
-            Filter::Bilinear => Some(ResizeAlg::Convolution(FilterType::Bilinear)),
-            Filter::Bicubic => Some(ResizeAlg::Convolution(FilterType::CatmullRom)),
-            Filter::Lanczos => Some(ResizeAlg::Convolution(FilterType::Lanczos3)),
-        }
-    }
 }
 
 /// One number for each channel, or one for all of them. Created from a number, or from an array of one or three.

@@ -10,6 +10,7 @@ use super::{
     region::Region,
     resample,
     sample::Sample,
+    turn::Turn,
     view::View,
 };
 use crate::error::{Error, Expected, Result};
@@ -46,6 +47,7 @@ pub struct Pixels {
     gray: bool,
     bgr: bool,
     is_deep: bool,
+    is_upright: bool,
     region: Option<Region>,
     contrast: Contrast,
     /// The factor of each value, if it is not one over the largest.
@@ -66,6 +68,7 @@ impl Pixels {
             gray: true,
             bgr: false,
             is_deep: false,
+            is_upright: false,
             region: None,
             contrast: Contrast::default(),
             scale: None,
@@ -85,6 +88,33 @@ impl Pixels {
     /// Orders the channels blue, green, red, as in OpenCV. Has no effect on gray.
     pub fn bgr(self) -> Self {
         Pixels { bgr: true, ..self }
+    }
+
+    /// Turns each image by its EXIF orientation, so that the model sees it upright. Default: as it is stored.
+    ///
+    /// The result is that of [`Image::upright`], within 1 of 255 where the image is resized, but only the numbers of the model
+    /// are turned, not the image. Whatever is said about the image is still in its stored pixels, which callers measure boxes
+    /// in: its size, its [region](Self::region), and what [`placement`](Self::placement) converts boxes, points and masks to.
+    ///
+    /// ```
+    /// use chariot_engine::{Image, Pixels, input::image::ImageLimits};
+    ///
+    /// // 2 x 1 pixels, black and white, with orientation 6: the photograph of a phone that was held upright.
+    /// let phone = Image::decode_base64(
+    ///     "SUkqAAgAAAAJAAABAwABAAAAAgAAAAEBAwABAAAAAQAAAAIBAwABAAAACAAAAAMBAwABAAAAAQAAAAYBAwABAAAAAQAAABEBBAABAAAA\
+    ///      egAAABIBAwABAAAABgAAABYBAwABAAAAAQAAABcBBAABAAAAAgAAAAAAAAAA/w==",
+    ///     &ImageLimits::default(),
+    /// )?;
+    /// assert_eq!((phone.width(), phone.height()), (2, 1));
+    /// let (pixels, mut numbers) = (Pixels::gray(1, 2).upright(), Vec::new());
+    /// pixels.write(&phone, &mut numbers)?;
+    /// assert_eq!(numbers, [0.0, 1.0]);
+    /// // The lower half of what the model sees is the right half of the file.
+    /// assert_eq!(pixels.placement(&phone).box_to_image([0.0, 1.0, 1.0, 2.0]), [1.0, 0.0, 2.0, 1.0]);
+    /// # Ok::<(), chariot_engine::Error>(())
+    /// ```
+    pub fn upright(self) -> Self {
+        Pixels { is_upright: true, ..self }
     }
 
     /// Converts only a region of each image. Default: the whole image.
@@ -188,10 +218,21 @@ impl Pixels {
         self.len() == 0
     }
 
-    /// Returns the position of an image of `width` x `height` pixels within the size that the model reads, to convert boxes
-    /// back to the image. A width or height of 0 is treated as 1.
-    pub fn placement(&self, width: u32, height: u32) -> Placement {
-        self.plan((width.max(1), height.max(1))).placement()
+    /// Returns the position of an image within the size that the model reads, to convert boxes back to the image. A width or
+    /// height of 0 is treated as 1.
+    pub fn placement(&self, image: &Image) -> Placement {
+        self.placement_of((image.width(), image.height()), self.turn_of(image))
+    }
+
+    /// Returns the position of an image of this size that is turned.
+    pub(super) fn placement_of(&self, (width, height): (u32, u32), turn: Turn) -> Placement {
+        let size = (width.max(1), height.max(1));
+        self.plan(size, turn).placement(size, turn)
+    }
+
+    /// Returns the turn of an image before it is converted.
+    pub(super) fn turn_of(&self, image: &Image) -> Turn {
+        if self.is_upright { Turn::of(image.orientation) } else { Turn::default() }
     }
 
     /// Appends the numbers of one image: [`len`](Self::len) of them, in the order of [`shape`](Self::shape).
@@ -221,18 +262,29 @@ impl Pixels {
             return Ok(());
         }
         into.try_reserve(self.len())?;
-        let (plan, size) = (self.plan(from), (self.width, self.height));
+        let turn = self.turn_of(image);
+        let (plan, size) = (self.plan(from, turn), (self.width, self.height));
         let pad = T::from_u8(if let Resize::Fit { pad } = self.resize { pad } else { 0 });
-        let Some(window) = self.region_of(from).within(from).filter(|_| plan.is_visible) else {
+        let region = self.region_of(from);
+        let windows = region.within(from).zip(turn.region(region, from).within(turn.size(from)));
+        let Some((window, upright)) = windows.filter(|_| plan.is_visible) else {
             let all = vec![pad; size.0 as usize * size.1 as usize];
             self.append(&View::of(all, size, 1), &numbers, into);
             return Ok(());
         };
         let view = color::flatten::<T>(image.as_dynamic(), window, self.gray);
+        // Equalization begins in a corner of the upright image, and copies the view anyway. All other steps are the same
+        // whichever way an image stands, so the little that is left after them is turned.
+        let (view, turn) = match self.contrast {
+            Contrast::Clahe { .. } => (turn.apply(view), Turn::default()),
+            _ => (view, turn),
+        };
         let (_, _, inner_width, inner_height) = plan.target;
-        let part = plan.source_in(window);
-        let view = resample::resample(self.contrast.apply(view), part, (inner_width, inner_height), self.filter)?;
-        self.append(&resample::framed(view, &plan, size, pad), &numbers, into);
+        let stored = (view.window.width.into(), view.window.height.into());
+        let part = turn.part_back(plan.source_in(upright), stored);
+        let inner = turn.size((inner_width, inner_height));
+        let view = resample::resample(self.contrast.apply(view), part, inner, self.filter, turn)?;
+        self.append(&resample::framed(turn.apply(view), &plan, size, pad), &numbers, into);
         Ok(())
     }
 
@@ -241,12 +293,13 @@ impl Pixels {
         self.region.unwrap_or(Region::new(0, 0, width, height))
     }
 
-    /// Plans the conversion of an image of this size, of which no side is 0. Sides of 0 of the region or of the model are
-    /// treated as 1.
-    fn plan(&self, from: (u32, u32)) -> Plan {
+    /// Plans the conversion of an image of this size, of which no side is 0, after its turn. Sides of 0 of the region or of
+    /// the model are treated as 1.
+    fn plan(&self, from: (u32, u32), turn: Turn) -> Plan {
         let region = self.region_of(from);
         let region = Region { width: region.width.max(1), height: region.height.max(1), ..region };
-        Plan::of_region(self.resize, region, from, (self.width.max(1), self.height.max(1)))
+        let to = (self.width.max(1), self.height.max(1));
+        Plan::of_region(self.resize, turn.region(region, from), turn.size(from), to)
     }
 
     fn channels(&self) -> usize {

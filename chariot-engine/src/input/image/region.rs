@@ -5,14 +5,15 @@ use crate::error::{Error, Expected, Result};
 
 /// A rectangle of whole pixels of an image, which can also lie partly or entirely outside of it.
 ///
-/// It is the argument of [`Pixels::region`](super::Pixels::region).
+/// It is the argument of [`Pixels::region`](super::Pixels::region), and in stored pixels, whatever the orientation of the image.
 ///
 /// ```
-/// use chariot_engine::{Pixels, input::image::Region};
+/// use chariot_engine::{Image, Pixels, image::DynamicImage, input::image::Region};
 ///
 /// // The lower right quarter of an image of 640 x 480 pixels.
 /// let pixels = Pixels::rgb(224, 224).region(Region::new(320, 240, 320, 240));
-/// assert_eq!(pixels.placement(640, 480).to_image(0.0, 0.0), (320.0, 240.0));
+/// let image = Image::from_dynamic(DynamicImage::new_rgb8(640, 480));
+/// assert_eq!(pixels.placement(&image).to_image(0.0, 0.0), (320.0, 240.0));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Region {

@@ -1,7 +1,7 @@
 //! [`Tiles`] and [`Tile`]: an image in parts that overlap, for objects that are small in a large image. Authors call
 //! [`Pixels::tiles`] in `infer`.
 
-use super::{decoded::Image, fault::no_pixels, geometry::Placement, pixels::Pixels, region::Region};
+use super::{decoded::Image, fault::no_pixels, geometry::Placement, pixels::Pixels, region::Region, turn::Turn};
 use crate::error::{Error, Expected, Result};
 
 impl Pixels {
@@ -10,7 +10,8 @@ impl Pixels {
     ///
     /// The tiles are those of SAHI's `get_slice_bboxes`: row by row, at equal distances, and the last of a row or a column is
     /// moved back so that it ends with the image. An image smaller than a tile is one tile of its own size. Tiles are views:
-    /// only one at a time is converted. They replace the [region](Self::region).
+    /// only one at a time is converted. They replace the [region](Self::region). With [`upright`](Self::upright) they are the
+    /// tiles of the upright image.
     ///
     /// ```
     /// use chariot_engine::{Image, Pixels, Result};
@@ -55,9 +56,11 @@ impl Pixels {
             let expected = Expected::new("an overlap from 0 to less than 1", overlap);
             return Err(Error::from(format!("tiles: {expected}")));
         }
+        let turn = self.turn_of(image);
+        let (width, height) = turn.size((width, height));
         let (across, down) = (Axis::new(width, size.0, overlap), Axis::new(height, size.1, overlap));
         let count = u64::from(across.count) * u64::from(down.count);
-        Ok(Tiles { pixels: self, image, across, down, next: 0, count })
+        Ok(Tiles { pixels: self, image, turn, across, down, next: 0, count })
     }
 }
 
@@ -75,6 +78,7 @@ impl Pixels {
 pub struct Tiles<'a> {
     pixels: Pixels,
     image: &'a Image,
+    turn: Turn,
     across: Axis,
     down: Axis,
     next: u64,
@@ -90,12 +94,13 @@ impl<'a> Iterator for Tiles<'a> {
         }
         let (row, column) = (self.next / u64::from(self.across.count), self.next % u64::from(self.across.count));
         self.next += 1;
-        let region = Region {
+        let upright = Region {
             left: self.across.start(column).into(),
             top: self.down.start(row).into(),
             width: self.across.size,
             height: self.down.size,
         };
+        let region = self.turn.region_back(upright, (self.image.width(), self.image.height()));
         Some(Tile { pixels: self.pixels.region(region), image: self.image, region })
     }
 
@@ -126,14 +131,14 @@ pub struct Tile<'a> {
 }
 
 impl Tile<'_> {
-    /// Returns the rectangle of the image.
+    /// Returns the rectangle of the image, in stored pixels.
     pub fn region(&self) -> Region {
         self.region
     }
 
     /// Returns the position of the whole image within the size that the model reads, to convert boxes back to the image.
     pub fn placement(&self) -> Placement {
-        self.pixels.placement(self.image.width(), self.image.height())
+        self.pixels.placement(self.image)
     }
 
     /// Appends the numbers of the tile, as [`Pixels::write`] does.

@@ -39,6 +39,12 @@ impl<'a, T: Sample> View<'a, T> {
         (&self.values, self.stored_width)
     }
 
+    /// Returns a row of the window.
+    pub(super) fn row(&self, y: usize) -> &[T] {
+        let start = (self.window.top as usize + y) * self.stored_width as usize + self.window.left as usize;
+        &self.values[start * self.channels..][..self.window.width as usize * self.channels]
+    }
+
     /// Returns the rows of the window.
     pub(super) fn rows(&self) -> impl Iterator<Item = &[T]> + Clone {
         let Window { left, top, width, height } = self.window;

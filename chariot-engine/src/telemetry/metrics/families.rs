@@ -9,7 +9,7 @@ use prometheus_client::{
 };
 
 use super::{distribution::Distribution, table::described};
-use crate::telemetry::logs::lost_lines;
+use crate::telemetry::{logs::lost_lines, lost_spans::lost_spans};
 
 /// The names and values of labels. None of them comes from a caller.
 pub(super) type Labels = Vec<(&'static str, String)>;
@@ -34,6 +34,7 @@ pub(super) struct Families {
     pub(super) state: Family<Labels, Gauge>,
     memory: Gauge,
     lost_log_lines: Counter,
+    lost_spans: Counter,
 }
 
 /// The bounds for times: from a tenth of a millisecond, about the time that the runtime itself takes, to two minutes.
@@ -69,6 +70,7 @@ impl Families {
             state: add(registry, "chariot_state", Family::default()),
             memory: Gauge::default(),
             lost_log_lines: add(registry, "chariot_lost_log_lines_total", Counter::default()),
+            lost_spans: add(registry, "chariot_lost_spans_total", Counter::default()),
         };
         if resident_bytes().is_some() {
             add(registry, "process_resident_memory_bytes", families.memory.clone());
@@ -84,6 +86,7 @@ impl Families {
             self.memory.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         }
         self.lost_log_lines.inner().store(lost_lines(), Ordering::Relaxed);
+        self.lost_spans.inner().store(lost_spans(), Ordering::Relaxed);
     }
 }
 

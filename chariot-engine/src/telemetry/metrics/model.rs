@@ -33,6 +33,14 @@ const STAGES: [(Stage, &str); 8] = [
     (Stage::Total, "total"),
 ];
 
+impl Stage {
+    /// Returns the name in metrics and spans.
+    #[cfg(feature = "otel")]
+    pub(crate) fn name(self) -> &'static str {
+        STAGES[self as usize].1
+    }
+}
+
 /// The number of stages.
 pub(crate) const STAGE_COUNT: usize = STAGES.len();
 

@@ -96,6 +96,12 @@ pub const METRICS: &[Description] = &[
         &[],
         "Log lines that were lost because the reader of standard output was gone or too slow",
     ),
+    metric(
+        "chariot_lost_spans_total",
+        "counter",
+        &[],
+        "Spans that were not exported because the collector was gone or too slow; 0 without the feature otel",
+    ),
     metric("process_resident_memory_bytes", "gauge", &[], "Resident memory of the process in bytes, on Linux"),
     metric("chariot_build_info", "info", &["sdk_version"], "The version of the SDK that the engine was built with"),
 ];

@@ -2,7 +2,7 @@
 //! a case forever; `target::learn` finds out which conditions hold.
 
 /// The conditions and their meanings.
-const CONDITIONS: [(&str, &str); 32] = [
+const CONDITIONS: [(&str, &str); 33] = [
     ("declared-inputs", "the metadata names the inputs"),
     ("any-inputs", "the model accepts tensors of any name, datatype and shape"),
     ("tensors", "inputs are named tensors"),
@@ -32,6 +32,7 @@ const CONDITIONS: [(&str, &str); 32] = [
     ("streaming", "responses can be streamed"),
     ("openai", "GET /v1/models lists the model"),
     ("openai-chat", "POST /v1/chat/completions answers a conversation"),
+    ("openai-logprobs", "POST /v1/chat/completions reports the logarithmic probabilities of tokens"),
     ("openai-completions", "POST /v1/completions continues a text"),
     ("openai-embeddings", "POST /v1/embeddings returns the vector of a text"),
     ("embedded", "the server is part of these tests"),

@@ -87,12 +87,13 @@ fn about_openai(facts: &mut Facts, target: &Target) {
     let models = fetch(target, "/v1/models").unwrap_or_default();
     let is_listed = |models: &Vec<Value>| models.iter().any(|model| model["id"] == target.model());
     facts.hold_if("openai", models["data"].as_array().is_some_and(is_listed));
-    for (condition, path, member, value) in [
-        ("openai-chat", "/v1/chat/completions", "messages", json!([{ "role": "user", "content": "a" }])),
-        ("openai-completions", "/v1/completions", "prompt", json!("a")),
-        ("openai-embeddings", "/v1/embeddings", "input", json!("a")),
+    let (model, messages) = (target.model(), json!([{ "role": "user", "content": "a" }]));
+    for (condition, path, body) in [
+        ("openai-chat", "/v1/chat/completions", json!({ "model": model, "messages": messages })),
+        ("openai-logprobs", "/v1/chat/completions", json!({ "model": model, "messages": messages, "logprobs": true })),
+        ("openai-completions", "/v1/completions", json!({ "model": model, "prompt": "a" })),
+        ("openai-embeddings", "/v1/embeddings", json!({ "model": model, "input": "a" })),
     ] {
-        let body = json!({ "model": target.model(), member: value });
         let answer = target.ask(&Request::post(path.to_owned(), body.to_string()));
         facts.hold_if(condition, answer.is_ok_and(|answer| answer.status == 200));
     }

@@ -1,7 +1,11 @@
 //! Engines whose outputs follow from their items, for the cases that need one by name. `tasks` runs the suite against
 //! each. The engines of `golden` have an engine for every task.
 
-use chariot_engine::{EngineBuilder, prelude::*};
+use chariot_engine::{
+    EngineBuilder,
+    prelude::*,
+    tasks::{TextPart, TokenLogprob, TopLogprob},
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -22,10 +26,10 @@ impl<I: Input, O: Output<I::Modality>> Model for Of<I, O> {
     }
 }
 
-/// A model that answers a conversation, part by part.
-pub(crate) struct Chats;
+/// A model that answers a conversation, part by part, with the probabilities of its tokens or without.
+pub(crate) struct Chats<const LOGPROBS: bool>;
 
-impl Model for Chats {
+impl<const LOGPROBS: bool> Model for Chats<LOGPROBS> {
     type Settings = ();
     type Input = Chat;
     type Output = GeneratedText;
@@ -35,18 +39,30 @@ impl Model for Chats {
     }
 
     fn spec() -> Spec {
-        Spec::new::<Self>().streaming()
+        let spec = Spec::new::<Self>().streaming();
+        if LOGPROBS { spec.logprobs() } else { spec }
     }
 
     async fn infer(&self, batch: Batch<Chat>) -> Result<Vec<GeneratedText>> {
         batch.try_map(|chat| {
             let words = ["Blue", " or", " red."];
-            words.iter().try_for_each(|word| chat.emit(word))?;
+            let top = chat.sampling.logprobs;
+            let logprobs = top.map(|top| words.map(|word| token(word, top)));
+            for (index, text) in words.into_iter().enumerate() {
+                let logprobs = logprobs.as_ref().map(|tokens| &tokens[index..=index]);
+                chat.emit(&TextPart { text, logprobs })?;
+            }
             let usage = Usage { prompt_tokens: 4, completion_tokens: words.len() };
-            let text = GeneratedText::new(words.concat());
+            let text = GeneratedText { logprobs: logprobs.map(Vec::from), ..GeneratedText::new(words.concat()) };
             Ok(GeneratedText { finish_reason: Some(FinishReason::Stop), usage: Some(usage), ..text })
         })
     }
+}
+
+/// Returns a token with this number of alternatives.
+fn token(word: &str, top: usize) -> TokenLogprob {
+    let other = |index: usize| TopLogprob { token: format!(" {index}"), logprob: -1.0 - index as f32, bytes: None };
+    TokenLogprob { top_logprobs: (0..top).map(other).collect(), ..TokenLogprob::new(word, -0.5) }
 }
 
 /// An engine with known outputs.

@@ -90,8 +90,9 @@ fn on_the_platform() -> Report {
 
 #[test]
 fn the_whole_suite_passes_on_engines_of_each_kind_and_every_case_runs() {
-    let runs: [fn() -> Report; 7] = [
-        conversations,
+    let runs: [fn() -> Report; 8] = [
+        conversations::<true>,
+        conversations::<false>,
         || items("Object Detection"),
         || whole_suite(golden::served("Text Embedding", "default").target("golden")),
         || items("Anything"),
@@ -114,8 +115,8 @@ fn the_whole_suite_passes_on_engines_of_each_kind_and_every_case_runs() {
 }
 
 /// Runs the cases of OpenAI's API against a model that answers conversations.
-fn conversations() -> Report {
-    let served = Served::start(Engine::builder().model::<Chats>("chats"));
+fn conversations<const LOGPROBS: bool>() -> Report {
+    let served = Served::start(Engine::builder().model::<Chats<LOGPROBS>>("chats"));
     let report = run(&served.target("chats"), &openai()).expect("the server is usable");
     passes(&report);
     report
@@ -137,6 +138,11 @@ fn faults_of_openais_api_are_found() {
         ("model_not_found", "not_found"),
         ("\"text\":", "\"content\":"),
         ("\"param\"", "\"member\""),
+        ("\"content\":[{\"token\"", "\"tokens\":[{\"token\""),
+        ("\"bytes\"", "\"utf8\""),
+        ("\"top_logprobs\":[{", "\"top_logprobs\":[],\"top\":[{"),
+        ("\"token_logprobs\"", "\"logprobs\""),
+        ("\"text_offset\":[0", "\"text_offset\":[1"),
     ] {
         // What a fault changes, as the function of a fault takes nothing of its surroundings.
         static CHANGE: std::sync::Mutex<(&str, &str)> = std::sync::Mutex::new(("", ""));
@@ -145,7 +151,7 @@ fn faults_of_openais_api_are_found() {
             let (from, to) = *CHANGE.lock().unwrap();
             answer.body = String::from_utf8_lossy(&answer.body).replace(from, to).into_bytes();
         });
-        let served = Served::with_fault(Engine::builder().model::<Chats>("chats"), fault);
+        let served = Served::with_fault(Engine::builder().model::<Chats<true>>("chats"), fault);
         let report = run(&served.target("chats"), &openai()).expect("the server is usable");
         assert!(report.failed() > 0, "{from} as {to} is not found");
     }

@@ -4,7 +4,7 @@
 use std::{
     io::Read,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
 };
@@ -37,6 +37,15 @@ struct Seen {
     steps: AtomicUsize,
     /// The most tokens of a part of a prompt.
     prefill: AtomicUsize,
+    calls: Mutex<Vec<Call>>,
+}
+
+/// A call of the generator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    /// A call of `prefill`: the first token of the text, and the number of those that are read.
+    Prefill(u32, usize),
+    Step,
 }
 
 /// A generator that repeats its prompt, without end.
@@ -131,6 +140,7 @@ impl Generator for Repeats {
     fn prefill(&self, sequence: &mut Sequence, tokens: &[u32]) -> Result<Vec<f32>> {
         self.seen.prefill.fetch_max(tokens.len(), SeqCst);
         sequence.tokens.extend(tokens);
+        self.seen.calls.lock().unwrap().push(Call::Prefill(sequence.tokens[0], tokens.len()));
         // The prompt ends before the first token that repeats it.
         sequence.prompt = sequence.tokens.len();
         let next = sequence.tokens[0];
@@ -140,6 +150,7 @@ impl Generator for Repeats {
     fn step(&self, sequences: &mut [Next<'_, Sequence>]) -> Result<Vec<Vec<f32>>> {
         self.seen.most.fetch_max(sequences.len(), SeqCst);
         self.seen.steps.fetch_add(1, SeqCst);
+        self.seen.calls.lock().unwrap().push(Call::Step);
         sequences.iter_mut().map(|next| self.read(next.sequence, next.token)).collect()
     }
 }
@@ -214,6 +225,47 @@ fn sequences_join_while_others_run_and_leave_at_once() {
     assert_eq!(output(&first)["usage"]["completion_tokens"], 400);
     let (most, steps) = (seen.most.load(SeqCst), seen.steps.load(SeqCst));
     assert!((2..=4).contains(&most) && steps < 1000, "{most} {steps}");
+}
+
+#[test]
+fn prompts_are_read_in_turns_and_steps_wait_for_one_part() {
+    const PART: usize = 16;
+    let (server, seen) = start(GenerationLimits::new(4096).sequences(16).prefill(PART));
+    let words = |first: u32, count: usize| format!("{}{}", WORDS[first as usize], " 0".repeat(count - 1));
+    // The first one runs all the time. It waits in its second step, in which it holds all others: a long prompt, prompts of
+    // one part, and prompts that fit into one together.
+    let prompts = [(8, 40 * PART), (2, PART), (3, PART), (4, PART / 2), (5, PART / 2), (6, 3)];
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| server.infer(body("gate 1", json!({"max_tokens": 400}))));
+        seen.gate.wait_for(1);
+        let mut others = Vec::new();
+        for (token, count) in prompts {
+            let (server, request) = (&server, body(&words(token, count), json!({"max_tokens": 2})));
+            others.push(scope.spawn(move || server.infer(request)));
+            until("it waits", || (server.engine.in_flight().queued == others.len()).then_some(()));
+        }
+        seen.gate.open();
+        for other in others.into_iter().chain([first]) {
+            output(&other.join().unwrap());
+        }
+    });
+    let calls = seen.calls.lock().unwrap().clone();
+    // The prompt of the first one is read before anything waits.
+    let rounds: Vec<&[Call]> = calls.split(|call| *call == Call::Step).skip(1).collect();
+    let tokens =
+        |calls: &[Call]| calls.iter().map(|call| if let Call::Prefill(_, count) = call { *count } else { 0 }).sum();
+    let most = rounds.iter().map(|round| tokens(round)).max();
+    assert_eq!(most, Some(PART), "{rounds:?}");
+    // Each is read once in the order of their arrival, between the parts of the long one.
+    let firsts = calls.iter().filter_map(|call| if let Call::Prefill(first, _) = call { Some(*first) } else { None });
+    let order: Vec<u32> = firsts.skip(1).filter(|first| *first != 8).collect();
+    assert_eq!(order, [2, 3, 4, 5, 6]);
+    let together = [Call::Prefill(4, PART / 2), Call::Prefill(5, PART / 2)];
+    assert!(rounds.iter().any(|round| *round == together), "{rounds:?}");
+    // The long one has a part before each of them at most, and as many while they join: they do not wait for its end.
+    let begun = calls.iter().position(|call| *call == Call::Prefill(6, 3)).unwrap();
+    let read: usize = tokens(&calls[1..=begun]);
+    assert!(read <= 2 * prompts.len() * PART, "{read}");
 }
 
 #[test]
@@ -320,7 +372,7 @@ fn what_a_generator_cannot_do_is_refused_by_name() {
         ("a prompt of the whole context", body("1 2 3 4 5 6 7 1", json!({}))),
         ("a longer prompt", body(&"1 ".repeat(100), json!({}))),
         ("no tokens", body(" ", json!({}))),
-        ("logprobs", body("1", json!({"logprobs": 2}))),
+        ("logprobs", body("1", json!({"logprobs": 21}))),
         ("a parameter out of range", body("1", json!({"temperature": 9}))),
         (
             "what the template refuses",

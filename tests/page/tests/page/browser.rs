@@ -13,8 +13,9 @@ use reqwest::blocking::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The flags of the browser: no window, no services in the background, nothing kept.
-const FLAGS: [&str; 9] = [
+/// The flags of the browser: no window, no services in the background, nothing kept, and a camera that is none, which pages
+/// may use without asking.
+const FLAGS: [&str; 11] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -24,6 +25,8 @@ const FLAGS: [&str; 9] = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ];
 
 /// A browser, and the page that it shows.
@@ -31,6 +34,8 @@ pub(crate) struct Browser {
     driver: Child,
     client: Client,
     session: String,
+    /// The begin of the URL of the page that it shows.
+    origin: Mutex<String>,
     _profile: TempDir,
 }
 
@@ -61,7 +66,13 @@ impl Browser {
         let folder = format!("--user-data-dir={}", profile.path().display());
         let flags: Vec<&str> = FLAGS.into_iter().chain([&*folder, "--window-size=1360,1000"]).collect();
         let wanted = json!({ "goog:chromeOptions": { "args": flags }, "goog:loggingPrefs": { "browser": "ALL" } });
-        let mut browser = Browser { driver, client, session: format!("{server}/session"), _profile: profile };
+        let mut browser = Browser {
+            driver,
+            client,
+            session: format!("{server}/session"),
+            origin: Mutex::default(),
+            _profile: profile,
+        };
         let made = browser.post("", &json!({ "capabilities": { "alwaysMatch": wanted } }));
         browser.session = format!("{server}/session/{}", made["sessionId"].as_str().expect("a session"));
         Some(browser)
@@ -83,12 +94,14 @@ impl Browser {
 
     /// Opens a URL.
     pub(crate) fn visit(&self, url: &str) {
+        let origin: String = url.split_inclusive('/').take(3).collect();
+        *self.origin.lock().unwrap_or_else(PoisonError::into_inner) = origin;
         // A change of the fragment alone would keep the page.
         self.post("/url", &json!({ "url": "about:blank" }));
         self.post("/url", &json!({ "url": url }));
     }
 
-    /// Returns the value of an expression of JavaScript.
+    /// Returns the value of an expression of JavaScript; of a promise, what it becomes.
     pub(crate) fn value(&self, expression: &str) -> Value {
         self.post("/execute/sync", &json!({ "script": format!("return {expression};"), "args": [] }))
     }
@@ -145,17 +158,37 @@ impl Browser {
         self.wait("the images are read", &format!("document.querySelectorAll('.thumbs li').length === {count}"));
     }
 
+    /// Chooses a model of the engine.
+    pub(crate) fn choose_model(&self, name: &str) {
+        let at = self.value(&format!(
+            "[...document.querySelectorAll('.models option')].findIndex((one) => one.text === {})",
+            json!(name)
+        ));
+        self.click(&format!(".models option:nth-child({})", at.as_u64().expect("the model is offered") + 1));
+    }
+
+    /// Moves a slider.
+    pub(crate) fn slide(&self, selector: &str, to: f64) {
+        self.value(&format!(
+            "(() => {{ const slider = document.querySelector({}); slider.value = {to}; slider.dispatchEvent(new Event('input')); }})()",
+            json!(selector)
+        ));
+    }
+
     /// Runs the request, and waits for its answer.
     pub(crate) fn run(&self) {
-        self.click("button.primary");
+        self.click(".run button.primary");
         self.wait("the answer is there", "document.querySelector('.result[aria-busy]') === null && document.querySelector('.result .waiting') === null");
     }
 
-    /// Returns the errors that the browser has logged since the last call, such as breaches of the policy.
+    /// Returns the errors that the browser has logged since the last call, such as breaches of the policy. Those of another
+    /// engine's page, which goes on looking for it, are left out.
     pub(crate) fn errors(&self) -> Vec<String> {
         let lines = self.post("/se/log", &json!({ "type": "browser" }));
         let lines = lines.as_array().expect("a list").iter().filter(|line| line["level"] == "SEVERE");
-        lines.map(|line| line["message"].as_str().unwrap_or_default().to_owned()).collect()
+        let errors = lines.map(|line| line["message"].as_str().unwrap_or_default().to_owned());
+        let origin = self.origin.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.filter(|error| !error.starts_with("http://") || error.starts_with(&*origin)).collect()
     }
 
     /// Sets the size of the window.

@@ -12,14 +12,14 @@ use crate::engines::{page, start};
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
 /// Sends a request with these headers and returns its response.
-fn ask(engine: &Process, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+pub(crate) fn ask(engine: &Process, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
     let client = Client::builder().no_proxy().build().unwrap();
     let method = method.parse().unwrap();
     let request = client.request(method, format!("http://{}{path}", engine.address()));
     headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().unwrap()
 }
 
-fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     response.headers().get(name).map(|value| value.to_str().unwrap())
 }
 

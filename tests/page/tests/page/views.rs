@@ -1,14 +1,8 @@
-//! The monitor, the reference, and the requests as code, which run.
+//! The monitor and the reference.
 
-use std::process::Command;
-
-use e2e::base64;
 use serde_json::{Value, json};
 
-use crate::{
-    browser::{Browser, in_browser},
-    engines::{digits, example, page},
-};
+use crate::{browser::in_browser, engines::page};
 
 #[test]
 fn the_monitor_shows_what_the_engine_did() {
@@ -47,49 +41,6 @@ fn every_route_is_described_and_can_be_tried() {
         browser.click(&format!("{operation} button.primary"));
         browser.wait_for_text(&format!("{operation} .facts"), "200");
         browser.screenshot("reference");
-    });
-}
-
-/// Returns the request as code of a kind, by its place.
-fn code(browser: &Browser, kind: usize) -> String {
-    browser.click(&format!("details.request .segments button:nth-child({})", kind + 1));
-    browser.value("document.querySelector('details.request pre').textContent").as_str().expect("code").to_owned()
-}
-
-/// Runs a program beside the samples and returns the JSON that it prints. `None` if the program is not installed.
-fn run(program: &str, arguments: &[&str]) -> Option<Value> {
-    let output = Command::new(program).args(arguments).current_dir(example("digits/samples")).output();
-    let Ok(output) = output else {
-        println!("SKIPPED: {program} is not installed");
-        return None;
-    };
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Some(serde_json::from_slice(&output.stdout).expect("JSON"))
-}
-
-#[test]
-fn the_request_as_code_gets_the_same_answer() {
-    in_browser(|browser| {
-        let engine = digits();
-        browser.open(&engine, "/");
-        browser.choose_files(&[example("digits/samples/3-59.png"), example("digits/samples/7-44.png")]);
-        browser.run();
-        browser.click("details.request summary");
-        let curl = code(browser, 0);
-        let javascript = code(browser, 3);
-        let python = code(browser, 1);
-        assert!(python.contains("encoded(\"3-59.png\")"), "{python}");
-        let sample = |name: &str| json!({ "name": name, "datatype": "BYTES", "shape": [1], "data": [base64(std::fs::read(example(&format!("digits/samples/{name}"))).unwrap())] });
-        let mut expected = engine.infer(&json!({ "inputs": [sample("3-59.png"), sample("7-44.png")] })).json();
-        expected["id"].take();
-        for (program, arguments) in
-            [("sh", ["-c", &curl]), ("node", ["--input-type=module", &format!("--eval={javascript}")])]
-        {
-            if let Some(mut got) = run(program, &arguments) {
-                got["id"].take();
-                assert_eq!(got, expected, "{program}");
-            }
-        }
     });
 }
 

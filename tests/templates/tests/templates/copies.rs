@@ -9,10 +9,11 @@ use crate::{
 
 pub(crate) const TEMPLATES: [&str; 4] = ["minimal", "image-classifier", "tabular", "onnx"];
 
-/// Returns a text file of a template, without the lines that describe the project.
+/// Returns a text file of a template, without the lines that describe the project and the choice of a backend.
 fn shared(name: &str, file: &str) -> String {
     let path = template_path(name).join(file);
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{name}/{file}: {error}"));
+    let text = text.replace(" --features tract", "");
     text.lines().filter(|line| !line.contains("image.description=")).collect::<Vec<_>>().join("\n")
 }
 

@@ -1,5 +1,6 @@
 //! A rendered project that depends on this working tree, and commands in it. Its dependencies are those of the workspace's
 //! lock file and are built in the workspace's target directory; nothing is downloaded.
+#![allow(dead_code, reason = "two binaries use it, each in part")]
 
 use std::{
     env, fs,
@@ -63,6 +64,22 @@ impl Project {
         fs::read_to_string(self.directory.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
     }
 
+    /// Writes a text file, as an editor does.
+    #[track_caller]
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        fs::write(self.directory.join(file), text).unwrap_or_else(|error| panic!("{file}: {error}"));
+    }
+
+    /// Returns the project's directory.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Returns the path of the project's program, once it is built.
+    pub(crate) fn program(&self) -> PathBuf {
+        target().join("debug").join(&self.name)
+    }
+
     /// Reads the variables of a file that a shell can source.
     #[track_caller]
     pub(crate) fn variables(&self, file: &str) -> Vec<(String, String)> {
@@ -109,10 +126,15 @@ impl Project {
     }
 }
 
+/// Returns the workspace's target directory.
+fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory")
+}
+
 /// Returns a cargo configuration with the workspace's target directory and profiles, so that common dependencies are built
 /// once, and without network access.
 fn config() -> String {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");
+    let target = target();
     let workspace = fs::read_to_string(root().join("Cargo.toml")).expect("the workspace's manifest");
     let mut workspace: toml::Table = workspace.parse().expect("the workspace's manifest is TOML");
     let mut config = toml::Table::new();

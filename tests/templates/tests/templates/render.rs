@@ -1,5 +1,6 @@
 //! A template rendered to a project: by `templates/new`, by the Liquid library that cargo-generate uses, and by
 //! cargo-generate itself where it is installed. All must create the same files.
+#![allow(dead_code, reason = "two binaries use it, each in part")]
 
 use std::{
     collections::BTreeMap,

@@ -6,13 +6,15 @@ requirements.txt, of which SAHI is installed without the packages that it asks f
 Where torchvision is installed too, its non-maximum suppression is compared with the one of this script.
 """
 
+import base64
+import io
 import json
 from pathlib import Path
 
 import cv2
 import numpy
 import shapely
-from PIL import Image
+from PIL import Image, ImageOps
 from sahi.postprocess.combine import GreedyNMMPostprocess
 from sahi.prediction import ObjectPrediction
 from sahi.slicing import get_slice_bboxes
@@ -76,6 +78,44 @@ def pictures():
         region.append({"from": "gray", "box": box, "to": picture(numpy.asarray(Image.fromarray(GRAY).crop(box)))})
     sources = [{"name": name, **picture(pixels)} for name, pixels in PICTURES.items()]
     return {"pictures": sources, "area": area, "percentiles": contrast, "clahe": clahe, "region": region}
+
+
+def file_of(pixels, form, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, form, exif=exif)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def opened(text):
+    return ImageOps.exif_transpose(Image.open(io.BytesIO(base64.b64decode(text))))
+
+
+def orientations():
+    """Pictures as phones store them, as Pillow turns them, and where a box of the stored picture is then."""
+    cases = []
+    for orientation in range(1, 9):
+        for name, pixels in (("gray", GRAY), ("color", COLOR)):
+            file = file_of(pixels, "PNG", orientation)
+            upright = opened(file)
+            boxes, tiled = [], []
+            for left, top, right, bottom in ((2, 1, 5, 3), (0, 0, 1, 8), (9, 6, 12, 8)):
+                mark = numpy.zeros(pixels.shape[:2], numpy.uint8)
+                mark[top:bottom, left:right] = 255
+                boxes.append({"stored": [left, top, right, bottom], "upright": opened(file_of(mark, "PNG", orientation)).getbbox()})
+            for box in get_slice_bboxes(
+                image_height=upright.height, image_width=upright.width, slice_height=4, slice_width=5,
+                overlap_height_ratio=0.2, overlap_width_ratio=0.2,
+            ):
+                tiled.append(picture(numpy.asarray(upright.crop(box))))
+            resized = [picture(numpy.asarray(upright.resize((5, 7), method))) for method in (Image.BILINEAR, Image.BICUBIC, Image.LANCZOS)]
+            equalized = channels(numpy.asarray(upright), cv2.createCLAHE(2.0, (2, 2)).apply)
+            cases.append({
+                "orientation": orientation, "png": file, "jpeg": file_of(pixels, "JPEG", orientation), "to": picture(numpy.asarray(upright)),
+                "resized": resized, "equalized": picture(equalized), "boxes": boxes, "tiles": tiled,
+            })
+    return {"orientations": cases}
 
 
 def tiles():
@@ -211,4 +251,5 @@ def boxes():
 
 write(HERE / "pictures.json", pictures())
 write(HERE / "tiles.json", tiles())
+write(HERE / "orientations.json", orientations())
 write(TASKS / "references.json", boxes())

@@ -10,6 +10,7 @@ use crate::{ErrorKind, Rejection};
 
 mod faults;
 mod jpeg;
+mod orientations;
 mod pixels;
 mod references;
 mod regions;

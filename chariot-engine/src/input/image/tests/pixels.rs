@@ -118,6 +118,21 @@ fn a_cropped_image_loses_its_sides() {
 }
 
 #[test]
+fn sizes_at_which_the_first_weights_are_0_are_resized_too() {
+    for (from, to) in [((15, 12), (30, 11)), ((12, 15), (11, 30)), ((9, 2), (28, 9)), ((2, 9), (9, 28))] {
+        let image = gray(from.0, from.1, &vec![5; (from.0 * from.1) as usize]);
+        for filter in [Filter::Bilinear, Filter::Bicubic, Filter::Lanczos] {
+            for resize in [Resize::Crop, Resize::Stretch] {
+                let pixels = Pixels::gray(to.0, to.1).resize(resize).filter(filter);
+                assert_eq!(values(pixels, &image), vec![5.0; (to.0 * to.1) as usize]);
+                let deep = vec![5.0 * 257.0; (to.0 * to.1) as usize];
+                assert_eq!(values(pixels.sixteen_bits(), &image), deep);
+            }
+        }
+    }
+}
+
+#[test]
 fn images_are_appended() {
     let mut numbers = vec![0.5];
     let pixels = Pixels::gray(1, 1);
@@ -140,5 +155,5 @@ fn an_image_without_pixels_is_rejected_and_invalid_options_are_a_failure() {
     }
     let nothing = Pixels::rgb(0, 4);
     assert!(nothing.is_empty() && nothing.write(&colors(), &mut numbers).is_ok() && numbers.is_empty());
-    assert_eq!(nothing.placement(4, 4), Pixels::rgb(1, 4).placement(4, 4));
+    assert_eq!(nothing.placement(&colors()), Pixels::rgb(1, 4).placement(&colors()));
 }

@@ -1,10 +1,13 @@
 //! Tests of regions, tiles and the way back from them, of 16 bits, and of numbers that no image can be converted with.
 
-use ::image::{DynamicImage, GrayImage, ImageBuffer, Luma, Rgb, Rgba};
+use ::image::{DynamicImage, GrayImage, ImageBuffer, Luma, Rgb, Rgba, metadata::Orientation};
 use proptest::prelude::*;
 
 use super::file;
-use crate::{ErrorKind, input::image::*};
+use crate::{
+    ErrorKind,
+    input::image::{turn::Turn, *},
+};
 
 fn numbers(pixels: Pixels, image: &Image) -> Vec<f32> {
     let mut numbers = Vec::new();
@@ -185,18 +188,22 @@ proptest! {
         (left, top) in (-3000_i64..9000, -3000_i64..9000),
         region in (1_u32..5000, 1_u32..5000),
         is_whole: bool,
+        orientation in 1_u8..=8,
         (x, y) in (0.0_f32..1.0, 0.0_f32..1.0),
     ) {
         let pixels = Pixels::gray(to_width, to_height).resize(resize);
         let part = Region::new(left, top, region.0, region.1);
         let pixels = if is_whole { pixels } else { pixels.region(part) };
-        let placement = pixels.placement(width, height);
+        let placement = pixels.placement_of((width, height), Turn::of(Orientation::from_exif(orientation).unwrap()));
         let (x, y) = (x * width as f32, y * height as f32);
         let there = placement.box_to_model([x, y, x, y]);
         let back = placement.box_to_image(there);
         // What is left of 24 bits after the offset of a region that is far away or much larger.
         let digits = |there: f32, scale: f32| 1e-3_f32.max(there.abs() * f32::EPSILON / scale);
-        prop_assert!((back[0] - x).abs() <= digits(there[0], placement.scale_x), "{:?}", (x, there, back));
-        prop_assert!((back[1] - y).abs() <= digits(there[1], placement.scale_y), "{:?}", (y, there, back));
+        let across = digits(there[0], placement.scale_x);
+        let down = digits(there[1], placement.scale_y);
+        let (across, down) = if placement.swaps() { (down, across) } else { (across, down) };
+        prop_assert!((back[0] - x).abs() <= across, "{:?}", (x, there, back));
+        prop_assert!((back[1] - y).abs() <= down, "{:?}", (y, there, back));
     }
 }
