@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs,
-    path::{Component, Path, PathBuf},
+    path::{self, Component, Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -61,7 +61,7 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Begins to watch the packages, and the folders of models that exist.
+    /// Begins to watch the packages and the folders of models, which can also appear later.
     ///
     /// # Errors
     /// A folder that cannot be watched: the system limits their number.
@@ -69,34 +69,21 @@ impl Sources {
         let rules = Arc::new(Rules::new(watched, models));
         let (count, changes) = watch::channel(Changes::default());
         let (appeared, folders) = mpsc::unbounded_channel();
-        let handler = {
-            let rules = rules.clone();
-            move |event: notify::Result<Event>| {
-                let Ok(event) = event else { return };
-                if !is_change(event.kind) {
-                    return;
-                }
-                for path in &event.paths {
-                    let Some(change) = rules.change_of(path) else { continue };
-                    count.send_modify(|count| match change {
-                        Change::Sources => count.sources += 1,
-                        Change::Models => count.models += 1,
-                    });
-                    if matches!(event.kind, EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_)))
-                        && path.is_dir()
-                    {
-                        // Not watched here: the watcher waits for this function.
-                        let _ = appeared.send(path.clone());
-                    }
-                }
-            }
-        };
-        let watcher = notify::recommended_watcher(handler)?;
+        let observer = Observer { rules: rules.clone(), count, appeared };
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            event.iter().for_each(|event| observer.observe(event));
+        })?;
         let mut sources = Sources { watcher, rules: rules.clone(), changes, seen: Changes::default(), folders };
         for folder in rules.packages.iter().chain(&rules.models).filter(|folder| folder.is_dir()) {
             sources.watch_below(folder)?;
         }
         sources.watcher.watch(&rules.workspace, RecursiveMode::NonRecursive)?;
+        // A folder tells nothing about its own replacement.
+        for folder in rules.models.iter().filter_map(|model| model.parent()).filter(|folder| folder.is_dir()) {
+            if let Err(error) = sources.watcher.watch(folder, RecursiveMode::NonRecursive) {
+                say_unwatched(folder, &error);
+            }
+        }
         Ok(sources)
     }
 
@@ -130,7 +117,7 @@ impl Sources {
     /// Watches a folder that has appeared. One that is gone again, or one too many, is not worth the end of the loop.
     fn watch_new(&mut self, folder: &Path) {
         if let Err(error) = self.watch_below(folder) {
-            super::say(format_args!("cannot watch '{}': {error}", folder.display()));
+            say_unwatched(folder, &error);
         }
     }
 
@@ -149,6 +136,46 @@ impl Sources {
             rest.extend(folders.map(|entry| entry.path()).filter(|path| self.rules.has_sources(path)));
         }
         Ok(())
+    }
+}
+
+fn say_unwatched(folder: &Path, error: &notify::Error) {
+    super::say(format_args!("cannot watch '{}': {error}", folder.display()));
+}
+
+/// The receiver of the system's events, on the thread of the watcher.
+struct Observer {
+    rules: Arc<Rules>,
+    count: watch::Sender<Changes>,
+    appeared: mpsc::UnboundedSender<PathBuf>,
+}
+
+impl Observer {
+    fn observe(&self, event: &Event) {
+        if event.need_rescan() {
+            // The system has dropped events, so anything can have changed, and folders can have appeared.
+            for folder in self.rules.packages.iter().chain(&self.rules.models) {
+                // Not watched here: the watcher waits for this function.
+                let _ = self.appeared.send(folder.clone());
+            }
+            return self.count.send_modify(|count| {
+                count.sources += 1;
+                count.models += 1;
+            });
+        }
+        if !is_change(event.kind) {
+            return;
+        }
+        for path in &event.paths {
+            let Some(change) = self.rules.change_of(path) else { continue };
+            self.count.send_modify(|count| match change {
+                Change::Sources => count.sources += 1,
+                Change::Models => count.models += 1,
+            });
+            if matches!(event.kind, EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_))) && path.is_dir() {
+                let _ = self.appeared.send(path.clone());
+            }
+        }
     }
 }
 
@@ -183,10 +210,9 @@ struct Rules {
 impl Rules {
     fn new(watched: &Watched, models: &[PathBuf]) -> Self {
         // Events have the paths that were watched, and rules compare them.
-        let absolute = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
         Rules {
-            packages: watched.packages.iter().map(absolute).collect(),
-            models: models.iter().map(absolute).collect(),
+            packages: watched.packages.iter().map(|path| absolute(path)).collect(),
+            models: models.iter().map(|path| absolute(path)).collect(),
             workspace: absolute(&watched.workspace),
             target: absolute(&watched.target),
         }
@@ -221,6 +247,15 @@ impl Rules {
     }
 }
 
+/// Returns a path as the events of its folder have it, whether there is such a file or not.
+fn absolute(path: &Path) -> PathBuf {
+    let in_folder = |path: &Path| Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().unwrap_or_else(|_| {
+        let path = path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        in_folder(&path).unwrap_or(path)
+    })
+}
+
 fn has_ignored_part(path: &Path) -> bool {
     path.components().any(|part| matches!(part, Component::Normal(name) if is_ignored(name)))
 }
@@ -238,6 +273,9 @@ fn is_ignored(name: &OsStr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use notify::event::Flag;
+    use tokio::time::timeout;
+
     use super::*;
 
     fn rules() -> Rules {
@@ -272,6 +310,41 @@ mod tests {
         ] {
             assert_eq!(rules().change_of(Path::new(path)), change, "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_folder_of_a_model_can_appear_later_and_be_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (package, model) = (folder.path().join("package"), folder.path().join("model"));
+        fs::create_dir(&package).unwrap();
+        let target = package.join("target");
+        let watched = Watched { packages: vec![package.clone()], workspace: package, target };
+        let mut sources = Sources::watch(&watched, std::slice::from_ref(&model)).unwrap();
+        let mut expect_change = async |what: &str| {
+            let change = timeout(Duration::from_secs(30), sources.changed()).await;
+            assert_eq!(change.ok(), Some(Change::Models), "{what}");
+        };
+        for _ in 0..2 {
+            fs::create_dir(&model).unwrap();
+            expect_change("the folder appears").await;
+            fs::write(model.join("weights"), "1").unwrap();
+            expect_change("a file is written in it").await;
+            fs::remove_dir_all(&model).unwrap();
+            expect_change("the folder is removed").await;
+        }
+    }
+
+    #[test]
+    fn everything_can_have_changed_once_the_system_has_dropped_events() {
+        let (count, changes) = watch::channel(Changes::default());
+        let (appeared, mut folders) = mpsc::unbounded_channel();
+        let observer = Observer { rules: Arc::new(rules()), count, appeared };
+        observer.observe(&Event::new(EventKind::Other));
+        assert_eq!(*changes.borrow(), Changes::default());
+        observer.observe(&Event::new(EventKind::Other).set_flag(Flag::Rescan));
+        assert_eq!(*changes.borrow(), Changes { sources: 1, models: 1 });
+        let again: Vec<PathBuf> = std::iter::from_fn(|| folders.try_recv().ok()).collect();
+        assert!(again.contains(&"/w/engine".into()) && again.contains(&"/mnt/models".into()), "{again:?}");
     }
 
     #[test]
