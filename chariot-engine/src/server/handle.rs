@@ -147,10 +147,10 @@ where
         }
         #[cfg(all(feature = "dev", unix))]
         if let Some(status) = &served.dev
-            && served.routes.is_beside_home(head.uri.path(), dev::PATH)
+            && let Some(response) = dev::answer(&served.routes, status, &head)
         {
             body.linger(&head.headers);
-            return finish(&served, &head, None, dev::respond(status, &head));
+            return finish(&served, &head, None, response);
         }
         if let Some((fallback, limits)) = &served.fallback
             && let Err(RouteError::Path) = served.routes.find(head.uri.path())

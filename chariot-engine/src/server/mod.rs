@@ -7,13 +7,14 @@
 //! | `handle` | the handler of every request |
 //! | `infer` | the handler of inference requests |
 //! | `openai` | the handler of the routes of OpenAI's API |
-//! | `dev` | the response with the status of a development loop |
+//! | `dev` | what an engine of a development loop answers differently |
 //! | `page`, `page_state` | the response with the page to try the engine in, and that with the settings and the last errors |
 //! | `last_errors` | the last requests with an error |
 //! | `repository` | the handler of the model repository index, a Triton extension |
 //! | `request_id` | the validation of request IDs |
 //! | `token` | the token that requests need, if the operator sets one |
 //! | `cors` | the pages of other origins that may read responses in a browser |
+//! | `this_machine` | which hosts and origins are this machine |
 //! | `caller` | the origin of a request |
 //! | `trace` | the trace of a request: the context in its headers, and its span |
 //! | `report`, `request_log` | what is reported of a request: `Server-Timing`, and its line in the log |
@@ -92,6 +93,7 @@ mod serve;
 mod service;
 mod spare;
 mod status;
+mod this_machine;
 mod token;
 mod trace;
 mod wire;

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Version, header, request::Parts, uri::Authority};
+use http::{Method, Version, header, request::Parts};
 
-use super::{body_format::names_model, caller::Caller};
+use super::{body_format::names_model, caller::Caller, this_machine};
 use crate::{
     inflight::RequestToken,
     protocol::{TraceContext, TraceId, routes::ModelEndpoint},
@@ -107,8 +107,7 @@ fn facts(head: &Parts, route: &'static str, caller: Caller) -> SpanFacts {
 
 /// Returns the host and the port that the caller has asked for.
 fn host(head: &Parts) -> Option<(String, Option<u16>)> {
-    let of_headers = |headers: &HeaderMap| Authority::try_from(headers.get(header::HOST)?.as_bytes()).ok();
-    let authority = head.uri.authority().cloned().or_else(|| of_headers(&head.headers))?;
+    let authority = this_machine::authority(&head.uri, &head.headers)?;
     Some((cut(authority.host()).to_string(), authority.port_u16()))
 }
 
