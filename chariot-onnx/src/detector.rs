@@ -77,6 +77,7 @@ impl OnnxDetector {
         loop {
             let some: Vec<Tile<'_>> = tiles.by_ref().take(self.pictures.limit()).collect();
             if some.is_empty() {
+                found = best_of(found, MOST_FOUND);
                 return merge(found, Nms::new(SAME).overlap(Overlap::Smaller).most(self.boxes.most));
             }
             if image.is_cancelled() {
