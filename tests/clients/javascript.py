@@ -16,8 +16,8 @@ OLDEST = 20
 ABSENT = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH", "EAI_FAIL")
 
 
-def run(cases, url):
-    """Runs the cases of a directory against an engine, and returns the exit code. 0 if they are skipped, with a word."""
+def run(cases, *urls):
+    """Runs the cases of a directory against engines, and returns the exit code. 0 if they are skipped, with a word."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if not node or not npm:
         print("openai for Node.js: SKIPPED: node or npm not found")
@@ -45,4 +45,4 @@ def run(cases, url):
                 return 1
             (directory / "complete").touch()
     env = os.environ | {"NO_PROXY": "*", "no_proxy": "*"}
-    return subprocess.run([node, "openai.mjs", url], cwd=directory, env=env, timeout=300).returncode
+    return subprocess.run([node, "openai.mjs", *urls], cwd=directory, env=env, timeout=300).returncode

@@ -21,6 +21,7 @@ SERVED = {
     "identity": ("identity", {}),
     "compressing": ("identity", {"CHARIOT_ENGINE_COMPRESS_RESPONSES": "true"}),
     "openai": ("openai", {}),
+    "ending": ("openai", {"CHARIOT_ENGINE_STREAM_TIMEOUT": "200ms"}),
     "generation": ("text-generation", {"CHARIOT_ENGINE_MODEL_DIR": str(EXAMPLES / "text-generation/tests/tiny")}),
 }
 
@@ -69,7 +70,7 @@ def run(python, asked):
         # The engines are local, even if the registry is behind a proxy.
         env |= {"NO_PROXY": "*", "no_proxy": "*", "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run([python, "-m", "cases", asked.only], cwd=HERE, env=env, timeout=300).returncode
-        return done or javascript.run(HERE / "node", urls["openai"])
+        return done or javascript.run(HERE / "node", urls["openai"], urls["ending"])
 
 
 def weights():

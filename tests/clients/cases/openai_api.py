@@ -7,7 +7,7 @@ import unittest
 import openai
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
-from .values import OPENAI, in_flight
+from .values import ENDING, OPENAI, in_flight
 
 MESSAGES = [{"role": "system", "content": "Run."}, {"role": "user", "content": "the fox"}]
 KEY = "none"
@@ -105,6 +105,28 @@ class Cases:
     async def done_later(self, call):
         """Calls either client when it is awaited."""
         return await self.done(call())
+
+    async def test_failed_stream(self):
+        """a stream that fails after its first chunk raises the error of the engine"""
+        api = self.kind(base_url=f"{ENDING}/v1", api_key=KEY, max_retries=0, timeout=60)
+        stream = await self.done(
+            api.chat.completions.create(model="openai", messages=MESSAGES, max_tokens=10**9, stream=True)
+        )
+        parts = []
+
+        async def read():
+            if hasattr(stream, "__aiter__"):
+                async for chunk in stream:
+                    parts.append(chunk.choices[0].delta.content or "")
+            else:
+                for chunk in stream:
+                    parts.append(chunk.choices[0].delta.content or "")
+
+        error = await self.fails(openai.APIError, read())
+        await self.done(api.close())
+        self.assertTrue("".join(parts).startswith("runs over the"))
+        self.assertEqual(error.type, "server_error")
+        self.assertIn("deadline", error.message)
 
     async def test_cancelled(self):
         """a caller that leaves its stream ends the generation"""

@@ -13,6 +13,8 @@ IRIS = os.environ["IRIS_URL"]
 IDENTITY = os.environ["IDENTITY_URL"]
 COMPRESSING = os.environ["COMPRESSING_URL"]
 OPENAI = os.environ["OPENAI_URL"]
+# The same engine with a short limit of the time of a stream.
+ENDING = os.environ["ENDING_URL"]
 GENERATION = os.environ["GENERATION_URL"]
 # Absent without the real weights.
 REAL_GENERATION = os.environ.get("REAL_GENERATION_URL")

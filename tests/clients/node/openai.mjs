@@ -1,11 +1,11 @@
 // OpenAI's JavaScript client: a conversation, a stream, vectors, models, errors, and a caller that leaves. `run.py` calls it
-// with the URL of the engine.
+// with the URLs of the engine and of one with a short limit of the time of a stream.
 
 import assert from "node:assert/strict";
 
-import OpenAI, { BadRequestError, NotFoundError } from "openai";
+import OpenAI, { APIError, BadRequestError, NotFoundError } from "openai";
 
-const url = process.argv[2];
+const [url, ending] = process.argv.slice(2);
 const api = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0 });
 const asked = { model: "openai", max_tokens: 3, messages: [{ role: "user", content: "the fox" }] };
 
@@ -49,6 +49,15 @@ const cases = {
     await assert.rejects(api.chat.completions.create({ ...asked, model: "none" }), (error) => {
       return error instanceof NotFoundError && error.code === "model_not_found";
     });
+  },
+  "a stream that fails after its first chunk": async () => {
+    const short = new OpenAI({ baseURL: `${ending}/v1`, apiKey: "none", maxRetries: 0 });
+    const stream = await short.chat.completions.create({ ...asked, max_tokens: 1e9, stream: true });
+    let text = "";
+    await assert.rejects(async () => {
+      for await (const chunk of stream) text += chunk.choices[0].delta.content ?? "";
+    }, (error) => error instanceof APIError && error.type === "server_error" && /deadline/.test(error.message));
+    assert.match(text, /^runs over the/);
   },
   "a caller that leaves its stream": async () => {
     const stream = await api.chat.completions.create({ ...asked, max_tokens: 1e9, stream: true });
