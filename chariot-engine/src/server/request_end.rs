@@ -48,36 +48,33 @@ impl Facts<'_> {
     }
 }
 
-/// Ends a request with its response.
+/// Ends a request with its response, or if that is a stream, with the end of the stream.
 pub(super) fn end(facts: Facts<'_>, report: Report, mut response: Response<ResponseBody>) -> Response<ResponseBody> {
     let took = facts.arrived.elapsed();
     let status = response.status().as_u16();
-    let metrics = facts.model.metrics();
-    metrics.answered(status);
-    metrics.took(Stage::Total, took);
+    facts.model.metrics().answered(status);
     report.add_times(&mut response, took);
     if let Some(events) = response.body_mut().events_mut() {
-        if facts.log != RequestLog::Off || report.trace.is_recorded() || facts.keeps_errors() {
-            let (model, request_id) = (facts.model.clone(), facts.request_id.cloned());
-            let Facts { log, route, peer, arrived, .. } = facts;
-            #[cfg(feature = "page")]
-            let page = facts.page.cloned();
-            events.at_end(move |end| {
-                let facts = Facts {
-                    log,
-                    model: &model,
-                    request_id: request_id.as_ref(),
-                    route,
-                    peer,
-                    arrived,
-                    #[cfg(feature = "page")]
-                    page: page.as_ref(),
-                };
-                end_stream(facts, report, status, &end);
-            });
-        }
+        let (model, request_id) = (facts.model.clone(), facts.request_id.cloned());
+        let Facts { log, route, peer, arrived, .. } = facts;
+        #[cfg(feature = "page")]
+        let page = facts.page.cloned();
+        events.at_end(move |end| {
+            let facts = Facts {
+                log,
+                model: &model,
+                request_id: request_id.as_ref(),
+                route,
+                peer,
+                arrived,
+                #[cfg(feature = "page")]
+                page: page.as_ref(),
+            };
+            end_stream(facts, report, status, &end);
+        });
         return response;
     }
+    facts.model.metrics().took(Stage::Total, took);
     let answer = Answer {
         status,
         reason: request_log::reason(&response),
@@ -91,6 +88,7 @@ pub(super) fn end(facts: Facts<'_>, report: Report, mut response: Response<Respo
 
 /// Ends a request whose response is a stream that has ended.
 fn end_stream(facts: Facts<'_>, report: Report, status: u16, end: &StreamEnd) {
+    facts.model.metrics().took(Stage::Total, facts.arrived.elapsed());
     let (ended, reason, failed) = match &end.outcome {
         StreamOutcome::Complete => ("complete", None, None),
         StreamOutcome::Failed(status, reason) => ("failed", Some(reason.as_str()), Some(*status)),

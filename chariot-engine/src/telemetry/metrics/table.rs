@@ -45,7 +45,7 @@ pub const METRICS: &[Description] = &[
         &["model", "stage"],
         "Seconds that a request spent in a stage: read (reading and decompressing the body), decode_wait (waiting for a \
          decoder), decode, queue, batch_wait (the part of queue in which a batch was held for more requests), infer (a call \
-         of the model), encode, total (from the headers to the response)",
+         of the model), encode, total (from the headers to the response, or to the end of a stream)",
     ),
     metric("chariot_batch_items", "histogram", &["model"], "Items in a call of the model"),
     metric("chariot_in_flight_requests", "gauge", &["model"], "Requests that are admitted and not yet answered"),

@@ -11,10 +11,10 @@ use chariot_engine::{
     prelude::*,
     telemetry::metrics::{Counter, Gauge, Histogram, METRICS},
 };
-use e2e::until;
+use e2e::{DEADLINE, until};
 
 use crate::{
-    scripted::{Scripted, echo},
+    scripted::{Scripted, echo, speaks},
     support::{Gate, Server, text, texts},
 };
 
@@ -91,6 +91,38 @@ fn every_request_is_counted_once_by_its_outcome() {
     }
     assert_eq!(of("chariot_state{model=\"counted\",state=\"ready\"}"), 1.0);
     assert_eq!(of("chariot_state{model=\"counted\",state=\"starting\"}"), 0.0);
+}
+
+#[test]
+fn the_total_of_a_stream_ends_with_the_stream() {
+    let gate = Arc::new(Gate::default());
+    let waits = gate.clone();
+    let server = Server::start(speaks(move |text| {
+        text.emit("first")?;
+        waits.pass("the model");
+        Ok("done".into())
+    }));
+    let answered = |server: &Server| value(&scrape(server), "chariot_requests_total{model=\"speaks\",status=\"200\"}");
+    let totals = |server: &Server| {
+        let samples = scrape(server);
+        samples.get("chariot_stage_seconds_count{model=\"speaks\",stage=\"total\"}").copied().unwrap_or_default()
+    };
+    let client = reqwest::blocking::Client::builder().timeout(DEADLINE).no_proxy().build().unwrap();
+    let begin = || {
+        let url = format!("http://{}/infer", server.address);
+        client.post(url).header("accept", "text/event-stream").body(text("a")).send().unwrap()
+    };
+    let read = begin();
+    assert_eq!((answered(&server), totals(&server)), (1.0, 0.0));
+    gate.open();
+    assert!(read.text().unwrap().contains("done"));
+    until("the stream has a total", || (totals(&server) == 1.0).then_some(()));
+    // One that its caller leaves has a total too.
+    gate.close();
+    drop(begin());
+    until("the stream that was left has a total", || (totals(&server) == 2.0).then_some(()));
+    gate.open();
+    assert_eq!(answered(&server), 2.0);
 }
 
 #[test]
