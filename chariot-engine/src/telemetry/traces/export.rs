@@ -12,10 +12,10 @@ use opentelemetry::{
     Context, InstrumentationScope, KeyValue,
     trace::{SpanContext, SpanId, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState},
 };
-use opentelemetry_otlp::{WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{Protocol, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{
     Resource,
-    resource::{EnvResourceDetector, TelemetryResourceDetector},
+    resource::TelemetryResourceDetector,
     trace::{
         BatchConfigBuilder, BatchSpanProcessor, IdGenerator, RandomIdGenerator, Sampler, SamplingDecision,
         ShouldSample, SpanData, SpanProcessor,
@@ -59,7 +59,8 @@ struct Inner {
 
 impl Traces {
     /// Starts the export that the environment asks for; `None` if it asks for none. Requests to the collector run on the
-    /// runtime. `name` and `version` are those of the service, unless the environment has others.
+    /// runtime. `name` and `version` are those of the service, unless the environment has others. Logs the faults of variables
+    /// that count as not set.
     ///
     /// # Errors
     /// Returns the fault of a variable.
@@ -70,15 +71,22 @@ impl Traces {
         version: &str,
     ) -> Result<Option<Self>, String> {
         let Some(target) = Target::of(environment)? else { return Ok(None) };
+        target.warnings.iter().for_each(|fault| tracing::warn!("the variable is ignored: {fault}"));
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
             .with_endpoint(target.endpoint.to_string())
             .with_timeout(target.timeout)
+            .with_protocol(Protocol::HttpBinary)
+            .with_headers(target.headers.into_iter().collect())
             .with_http_client(Client::new(runtime.clone(), target.timeout))
             .build()
             .map_err(|error| error.to_string())?;
         let waiting = Arc::new(Waiting::default());
-        let batches = BatchConfigBuilder::default().with_max_queue_size(target.queue).build();
+        let batches = BatchConfigBuilder::default()
+            .with_max_queue_size(target.queue)
+            .with_max_export_batch_size(target.batch)
+            .with_scheduled_delay(target.delay)
+            .build();
         let exporter = Reporting::new(exporter, waiting.clone());
         let mut processor = BatchSpanProcessor::builder(exporter).with_batch_config(batches).build();
         let resource = Resource::builder_empty()
@@ -86,8 +94,8 @@ impl Traces {
                 KeyValue::new("service.name", name.to_string()),
                 KeyValue::new("service.version", version.to_string()),
             ])
-            .with_detectors(&[Box::new(TelemetryResourceDetector), Box::new(EnvResourceDetector::new())])
-            .with_attributes(target.service_name.clone().map(|name| KeyValue::new("service.name", name)))
+            .with_detectors(&[Box::new(TelemetryResourceDetector)])
+            .with_attributes(target.attributes.into_iter().map(|(name, value)| KeyValue::new(name, value)))
             .build();
         processor.set_resource(&resource);
         let scope = InstrumentationScope::builder("chariot-engine").with_version(env!("CARGO_PKG_VERSION")).build();

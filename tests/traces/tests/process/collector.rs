@@ -2,12 +2,14 @@
 
 use std::{
     collections::HashMap,
+    io::Read,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
 
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, http::StatusCode, routing::post};
 use e2e::until;
+use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
     common::v1::{KeyValue, any_value::Value},
@@ -129,6 +131,15 @@ async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
         Behavior::Fail => return StatusCode::INTERNAL_SERVER_ERROR,
         Behavior::Stall => std::future::pending().await,
     }
+    let body = match headers.get("content-encoding").map(|coding| coding.to_str().expect("text")) {
+        None => body,
+        Some("gzip") => {
+            let mut plain = Vec::new();
+            GzDecoder::new(&body[..]).read_to_end(&mut plain).expect("a body in gzip");
+            plain.into()
+        }
+        Some(other) => panic!("expected gzip or no coding, got {other}"),
+    };
     let request = ExportTraceServiceRequest::decode(body).expect("a request of OTLP");
     let mut received = shared.received.lock().unwrap();
     received.headers = headers;

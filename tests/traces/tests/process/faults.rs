@@ -76,16 +76,30 @@ fn a_collector_that_stalls_holds_up_neither_requests_nor_the_end() {
 fn a_faulty_variable_is_named_and_nothing_is_exported() {
     let collector = Collector::start(Behavior::Take);
     for (name, value) in [
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://user:secret@collector:4318"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "secret"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
-        ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
     ] {
         let process = exporting(&collector.url(), &[(name, value)]);
         assert_eq!(context(&process, "served", &[])["traceparent"], Value::Null);
         let warnings = warnings(&process);
         assert_eq!(warnings.len(), 1, "{warnings:#?}");
         let text = warnings[0]["message"].as_str().expect("a message");
-        assert!(text.contains(name) && !text.contains(value), "{text}");
+        assert!(text.contains(name) && !text.contains("secret"), "{text}");
     }
     assert_eq!(collector.requests(), 0);
+}
+
+#[test]
+fn another_faulty_variable_is_named_and_counts_as_not_set() {
+    let collector = Collector::start(Behavior::Take);
+    let faulty = [("OTEL_TRACES_SAMPLER", "jaeger_remote"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "5s")];
+    let process = exporting(&collector.url(), &faulty);
+    context(&process, "exported", &[]);
+    collector.request("exported");
+    let texts: Vec<String> = warnings(&process).iter().map(|line| line["message"].to_string()).collect();
+    assert_eq!(texts.len(), 2, "{texts:#?}");
+    for (name, value) in faulty {
+        assert!(texts.iter().any(|text| text.contains(name) && text.contains(&format!("got '{value}'"))), "{texts:#?}");
+    }
 }

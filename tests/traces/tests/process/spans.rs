@@ -157,15 +157,24 @@ fn requests_that_are_not_for_inference_have_no_span() {
 fn the_environment_names_the_service() {
     let collector = Collector::start(Behavior::Take);
     let names = [
-        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=of attributes,deployment.environment.name=test"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=of attributes,deployment.environment.name=test%2C1"),
         ("OTEL_SERVICE_NAME", "of its own"),
     ];
     let process = exporting(&collector.url(), &names);
     context(&process, "one", &[]);
     collector.request("one");
     assert_eq!(collector.resource("service.name").as_deref(), Some("of its own"));
-    assert_eq!(collector.resource("deployment.environment.name").as_deref(), Some("test"));
+    assert_eq!(collector.resource("deployment.environment.name").as_deref(), Some("test,1"));
     assert!(collector.resource("service.version").is_some());
+}
+
+#[test]
+fn the_environment_asks_for_compression() {
+    let collector = Collector::start(Behavior::Take);
+    let process = exporting(&collector.url(), &[("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")]);
+    context(&process, "one", &[]);
+    collector.request("one");
+    assert_eq!(collector.header("content-encoding").as_deref(), Some("gzip"));
 }
 
 #[test]
