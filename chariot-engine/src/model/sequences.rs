@@ -42,7 +42,7 @@ struct State<S> {
     sleeps: bool,
     /// The tokens of prompts that were read since the last step.
     prefilled: usize,
-    /// The number of turns that prompts have had, to order the next ones.
+    /// The number of turns that were given, of prompts and of steps, to order the next ones.
     turns: u64,
 }
 
@@ -63,8 +63,8 @@ enum Stage<S> {
     Waiting,
     /// Has read some of its tokens, and not yet all.
     Prefill(Prefill<S>),
-    /// Has read all tokens but the last one, which the next step reads.
-    Ready(S),
+    /// Has read all tokens but the last one, which a step reads.
+    Ready(Ready<S>),
     /// Has read all tokens; its call chooses the next one.
     Idle(S),
     /// Has failed.
@@ -76,6 +76,12 @@ struct Prefill<S> {
     /// The number of tokens that are read.
     read: usize,
     /// Its place in the line of prompts: the lowest is the next.
+    turn: u64,
+}
+
+struct Ready<S> {
+    sequence: S,
+    /// Its place in the line of steps: the lowest is in the next one.
     turn: u64,
 }
 
@@ -131,11 +137,13 @@ const RESERVED: usize = 512;
 impl<S: 'static> Seat<S> {
     /// Adds the token that was chosen from the last logits.
     pub(super) fn push(&self, token: u32) {
-        let mut state = self.sequences.0.borrow_mut();
+        let state = &mut *self.sequences.0.borrow_mut();
         if let Some(entry) = state.entries.get_mut(&self.key) {
             entry.tokens.push(token);
+            let turn = state.turns;
+            state.turns += 1;
             entry.stage = match std::mem::replace(&mut entry.stage, Stage::Failed) {
-                Stage::Idle(sequence) => Stage::Ready(sequence),
+                Stage::Idle(sequence) => Stage::Ready(Ready { sequence, turn }),
                 other => other,
             };
         }
@@ -298,15 +306,20 @@ impl<S> State<S> {
         }
     }
 
-    /// Runs a step for all sequences that are ready, or for one of those that run alone.
+    /// Runs a step for the sequence that has been ready for longest, and for all others that are ready unless it runs alone.
+    /// So those that run alone take turns with each other, and with all others together.
     fn step<G: Generator<Sequence = S>>(&mut self, model: &G) {
-        let is_ready = |entry: &Entry<S>| matches!(entry.stage, Stage::Ready(_));
-        let several = self.entries.values().any(|entry| is_ready(entry) && !entry.is_alone);
-        let ready = self.entries.values_mut().filter(|entry| is_ready(entry) && !(several && entry.is_alone));
+        let turn_of = |entry: &Entry<S>| if let Stage::Ready(ready) = &entry.stage { Some(ready.turn) } else { None };
+        let turns = self.entries.values().filter_map(|entry| Some((turn_of(entry)?, entry.is_alone)));
+        let Some((first, is_alone)) = turns.min() else { return };
         let mut taken: Vec<(&mut Entry<S>, S)> = Vec::new();
-        for entry in ready.take(if several { usize::MAX } else { 1 }) {
-            if let Stage::Ready(sequence) = std::mem::replace(&mut entry.stage, Stage::Failed) {
-                taken.push((entry, sequence));
+        for entry in self.entries.values_mut() {
+            let is_taken = |turn: u64| if is_alone { turn == first } else { !entry.is_alone };
+            if !turn_of(entry).is_some_and(is_taken) {
+                continue;
+            }
+            if let Stage::Ready(ready) = std::mem::replace(&mut entry.stage, Stage::Failed) {
+                taken.push((entry, ready.sequence));
             }
         }
         // There is at least the token of a prompt.

@@ -356,6 +356,28 @@ fn a_step_that_fails_fails_only_its_own_request() {
 }
 
 #[test]
+fn sequences_that_run_alone_take_turns_with_all_others() {
+    let (server, seen) = start(GenerationLimits::new(1 << 20));
+    std::thread::scope(|scope| {
+        // It never ends, and passes the gate again and again.
+        let first = server.admitted(&body("gate 1", json!({})));
+        seen.gate.wait_for(1);
+        let second = scope.spawn(|| server.infer(body("1 2 3", json!({"max_tokens": 300}))));
+        let failing = scope.spawn(|| server.infer(body("1 fail", json!({}))));
+        until("the others wait", || (server.engine.in_flight().queued == 2).then_some(()));
+        seen.gate.open();
+        assert_eq!(failing.join().unwrap().status, 500);
+        // From here on the first and the second one run alone, beside one that has come later and does not end either.
+        let _late = server.admitted(&body("2 3", json!({})));
+        assert_eq!(output(&second.join().unwrap())["usage"]["completion_tokens"], 300);
+        assert_eq!(output(&server.infer(body("3 4", json!({"max_tokens": 200}))))["usage"]["completion_tokens"], 200);
+        let passed = seen.gate.arrivals().len();
+        until("the first one goes on", || (seen.gate.arrivals().len() > passed + 100).then_some(()));
+        drop(first);
+    });
+}
+
+#[test]
 fn a_deadline_ends_a_sequence_and_nothing_else() {
     let (model, seen) = Repeats::new(GenerationLimits::new(1 << 20));
     let server = Server::start(engine(model).setting("CHARIOT_ENGINE_TIMEOUT", "500ms"));
