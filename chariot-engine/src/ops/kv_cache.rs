@@ -127,7 +127,7 @@ pub fn cached_attention(
 ) -> Result<Tensor> {
     let sizes = Sizes::of(q, k, v)?;
     let is_fused = OWN_PRODUCTS && are_plain([q, k, v]);
-    sizes.check(caches, is_fused)?;
+    sizes.check(caches, is_fused, [q, k, v])?;
     if is_fused {
         let out = fused(&q.contiguous()?, &k.contiguous()?, &v.contiguous()?, caches, scale as f32, &sizes)?;
         return Tensor::from_vec(out, (sizes.tokens, sizes.heads * sizes.value), &Device::Cpu);
@@ -161,25 +161,42 @@ impl Sizes {
         Ok(Self { tokens, heads, key_heads, size, value })
     }
 
-    fn check(&self, caches: &[(&mut KvCache, usize)], is_fused: bool) -> Result<()> {
+    /// Checks all that `plain` could fail on after it has changed a cache.
+    fn check(&self, caches: &[(&mut KvCache, usize)], is_fused: bool, [q, k, v]: [&Tensor; 3]) -> Result<()> {
         let all = caches.iter().fold(0_usize, |all, (_, count)| all.saturating_add(*count));
         if all != self.tokens {
             candle_core::bail!("ops::cached_attention: expected {all} tokens, got {}", self.tokens);
+        }
+        if !q.dtype().is_float() || !is_alike(q, k) || !is_alike(q, v) {
+            candle_core::bail!(
+                "ops::cached_attention: expected queries, keys and values of one floating-point type on one device, got \
+                 {:?}, {:?} and {:?}",
+                q.dtype(),
+                k.dtype(),
+                v.dtype()
+            );
         }
         let expected = [self.key_heads, self.size, self.value];
         for (cache, _) in caches {
             if let Some(kept) = cache.sizes().filter(|kept| *kept != expected) {
                 return Err(unexpected("ops::cached_attention: heads, key and value of a cache", &expected, &kept));
             }
-            match cache.kept {
-                Kept::Nothing => {}
-                Kept::Pages(..) if is_fused => {}
-                Kept::Tensors(..) if !is_fused => {}
-                _ => candle_core::bail!("ops::cached_attention: expected the type and the device that a cache holds"),
+            let fits = match &cache.kept {
+                Kept::Nothing => true,
+                Kept::Pages(..) => is_fused,
+                Kept::Tensors(keys, _) => !is_fused && is_alike(keys, k),
+            };
+            if !fits {
+                candle_core::bail!("ops::cached_attention: expected the type and the device that a cache holds");
             }
         }
         Ok(())
     }
+}
+
+/// Returns `true` for tensors of the same type on the same device.
+fn is_alike(one: &Tensor, other: &Tensor) -> bool {
+    one.dtype() == other.dtype() && one.device().same_device(other.device())
 }
 
 /// The new tokens of a text, and one of its heads of keys with those of queries that share it.
@@ -432,6 +449,32 @@ mod tests {
         }
         let to = |t: &Tensor| t.to_dtype(DType::F16).unwrap();
         let error = call(&to(&q), &to(&k), &to(&v), [1, 1]).unwrap_err().to_string();
+        assert!(error.contains("expected the type and the device that a cache holds"), "{error}");
+        assert_eq!((cache.tokens(), other.tokens()), (2, 0));
+    }
+
+    #[test]
+    fn other_types_together_are_refused_and_change_no_cache() {
+        let of = |heads: usize, dtype: DType| tensor(1, &[2, heads, 8]).to_dtype(dtype).unwrap();
+        let (mut cache, mut other) = (KvCache::new(), KvCache::new());
+        let (q, k) = (of(4, DType::F64), of(2, DType::F64));
+        cached_attention(&q, &k, &k, &mut [(&mut cache, 2)], 1.0).unwrap();
+        let mut call = |[q, k, v]: [DType; 3]| {
+            let mut caches = [(&mut other, 1), (&mut cache, 1)];
+            let got = cached_attention(&of(4, q), &of(2, k), &of(2, v), &mut caches, 1.0);
+            got.unwrap_err().to_string()
+        };
+        for types in [
+            [DType::F32, DType::F64, DType::F64],
+            [DType::F64, DType::F32, DType::F32],
+            [DType::F64, DType::F64, DType::F16],
+            [DType::U32, DType::U32, DType::U32],
+        ] {
+            let error = call(types);
+            assert!(error.contains("of one floating-point type on one device, got"), "{error}");
+        }
+        // That of the second cache is known before the first one changes.
+        let error = call([DType::F16; 3]);
         assert!(error.contains("expected the type and the device that a cache holds"), "{error}");
         assert_eq!((cache.tokens(), other.tokens()), (2, 0));
     }
