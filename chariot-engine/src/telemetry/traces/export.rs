@@ -192,7 +192,8 @@ impl RequestSpan {
 
     /// Records a call of the model that has just ended, with a number of items, those of other requests included.
     pub(crate) fn record_call<'a>(&self, took: Duration, items: usize, others: impl Iterator<Item = &'a TraceContext>) {
-        let links = others.take(MAX_LINKS).map(|context| span_context(context, false)).collect();
+        // Without their states: each link would have a copy of what a caller has sent.
+        let links = others.take(MAX_LINKS).map(|context| with_state(context, false, TraceState::NONE)).collect();
         self.push(StageSpan::new(Stage::Infer, took).of_call(items, links));
     }
 
@@ -224,6 +225,11 @@ impl RequestSpan {
 /// Returns a context in the types of OpenTelemetry.
 fn span_context(context: &TraceContext, is_remote: bool) -> SpanContext {
     let state = context.tracestate().and_then(|state| TraceState::from_str(state).ok()).unwrap_or_default();
+    with_state(context, is_remote, state)
+}
+
+/// Returns a context in the types of OpenTelemetry, with this state instead of its own.
+fn with_state(context: &TraceContext, is_remote: bool, state: TraceState) -> SpanContext {
     SpanContext::new(
         TraceId::from_bytes(context.trace().0.to_be_bytes()),
         SpanId::from_bytes(context.span().to_be_bytes()),

@@ -48,8 +48,8 @@ pub(crate) struct Exported {
     pub(crate) parent: String,
     pub(crate) name: String,
     pub(crate) attributes: HashMap<String, String>,
-    /// The IDs of the linked spans.
-    pub(crate) links: Vec<String>,
+    /// The IDs of the linked spans, with the states of their traces.
+    pub(crate) links: Vec<(String, String)>,
     pub(crate) is_error: bool,
     pub(crate) state: String,
     pub(crate) start: u64,
@@ -157,7 +157,7 @@ fn read(span: Span) -> Exported {
         id: hexadecimal(&span.span_id),
         parent: hexadecimal(&span.parent_span_id),
         attributes: attributes(&span.attributes),
-        links: span.links.iter().map(|link| hexadecimal(&link.span_id)).collect(),
+        links: span.links.iter().map(|link| (hexadecimal(&link.span_id), link.trace_state.clone())).collect(),
         is_error: span.status.is_some_and(|status| status.code() == SpanStatus::Error),
         name: span.name,
         state: span.trace_state,

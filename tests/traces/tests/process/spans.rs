@@ -115,14 +115,17 @@ fn requests_that_share_a_call_link_each_other() {
     std::thread::scope(|scope| {
         for id in ["first", "second"] {
             let process = &process;
-            scope.spawn(move || context(process, id, &[]));
+            scope
+                .spawn(move || context(process, id, &[("traceparent", &parent("01")), ("tracestate", "vendor=state")]));
         }
     });
     let [first, second] = ["first", "second"].map(|id| collector.request(id));
-    assert_ne!(first.trace, second.trace);
     for (own, other) in [(&first, &second), (&second, &first)] {
         let call = &stages(&collector, own)["infer"];
-        assert_eq!((&call.links, call.attributes["chariot.batch.items"].as_str()), (&vec![other.id.clone()], "2"));
+        assert_eq!(own.state, "vendor=state");
+        // A state is in the spans of its own request alone.
+        let links = vec![(other.id.clone(), String::new())];
+        assert_eq!((&call.links, call.attributes["chariot.batch.items"].as_str()), (&links, "2"));
     }
 }
 
