@@ -38,6 +38,16 @@ fn a_change_is_answered_and_no_request_is_refused() {
     let engine = start(&project);
     assert_eq!(answer(&engine), "positive");
     assert_eq!(status(&engine)["engine"], 1);
+    // A site can let its own name lead to this machine, and must not read what the loop tells.
+    for (headers, expected) in [
+        ("Host: localhost", 200),
+        ("Host: evil.example", 403),
+        ("Host: localhost\r\nOrigin: https://evil.example", 403),
+    ] {
+        let mut connection = engine.connect();
+        connection.write(format!("GET /dev HTTP/1.1\r\n{headers}\r\n\r\n")).expect("a connection");
+        assert_eq!(connection.answer().expect("a response").status, expected, "{headers}");
+    }
 
     let (has_ended, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
