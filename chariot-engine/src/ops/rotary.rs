@@ -54,7 +54,7 @@ impl RotaryEmbedding {
     ///
     /// # Errors
     ///
-    /// Returns an error if `size` is odd, or if the device has no memory for them.
+    /// Returns an error if `size` is odd, if there are more numbers than a tensor can have, or an error of the device.
     pub fn new(size: usize, theta: f64, positions: usize, pairs: Pairs, device: &Device) -> Result<Self> {
         if !size.is_multiple_of(2) {
             candle_core::bail!("ops::RotaryEmbedding: expected an even size of a head, got {size}");
