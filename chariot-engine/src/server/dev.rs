@@ -1,5 +1,5 @@
-//! What an engine of a development loop answers differently: the status of the loop, which the page reads, and requests that
-//! reach the engine by the name of another site. The handler asks first.
+//! The responses that only an engine of a development loop has: the status of the loop, which the page reads, and the refusal of
+//! requests that reach the engine by the name of another site. The handler asks first.
 
 use http::{Method, Response, StatusCode, header, request::Parts};
 

@@ -33,18 +33,16 @@ fn is_warm(connection: &mut Connection) -> bool {
     (0..ENOUGH).any(|_| ask(connection).starts_with("chariot-core-"))
 }
 
-/// Sends quick requests until a call runs inline.
-#[track_caller]
-fn warm(connection: &mut Connection) {
-    assert!(is_warm(connection), "{ENOUGH} quick calls ran on workers");
-}
-
 /// Starts engines, and tries with each once a call has run inline, until one attempt succeeds. On a busy machine the system
 /// can stop the thread of a quick call: that suspends inline calls for a minute, in this engine.
 #[track_caller]
-fn once_warm(what: &str, mut attempt: impl FnMut(&Process, &mut Connection) -> bool) -> (Process, Connection) {
+fn once_warm(
+    what: &str,
+    variables: &[(&str, &str)],
+    mut attempt: impl FnMut(&Process, &mut Connection) -> bool,
+) -> (Process, Connection) {
     until(what, || {
-        let process = Process::ready(QUICK, &[]);
+        let process = Process::ready(QUICK, variables);
         let mut connection = process.connect();
         (is_warm(&mut connection) && attempt(&process, &mut connection)).then_some((process, connection))
     })
@@ -53,9 +51,8 @@ fn once_warm(what: &str, mut attempt: impl FnMut(&Process, &mut Connection) -> b
 #[test]
 fn quick_calls_run_where_their_requests_are_read() {
     let process = Process::ready(QUICK, &[]);
-    let mut connection = process.connect();
-    assert!(ask(&mut connection).starts_with("chariot-worker-"), "the first call");
-    warm(&mut connection);
+    assert!(ask(&mut process.connect()).starts_with("chariot-worker-"), "the first call");
+    once_warm("a quick call runs inline", &[], |_, _| true);
 
     let process = Process::ready(QUICK, &[("CHARIOT_ENGINE_INLINE", "false")]);
     let mut connection = process.connect();
@@ -68,7 +65,7 @@ fn quick_calls_run_where_their_requests_are_read() {
 fn all_quick_calls_of_a_request_run_on_the_thread_that_read_it() {
     // More texts than one call takes, and few enough for the turn of a thread on a busy machine.
     let texts = json!({"inputs": [{"name": "text", "data": vec![""; 33]}]}).to_string();
-    once_warm("all calls run inline", |_, connection| {
+    once_warm("all calls run inline", &[], |_, connection| {
         let answer = connection.post("/infer", &texts).expect("a response").ok();
         let names = answer["outputs"][0]["data"].as_array().expect("a list of names").clone();
         assert_eq!(names.len(), 33);
@@ -78,8 +75,7 @@ fn all_quick_calls_of_a_request_run_on_the_thread_that_read_it() {
 
 #[test]
 fn a_connection_that_begins_with_a_get_stays_away_from_calls() {
-    let process = Process::ready(QUICK, &[]);
-    warm(&mut process.connect());
+    let (process, _quick) = once_warm("a quick call runs inline", &[], |_, _| true);
     let mut connection = process.connect();
     connection.write("GET /ready HTTP/1.1\r\nhost: test\r\n\r\n").unwrap();
     assert_eq!(connection.answer().unwrap().status, 200);
@@ -91,13 +87,14 @@ fn a_connection_that_begins_with_a_get_stays_away_from_calls() {
 #[test]
 fn a_call_that_blocks_inline_holds_up_no_other_connection_and_is_the_last() {
     let folder = tempfile::tempdir().unwrap();
-    let process = Process::ready(QUICK, &[]);
-    // More connections than cores, so that some share a thread with the call that blocks.
-    let mut connections: Vec<Connection> = (0..16).map(|_| process.connect()).collect();
-    let mut blocked = process.connect();
     let mut attempts = 0..;
-    until("a call blocks a core thread", || {
-        connections.iter_mut().chain([&mut blocked]).for_each(warm);
+    let (_process, mut connections, mut blocked) = until("a call blocks a core thread", || {
+        let (process, mut blocked) = once_warm("a quick call runs inline", &[], |_, _| true);
+        // More connections than cores, so that some share a thread with the call that blocks.
+        let mut connections: Vec<Connection> = (0..16).map(|_| process.connect()).collect();
+        if !connections.iter_mut().chain([&mut blocked]).all(is_warm) {
+            return None;
+        }
         let release = folder.path().join(attempts.next()?.to_string());
         assert!(blocked.post_admitted("/infer", &text(&format!("wait {}", release.display()))).unwrap().is_none());
         for connection in &mut connections {
@@ -107,7 +104,8 @@ fn a_call_that_blocks_inline_holds_up_no_other_connection_and_is_the_last() {
             ask(connection);
         }
         fs::write(&release, "").unwrap();
-        thread(&blocked.answer().unwrap()).starts_with("chariot-core-").then_some(())
+        let is_inline = thread(&blocked.answer().unwrap()).starts_with("chariot-core-");
+        is_inline.then_some((process, connections, blocked))
     });
     for connection in connections.iter_mut().chain([&mut blocked]) {
         for _ in 0..10 {
@@ -118,14 +116,14 @@ fn a_call_that_blocks_inline_holds_up_no_other_connection_and_is_the_last() {
 
 #[test]
 fn calls_that_block_through_tokio_work_inline() {
-    once_warm("a call blocks inline", |_, connection| {
+    once_warm("a call blocks inline", &[], |_, connection| {
         thread(&connection.post("/infer", &text("block")).unwrap()).starts_with("chariot-core-")
     });
 }
 
 #[test]
 fn a_model_that_awaits_returns_to_the_workers() {
-    let (_process, mut connection) = once_warm("a call awaits inline", |_, connection| {
+    let (_process, mut connection) = once_warm("a call awaits inline", &[], |_, connection| {
         thread(&connection.post("/infer", &text("await")).unwrap()).starts_with("chariot-core-")
     });
     for _ in 0..100 {
@@ -147,7 +145,7 @@ fn a_model_whose_workers_have_sessions_stays_on_them_and_makes_no_other() {
 
 #[test]
 fn a_panic_inline_is_an_error_and_the_thread_goes_on() {
-    once_warm("a call panics inline", |process, connection| {
+    once_warm("a call panics inline", &[], |process, connection| {
         connection.post("/infer", &text("panic on command")).unwrap().error(500);
         ask(connection);
         let line = process.wait_for_text("the panic", |line| line.contains("on command") && line.contains("thread '"));
@@ -159,11 +157,10 @@ fn a_panic_inline_is_an_error_and_the_thread_goes_on() {
 fn requests_in_flight_on_core_threads_are_served_at_a_shutdown() {
     let folder = tempfile::tempdir().unwrap();
     let release = folder.path().join("release");
-    let process = Process::ready(QUICK, &[("CHARIOT_ENGINE_DRAIN_DELAY", "0s")]);
-    let mut connection = process.connect();
-    warm(&mut connection);
+    let variables = [("CHARIOT_ENGINE_DRAIN_DELAY", "0s")];
+    let (process, mut connection) = once_warm("a quick call runs inline", &variables, |_, _| true);
     let mut idle = process.connect();
-    warm(&mut idle);
+    ask(&mut idle);
     assert!(connection.post_admitted("/infer", &text(&format!("wait {}", release.display()))).unwrap().is_none());
     process.signal(e2e::Signal::Terminate);
     process.wait_for_log("received SIGTERM");
